@@ -1,0 +1,1 @@
+"""The verbs that views, command line and worker share; none knows Streamlit."""

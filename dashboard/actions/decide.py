@@ -1,0 +1,190 @@
+"""Decide: raw proposals from a browser become validated decisions, stored in one transaction."""
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dashboard.reviews.decisions import LABEL_MAX, SEQ_MAX, Answer, Decision, DecisionError
+from dashboard.reviews.standing import Rule, in_force, standing_labels
+from dashboard.store.decision_store import DecisionStore
+from dashboard.store.log import DecisionLog
+from model_zoo.core.errors import TaxoScopeError, WorkspaceError
+from model_zoo.core.labels import Label, LeafSpace
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A proposal of which nothing was stored, and why; ``seq`` is None when it had no readable one."""
+
+    client_id: str
+    seq: int | None
+    error: TaxoScopeError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch of proposals; ``stored`` is committed, resent ones included."""
+
+    stored: tuple[Decision, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+
+def decide(
+    store: DecisionStore,
+    space: LeafSpace,
+    original: Mapping[str, Label],
+    proposals: Sequence[object],
+    clock: Callable[[], datetime],
+    rule: Rule = Rule.LATEST,
+) -> Outcome:
+    """Store what a browser proposes, in its order; one that cannot be stored is refused and holds up no other.
+
+    ``original`` holds the workspace's own label of every image; ``clock`` gives aware UTC times.
+    A proposal is a mapping with ``client_id``, ``seq``, ``reviewer``, ``image_id`` and ``answer``
+    (a value of `Answer`); if wished ``note``, ``runs`` (list), ``maps_shown``, ``blind``,
+    ``chosen_by``, ``taxonomy``; and
+
+    - to relabel: ``after``, the new label's text;
+    - to confirm, if wished: ``after``, the label that the reviewer was looking at (the standing one);
+    - to undo: ``undoes`` (a decision id) or ``undoes_seq`` (a number of the same ``client_id``).
+
+    ``before`` is the label that stands within the same transaction. `WorkspaceError` when the
+    store fails: then nothing of the batch is stored and all of it may be sent again.
+    """
+    stored, refused = [], []
+    if not proposals:
+        return Outcome()
+    with store.writing() as log:
+        for proposal in proposals:
+            try:
+                decision = _decision(proposal, log, space, original, clock, rule)
+                stored.append(log.append(decision))
+            except WorkspaceError:
+                raise
+            except TaxoScopeError as error:
+                refused.append(_refusal(proposal, error))
+    return Outcome(tuple(stored), tuple(refused))
+
+
+def _decision(
+    proposal: object,
+    log: DecisionLog,
+    space: LeafSpace,
+    original: Mapping[str, Label],
+    clock: Callable[[], datetime],
+    rule: Rule,
+) -> Decision:
+    if not isinstance(proposal, Mapping):
+        raise DecisionError(f"A proposal must name its fields; got {_short(proposal)}.")
+    image_id = _text(proposal, "image_id")
+    if image_id not in original:
+        raise DecisionError(f"No image {image_id[:200]!r} in this workspace; reload the page.")
+    client_id, seq, answer = _text(proposal, "client_id"), _whole(proposal, "seq"), _answer(proposal)
+    reviewer = unicodedata.normalize("NFC", _text(proposal, "reviewer").strip())
+    undone = _undone(proposal, log) if answer is Answer.UNDO else None
+    if sent_before := log.sent(client_id, seq):
+        before, after = sent_before.before, sent_before.after
+    else:
+        about = log.about(image_id)
+        if undone is not None:
+            _check_undo(undone, image_id, reviewer, about)
+        original_text = space.format(original[image_id])
+        before = standing_labels(about, rule).get(image_id, original_text)
+        after = standing_labels((d for d in about if d != undone), rule).get(image_id, original_text)
+    if answer is Answer.RELABEL or (answer is Answer.CONFIRM and proposal.get("after") is not None):
+        after = _canonical(_text(proposal, "after"), space)
+    return Decision(
+        image_id=image_id,
+        reviewer=reviewer,
+        time=clock(),
+        answer=answer,
+        before=before,
+        after=after,
+        client_id=client_id,
+        seq=seq,
+        note=_text(proposal, "note", ""),
+        undoes=undone.decision_id if undone else None,
+        runs=_runs(proposal),
+        maps_shown=_flag(proposal, "maps_shown"),
+        blind=_flag(proposal, "blind"),
+        chosen_by=_text(proposal, "chosen_by", ""),
+        taxonomy=_text(proposal, "taxonomy", ""),
+    )
+
+
+def _undone(proposal: Mapping[str, Any], log: DecisionLog) -> Decision:
+    if proposal.get("undoes") is not None:
+        undone = log.get(_whole(proposal, "undoes"))
+    else:
+        undone = log.sent(_text(proposal, "client_id"), _whole(proposal, "undoes_seq"))
+    if undone is None:
+        raise DecisionError("The decision to undo is not stored; reload the page to see which are.")
+    return undone
+
+
+def _check_undo(undone: Decision, image_id: str, reviewer: str, about: Sequence[Decision]) -> None:
+    if undone.image_id != image_id:
+        raise DecisionError(
+            f"Decision {undone.decision_id} is about image {undone.image_id!r}, not {image_id!r}; reload the page."
+        )
+    if undone.reviewer != reviewer:
+        raise DecisionError(
+            f"Decision {undone.decision_id} is {undone.reviewer}'s; {reviewer or 'nobody'} can relabel the image instead."
+        )
+    if undone not in in_force(about):
+        raise DecisionError(f"Decision {undone.decision_id} is undone already.")
+
+
+def _canonical(text: str, space: LeafSpace) -> str:
+    if len(text) > LABEL_MAX:
+        raise DecisionError(f"The label has {len(text):,} characters; at most {LABEL_MAX:,} can be stored.")
+    return space.format(space.parse(text))
+
+
+def _answer(proposal: Mapping[str, Any]) -> Answer:
+    text = _text(proposal, "answer")
+    if text not in list(Answer):
+        raise DecisionError(f"No answer {text[:100]!r}; it can be {', '.join(Answer)}.")
+    return Answer(text)
+
+
+def _text(proposal: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    text = proposal.get(name)
+    if text is None and default is not None:
+        return default
+    if not isinstance(text, str):
+        raise DecisionError(f"A proposal needs {name!r} as text; got {_short(text)}.")
+    return text
+
+
+def _whole(proposal: Mapping[str, Any], name: str) -> int:
+    number = proposal.get(name)
+    if type(number) is not int or not 0 <= number <= SEQ_MAX:
+        raise DecisionError(f"A proposal needs {name!r} as a whole number from 0; got {_short(number)}.")
+    return number
+
+
+def _flag(proposal: Mapping[str, Any], name: str) -> bool:
+    flag = proposal.get(name, False)
+    if not isinstance(flag, bool):
+        raise DecisionError(f"A proposal needs {name!r} as true or false; got {_short(flag)}.")
+    return flag
+
+
+def _runs(proposal: Mapping[str, Any]) -> tuple[str, ...]:
+    runs = proposal.get("runs", ())
+    if not isinstance(runs, list | tuple) or not all(isinstance(run, str) for run in runs):
+        raise DecisionError(f"A proposal needs 'runs' as a list of run ids; got {_short(runs)}.")
+    return tuple(runs)
+
+
+def _refusal(proposal: object, error: TaxoScopeError) -> Refusal:
+    fields = proposal if isinstance(proposal, Mapping) else {}
+    client_id, seq = fields.get("client_id"), fields.get("seq")
+    return Refusal(client_id if isinstance(client_id, str) else "", seq if type(seq) is int else None, error)
+
+
+def _short(thing: object) -> str:
+    return "nothing" if thing is None else f"{thing!r:.100}"

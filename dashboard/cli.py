@@ -1,0 +1,120 @@
+"""`taxoscope ...`: serve the dashboard, train, list runs."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dashboard.settings import Settings
+from model_zoo.core.errors import TaxoScopeError, WorkspaceError
+from model_zoo.workspace import Workspace
+
+commands = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="Compare image classifiers whose label spaces differ; see, explain and relabel the images behind a number.",
+)
+console = Console(highlight=False)
+
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder of a workspace; without it, the demo.", show_default=False)
+]
+
+
+def main() -> None:
+    """Entry point: no command means `serve`; an error that the user can mend is one sentence."""
+    arguments = sys.argv[1:]
+    if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
+        arguments = ["serve", *arguments]
+    try:
+        commands(arguments, prog_name="taxoscope")
+    except TaxoScopeError as error:
+        console.print(str(error), style="red", markup=False)
+        sys.exit(1)
+
+
+@commands.command()
+def serve(
+    workspace: WorkspaceOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; a free one is taken if it is in use.", min=0, max=65535)] = 8501,
+    browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = True,
+) -> None:
+    """Serve the dashboard (also what `taxoscope` alone does)."""
+    if workspace is not None:
+        os.environ["TAXOSCOPE_WORKSPACE"] = str(workspace.resolve())
+    opened = Settings().open_workspace()
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        console.print(
+            f"Warning: anyone who can reach {host} can read and relabel everything here; there is no sign-in.",
+            style="yellow",
+        )
+    free = _free_port(host, port)
+    if free != port:
+        console.print(f"Port {port} is taken; using {free}.")
+    console.print(f"Workspace: {opened.name}; what you decide is kept in {opened.writable}", soft_wrap=True)
+    from dashboard import server
+
+    server.serve(host, free, lambda address: console.print(f"TaxoScope is ready: {address}  (Ctrl-C stops it)"), browser)
+
+
+@commands.command()
+def runs(workspace: WorkspaceOption = None) -> None:
+    """List the trained runs of a workspace."""
+    from dashboard.actions.listing import runs_table
+
+    console.print(runs_table(_open(workspace)))
+
+
+@commands.command()
+def train(
+    taxonomy: Annotated[str, typer.Option(help="Name of the taxonomy to train on.")],
+    seeds: Annotated[str, typer.Option(help="Seeds, such as 0, 0-7 or 1,4,9.")] = "0",
+    workspace: WorkspaceOption = None,
+    architecture: Annotated[str | None, typer.Option(help="Any timm architecture; default: the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs; default: the recipe's.", min=1)] = None,
+) -> None:
+    """Train one run per seed and write each below the workspace's runs folder."""
+    from dashboard.actions.train import train_seeds
+
+    try:
+        train_seeds(_open(workspace), taxonomy, parse_seeds(seeds), console, architecture, epochs)
+    except KeyboardInterrupt:
+        console.print("Stopped; the unfinished run left nothing behind.", style="yellow")
+        sys.exit(130)
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """``0-7`` or ``1,4,9`` as seeds; `WorkspaceError` for anything else."""
+    seeds: list[int] = []
+    try:
+        for piece in text.split(","):
+            first, _, last = piece.partition("-")
+            seeds += range(int(first), int(last or first) + 1)
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise WorkspaceError(f"Cannot read seeds {text!r}; write them as 0, 0-7 or 1,4,9.")
+    return tuple(dict.fromkeys(seeds))
+
+
+def _open(workspace: Path | None) -> Workspace:
+    return Workspace.open(workspace) if workspace else Settings().open_workspace()
+
+
+def _free_port(host: str, wanted: int) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in (wanted, 0):
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise WorkspaceError(f"Cannot listen on {host}; give an address of this machine with --host.")

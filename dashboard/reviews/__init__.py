@@ -1,0 +1,1 @@
+"""What reviewers decided and what follows from it: pure functions of the history."""

@@ -1,0 +1,119 @@
+"""What the decisions about an image add up to: pure functions of the history.
+
+Every function takes stored decisions (with ``decision_id``) in any order and reads them in
+the order in which they were stored; `DecisionError` if one has no id yet.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from dashboard.reviews.decisions import Answer, Decision, DecisionError
+
+
+class Rule(StrEnum):
+    """How several decisions about one image become its standing label."""
+
+    LATEST = "latest"
+
+
+def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> dict[str, str]:
+    """Image id -> standing label; images about which no decision in force gives a label are absent."""
+    label_of = _LABEL_UNDER[rule]
+    standing = {}
+    for image_id, about in _by_image(in_force(decisions)).items():
+        if (label := label_of(about)) is not None:
+            standing[image_id] = label
+    return standing
+
+
+def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """The decisions that no undo in force removes, oldest first; undos themselves included.
+
+    Undoing an undo restores what it had removed.
+    """
+    ordered = _in_order(decisions)
+    removed: set[int | None] = set()
+    for decision in reversed(ordered):  # an undo is younger than what it undoes
+        if decision.answer is Answer.UNDO and decision.decision_id not in removed:
+            removed.add(decision.undoes)
+    return tuple(decision for decision in ordered if decision.decision_id not in removed)
+
+
+def answered(decisions: Iterable[Decision], reviewer: str | None = None) -> dict[str, Answer]:
+    """Image id -> its standing answer: the latest in force, of ``reviewer`` or of anybody.
+
+    A skip hides no other answer. It answers for the reviewer who skipped, not for everybody:
+    without ``reviewer`` images that were only skipped are absent.
+    """
+    answers: dict[str, Answer] = {}
+    for decision in in_force(decisions):
+        if decision.answer is Answer.UNDO or reviewer not in (None, decision.reviewer):
+            continue
+        if decision.answer is not Answer.SKIP:
+            answers[decision.image_id] = decision.answer
+        elif reviewer is not None:
+            answers.setdefault(decision.image_id, Answer.SKIP)
+    return answers
+
+
+def done_for(decisions: Iterable[Decision], reviewer: str) -> frozenset[str]:
+    """The images that need not be shown to ``reviewer`` again: answered by anybody, or skipped by them."""
+    history_once = tuple(decisions)
+    return frozenset(answered(history_once)) | frozenset(answered(history_once, reviewer))
+
+
+def undoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
+    """The decision that *undo* takes back: the reviewer's most recent in force that is no undo."""
+    return next(
+        (decision for decision in reversed(in_force(decisions)) if _answers(decision, reviewer)), None
+    )
+
+
+def redoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
+    """The undo that *redo* takes back: the reviewer's most recent in force, unless they decided anew since."""
+    ordered = _in_order(decisions)
+    answer_of = {decision.decision_id: decision.answer for decision in ordered}
+    still = {decision.decision_id for decision in in_force(ordered)}
+    for decision in reversed(ordered):
+        if _answers(decision, reviewer):
+            return None
+        is_undo = decision.answer is Answer.UNDO and answer_of.get(decision.undoes) is not Answer.UNDO
+        if is_undo and decision.reviewer == reviewer and decision.decision_id in still:
+            return decision
+    return None
+
+
+def history(decisions: Iterable[Decision], image_id: str) -> tuple[Decision, ...]:
+    """Every decision about one image, oldest first, undone ones and undos included."""
+    return tuple(_in_order(decision for decision in decisions if decision.image_id == image_id))
+
+
+def _answers(decision: Decision, reviewer: str) -> bool:
+    return decision.reviewer == reviewer and decision.answer is not Answer.UNDO
+
+
+def _in_order(decisions: Iterable[Decision]) -> list[Decision]:
+    return sorted(decisions, key=_id_of)
+
+
+def _id_of(decision: Decision) -> int:
+    if decision.decision_id is None:
+        raise DecisionError(
+            f"The decision about image {decision.image_id!r} is not stored yet; store it first."
+        )
+    return decision.decision_id
+
+
+def _by_image(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    by_image: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        by_image.setdefault(decision.image_id, []).append(decision)
+    return by_image
+
+
+def _latest(about: Sequence[Decision]) -> str | None:
+    return next((decision.after for decision in reversed(about) if decision.answer.gives_label), None)
+
+
+# A rule reads the decisions in force about one image, oldest first, and says the label if they settle one.
+_LABEL_UNDER: Mapping[Rule, Callable[[Sequence[Decision]], str | None]] = {Rule.LATEST: _latest}

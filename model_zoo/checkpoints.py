@@ -1,0 +1,61 @@
+"""Weights to module, refusing what is not safe or does not fit its card."""
+
+import hashlib
+import os
+
+# Waiting threads that spin slow each other down 2-6 x when the cores are shared; read once, by libgomp.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import nn
+
+from model_zoo.core.errors import CheckpointError
+from model_zoo.run import Card, Run
+
+
+def build(card_architecture: str, input_size: tuple[int, int, int], n_classes: int) -> nn.Module:
+    """A freshly initialised timm model; `CheckpointError` for an architecture that timm lacks.
+
+    ``input_size`` is (channels, height, width).
+    """
+    channels, height, width = input_size
+    if not timm.is_model(card_architecture):
+        close = timm.list_models(f"*{card_architecture[:6]}*")[:3]
+        hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
+        raise CheckpointError(f"timm has no architecture {card_architecture!r}. {hint}")
+    options = {"num_classes": n_classes, "in_chans": channels, "pretrained": False}
+    try:
+        return timm.create_model(card_architecture, img_size=(height, width), **options)
+    except TypeError:  # fully convolutional models take any size and refuse the argument
+        return timm.create_model(card_architecture, **options)
+
+
+def load_model(run: Run) -> nn.Module:
+    """The run's model in evaluation mode on the CPU, its weights checked against the card."""
+    path = run.weights_path
+    if path is None:
+        raise CheckpointError(f"Run {run.run_id!r} has no weights; only its stored predictions can be shown.")
+    raw = path.read_bytes()
+    return restore(run.card, raw).eval()
+
+
+def restore(card: Card, weights: bytes) -> nn.Module:
+    """A model with these safetensors weights; `CheckpointError` if they are not the card's."""
+    digest = hashlib.sha256(weights).hexdigest()
+    if card.weights_sha256 != digest:
+        raise CheckpointError(
+            f"The weights of run {card.run_id!r} are not those its card was written for "
+            f"(sha256 {digest[:12]}..., expected {card.weights_sha256[:12]}...); restore the file."
+        )
+    model = build(card.architecture, card.preprocessing.input_size, len(card.classes))
+    try:
+        state: dict[str, torch.Tensor] = load(weights)
+        model.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise CheckpointError(f"The weights of run {card.run_id!r} do not fit {card.architecture}: {first}") from error
+    return model

@@ -1,0 +1,1 @@
+"""What labels, taxonomies and figures are: standard library, numpy and scipy only."""

@@ -1,0 +1,191 @@
+"""One run or series judged against labels in one label space: every figure of Compare starts here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.core.choices import ClassFigure
+from model_zoo.core.confusion import Confusion, count, mean
+from model_zoo.core.errors import RunError
+from model_zoo.core.labels import Label
+from model_zoo.core.metrics import Share, f1_from_overlap, share
+from model_zoo.core.predictions import Predictions
+from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, project
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions of S runs for the N images that the label space ``taxonomy`` can place.
+
+    ``truth`` (N,) and ``predicted`` (S, N) hold class indices, ``patients`` (N,) a code per
+    patient; ``n_left_out`` images have a label that no single class holds, ``n_outside`` one
+    that the taxonomy declares not to know: neither is ever counted as an error.
+    """
+
+    taxonomy: Taxonomy
+    image_ids: tuple[str, ...]
+    patients: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    n_left_out: int = 0
+    n_outside: int = 0
+
+    @property
+    def n_patients(self) -> int:
+        """How many patients the N images come from."""
+        return len(np.unique(self.patients))
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each run is right on each image, (S, N)."""
+        return self.predicted == self.truth
+
+    @cached_property
+    def confusions(self) -> list[Confusion]:
+        """One confusion matrix per run."""
+        return [count(self.truth, predicted, self.taxonomy) for predicted in self.predicted]
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """The mean confusion matrix of the runs (the matrix itself where there is one)."""
+        return mean(self.confusions)
+
+    def n_runs_in_cell(self, true: int | None, predicted: int | None) -> NDArray[np.int64]:
+        """In how many of the S runs each image falls in the cell, (N,); ``None`` leaves a side open.
+
+        Summed over images this is S x the cell of the mean matrix.
+        """
+        inside = np.ones_like(self.predicted, dtype=np.bool_)
+        if true is not None:
+            inside &= self.truth == true
+        if predicted is not None:
+            inside &= self.predicted == predicted
+        return inside.sum(axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a run or series: the mean over runs, each run's own, and the patients' interval.
+
+    ``share`` pools the runs: its interval covers the choice of patients only, not of seeds.
+    ``sd`` is the standard deviation over runs (NaN for one run).
+    """
+
+    name: str
+    share: Share
+    per_run: NDArray[np.float64]  # (S,), NaN where undefined
+
+    @property
+    def mean(self) -> float:
+        """Mean over the runs where the figure is defined; NaN if it never is."""
+        defined = self.per_run[~np.isnan(self.per_run)]
+        return float(defined.mean()) if len(defined) else float("nan")
+
+    @property
+    def sd(self) -> float:
+        """Sample standard deviation over runs; NaN for fewer than two."""
+        defined = self.per_run[~np.isnan(self.per_run)]
+        return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
+
+
+def evaluate(
+    predictions: Sequence[Predictions],
+    source: Taxonomy,
+    space: Taxonomy,
+    labels: Mapping[str, Label],
+    patients: Mapping[str, str],
+) -> Evaluation:
+    """Judge runs of one taxonomy ``source`` in the label space ``space``: argmax, then mapped.
+
+    ``labels`` and ``patients`` (image id -> patient id) cover all predicted images; an image
+    without patient is a patient of its own.
+    """
+    first = predictions[0]
+    for other in predictions:
+        if other.image_ids != first.image_ids:
+            raise RunError("These runs were asked about different images; predict the same split with each of them.")
+        if other.classes != source.names:
+            raise RunError(f"Predictions name classes {other.classes}, taxonomy {source.name!r} has {source.names}.")
+    projection = project(source, space)
+    standing = [labels[image_id] for image_id in first.image_ids]
+    truth = space.place_all(standing)
+    placed = truth != OUTSIDE
+    n_outside = sum(1 for label in standing if label <= space.outside)
+    names = [patients.get(image_id) or f"image {image_id}" for image_id in first.image_ids]
+    _, codes = np.unique(np.array(names), return_inverse=True)
+    predicted = np.stack([projection.apply(one.predicted) for one in predictions])
+    return Evaluation(
+        taxonomy=space,
+        image_ids=tuple(np.array(first.image_ids, dtype=object)[placed]),
+        patients=codes[placed].astype(np.int64),
+        truth=truth[placed],
+        predicted=predicted[:, placed],
+        n_left_out=int((~placed).sum()) - n_outside,
+        n_outside=n_outside,
+    )
+
+
+def accuracy(evaluation: Evaluation) -> Figure:
+    """The share of images on which a run is right."""
+    right = evaluation.right.astype(np.float64)
+    everywhere = np.ones_like(right)
+    return _figure("accuracy", right, everywhere, evaluation.patients)
+
+
+def class_figures(evaluation: Evaluation, figure: ClassFigure) -> list[Figure]:
+    """``figure`` of every class, in class order; recall is what many call accuracy per class.
+
+    Conventions: F1 = 2TP / (2TP + FP + FN), 0 for a present class never predicted; the
+    precision of a class never predicted and the recall of an absent one are NaN.
+    """
+    figures = []
+    for index, name in enumerate(evaluation.taxonomy.names):
+        true = np.broadcast_to(evaluation.truth == index, evaluation.predicted.shape)
+        said = evaluation.predicted == index
+        among = {ClassFigure.RECALL: true, ClassFigure.PRECISION: said, ClassFigure.F1: true | said}[figure]
+        one = _figure(name, (true & said).astype(np.float64), among.astype(np.float64), evaluation.patients)
+        if figure is ClassFigure.F1:
+            one = Figure(name, f1_from_overlap(one.share), 2 * one.per_run / (1 + one.per_run))
+        figures.append(one)
+    return figures
+
+
+def support(evaluation: Evaluation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Images and patients per true class, both (K,)."""
+    n_classes = len(evaluation.taxonomy.classes)
+    images = np.bincount(evaluation.truth, minlength=n_classes)
+    pairs = np.unique(np.stack([evaluation.truth, evaluation.patients]), axis=1)
+    return images.astype(np.int64), np.bincount(pairs[0], minlength=n_classes).astype(np.int64)
+
+
+def churn(predicted: NDArray[np.int64]) -> float:
+    """Mean over pairs of runs of the share of images predicted differently; ``predicted`` (S, N).
+
+    NaN for fewer than two runs or no image (Milani Fard et al. 2016, for pairs).
+    """
+    n_runs, n_images = predicted.shape
+    if n_runs < 2 or n_images == 0:
+        return float("nan")
+    codes, inverse = np.unique(predicted, return_inverse=True)
+    votes = np.zeros((n_images, len(codes)), dtype=np.int64)
+    for one in inverse.reshape(predicted.shape):
+        votes[np.arange(n_images), one] += 1
+    agreeing = (votes * (votes - 1)).sum()
+    return 1 - float(agreeing) / (n_images * n_runs * (n_runs - 1))
+
+
+def _figure(
+    name: str, hits: NDArray[np.float64], among: NDArray[np.float64], patients: NDArray[np.int64]
+) -> Figure:
+    """From hits and what they are among, both (S, N), to the pooled share and each run's own."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_run = hits.sum(axis=1) / among.sum(axis=1)
+    n_codes = int(patients.max()) + 1 if len(patients) else 0
+    pooled = share(
+        np.bincount(patients, weights=hits.mean(axis=0), minlength=n_codes),
+        np.bincount(patients, weights=among.mean(axis=0), minlength=n_codes),
+    )
+    return Figure(name, pooled, per_run)

@@ -1,0 +1,133 @@
+"""The manifest of a data set: which image, in which split, of which patient, labelled as what."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import LabelError, WorkspaceError
+from model_zoo.core.labels import Label, LeafSpace
+
+COLUMNS = ("image_id", "path", "split", "patient_id", "label")
+"""The columns that every manifest has; any other column is kept and can be filtered by."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One row of the manifest. ``path`` is relative to the workspace; ``patient_id`` may be empty."""
+
+    image_id: str
+    path: str
+    split: Split
+    patient_id: str
+    label: Label
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """All images of a workspace, in manifest order."""
+
+    space: LeafSpace
+    images: tuple[ImageRecord, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.by_id) < len(self.images):
+            seen: set[str] = set()
+            for image in self.images:
+                if image.image_id in seen:
+                    raise WorkspaceError(f"The manifest names image {image.image_id!r} twice; ids must be unique.")
+                seen.add(image.image_id)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, ImageRecord]:
+        """Image id -> record."""
+        return {image.image_id: image for image in self.images}
+
+    @cached_property
+    def labels(self) -> Mapping[str, Label]:
+        """Image id -> original label."""
+        return {image.image_id: image.label for image in self.images}
+
+    @cached_property
+    def patients(self) -> Mapping[str, str]:
+        """Image id -> patient id ('' where there is none)."""
+        return {image.image_id: image.patient_id for image in self.images}
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """The further columns that any image has, in order of appearance."""
+        return tuple(dict.fromkeys(name for image in self.images for name in image.columns))
+
+    def split(self, split: Split) -> tuple[ImageRecord, ...]:
+        """The images of one split, in manifest order."""
+        return tuple(image for image in self.images if image.split is split)
+
+    def hash(self, split: Split, recipe_version: int | None = None) -> str:
+        """12 hexadecimal digits over ids, labels and patients of one split and the recipe's version."""
+        rows = sorted((i.image_id, self.space.format(i.label), i.patient_id) for i in self.split(split))
+        return hashlib.sha256(repr((rows, recipe_version)).encode()).hexdigest()[:12]
+
+
+def read_manifest(path: Path, space: LeafSpace) -> tuple[ImageRecord, ...]:
+    """The rows of a CSV manifest; `WorkspaceError` names the first line that does not hold together."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"Cannot read the manifest {path}: {error}. It must be a UTF-8 CSV file.") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+        raise WorkspaceError(f"Manifest {path} lacks column {missing[0]!r}; it needs {', '.join(COLUMNS)}.")
+    known: dict[str, Label] = {}
+    images = []
+    for row in reader:
+        where = f"Manifest {path}, line {reader.line_num}"
+        if None in row or any(value is None for value in row.values()):
+            raise WorkspaceError(f"{where}: expected {len(reader.fieldnames or ())} fields; check its commas and quotes.")
+        images.append(_record(row, space, known, where))
+    return tuple(images)
+
+
+def write_manifest(path: Path, images: Sequence[ImageRecord], space: LeafSpace) -> None:
+    """Write ``images`` so that `read_manifest` reads them back, whole or not at all."""
+    extra = tuple(dict.fromkeys(name for image in images for name in image.columns))
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS + extra)
+    for image in images:
+        fixed = (image.image_id, image.path, str(image.split), image.patient_id, space.format(image.label))
+        writer.writerow((*fixed, *(image.columns.get(name, "") for name in extra)))
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(out.getvalue(), encoding="utf-8", newline="")
+    partial.replace(path)
+
+
+def patients_in_two_splits(images: Iterable[ImageRecord]) -> Mapping[str, tuple[Split, ...]]:
+    """Patients whose images are spread over several splits -> those splits (a leak)."""
+    seen: dict[str, set[Split]] = {}
+    for image in images:
+        if image.patient_id and image.split is not Split.NONE:
+            seen.setdefault(image.patient_id, set()).add(image.split)
+    return {patient: tuple(sorted(splits)) for patient, splits in seen.items() if len(splits) > 1}
+
+
+def _record(row: Mapping[str, str], space: LeafSpace, known: dict[str, Label], where: str) -> ImageRecord:
+    if not row["image_id"] or not row["path"]:
+        raise WorkspaceError(f"{where}: image_id and path must not be empty.")
+    pure = Path(row["path"])
+    if pure.is_absolute() or ".." in pure.parts:
+        raise WorkspaceError(f"{where}: path {row['path']!r} leaves the workspace; use a path inside it.")
+    if row["split"] not in tuple(Split):
+        raise WorkspaceError(f"{where}: no split {row['split']!r}; it can be {', '.join(Split)}.")
+    text = row["label"]
+    if text not in known:
+        try:
+            known[text] = space.parse(text)
+        except LabelError as error:
+            raise WorkspaceError(f"{where}: {error}") from error
+    columns = {name: value for name, value in row.items() if name not in COLUMNS}
+    return ImageRecord(row["image_id"], row["path"], Split(row["split"]), row["patient_id"], known[text], columns)

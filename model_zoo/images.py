@@ -1,0 +1,214 @@
+"""Images in: decoded within limits, prepared exactly as a run's card declares, and maps drawn back."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from model_zoo.core.errors import ImageError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+MAX_FILE_BYTES = 64 * 2**20
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 20_000
+
+
+class Fit(StrEnum):
+    """How an image of any shape becomes the model's size."""
+
+    STRETCH = "stretch"
+    CROP = "crop"  # shorter side to size, then the centre
+    PAD = "pad"  # longer side to size, then black borders
+
+
+class Interpolation(StrEnum):
+    """How pixels are resampled."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+
+
+_RESAMPLING = {
+    Interpolation.NEAREST: Image.Resampling.NEAREST,
+    Interpolation.BILINEAR: Image.Resampling.BILINEAR,
+    Interpolation.BICUBIC: Image.Resampling.BICUBIC,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """From a decoded image to a model's input; part of a run's card, never guessed.
+
+    The image is converted to ``channels`` (1 grey, 3 RGB), fitted to ``size`` (height, width),
+    max-pooled by ``pool`` (bilinear shrinking would wipe out one-pixel calipers), scaled to
+    0..``value_range`` and normalised by ``mean`` and ``std`` per channel.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    fit: Fit = Fit.STRETCH
+    interpolation: Interpolation = Interpolation.BILINEAR
+    pool: int = 1
+    value_range: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3) or len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ImageError(f"Preprocessing needs 1 or 3 channels and a mean and std for each; got {self}.")
+        if min(self.size) < 1 or self.pool < 1 or any(side % self.pool for side in self.size):
+            raise ImageError(f"Size {self.size} must be positive and divisible by pool {self.pool}.")
+        if min(self.std) <= 0:
+            raise ImageError(f"Standard deviations must be positive; got {self.std}.")
+
+    @property
+    def input_size(self) -> tuple[int, int, int]:
+        """Shape (channels, height, width) of what the model sees."""
+        return self.channels, self.size[0] // self.pool, self.size[1] // self.pool
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The fitted and pooled pixels, (channels, height, width) in 0..255, not yet normalised."""
+        image = image.convert("L" if self.channels == 1 else "RGB")
+        height, width = self.size
+        method = _RESAMPLING[self.interpolation]
+        if self.fit is Fit.STRETCH and image.size != (width, height):
+            image = image.resize((width, height), method)
+        elif self.fit is Fit.CROP:
+            image = ImageOps.fit(image, (width, height), method)
+        elif self.fit is Fit.PAD:
+            image = ImageOps.pad(image, (width, height), method)
+        pixels = np.asarray(image, dtype=np.uint8).reshape(height, width, self.channels).transpose(2, 0, 1)
+        blocks = pixels.reshape(self.channels, height // self.pool, self.pool, width // self.pool, self.pool)
+        return blocks.max(axis=(2, 4))
+
+    def normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pixels (..., channels, height, width) in 0..255 as the model's input, same shape."""
+        mean = np.array(self.mean, dtype=np.float32)[:, None, None]
+        std = np.array(self.std, dtype=np.float32)[:, None, None]
+        return (pixels.astype(np.float32) * np.float32(self.value_range / 255) - mean) / std
+
+    def apply(self, image: Image.Image) -> NDArray[np.float32]:
+        """The model's input for one image, (channels, height, width)."""
+        return self.normalise(self.pixels(image))
+
+    def place_back(self, heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+        """A map in input coordinates drawn where the model looked: (height, width) of the image.
+
+        Crop, padding and resize are undone; what the model did not see is NaN.
+        """
+        fitted_height, fitted_width = self.size
+        full = _resize(heat, fitted_width, fitted_height)
+        if self.fit is Fit.STRETCH:
+            return _resize(full, width, height)
+        if self.fit is Fit.PAD:
+            scale = min(fitted_width / width, fitted_height / height)
+            inner_width, inner_height = round(width * scale), round(height * scale)
+            left, top = round((fitted_width - inner_width) * 0.5), round((fitted_height - inner_height) * 0.5)
+            inner = full[top : top + max(1, inner_height), left : left + max(1, inner_width)]
+            return _resize(inner, width, height)
+        scale = min(width / fitted_width, height / fitted_height)
+        seen_width, seen_height = max(1, round(fitted_width * scale)), max(1, round(fitted_height * scale))
+        left, top = (width - seen_width) // 2, (height - seen_height) // 2
+        placed = np.full((height, width), np.nan, dtype=np.float32)
+        placed[top : top + seen_height, left : left + seen_width] = _resize(full, seen_width, seen_height)
+        return placed
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a card."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """The preprocessing that a card or recipe declares; `ImageError` names what is wrong."""
+        try:
+            return cls(
+                channels=int(values["channels"]),
+                size=(int(values["size"][0]), int(values["size"][1])),
+                fit=Fit(values["fit"]),
+                interpolation=Interpolation(values["interpolation"]),
+                pool=int(values["pool"]),
+                value_range=float(values["value_range"]),
+                mean=tuple(float(x) for x in values["mean"]),
+                std=tuple(float(x) for x in values["std"]),
+            )
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise ImageError(f"The preprocessing is not readable ({error!r}); it needs every field of the card.") from error
+
+
+def decode(source: Path | bytes, name: str = "") -> Image.Image:
+    """A decoded image in mode L or RGB, upright; `ImageError` in one sentence if it cannot be trusted.
+
+    Sizes are checked before a pixel is decoded: a decompression bomb costs its header only.
+    """
+    name = name or (source.name if isinstance(source, Path) else "the upload")
+    raw = _read(source, name)
+    try:
+        image = Image.open(io.BytesIO(raw), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} is not an image of a kind known here ({_kinds()}); save it as PNG or JPEG.") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name} unpacks to too many pixels; {_limits()}.") from error
+    except Exception as error:  # Pillow's parsers raise anything on hostile bytes
+        raise ImageError(f"{name} cannot be read as an image ({type(error).__name__}); save it again.") from error
+    width, height = image.size
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise ImageError(f"{name} has {width:,} x {height:,} pixels; {_limits()}. Make it smaller first.")
+    try:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _eight_bit(upright if upright is not None else image)
+    except Exception as error:  # Pillow's decoders raise anything on hostile bytes
+        raise ImageError(f"{name} is damaged or cut off and cannot be decoded; export it again.") from error
+
+
+def _read(source: Path | bytes, name: str) -> bytes:
+    if isinstance(source, bytes):
+        raw = source
+    else:
+        try:
+            size = source.stat().st_size
+            raw = source.read_bytes() if size <= MAX_FILE_BYTES else b""
+        except OSError as error:
+            raise ImageError(f"Image file {source} cannot be read ({error.strerror}); put it back.") from error
+        if size > MAX_FILE_BYTES:
+            raise ImageError(f"{name} has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read.")
+    if not raw:
+        raise ImageError(f"{name} is empty; export it again.")
+    if len(raw) > MAX_FILE_BYTES:
+        raise ImageError(f"{name} has {len(raw) / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read.")
+    return raw
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if image.mode != "F" else max(1.0, float(np.nanmax(values, initial=0.0)))
+        return Image.fromarray((np.clip(np.nan_to_num(values) / top, 0, 1) * 255).round().astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        ground = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
+        return Image.alpha_composite(ground, rgba).convert("RGB")
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _resize(heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    image = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
+    resized = image.resize((max(1, width), max(1, height)), Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.float32)
+
+
+def _kinds() -> str:
+    return ", ".join(FORMATS)
+
+
+def _limits() -> str:
+    return f"at most {MAX_PIXELS // 1_000_000} million pixels and {MAX_SIDE:,} a side are decoded"

@@ -1,0 +1,281 @@
+"""A run: a card and its predictions, with weights where there are any; written whole or not at all."""
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import ImageError, RunError, TaxonomyError
+from model_zoo.core.predictions import Predictions
+from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.images import Preprocessing
+
+FORMAT = 1
+CARD, WEIGHTS, HISTORY = "card.json", "model.safetensors", "history.csv"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a run is, in data.
+
+    ``data_hash`` maps each split to `DataSet.hash`; ``recipe`` holds every choice of training
+    except the seed; ``epochs_chosen`` says how their number came about ("fixed in the recipe"
+    or "chosen on validation"); ``duration_s`` is wall-clock time; ``created`` is ISO 8601 in UTC;
+    ``weights_sha256`` is empty for a run without weights.
+    """
+
+    run_id: str
+    architecture: str
+    taxonomy: Taxonomy
+    preprocessing: Preprocessing
+    data_hash: Mapping[str, str]
+    recipe: Mapping[str, Any]
+    seed: int
+    epochs_chosen: str
+    n_train_images: int
+    n_parameters: int
+    duration_s: float
+    created: str
+    versions: Mapping[str, str]
+    processor: str
+    weights_sha256: str = ""
+    licence: str = "Apache-2.0"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the model's outputs."""
+        return self.taxonomy.names
+
+    @cached_property
+    def series_key(self) -> str:
+        """8 hexadecimal digits, equal for runs that differ in the seed alone."""
+        same = [
+            self.taxonomy.name,
+            self.taxonomy.hash,
+            dict(self.data_hash),
+            self.architecture,
+            self.preprocessing.to_json(),
+            dict(self.recipe),
+        ]
+        return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:8]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; the taxonomy is written out, so that a run explains itself."""
+        taxonomy = self.taxonomy
+        return {
+            "format": FORMAT,
+            "run_id": self.run_id,
+            "architecture": self.architecture,
+            "taxonomy": {
+                "name": taxonomy.name,
+                "version": taxonomy.version,
+                "hash": taxonomy.hash,
+                "classes": {name: sorted(leaves) for name, leaves in taxonomy.classes.items()},
+                "outside": sorted(taxonomy.outside),
+            },
+            "preprocessing": self.preprocessing.to_json(),
+            "data_hash": dict(self.data_hash),
+            "recipe": dict(self.recipe),
+            "seed": self.seed,
+            "epochs_chosen": self.epochs_chosen,
+            "n_train_images": self.n_train_images,
+            "n_parameters": self.n_parameters,
+            "duration_s": round(self.duration_s, 1),
+            "created": self.created,
+            "versions": dict(self.versions),
+            "processor": self.processor,
+            "weights_sha256": self.weights_sha256,
+            "licence": self.licence,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], where: str) -> "Card":
+        """The card in ``values``; `RunError` names ``where`` and what is missing or wrong."""
+        if values.get("format") != FORMAT:
+            raise RunError(f"{where} has format {values.get('format')!r}, expected {FORMAT}; train the run again.")
+        try:
+            written = values["taxonomy"]
+            taxonomy = Taxonomy(
+                name=written["name"],
+                classes={name: frozenset(leaves) for name, leaves in written["classes"].items()},
+                outside=frozenset(written["outside"]),
+                version=int(written["version"]),
+            )
+            if taxonomy.hash != written["hash"]:
+                raise RunError(f"{where}: the taxonomy's hash does not fit its classes; the card was edited.")
+            plain = {name: values[name] for name in _PLAIN_FIELDS}
+            return cls(taxonomy=taxonomy, preprocessing=Preprocessing.from_json(values["preprocessing"]), **plain)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"{where} lacks or garbles {error}; train the run again or mend its card.") from error
+        except (ImageError, TaxonomyError) as error:
+            raise RunError(f"{where}: {error}") from error
+
+
+_PLAIN_FIELDS = (
+    "run_id",
+    "architecture",
+    "data_hash",
+    "recipe",
+    "seed",
+    "epochs_chosen",
+    "n_train_images",
+    "n_parameters",
+    "duration_s",
+    "created",
+    "versions",
+    "processor",
+    "weights_sha256",
+    "licence",
+)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a training history; losses are mean cross-entropies in nats."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder: card, weights, history and predictions per split."""
+
+    card: Card
+    folder: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's name, which is its folder's."""
+        return self.card.run_id
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The safetensors file, if the run has weights."""
+        path = self.folder / WEIGHTS
+        return path if path.is_file() else None
+
+    def has_predictions(self, split: Split) -> bool:
+        """Whether predictions over ``split`` are stored."""
+        return _predictions_path(self.folder, split).is_file()
+
+    def predictions(self, split: Split) -> Predictions:
+        """The stored predictions over ``split``; `RunError` if there are none or they do not fit."""
+        path = _predictions_path(self.folder, split)
+        if not path.is_file():
+            raise RunError(f"Run {self.run_id!r} has no predictions over {split}; predict that split first.")
+        try:
+            table = pq.read_table(path)
+            columns = [f"p:{name}" for name in self.card.classes]
+            probabilities = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
+            image_ids = tuple(table.column("image_id").to_pylist())
+        except (pa.ArrowException, KeyError, OSError) as error:
+            raise RunError(f"The predictions {path} do not fit the card of run {self.run_id!r}: {error}.") from error
+        return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32))
+
+    def history(self) -> tuple[Epoch, ...]:
+        """One entry per epoch; empty where none was kept."""
+        path = self.folder / HISTORY
+        if not path.is_file():
+            return ()
+        with path.open(newline="", encoding="utf-8") as lines:
+            return tuple(
+                Epoch(int(row["epoch"]), *(float(row[name]) for name in list(Epoch.__dataclass_fields__)[1:]))
+                for row in csv.DictReader(lines)
+            )
+
+
+@dataclass(frozen=True)
+class Series:
+    """Runs that differ in the seed alone, by seed: one way of training, tried several times."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def card(self) -> Card:
+        """The first run's card; all but seed, duration, processor and versions is shared."""
+        return self.runs[0].card
+
+    @property
+    def series_id(self) -> str:
+        """The taxonomy's name and the key that the runs share."""
+        return f"{self.card.taxonomy.name}-{self.card.series_key}"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds, ascending."""
+        return tuple(run.card.seed for run in self.runs)
+
+
+def read_run(folder: Path) -> Run:
+    """The run in ``folder``; `RunError` in one sentence if its card cannot be read."""
+    path = folder / CARD
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"Cannot read the run card {path}: {error}.") from error
+    if not isinstance(values, dict):
+        raise RunError(f"The run card {path} is no JSON object; train the run again.")
+    card = Card.from_json(values, f"Run card {path}")
+    if card.run_id != folder.name:
+        raise RunError(f"Run card {path} names run {card.run_id!r}; rename the folder to it.")
+    return Run(card, folder)
+
+
+def write_run(
+    card: Card,
+    parent: Path,
+    weights: bytes,
+    history: Sequence[Epoch],
+    predictions: Mapping[Split, Predictions],
+) -> Run:
+    """Write a run folder below ``parent``: built beside its place, then renamed into it.
+
+    `RunError` if a run of that name is there already.
+    """
+    folder, partial = parent / card.run_id, parent / f".{card.run_id}.partial"
+    if folder.exists():
+        raise RunError(f"Run {card.run_id!r} is already there ({folder}); remove it or choose another seed.")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        (partial / WEIGHTS).write_bytes(weights)
+        with (partial / HISTORY).open("w", newline="", encoding="utf-8") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(Epoch.__dataclass_fields__)
+            writer.writerows([getattr(epoch, name) for name in Epoch.__dataclass_fields__] for epoch in history)
+        for split, one in predictions.items():
+            columns = {"image_id": pa.array(one.image_ids, pa.string())}
+            columns |= {f"p:{name}": pa.array(one.probabilities[:, k]) for k, name in enumerate(one.classes)}
+            pq.write_table(pa.table(columns), _predictions_path(partial, split), compression="zstd")
+        (partial / CARD).write_text(json.dumps(card.to_json(), indent=2) + "\n", encoding="utf-8")
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return Run(card, folder)
+
+
+def group_into_series(runs: Iterable[Run]) -> tuple[Series, ...]:
+    """Runs grouped by what they share, each group by seed, in order of first appearance."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.card.series_key, []).append(run)
+    return tuple(Series(tuple(sorted(group, key=lambda run: run.card.seed))) for group in groups.values())
+
+
+def _predictions_path(folder: Path, split: Split) -> Path:
+    return folder / f"predictions_{split}.parquet"

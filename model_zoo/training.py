@@ -1,0 +1,222 @@
+"""One readable training loop: a timm model from scratch, on one taxonomy, under one recipe."""
+
+import hashlib
+import platform
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save
+
+from model_zoo.checkpoints import build  # sets the thread policy before torch is loaded
+
+# isort: split
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.predictions import Predictions
+from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
+from model_zoo.images import Preprocessing
+from model_zoo.prediction import fitted_pixels, probabilities
+from model_zoo.run import Card, Epoch, Run, write_run
+from model_zoo.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The ``[training]`` table of a recipe: every choice except taxonomy and seed.
+
+    AdamW under a one-cycle schedule that peaks at ``learning_rate`` (Smith & Topin 2018);
+    each image is padded by ``pad_px`` (of the model's input) and cropped at random.
+    """
+
+    architecture: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    pad_px: int
+    preprocessing: Preprocessing
+    version: int
+
+    @classmethod
+    def read(cls, path: Path) -> "Training":
+        """The training part of a recipe file; `WorkspaceError` names what is missing or wrong."""
+        try:
+            recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = dict(recipe["training"])
+            preprocessing = Preprocessing.from_json(values.pop("preprocessing"))
+            return cls(**values, preprocessing=preprocessing, version=int(recipe["version"]))
+        except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+            fields = ", ".join(cls.__dataclass_fields__)
+            raise WorkspaceError(f"Recipe {path} has no usable [training] table ({error}); it needs {fields}.") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a card; the architecture and preprocessing stand there by themselves."""
+        values = asdict(self)
+        return {name: values[name] for name in values if name not in ("architecture", "preprocessing")}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training stands; ``seconds_left`` is extrapolated from the steps done."""
+
+    run_id: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    validation_accuracy: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The images of one split that a taxonomy can place: pixels (N, C, H, W) and class indices (N,)."""
+
+    image_ids: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    targets: NDArray[np.int64]
+
+
+def read_pixels(
+    workspace: Workspace, preprocessing: Preprocessing, progress: Callable[[int, int], None]
+) -> Mapping[Split, tuple[tuple[str, ...], NDArray[np.uint8]]]:
+    """Ids and fitted pixels of the three splits, read once for all seeds."""
+    splits = (Split.TRAIN, Split.VALIDATION, Split.TEST)
+    return {split: fitted_pixels(workspace, split, preprocessing, progress) for split in splits}
+
+
+def train(
+    workspace: Workspace,
+    taxonomy: Taxonomy,
+    training: Training,
+    seed: int,
+    pixels: Mapping[Split, tuple[tuple[str, ...], NDArray[np.uint8]]],
+    run_id: str,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Run:
+    """Train one run and write it below the workspace's ``runs``; nothing is left when interrupted.
+
+    Images whose label the taxonomy cannot place take no part. The number of epochs is fixed by
+    the recipe; validation is watched, never chosen by.
+    """
+    started = time.monotonic()
+    dataset = workspace.dataset()
+    examples, validation = (
+        _placed(*pixels[split], taxonomy, workspace) for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    if not len(examples.targets):
+        raise WorkspaceError(f"No training image has a label that taxonomy {taxonomy.name!r} can place.")
+    torch.manual_seed(seed)
+    model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
+    history = _fit(model, examples, validation, training, seed, run_id, report)
+    model.eval()
+    predictions = {
+        split: Predictions(ids, taxonomy.names, probabilities(model, block, training.preprocessing))
+        for split, (ids, block) in pixels.items()
+        if split is not Split.TRAIN and ids
+    }
+    weights = save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    card = Card(
+        run_id=run_id,
+        architecture=training.architecture,
+        taxonomy=taxonomy,
+        preprocessing=training.preprocessing,
+        data_hash={str(split): dataset.hash(split, training.version) for split in pixels},
+        recipe=training.to_json(),
+        seed=seed,
+        epochs_chosen="fixed in the recipe",
+        n_train_images=len(examples.targets),
+        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        duration_s=time.monotonic() - started,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={name: version(name) for name in ("taxoscope", "torch", "timm", "numpy", "pillow")},
+        processor=f"{platform.machine()}, {torch.get_num_threads()} threads",
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
+    )
+    return write_run(card, workspace.writable / "runs", weights, history, predictions)
+
+
+def _fit(
+    model: nn.Module,
+    examples: Examples,
+    validation: Examples,
+    training: Training,
+    seed: int,
+    run_id: str,
+    report: Callable[[Progress], None],
+) -> list[Epoch]:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.from_numpy(training.preprocessing.normalise(examples.pixels))
+    targets = torch.from_numpy(examples.targets)
+    steps = -(-len(targets) // training.batch_size)
+    optimizer = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, training.learning_rate, total_steps=max(2, steps * training.epochs)
+    )
+    history: list[Epoch] = []
+    accuracy, started = float("nan"), time.monotonic()
+    for epoch in range(1, training.epochs + 1):
+        model.train()
+        total = 0.0
+        order = torch.randperm(len(targets), generator=generator)
+        for step, rows in enumerate(order.split(training.batch_size), start=1):
+            batch = _jitter(inputs[rows], training.pad_px, generator)
+            loss = F.cross_entropy(model(batch), targets[rows])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+            done = (epoch - 1) * steps + step
+            left = (time.monotonic() - started) / done * (steps * training.epochs - done)
+            report(Progress(run_id, epoch, training.epochs, step, steps, loss.item(), accuracy, left))
+        validation_loss, accuracy = _validate(model, validation, training.preprocessing)
+        rate = float(schedule.get_last_lr()[0])
+        history.append(Epoch(epoch, total / len(targets), validation_loss, accuracy, rate))
+        report(Progress(run_id, epoch, training.epochs, steps, steps, loss.item(), accuracy, left))
+    return history
+
+
+def _jitter(batch: torch.Tensor, pad_px: int, generator: torch.Generator) -> torch.Tensor:
+    """Pad by ``pad_px`` with the edge's values and crop each image at a random place."""
+    if pad_px == 0:
+        return batch
+    padded = F.pad(batch, [pad_px] * 4, mode="replicate")
+    corners = torch.randint(0, 2 * pad_px + 1, (len(batch), 2), generator=generator).tolist()
+    height, width = batch.shape[-2:]
+    crops = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, corners, strict=True)]
+    return torch.stack(crops)
+
+
+def _validate(model: nn.Module, validation: Examples, preprocessing: Preprocessing) -> tuple[float, float]:
+    """Mean cross-entropy (nats) and accuracy; NaN without validation images."""
+    if not len(validation.targets):
+        return float("nan"), float("nan")
+    model.eval()
+    said = probabilities(model, validation.pixels, preprocessing)
+    true = said[np.arange(len(said)), validation.targets]
+    right = said.argmax(axis=1) == validation.targets
+    return float(-np.log(np.maximum(true, 1e-12)).mean()), float(right.mean())
+
+
+def _placed(
+    image_ids: tuple[str, ...], pixels: NDArray[np.uint8], taxonomy: Taxonomy, workspace: Workspace
+) -> Examples:
+    labels = workspace.dataset().labels
+    targets = taxonomy.place_all([labels[image_id] for image_id in image_ids])
+    kept = targets != OUTSIDE
+    ids = tuple(image_id for image_id, keep in zip(image_ids, kept, strict=True) if keep)
+    return Examples(ids, pixels[kept], targets[kept])

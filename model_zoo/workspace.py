@@ -1,0 +1,220 @@
+"""A workspace: the folder that holds one piece of work, or a stack of them with the top one writable."""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import LabelError, RunError, TaxonomyError, WorkspaceError
+from model_zoo.core.labels import Label, LeafSpace, Part
+from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest
+from model_zoo.images import decode
+from model_zoo.run import Run, Series, group_into_series, read_run
+
+PROJECT = Path(__file__).resolve().parent.parent
+DECLARATION, MANIFEST, KEPT, RECIPE = "workspace.toml", "manifest.csv", "kept.csv", "recipe.toml"
+
+
+class Workspace:
+    """Leaf space, manifest, taxonomies, runs and decisions, found in ``folders``.
+
+    Everything is looked up through the folders in order; only the first is ever written to.
+    A plain workspace is one folder; the demo lies on top of the files that ship with TaxoScope.
+    """
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self.folders = folders
+        path = self._find(DECLARATION)
+        if path is None:
+            raise WorkspaceError(
+                f"{folders[0]} is no workspace: it has no {DECLARATION} that declares what a label consists of."
+            )
+        declaration = _read_toml(path)
+        self.name = str(declaration.get("name", folders[0].name))
+        self.description = str(declaration.get("description", ""))
+        self.space = _leaf_space(declaration, path)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Workspace":
+        """The workspace in one folder; `WorkspaceError` says what it lacks."""
+        if not folder.is_dir():
+            raise WorkspaceError(f"There is no folder {folder}; give the folder of a workspace.")
+        return cls((folder.resolve(),))
+
+    @classmethod
+    def demo(cls, writable: Path) -> "Workspace":
+        """The demo: shipped files read-only, below ``writable``, which is made if need be."""
+        writable.mkdir(parents=True, exist_ok=True)
+        return cls((writable.resolve(), PROJECT / "sample_images", PROJECT / "model_zoo"))
+
+    @property
+    def writable(self) -> Path:
+        """Where decisions, kept uploads, new runs and generated images go."""
+        return self.folders[0]
+
+    @property
+    def decisions_path(self) -> Path:
+        """The database of decisions."""
+        return self.writable / "decisions.sqlite"
+
+    def dataset(self) -> DataSet:
+        """All images of all manifests, kept uploads last."""
+        paths = [path for name in (MANIFEST, KEPT) for path in self._find_all(name)]
+        if not any(path.name == MANIFEST for path in paths):
+            raise WorkspaceError(f"{self.writable} has no {MANIFEST}; list its images there.")
+        return DataSet(self.space, tuple(image for path in paths for image in read_manifest(path, self.space)))
+
+    def taxonomies(self) -> Mapping[str, Taxonomy]:
+        """Taxonomy name -> taxonomy, from the finest to the coarsest; validated against the leaf space."""
+        found: dict[str, Taxonomy] = {}
+        for folder in self._find_all("taxonomies"):
+            for path in sorted(folder.glob("*.toml")):
+                taxonomy = read_taxonomy(path, self.space)
+                found.setdefault(taxonomy.name, taxonomy)
+        return dict(sorted(found.items(), key=lambda item: -len(item[1].classes)))
+
+    def taxonomy(self, name: str) -> Taxonomy:
+        """One taxonomy by name; `WorkspaceError` lists what there is."""
+        known = self.taxonomies()
+        if name not in known:
+            listed = ", ".join(known) or "none yet"
+            raise WorkspaceError(f"No taxonomy {name!r} in this workspace; it has {listed}.")
+        return known[name]
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs whose card can be read and fits the leaf space, by name."""
+        return tuple(run for run in self._each_run() if isinstance(run, Run))
+
+    def unreadable_runs(self) -> tuple[str, ...]:
+        """One sentence for each run folder that cannot be used."""
+        return tuple(problem for problem in self._each_run() if isinstance(problem, str))
+
+    def series(self) -> tuple[Series, ...]:
+        """The runs grouped into series, those of the finest taxonomy first."""
+        return tuple(sorted(group_into_series(self.runs()), key=lambda one: -len(one.card.classes)))
+
+    def recipe_path(self) -> Path | None:
+        """The recipe of data and training, where there is one."""
+        return self._find(RECIPE)
+
+    def image_path(self, image: ImageRecord) -> Path:
+        """The file of an image, generated first where the recipe knows how; else `WorkspaceError`."""
+        path = self._find(image.path)
+        if path is not None:
+            return path
+        if image.image_id in self._generated:
+            return self._generate(image)
+        raise WorkspaceError(f"Image {image.image_id!r} is not at {self.writable / image.path}; put the file back.")
+
+    def keep(self, raw: bytes, name: str, label: Label) -> ImageRecord:
+        """Copy an uploaded image into the workspace under its content hash, in no split."""
+        decode(raw, name)
+        digest = hashlib.sha256(raw).hexdigest()
+        image_id = f"kept-{digest[:16]}"
+        path = self.writable / "kept" / f"{digest[:16]}{_suffix(raw)}"
+        path.parent.mkdir(exist_ok=True)
+        record = ImageRecord(image_id, f"kept/{path.name}", Split.NONE, "", label, {"file": Path(name).name[:200]})
+        manifest = self.writable / KEPT
+        known = read_manifest(manifest, self.space) if manifest.is_file() else ()
+        for image in known:
+            if image.image_id == image_id:
+                return image
+        _write_whole(path, raw)
+        write_manifest(manifest, [*known, record], self.space)
+        return record
+
+    @cached_property
+    def _generated(self) -> Mapping[str, Any]:
+        path = self.recipe_path()
+        if path is None or "phantom" not in _read_toml(path):
+            return {}
+        from model_zoo.phantom.generate import Recipe, plan
+
+        return {planned.image_id: planned for planned in plan(Recipe.read(path))}
+
+    def _generate(self, image: ImageRecord) -> Path:
+        from model_zoo.phantom.generate import Recipe, encode, render
+
+        recipe_path = self.recipe_path()
+        assert recipe_path is not None
+        recipe = Recipe.read(recipe_path)
+        path = self.writable / image.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, encode(render(self._generated[image.image_id], recipe).pixels, recipe))
+        return path
+
+    def _each_run(self) -> Iterator[Run | str]:
+        seen: set[str] = set()
+        for folder in self._find_all("runs"):
+            for child in sorted(folder.iterdir()):
+                if child.name in seen or child.name.startswith(".") or not child.is_dir():
+                    continue
+                seen.add(child.name)
+                try:
+                    run = read_run(child)
+                    run.card.taxonomy.check(self.space)
+                except (RunError, TaxonomyError) as error:
+                    yield str(error)
+                else:
+                    yield run
+
+    def _find(self, relative: str) -> Path | None:
+        return next(iter(self._find_all(relative)), None)
+
+    def _find_all(self, relative: str) -> list[Path]:
+        return [folder / relative for folder in self.folders if (folder / relative).exists()]
+
+
+def read_taxonomy(path: Path, space: LeafSpace) -> Taxonomy:
+    """The taxonomy in a TOML file, validated; `TaxonomyError` names the file and the leaf."""
+    values = _read_toml(path)
+    classes = values.get("classes")
+    if not isinstance(classes, dict) or not isinstance(values.get("name"), str):
+        raise TaxonomyError(f"Taxonomy file {path} needs a name and a table [classes] of class = label.")
+    try:
+        return Taxonomy(
+            name=values["name"],
+            classes={name: _parse_leaves(written, space) for name, written in classes.items()},
+            outside=_parse_leaves(values.get("outside", []), space),
+            description=str(values.get("description", "")),
+            version=int(values.get("version", 1)),
+        ).check(space)
+    except (LabelError, TaxonomyError, ValueError) as error:
+        raise TaxonomyError(f"Taxonomy file {path}: {error}") from error
+
+
+def _parse_leaves(written: str | list[str], space: LeafSpace) -> Label:
+    texts = [written] if isinstance(written, str) else written
+    return frozenset[str]().union(*(space.parse(text) for text in texts))
+
+
+def _leaf_space(declaration: Mapping[str, Any], path: Path) -> LeafSpace:
+    try:
+        parts = tuple(Part(name, tuple(values)) for name, values in declaration.get("parts", {}).items())
+        forbidden = tuple(declaration.get("forbidden", ()))
+        return LeafSpace(parts, tuple(declaration.get("lone", ())), forbidden)
+    except (LabelError, TypeError, AttributeError) as error:
+        raise WorkspaceError(f"{path} does not declare a leaf space: {error}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WorkspaceError(f"Cannot read {path}: {error}.") from error
+
+
+def _write_whole(path: Path, raw: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(raw)
+    partial.replace(path)
+
+
+def _suffix(raw: bytes) -> str:
+    if raw.startswith(b"\x89PNG"):
+        return ".png"
+    return ".webp" if raw[8:12] == b"WEBP" else ".jpg"
