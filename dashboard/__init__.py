@@ -1,0 +1,1 @@
+"""The dashboard: shows how good models are and remembers what people decide."""

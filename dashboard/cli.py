@@ -60,7 +60,9 @@ def serve(
     console.print(f"Workspace: {opened.name}; what you decide is kept in {opened.writable}", soft_wrap=True)
     from dashboard import server
 
-    server.serve(host, free, lambda address: console.print(f"TaxoScope is ready: {address}  (Ctrl-C stops it)"), browser)
+    server.serve(
+        host, free, lambda address: console.print(f"TaxoScope is ready: {address}  (Ctrl-C stops it)"), browser
+    )
 
 
 @commands.command()

@@ -33,7 +33,13 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
         middleware=[Middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)],
     )
     config = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", ws_max_size=200 * 2**20, timeout_graceful_shutdown=2
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        ws_max_size=200 * 2**20,
+        timeout_graceful_shutdown=2,
     )
     address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"
     threading.Thread(target=_when_ready, args=(host, port, address, announce, open_browser), daemon=True).start()

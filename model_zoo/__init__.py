@@ -1,0 +1,1 @@
+"""What models are and how good they are; works without the dashboard."""

@@ -36,6 +36,7 @@ class Workspace:
         declaration = _read_toml(path)
         self.name = str(declaration.get("name", folders[0].name))
         self.description = str(declaration.get("description", ""))
+        self.opening = tuple(str(name) for name in declaration.get("opening", ()))
         self.space = _leaf_space(declaration, path)
 
     @classmethod

@@ -39,7 +39,7 @@ def decide(
     clock: Callable[[], datetime],
     rule: Rule = Rule.LATEST,
 ) -> Outcome:
-    """Store what a browser proposes, in its order; one that cannot be stored is refused and holds up no other.
+    """Store what a browser proposes, in its order; what cannot be stored is refused and holds up no other.
 
     ``original`` holds the workspace's own label of every image; ``clock`` gives aware UTC times.
     A proposal is a mapping with ``client_id``, ``seq``, ``reviewer``, ``image_id`` and ``answer``
@@ -85,11 +85,12 @@ def _decision(
     reviewer = unicodedata.normalize("NFC", _text(proposal, "reviewer").strip())
     undone = _undone(proposal, log) if answer is Answer.UNDO else None
     if sent_before := log.sent(client_id, seq):
-        before, after = sent_before.before, sent_before.after
+        before = sent_before.before
+        after = sent_before.after if answer is sent_before.answer else before
     else:
         about = log.about(image_id)
         if undone is not None:
-            _check_undo(undone, image_id, reviewer, about)
+            _check_undo(undone, reviewer, about)
         original_text = space.format(original[image_id])
         before = standing_labels(about, rule).get(image_id, original_text)
         after = standing_labels((d for d in about if d != undone), rule).get(image_id, original_text)
@@ -124,16 +125,10 @@ def _undone(proposal: Mapping[str, Any], log: DecisionLog) -> Decision:
     return undone
 
 
-def _check_undo(undone: Decision, image_id: str, reviewer: str, about: Sequence[Decision]) -> None:
-    if undone.image_id != image_id:
-        raise DecisionError(
-            f"Decision {undone.decision_id} is about image {undone.image_id!r}, not {image_id!r}; reload the page."
-        )
+def _check_undo(undone: Decision, reviewer: str, about: Sequence[Decision]) -> None:
     if undone.reviewer != reviewer:
-        raise DecisionError(
-            f"Decision {undone.decision_id} is {undone.reviewer}'s; {reviewer or 'nobody'} can relabel the image instead."
-        )
-    if undone not in in_force(about):
+        raise DecisionError(f"Decision {undone.decision_id} is {undone.reviewer}'s; only they can undo it.")
+    if undone in about and undone not in in_force(about):
         raise DecisionError(f"Decision {undone.decision_id} is undone already.")
 
 

@@ -30,7 +30,7 @@ COLUMNS = (
 )
 
 # Spreadsheets take these for the start of a formula, some the full-width forms too (OWASP, CSV injection).
-_RUNS = "=+\\-@\t\r\n＝＋－＠"
+_RUNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 _WOULD_RUN = re.compile(f"'*[{_RUNS}]")
 _GUARDED = re.compile(f"'+[{_RUNS}]")
 

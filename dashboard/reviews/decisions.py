@@ -125,7 +125,7 @@ class Decision:
             raise DecisionError("An undo names the decision that it undoes, and no other answer does.")
         if self.answer in (Answer.CANNOT_TELL, Answer.SKIP) and self.after != self.before:
             raise DecisionError(
-                f"The answer {self.answer.words!r} leaves the label {self.before!r}; it cannot make it {self.after!r}."
+                f"The answer {self.answer.words!r} leaves the label {self.before!r}; got {self.after!r}."
             )
 
 
@@ -139,7 +139,7 @@ def _check_text(name: str, text: str, most: int, *, empty: bool = False) -> None
     if not isinstance(text, str):
         raise DecisionError(f"The {name} of a decision must be text; got {text!r}.")
     if not empty and not text.strip():
-        raise DecisionError(f"A decision needs a {name}; got nothing.")
+        raise DecisionError(f"A decision needs the {name}; got nothing.")
     if len(text) > most:
         raise DecisionError(f"The {name} has {len(text):,} characters; shorten it to {most:,}.")
     if found := _UNSTORABLE.search(text):

@@ -70,7 +70,7 @@ def undoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
 
 
 def redoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
-    """The undo that *redo* takes back: the reviewer's most recent in force, unless they decided anew since."""
+    """The undo that *redo* takes back: the reviewer's latest in force, unless they decided anew since."""
     ordered = _in_order(decisions)
     answer_of = {decision.decision_id: decision.answer for decision in ordered}
     still = {decision.decision_id for decision in in_force(ordered)}

@@ -48,11 +48,12 @@ class DecisionStore:
         self._busy_timeout_s = busy_timeout_s
         # SQLite wakes waiting writers by polling; threads queue here instead, which is fair and quick.
         self._lock = threading.Lock()
+        self._known: tuple[Decision, ...] = ()  # what was read never changes: the table is append-only
+        self._known_lock = threading.Lock()
         self._reader = sa.create_engine(sa.URL.create("sqlite", database=str(self.path)))
         self._writer = self._reader.execution_options(writes=True)
         sa.event.listen(self._reader, "connect", self._on_connect)
         sa.event.listen(self._reader, "begin", _on_begin)
-        sa.event.listen(self._writer, "begin", _on_begin)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -69,8 +70,7 @@ class DecisionStore:
         first time; `DecisionError` if that said something else.
         """
         with self.writing() as log:
-            stored = tuple(log.append(decision) for decision in sent)
-        return stored
+            return tuple(log.append(decision) for decision in sent)
 
     @contextmanager
     def writing(self) -> Iterator[DecisionLog]:
@@ -82,8 +82,11 @@ class DecisionStore:
             yield DecisionLog(connection)
 
     def all(self) -> tuple[Decision, ...]:
-        """Every decision, in order of ``decision_id``."""
-        return self.since(0)
+        """Every decision, in order of ``decision_id``; only those not read before are fetched."""
+        with self._known_lock:
+            last_id = self._known[-1].decision_id if self._known else 0
+            self._known += self.since(last_id or 0)
+            return self._known
 
     def since(self, decision_id: int) -> tuple[Decision, ...]:
         """The decisions stored after ``decision_id``, in order; none is ever skipped, ids follow commits."""
@@ -98,7 +101,7 @@ class DecisionStore:
         return self._highest(sa.func.max(decisions.c.decision_id), none=0)
 
     def acknowledged(self, client_id: str) -> int:
-        """The highest ``seq`` stored of one browser session, -1 when there is none; refused ones leave gaps."""
+        """The highest ``seq`` stored of one browser session, -1 for none; refused ones leave gaps."""
         highest = sa.select(sa.func.max(decisions.c.seq)).where(decisions.c.client_id == client_id)
         return self._highest(highest.scalar_subquery(), none=-1)
 

@@ -24,8 +24,8 @@ class DecisionLog:
             if decision.repeats(sent_before):
                 return sent_before
             raise DecisionError(
-                f"Decision {decision.seq} of this browser session is already stored as "
-                f"{sent_before.answer.words!r} about image {sent_before.image_id!r}; reload the page and decide again."
+                f"Decision {decision.seq} of this browser session is stored already: "
+                f"{sent_before.answer.words!r} about image {sent_before.image_id!r}; reload the page."
             )
         if decision.decision_id is not None:
             raise DecisionError(
@@ -33,8 +33,8 @@ class DecisionLog:
             )
         if decision.undoes is not None:
             self._check_undone(decision, decision.undoes)
-        result = self._connection.execute(decisions.insert().values(to_row(decision)))
-        return replace(decision, decision_id=int(result.inserted_primary_key[0]))
+        insert = decisions.insert().values(to_row(decision)).returning(decisions.c.decision_id)
+        return replace(decision, decision_id=self._connection.execute(insert).scalar_one())
 
     def sent(self, client_id: str, seq: int) -> Decision | None:
         """The decision that this browser session stored under this number."""
@@ -55,7 +55,8 @@ class DecisionLog:
             raise DecisionError(f"There is no decision {undone_id} to undo; reload the page.")
         if undone.image_id != undo.image_id:
             raise DecisionError(
-                f"Decision {undone_id} is about image {undone.image_id!r}, not {undo.image_id!r}; reload the page."
+                f"Decision {undone_id} is about image {undone.image_id!r}, "
+                f"not {undo.image_id!r}; reload the page."
             )
 
     def _first(self, *conditions: sa.ColumnElement[bool]) -> Decision | None:

@@ -1,0 +1,113 @@
+"""Put runs and series side by side: natively, or on the ground they share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from model_zoo.core.choices import Space, Split
+from model_zoo.core.errors import LinkError
+from model_zoo.core.evaluation import Evaluation, evaluate
+from model_zoo.core.labels import Label
+from model_zoo.core.taxonomy import Taxonomy, common_ground, project
+from model_zoo.run import Run, Series
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: one run, or a series as one way of training."""
+
+    subject_id: str
+    title: str
+    runs: tuple[Run, ...]
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The label space it was trained in."""
+        return self.runs[0].card.taxonomy
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Subjects judged in one split: each natively, or all on their common ground.
+
+    ``ground`` is the finest taxonomy that all subjects project onto; ``evaluations`` stand in
+    the order of ``subjects``.
+    """
+
+    subjects: tuple[Subject, ...]
+    space: Space
+    split: Split
+    ground: Taxonomy
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def mixes_label_spaces(self) -> bool:
+        """Whether the subjects were trained on different classes."""
+        return len({subject.taxonomy.hash for subject in self.subjects}) > 1
+
+    def of(self, subject_id: str) -> tuple[Subject, Evaluation]:
+        """One subject with its evaluation; `LinkError` if it takes no part."""
+        for subject, evaluation in zip(self.subjects, self.evaluations, strict=True):
+            if subject.subject_id == subject_id:
+                return subject, evaluation
+        raise LinkError(f"{subject_id[:100]!r} is not among the compared runs; choose it in Compare.")
+
+    def dropped(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Subject title -> common class -> the subject's classes that it no longer tells apart."""
+        kept = {subject.title: project(subject.taxonomy, self.ground).merged() for subject in self.subjects}
+        return {title: merged for title, merged in kept.items() if merged}
+
+
+def series_subject(series: Series) -> Subject:
+    """A series as a subject (one run is a series of one)."""
+    n = len(series.runs)
+    title = f"{series.card.taxonomy.name} · {n} seed{'s' if n > 1 else ''}"
+    return Subject(series.series_id, title, series.runs)
+
+
+def run_subject(run: Run) -> Subject:
+    """A single run as a subject."""
+    return Subject(run.run_id, run.run_id, (run,))
+
+
+def all_subjects(series: Sequence[Series]) -> Mapping[str, Subject]:
+    """Subject id -> subject: every series, then every run."""
+    subjects = [series_subject(one) for one in series]
+    titles = [subject.title for subject in subjects]
+    subjects = [
+        Subject(s.subject_id, f"{s.title} ({s.subject_id[-8:]})", s.runs) if titles.count(s.title) > 1 else s
+        for s in subjects
+    ]
+    subjects += [run_subject(run) for one in series for run in one.runs]
+    return {subject.subject_id: subject for subject in subjects}
+
+
+def find_subjects(series: Sequence[Series], subject_ids: Sequence[str]) -> tuple[Subject, ...]:
+    """The named runs and series; `LinkError` names the first that is not there."""
+    known = all_subjects(series)
+    for subject_id in subject_ids:
+        if subject_id not in known:
+            listed = ", ".join(known[one.series_id].subject_id for one in series) or "none yet"
+            raise LinkError(f"There is no run or series {subject_id[:100]!r} here; the series are {listed}.")
+    return tuple(known[subject_id] for subject_id in dict.fromkeys(subject_ids))
+
+
+def compare(
+    subjects: tuple[Subject, ...],
+    space: Space,
+    split: Split,
+    labels: Mapping[str, Label],
+    patients: Mapping[str, str],
+) -> Comparison:
+    """Judge every subject over the stored predictions of ``split``: argmax, then mapped."""
+    ground = common_ground([subject.taxonomy for subject in subjects])
+    evaluations = tuple(
+        evaluate(
+            [run.predictions(split) for run in subject.runs],
+            subject.taxonomy,
+            ground if space is Space.COMMON else subject.taxonomy,
+            labels,
+            patients,
+        )
+        for subject in subjects
+    )
+    return Comparison(subjects, space, split, ground, evaluations)

@@ -1,0 +1,150 @@
+"""What one server process holds open: the workspace, its decisions, uploads not yet kept."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+
+from dashboard.reviews.standing import in_force, standing_labels
+from dashboard.settings import Settings
+from dashboard.store.decision_store import DecisionStore
+from model_zoo.core.choices import Labels, Split
+from model_zoo.core.errors import ImageError, LinkError
+from model_zoo.core.labels import Label
+from model_zoo.core.predictions import Predictions
+from model_zoo.datasets import DataSet, ImageRecord
+from model_zoo.images import decode
+from model_zoo.run import Run, Series
+from model_zoo.workspace import KEPT, MANIFEST, Workspace
+
+MAX_UPLOADS_BYTES = 256 * 2**20
+MAX_PREDICTIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An uploaded image that is in the server's memory alone."""
+
+    upload_id: str
+    name: str
+    raw: bytes
+
+
+class Desk:
+    """One per process, shared by all sessions and routes; every method may be called from any thread."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.store = DecisionStore(workspace.decisions_path)
+        self._lock = Lock()
+        self._dataset: tuple[tuple[float, ...], DataSet] | None = None
+        self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
+        self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
+        self._uploads: OrderedDict[str, Upload] = OrderedDict()
+
+    def dataset(self) -> DataSet:
+        """The data set, read again when a manifest has changed."""
+        paths = [folder / name for folder in self.workspace.folders for name in (MANIFEST, KEPT)]
+        stamp = tuple(path.stat().st_mtime if path.is_file() else 0.0 for path in paths)
+        with self._lock:
+            if self._dataset is None or self._dataset[0] != stamp:
+                self._dataset = stamp, self.workspace.dataset()
+            return self._dataset[1]
+
+    def series(self) -> tuple[Series, ...]:
+        """All series, read again when a run was added or removed."""
+        return self._read_runs()[0]
+
+    def unreadable_runs(self) -> tuple[str, ...]:
+        """One sentence for each run folder that cannot be used."""
+        return self._read_runs()[1]
+
+    def runs(self) -> Mapping[str, Run]:
+        """Run id -> run."""
+        return {run.run_id: run for series in self.series() for run in series.runs}
+
+    def image(self, image_id: str) -> ImageRecord:
+        """One image; `LinkError` if there is none of that id."""
+        image = self.dataset().by_id.get(image_id)
+        if image is None:
+            raise LinkError(f"There is no image {image_id[:100]!r} in this workspace; open it from Images.")
+        return image
+
+    def image_bytes(self, image_id: str) -> bytes:
+        """The file of an image or of an upload not yet kept."""
+        upload = self._uploads.get(image_id)
+        return upload.raw if upload else self.workspace.image_path(self.image(image_id)).read_bytes()
+
+    def labels(self, which: Labels) -> Mapping[str, Label]:
+        """Image id -> label: original, or with the standing decisions applied."""
+        dataset = self.dataset()
+        if which is Labels.ORIGINAL:
+            return dataset.labels
+        standing = standing_labels(self.store.all())
+        return {
+            **dataset.labels,
+            **{i: dataset.space.parse(text) for i, text in standing.items() if i in dataset.by_id},
+        }
+
+    def predictions(self, run_id: str, split: Split) -> Predictions:
+        """A run's stored predictions, kept in memory for the runs asked last."""
+        run = self.runs().get(run_id)
+        if run is None:
+            raise LinkError(f"There is no run {run_id[:100]!r} in this workspace; choose another.")
+        key = (run_id, run.card.weights_sha256, split)
+        with self._lock:
+            if key in self._predictions:
+                self._predictions.move_to_end(key)
+                return self._predictions[key]
+        read = run.predictions(split)
+        with self._lock:
+            self._predictions[key] = read
+            while len(self._predictions) > MAX_PREDICTIONS:
+                self._predictions.popitem(last=False)
+        return read
+
+    def standing(self) -> Mapping[str, str]:
+        """Image id -> standing label's text, for the images that somebody has decided about."""
+        return standing_labels(self.store.all())
+
+    def n_decisions(self) -> int:
+        """Decisions in force."""
+        return len(in_force(self.store.all()))
+
+    def revision(self) -> str:
+        """Changes whenever a figure could: with each decision, manifest and run."""
+        images = self.dataset()
+        return f"{self.store.revision()}-{id(images)}-{id(self.series())}"
+
+    def hold(self, raw: bytes, name: str) -> Upload:
+        """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""
+        decode(raw, name)
+        upload = Upload("upload-" + hashlib.sha256(raw).hexdigest()[:16], name, raw)
+        with self._lock:
+            self._uploads[upload.upload_id] = upload
+            self._uploads.move_to_end(upload.upload_id)
+            while sum(len(one.raw) for one in self._uploads.values()) > MAX_UPLOADS_BYTES:
+                self._uploads.popitem(last=False)
+        if upload.upload_id not in self._uploads:
+            raise ImageError(f"{name} is too large to be held in memory; make it smaller first.")
+        return upload
+
+    def upload(self, upload_id: str) -> Upload | None:
+        """An upload still in memory."""
+        return self._uploads.get(upload_id)
+
+    def _read_runs(self) -> tuple[tuple[Series, ...], tuple[str, ...]]:
+        folders = [folder / "runs" for folder in self.workspace.folders]
+        stamp = sum(folder.stat().st_mtime for folder in folders if folder.is_dir())
+        with self._lock:
+            if self._runs is None or self._runs[0] != stamp:
+                self._runs = stamp, self.workspace.series(), self.workspace.unreadable_runs()
+            return self._runs[1], self._runs[2]
+
+
+@cache
+def desk() -> Desk:
+    """The desk of this process, opened from the settings on first use."""
+    return Desk(Settings().open_workspace())

@@ -1,0 +1,107 @@
+"""The review queue of a page: which images wait, and all that a reviewer needs to see of each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dashboard.actions.compare import Comparison, Subject
+from dashboard.actions.desk import Desk
+from dashboard.reviews.queue import QueueItem, listed_queue, remaining, wrong_queue
+from dashboard.reviews.standing import answered, done_for
+from dashboard.routes import image_url, map_url
+from model_zoo.core.choices import Space, Split
+from model_zoo.core.errors import LinkError
+from model_zoo.core.labels import Label
+
+WINDOW = 30
+"""Images sent to the browser ahead of the reviewer."""
+TOP = 3
+"""Classes shown per run."""
+
+
+def wrong_in_any(judged: Comparison) -> tuple[QueueItem, ...]:
+    """The images that any run of any subject gets wrong, most runs first."""
+    first = judged.evaluations[0]
+    if judged.space is Space.COMMON or not judged.mixes_label_spaces:
+        predicted = np.concatenate([evaluation.predicted for evaluation in judged.evaluations])
+        return wrong_queue(first.image_ids, first.truth, predicted)
+    wrong: dict[str, int] = {}
+    for evaluation in judged.evaluations:
+        for item in wrong_queue(evaluation.image_ids, evaluation.truth, evaluation.predicted):
+            wrong[item.image_id] = wrong.get(item.image_id, 0) + item.n_wrong
+    n_runs = sum(len(subject.runs) for subject in judged.subjects)
+    items = [QueueItem(image_id, n_wrong, n_runs) for image_id, n_wrong in wrong.items()]
+    return tuple(sorted(items, key=lambda item: -item.n_wrong))
+
+
+def listed(image_ids: Sequence[str]) -> tuple[QueueItem, ...]:
+    """Any list of images as a queue."""
+    return listed_queue(image_ids)
+
+
+def waiting(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> tuple[QueueItem, ...]:
+    """The items that nobody has answered and ``reviewer`` has not skipped."""
+    decisions = desk.store.all()
+    return remaining(items, done_for(decisions, reviewer) if reviewer else answered(decisions))
+
+
+def shown_items(
+    desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], split: Split, standing: Mapping[str, Label]
+) -> list[dict[str, Any]]:
+    """What the browser needs of each image; only stored predictions, no model is run."""
+    return [_shown(desk, item, subjects, split, standing) for item in items]
+
+
+def _shown(
+    desk: Desk, item: QueueItem, subjects: Sequence[Subject], split: Split, standing: Mapping[str, Label]
+) -> dict[str, Any]:
+    image = desk.image(item.image_id)
+    space = desk.workspace.space
+    label = standing[item.image_id]
+    why = f"wrong in {item.n_wrong} of {item.n_runs} run{'s' if item.n_runs != 1 else ''}" if item.n_runs else ""
+    patient = f" · patient {image.patient_id}" if image.patient_id else ""
+    return {
+        "id": item.image_id,
+        "src": image_url(item.image_id),
+        "caption": f"{item.image_id}{patient} · {image.split}",
+        "label": sorted(label),
+        "label_text": space.format(label),
+        "original_text": space.format(image.label),
+        "why": why,
+        "says": [one for subject in subjects if (one := _says(desk, subject, item.image_id, split))],
+        "maps": [
+            {"who": subject.runs[0].run_id, "url": map_url(subject.runs[0].run_id, item.image_id)}
+            for subject in subjects
+            if subject.runs[0].weights_path
+        ],
+        "answered": None,
+    }
+
+
+def _says(desk: Desk, subject: Subject, image_id: str, split: Split) -> dict[str, Any] | None:
+    """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first."""
+    rows = []
+    for run in subject.runs:
+        stored = desk.predictions(run.run_id, split)
+        if image_id not in stored.row_of:
+            return None
+        rows.append(stored.probabilities[stored.row_of[image_id]])
+    probabilities = np.stack(rows)
+    mean = probabilities.mean(axis=0)
+    order = np.argsort(-mean)[:TOP]
+    agree = int((probabilities.argmax(axis=1) == order[0]).sum())
+    names = subject.taxonomy.names
+    return {
+        "who": subject.title,
+        "top": [{"name": names[k], "p": round(float(mean[k]), 4)} for k in order],
+        "agree": f"{agree} of {len(rows)}" if len(rows) > 1 else "",
+    }
+
+
+def check_known(desk: Desk, image_ids: Sequence[str]) -> None:
+    """`LinkError` names the first image that is not in the workspace."""
+    known = desk.dataset().by_id
+    for image_id in image_ids:
+        if image_id not in known:
+            raise LinkError(f"There is no image {image_id[:100]!r} in this workspace; open it from Images.")

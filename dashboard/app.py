@@ -1,0 +1,30 @@
+"""The frame around the views: page settings, navigation, and the one place that shows errors."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import cached, state
+from model_zoo.core.errors import TaxoScopeError
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="TaxoScope", page_icon=str(HERE / "icon.png"), layout="wide")
+page = st.navigation(
+    [
+        st.Page(HERE / "views/overview.py", title="Overview", icon=":material/account_tree:", default=True),
+        st.Page(HERE / "views/compare.py", title="Compare", url_path="compare", icon=":material/grid_on:"),
+        st.Page(HERE / "views/images.py", title="Images", url_path="images", icon=":material/photo_library:"),
+        st.Page(HERE / "views/inspect.py", title="Inspect", url_path="inspect", icon=":material/search:"),
+        st.Page(HERE / "views/review.py", title="Review", url_path="review", icon=":material/rate_review:"),
+        st.Page(HERE / "views/decisions.py", title="Decisions", url_path="decisions", icon=":material/history:"),
+        st.Page(HERE / "views/run.py", title="Run", url_path="run", visibility="hidden"),
+    ],
+    position="top",
+)
+try:
+    cached.desk()
+    state.show_sentence()
+    page.run()
+except TaxoScopeError as error:
+    st.error(str(error))

@@ -1,0 +1,119 @@
+"""Typed links: what a page shows, written to and read from its address. No Streamlit here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.errors import LinkError
+
+Query = Mapping[str, Sequence[str]]
+"""Parameter -> its values, as in ``?of=a&of=b``."""
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which runs or series are shown, in which label space, over which split, against which labels."""
+
+    subjects: tuple[str, ...] = ()
+    space: Space = Space.COMMON
+    split: Split = Split.TEST
+    labels: Labels = Labels.ORIGINAL
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_shown` reads back."""
+        return {
+            "of": list(self.subjects),
+            "space": [str(self.space)],
+            "split": [str(self.split)],
+            "labels": [str(self.labels)],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Images of one subject by true and predicted class; ``None`` leaves that side open."""
+
+    subject: str
+    true: str | None
+    predicted: str | None
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_cell` reads back."""
+        sides = {"true": self.true, "predicted": self.predicted}
+        return {"cell": [self.subject]} | {name: [value] for name, value in sides.items() if value is not None}
+
+
+def read_shown(query: Query, default: Shown) -> Shown:
+    """What an address asks for; what it leaves open is taken from ``default``. `LinkError` for unknown values."""
+    return replace(
+        default,
+        subjects=tuple(dict.fromkeys(query.get("of", ()))) or default.subjects,
+        space=choice(query, "space", Space, default.space),
+        split=_judged_split(query, default.split),
+        labels=choice(query, "labels", Labels, default.labels),
+    )
+
+
+def read_split(query: Query, default: Split | None) -> Split | None:
+    """The split that an address asks for; ``all`` is every split."""
+    return (
+        None
+        if text(query, "split") == "all"
+        else choice(query, "split", Split, default)
+        if "split" in query
+        else default
+    )
+
+
+def read_cell(query: Query) -> Cell | None:
+    """The cell that an address names, if any."""
+    subject = text(query, "cell")
+    return Cell(subject, text(query, "true"), text(query, "predicted")) if subject else None
+
+
+def to_cell(shown: Shown, cell: Cell) -> dict[str, list[str]]:
+    """The address of the images behind a cell of a comparison."""
+    return shown.query() | cell.query()
+
+
+def to_image(image_id: str, shown: Shown) -> dict[str, list[str]]:
+    """The address of one image, inspected with the runs shown."""
+    return {"image": [image_id]} | shown.query()
+
+
+def _judged_split(query: Query, default: Split) -> Split:
+    """Runs are judged over test or validation; a list of training images has no predictions to show."""
+    asked = read_split(query, default)
+    return asked if asked in (Split.TEST, Split.VALIDATION) else default
+
+
+def text(query: Query, name: str) -> str | None:
+    """The one value of a parameter; `LinkError` when it is given twice."""
+    values = query.get(name, ())
+    if len(values) > 1:
+        raise LinkError(f"The address gives {name!r} {len(values)} times; keep one.")
+    return values[0] if values else None
+
+
+def whole(query: Query, name: str, default: int) -> int:
+    """A whole number from 1; `LinkError` for anything else."""
+    value = text(query, name)
+    if value is None:
+        return default
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) == int(value):
+        raise LinkError(f"The address asks for {name} = {value[:40]!r}; it must be a whole number from 1.")
+    return int(value)
+
+
+def choice(query: Query, name: str, kind: type[E], default: E) -> E:
+    """A value of an enumeration; `LinkError` lists what it can be."""
+    value = text(query, name)
+    if value is None:
+        return default
+    if value not in list(kind):
+        raise LinkError(f"The address asks for {name} = {value[:40]!r}; it can be {', '.join(kind)}.")
+    return kind(value)

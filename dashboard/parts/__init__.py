@@ -1,0 +1,1 @@
+"""Reusable widgets: each a function of data and a key, returning the choice."""

@@ -1,0 +1,111 @@
+"""The filters of Images; the address holds their values."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from dashboard import links, state
+from dashboard.actions.browse import Filters, Right, Sort
+from dashboard.actions.compare import Subject
+from dashboard.links import Query
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import LabelError, LinkError
+from model_zoo.core.labels import LeafSpace
+from model_zoo.datasets import DataSet
+
+MAX_COLUMN_VALUES = 50
+
+
+def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
+    """The filters of an address; `LinkError` names the one that cannot be."""
+    label = links.text(query, "label")
+    columns = {name: links.text(query, f"column.{name}") or "" for name in dataset.column_names}
+    try:
+        wanted = space.parse(label) if label else None
+    except LabelError as error:
+        raise LinkError(f"The address filters by a label that does not exist: {error}") from error
+    return Filters(
+        label=wanted,
+        right=links.choice(query, "right", Right, Right.ANY),
+        patient=links.text(query, "patient") or "",
+        columns={name: value for name, value in columns.items() if value},
+        sort=links.choice(query, "sort", Sort, Sort.MANIFEST),
+    )
+
+
+def image_filters(
+    dataset: DataSet, filters: Filters, split: Split | None, subject: str, known: Mapping[str, Subject]
+) -> None:
+    """Draw the filters; each change goes to the address and back to the first page."""
+    space = dataset.space
+    row = st.columns([1.3, 1.6, 2.2, 1.2, 1.5])
+    with row[0]:
+        _select("Split", "split", ["", *Split], str(split or ""), {"": "all splits"}, empty="all")
+    with row[1]:
+        _select(
+            "Label",
+            "label",
+            ["", *_patterns(space)],
+            space.format(filters.label) if filters.label else "",
+            {"": "any label"},
+        )
+    with row[2]:
+        titles = {subject_id: one.title for subject_id, one in known.items()} | {"": "no run"}
+        _select("Run or series", "cell", ["", *known], subject, titles)
+    with row[3]:
+        _select("It is", "right", list(Right), str(filters.right), {"any": "right or wrong"}, disabled=not subject)
+    with row[4]:
+        _select("Order", "sort", list(Sort), str(filters.sort), {})
+    columns = [(name, _values(dataset, name)) for name in dataset.column_names]
+    columns = [(name, values) for name, values in columns if 1 < len(values) <= MAX_COLUMN_VALUES]
+    if columns:
+        for place, (name, values) in zip(st.columns(max(5, len(columns))), columns, strict=False):
+            with place:
+                _select(
+                    name.replace("_", " "), f"column.{name}", ["", *values], filters.columns.get(name, ""), {"": "any"}
+                )
+
+
+def _select(
+    label: str,
+    parameter: str,
+    options: Sequence[str],
+    value: str,
+    names: Mapping[str, str],
+    *,
+    empty: str = "",
+    disabled: bool = False,
+) -> None:
+    options = [str(option) for option in options]
+    if value not in options:
+        options.append(value)
+    key = f"filter_{parameter}"
+
+    def changed() -> None:
+        chosen = state.get(key) or empty
+        cleared: dict[str, list[str]] = {"true": [], "predicted": []} if parameter == "cell" else {}
+        state.write_query({parameter: [chosen] if chosen else [], "page": [], **cleared})
+
+    st.selectbox(
+        label,
+        options,
+        key=state.shows(key, value),
+        format_func=lambda option: names.get(option, option),
+        on_change=changed,
+        disabled=disabled,
+    )
+
+
+def _patterns(space: LeafSpace) -> list[str]:
+    """Each value of each part on its own, then every leaf."""
+    patterns = []
+    for part in space.parts:
+        for value in part.values:
+            leaves = frozenset(leaf for leaf in space.leaves if space.parts_of(frozenset({leaf}))[part.name] == value)
+            if leaves:
+                patterns.append(space.format(leaves))
+    return list(dict.fromkeys([*patterns, *space.leaves]))
+
+
+def _values(dataset: DataSet, name: str) -> list[str]:
+    return sorted({image.columns.get(name, "") for image in dataset.images} - {""})

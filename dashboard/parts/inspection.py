@@ -1,0 +1,194 @@
+"""The sections of Inspect."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import links, state
+from dashboard.actions.compare import Subject
+from dashboard.actions.desk import Desk, Upload
+from dashboard.actions.explain import DEPTHS
+from dashboard.actions.models import says
+from dashboard.links import Query, Shown
+from dashboard.parts.viewer import viewer
+from dashboard.reviews.standing import history as history_of
+from dashboard.routes import image_url, map_url
+from model_zoo.core.choices import CamMethod, Labels
+from model_zoo.core.errors import TaxoScopeError
+from model_zoo.run import Run
+
+MAX_RUNS = 6
+TOP = 4
+
+
+def uploader(desk: Desk) -> list[Upload]:
+    """Uploaded images that could be decoded; each of the others gets one sentence."""
+    with st.expander(
+        "Upload images (PNG, JPEG, WebP; several at once)", expanded=state.get("inspect_upload") is not None
+    ):
+        files = st.file_uploader(
+            "Images",
+            type=["png", "jpg", "jpeg", "webp"],
+            accept_multiple_files=True,
+            key="inspect_files",
+            label_visibility="collapsed",
+        )
+        st.caption("Uploads stay in this server's memory until you keep one. Nothing leaves this machine.")
+    held = []
+    for file in files or []:
+        try:
+            held.append(desk.hold(file.getvalue(), file.name))
+        except TaxoScopeError as error:
+            st.error(str(error))
+    return held
+
+
+def choose_upload(uploads: Sequence[Upload], asked: str | None) -> str | None:
+    """Which upload to look at; the newest choice wins over the address."""
+    names = {one.upload_id: one.name for one in uploads} | ({asked: f"from the data set: {asked}"} if asked else {})
+    if len(names) == 1:
+        return next(iter(names))
+    return st.segmented_control(
+        "Image",
+        list(names),
+        format_func=names.__getitem__,
+        default=uploads[0].upload_id,
+        required=True,
+        key="inspect_which",
+    )
+
+
+def run_picker(known: Mapping[str, Subject], shown: Shown) -> list[Run]:
+    """The runs to show side by side; a series opens with its first seed."""
+    runs = {subject.subject_id: subject.runs[0] for subject in known.values() if len(subject.runs) == 1}
+    runs |= {run.run_id: run for subject in known.values() for run in subject.runs}
+    opened = list(dict.fromkeys(known[one].runs[0].run_id for one in shown.subjects if one in known))[:MAX_RUNS]
+    by_id = {run.run_id: run for run in runs.values()}
+    chosen = st.multiselect(
+        f"Runs side by side (at most {MAX_RUNS})",
+        sorted(by_id),
+        default=opened,
+        max_selections=MAX_RUNS,
+        key=f"inspect_runs_{'_'.join(shown.subjects)}",
+    )
+    return [by_id[run_id] for run_id in chosen]
+
+
+def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
+    """Method, depth and class of the maps; the address may set their first values."""
+    columns = st.columns([2, 2, 2])
+    with columns[0]:
+        method = st.segmented_control(
+            "Map",
+            list(CamMethod),
+            default=links.choice(query, "method", CamMethod, CamMethod.GRAD_CAM),
+            required=True,
+            key="inspect_method",
+        )
+    with columns[1]:
+        depth = st.select_slider(
+            "Depth of the map",
+            DEPTHS,
+            key="inspect_depth",
+            value=DEPTHS[0],
+            help="Coarse maps (last stage) show what the decision rests on; fine ones (early stage) where exactly: "
+            "only they can tell a small mark from what lies under it.",
+        )
+    names = list(dict.fromkeys(name for run in runs for name in run.card.classes))
+    with columns[2]:
+        chosen = st.selectbox(
+            "Class to explain",
+            ["", *names],
+            key="inspect_class",
+            disabled=not CamMethod(method).uses_class,
+            format_func=lambda name: name or "what each run predicts",
+            help=None
+            if CamMethod(method).uses_class
+            else "Eigen-CAM ignores the class: it shows what stands out to the model.",
+        )
+    if not CamMethod(method).uses_class:
+        st.caption("Eigen-CAM ignores the class: the map is the same whatever the answer.")
+    return {"method": str(method), "depth": str(DEPTHS.index(depth) + 1), "class": chosen or ""}
+
+
+def header(desk: Desk, image_id: str) -> None:
+    """Which image it is and what its label says."""
+    if upload := desk.upload(image_id):
+        st.markdown(f"**{_plain(upload.name)}** · uploaded, not kept")
+        return
+    image, space = desk.image(image_id), desk.workspace.space
+    standing = desk.labels(Labels.REVIEWED)[image_id]
+    text = f"**{image.image_id}** · {image.split} split · patient {image.patient_id or 'unknown'} · label `{space.format(image.label)}`"
+    if standing != image.label:
+        text += f" → `{space.format(standing)}` as reviewed"
+    text += "".join(f" · {name.replace('_', ' ')} {value}" for name, value in image.columns.items() if value)
+    st.markdown(text + (" · **the models learned from this image**" if image.split == "train" else ""))
+
+
+def panels(desk: Desk, runs: Sequence[Run], image_id: str, options: Mapping[str, str]) -> None:
+    """The image under each run's map, and each run's highest probabilities."""
+    if not runs:
+        st.info("Choose at least one run to see what it says.")
+        return
+    drawn = []
+    for run in runs:
+        asked = {name: value for name, value in options.items() if value}
+        if asked.get("class") not in (None, *run.card.classes):
+            asked.pop("class")
+        has_map = run.weights_path is not None
+        drawn.append(
+            {
+                "title": run.run_id,
+                "caption": f"trained on {run.card.taxonomy.name} ({len(run.card.classes)} classes)",
+                "image": image_url(image_id),
+                "map": map_url(run.run_id, image_id, **asked) if has_map else None,
+                "state": None if has_map else "This run has no weights, so no map can be computed.",
+            }
+        )
+    viewer(drawn, key="inspect_viewer")
+    with st.spinner("Asking the runs…", show_time=False):
+        answers = [says(desk, run, image_id) for run in runs]
+    for column, run, probabilities in zip(st.columns(len(runs)), runs, answers, strict=True):
+        order = np.argsort(-probabilities)[:TOP]
+        table = pd.DataFrame(
+            {"class": [run.card.classes[k] for k in order], "probability": [float(probabilities[k]) for k in order]}
+        )
+        column.dataframe(
+            table,
+            hide_index=True,
+            column_config={"probability": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
+        )
+
+
+def keep(desk: Desk, upload_id: str) -> str | None:
+    """Offer to keep an upload in the workspace; returns the new image's id once it is."""
+    upload = desk.upload(upload_id)
+    if upload is None or not st.button("Keep this image in the workspace", icon=":material/add_photo_alternate:"):
+        return None
+    record = desk.workspace.keep(upload.raw, upload.name, desk.workspace.space.everything)
+    return record.image_id
+
+
+def history(desk: Desk, image_id: str) -> None:
+    """Every decision about this image."""
+    about = history_of(desk.store.all(), image_id)
+    if about:
+        st.caption("Decisions about this image, oldest first (UTC)")
+        rows = [
+            {
+                "when": f"{d.time:%Y-%m-%d %H:%M:%S}",
+                "who": d.reviewer,
+                "answer": d.answer.words,
+                "from": d.before,
+                "to": d.after,
+                "note": d.note,
+            }
+            for d in about
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() or c in " ._-" else "·" for c in name[:120])

@@ -1,0 +1,124 @@
+"""The sections of Overview."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import charts
+from dashboard.actions.compare import Comparison
+from model_zoo.core.choices import Split
+from model_zoo.core.evaluation import accuracy, churn
+from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
+from model_zoo.datasets import DataSet
+from model_zoo.run import Series
+
+
+def next_steps(series: Sequence[Series]) -> None:
+    """Where to go from here."""
+    if not series:
+        st.info("No trained runs yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`.")
+        return
+    columns = st.columns([1.9, 2.1, 1.9, 4])
+    columns[0].page_link("views/compare.py", label="Compare the taxonomies", icon=":material/grid_on:")
+    columns[1].page_link("views/images.py", label="Browse all images", icon=":material/photo_library:")
+    columns[2].page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
+
+
+def counts(dataset: DataSet, series: Sequence[Series], n_decisions: int) -> None:
+    """Images and patients per split, runs and decisions."""
+    splits = [(split, dataset.split(split)) for split in Split]
+    splits = [(split, images) for split, images in splits if images]
+    columns = st.columns(len(splits) + 2)
+    for column, (split, images) in zip(columns, splits, strict=False):
+        patients = len({image.patient_id or image.image_id for image in images})
+        name = "kept, in no split" if split is Split.NONE else f"{split} images"
+        column.metric(name, f"{len(images):,}", border=True, height="stretch")
+        column.caption(f"{patients:,} patients")
+    n_runs = sum(len(one.runs) for one in series)
+    columns[-2].metric("trained runs", n_runs, border=True, height="stretch")
+    columns[-2].caption(f"{len(series)} series")
+    columns[-1].metric("decisions", n_decisions, border=True, height="stretch")
+    columns[-1].caption("in force")
+
+
+def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look) -> None:
+    """A flow through the chosen taxonomies; opens on the longest chain from fine to coarse."""
+    if not taxonomies:
+        st.info("No taxonomy yet: put a file into the workspace's folder `taxonomies`.")
+        return
+    chain = _chain(list(taxonomies.values()))
+    chosen = st.multiselect(
+        "Taxonomies, from fine to coarse", list(taxonomies), default=[one.name for one in chain], key="overview_path"
+    )
+    path = [taxonomies[name] for name in taxonomies if name in chosen]
+    images = dataset.split(Split.TEST) or dataset.images
+    labels = [image.label for image in images]
+    leaves = [leaf for leaf in dataset.space.leaves if frozenset({leaf}) in set(labels)]
+    position = {leaf: k for k, leaf in enumerate(leaves)}
+    columns: list[tuple[str, Sequence[str]]] = [("leaves", leaves)]
+    places = [np.array([position[next(iter(one))] if len(one) == 1 else OUTSIDE for one in labels])]
+    for taxonomy in path:
+        columns.append((taxonomy.name, taxonomy.names))
+        places.append(taxonomy.place_all(labels))
+    if path:
+        where = "test split" if dataset.split(Split.TEST) else "all splits"
+        st.caption(f"Width: images of the {where} by original label ({len(images):,}). Hover for names and counts.")
+        figure = charts.flow_figure(columns, _flows(places), look)
+        st.plotly_chart(figure, key="overview_flow", theme=None, config={"displayModeBar": False})
+    with st.expander("What each taxonomy asks"):
+        for taxonomy in taxonomies.values():
+            st.markdown(f"**{taxonomy.name}** ({len(taxonomy.classes)} classes): {taxonomy.description}")
+
+
+def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -> None:
+    """One row per series; a chosen row leads to its runs."""
+    rows = []
+    for one in series:
+        if not all(run.has_predictions(Split.TEST) for run in one.runs):
+            continue
+        evaluation = judge(one.series_id).evaluations[0]
+        figure = accuracy(evaluation)
+        dates = sorted(run.card.created[:10] for run in one.runs)
+        rows.append(
+            {
+                "taxonomy": one.card.taxonomy.name,
+                "classes": len(one.card.classes),
+                "seeds": len(one.runs),
+                "accuracy (own classes)": charts.share_text(figure.mean),
+                "95 %, patients only": charts.interval_text(figure.share.low, figure.share.high),
+                "SD over seeds": "–" if np.isnan(figure.sd) else f"{100 * figure.sd:.1f} points",
+                "two seeds disagree on": charts.share_text(churn(evaluation.predicted)),
+                "images": len(evaluation.truth),
+                "patients": evaluation.n_patients,
+                "architecture": one.card.architecture,
+                "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
+                "run": f"/run?run={one.runs[0].run_id}",
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={"run": st.column_config.LinkColumn("card and curves", display_text="open")},
+    )
+
+
+def _chain(taxonomies: Sequence[Taxonomy]) -> list[Taxonomy]:
+    """The longest path in which each taxonomy refines the next; ``taxonomies`` go from fine to coarse."""
+    best: list[list[Taxonomy]] = []
+    for k, taxonomy in enumerate(taxonomies):
+        before = [best[j] for j in range(k) if taxonomies[j].refines(taxonomy)]
+        best.append([*max(before, key=len, default=[]), taxonomy])
+    return max(best, key=len)
+
+
+def _flows(places: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    flows = []
+    for column, (here, there) in enumerate(pairwise(places)):
+        both = (here != OUTSIDE) & (there != OUTSIDE)
+        pairs, images = np.unique(np.stack([here[both], there[both]]), axis=1, return_counts=True)
+        flows += [(column, a, b, n) for (a, b), n in zip(pairs.T, images, strict=True)]
+    return np.array(flows, dtype=np.float64)

@@ -1,0 +1,72 @@
+"""The review panel of Review and Inspect: the component, fed from the desk and its answers stored."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard import state
+from dashboard.actions.compare import Subject
+from dashboard.actions.decide import decide
+from dashboard.actions.desk import Desk
+from dashboard.actions.queueing import WINDOW, shown_items
+from dashboard.parts.reviewer import reviewer
+from dashboard.reviews.queue import QueueItem
+from model_zoo.core.choices import Labels, Split
+
+
+def review_panel(
+    desk: Desk,
+    waiting: Sequence[QueueItem],
+    n_total: int,
+    subjects: Sequence[Subject],
+    split: Split,
+    chosen_by: str,
+    *,
+    key: str,
+    position: str | None = None,
+) -> None:
+    """Draw the panel over the images that wait; each answer is stored before it is shown as saved."""
+    space = desk.workspace.space
+    outcome = state.get(f"{key}_outcome", {"acked": {}, "rejected": []})
+    data = {
+        "acked": outcome["acked"],
+        "rejected": outcome["rejected"],
+        "space": {
+            "parts": [{"name": part.name, "values": list(part.values)} for part in space.parts],
+            "lone": [leaf for leaf in space.leaves if not space.values_of[leaf]],
+            "leaves": {leaf: list(values) for leaf, values in space.values_of.items()},
+        },
+        "taxonomies": [
+            {"name": one.name, "classes": {name: sorted(leaves) for name, leaves in one.classes.items()}}
+            for one in desk.workspace.taxonomies().values()
+        ],
+        "items": shown_items(desk, waiting[:WINDOW], subjects, split, desk.labels(Labels.REVIEWED)),
+        "position": position,
+        "n_left": len(waiting),
+        "n_total": n_total,
+        "strength": 0.45,
+    }
+    reviewer(data, key=key, on_log=state.guarded(lambda: _store(desk, key, chosen_by)))
+
+
+def reviewer_name(key: str) -> str:
+    """The name that the panel last told, '' before."""
+    value = state.get(key)
+    return str((value.get("reviewer") if isinstance(value, Mapping) else getattr(value, "reviewer", "")) or "")
+
+
+def _store(desk: Desk, key: str, chosen_by: str) -> None:
+    value = state.get(key)
+    log: list[Any] = list((value or {}).get("log") or [])
+    proposals = [{**one, "chosen_by": chosen_by} if isinstance(one, Mapping) else one for one in log]
+    outcome = decide(desk.store, desk.workspace.space, desk.dataset().labels, proposals, lambda: datetime.now(UTC))
+    acked = {d.client_id: desk.store.acknowledged(d.client_id) for d in outcome.stored}
+    state.put(
+        f"{key}_outcome",
+        {
+            "acked": state.get(f"{key}_outcome", {"acked": {}})["acked"] | acked,
+            "rejected": [
+                {"client_id": one.client_id, "seq": one.seq, "sentence": str(one.error)} for one in outcome.refused
+            ],
+        },
+    )

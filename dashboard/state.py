@@ -1,0 +1,67 @@
+"""The session's state and the page's address, typed; the only place that touches either."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard.links import Query
+from model_zoo.core.errors import TaxoScopeError
+
+
+def query() -> Query:
+    """The parameters of the page's address."""
+    return {name: tuple(st.query_params.get_all(name)) for name in st.query_params}
+
+
+def write_query(parameters: Mapping[str, Sequence[str]]) -> None:
+    """Set parameters of the address; an empty list removes one."""
+    for name, values in parameters.items():
+        if values:
+            st.query_params[name] = list(values)
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+def dark() -> bool:
+    """Whether the page is shown in the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def shows(key: str, value: Any) -> str:
+    """Make the widget ``key`` show ``value`` (the address is the truth); returns the key."""
+    st.session_state[key] = value
+    return key
+
+
+def get(key: str, default: Any = None) -> Any:
+    """A widget's value, or ``default`` before it was drawn."""
+    return st.session_state.get(key, default)
+
+
+def bump(key: str) -> None:
+    """Raise a counter that is part of a chart's key, so that its selection is forgotten."""
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def guarded(callback: Callable[[], None]) -> Callable[[], None]:
+    """A callback whose error is shown as one sentence; the page's frame does not cover callbacks."""
+
+    def run() -> None:
+        try:
+            callback()
+        except TaxoScopeError as error:
+            st.session_state["_sentence"] = str(error)
+
+    return run
+
+
+def show_sentence() -> None:
+    """Show what a guarded callback had to say, once."""
+    if sentence := st.session_state.pop("_sentence", None):
+        st.error(sentence)
+
+
+def put(key: str, value: Any) -> None:
+    """Remember something for this session's next run of the page."""
+    st.session_state[key] = value

@@ -1,0 +1,29 @@
+"""Decisions: who said what, when, about which image; exported as CSV."""
+
+import streamlit as st
+
+from dashboard import cached, state
+from dashboard.actions.export import decisions_csv
+from dashboard.parts import decision_list
+
+desk = cached.desk()
+decisions = desk.store.all()
+
+st.title("Decisions", anchor=False)
+if not decisions:
+    st.info("Nobody has decided anything yet. Open Review and correct the first image.")
+    st.page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
+    st.stop()
+decision_list.summary(decisions)
+st.download_button(
+    "Export all as CSV",
+    lambda: decisions_csv(desk.store.all()),
+    "decisions.csv",
+    "text/csv",
+    icon=":material/download:",
+)
+chosen = decision_list.table(decisions, key="decisions_table")
+if chosen:
+    st.switch_page("views/inspect.py", query_params={"image": [chosen]})
+st.caption(f"Kept in `{desk.workspace.decisions_path}`; appended, never edited. Times are UTC.")
+state.show_sentence()

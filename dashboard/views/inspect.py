@@ -1,0 +1,34 @@
+"""Inspect: one image or several uploads, what each chosen run says and where it looked."""
+
+import streamlit as st
+
+from dashboard import cached, links, state
+from dashboard.actions import queueing
+from dashboard.actions.opening import opening
+from dashboard.parts import inspection
+from dashboard.parts.review_panel import review_panel
+
+desk, query, known = cached.desk(), state.query(), cached.subjects()
+shown, image_id = links.read_shown(query, opening(desk)), links.text(query, "image")
+
+st.title("Inspect", anchor=False)
+uploads = inspection.uploader(desk)
+if uploads:
+    image_id = inspection.choose_upload(uploads, image_id)
+if image_id is None:
+    st.info("Open an image from Images or Compare, or upload some above.")
+    st.stop()
+runs = inspection.run_picker(known, shown)
+options = inspection.map_options(runs, query)
+inspection.header(desk, image_id)
+inspection.panels(desk, runs, image_id, options)
+if desk.upload(image_id) is not None:
+    if kept := inspection.keep(desk, image_id):
+        st.switch_page("views/inspect.py", query_params=links.to_image(kept, shown))
+    st.stop()
+st.subheader("Decide", anchor=False)
+subjects = tuple(known[one] for one in shown.subjects if one in known)
+review_panel(
+    desk, queueing.listed([image_id]), 1, subjects, shown.split, "inspected", key="inspect_panel", position=image_id
+)
+inspection.history(desk, image_id)

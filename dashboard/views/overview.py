@@ -1,0 +1,27 @@
+"""Overview: what is in the workspace, the path of taxonomies, the trained series, where to go next."""
+
+import streamlit as st
+
+from dashboard import cached, charts, links, state
+from dashboard.parts import overview
+
+desk = cached.desk()
+dataset, series = desk.dataset(), desk.series()
+
+st.title(desk.workspace.name, anchor=False)
+st.markdown(desk.workspace.description)
+overview.next_steps(series)
+overview.counts(dataset, series, desk.n_decisions())
+
+st.subheader("From leaves to classes", anchor=False)
+overview.path(desk.workspace.taxonomies(), dataset, charts.look(state.dark()))
+
+st.subheader("Trained series", anchor=False)
+st.caption(
+    "A series is one way of training, tried with several seeds. Each accuracy stands in its own label space "
+    "(test split, original labels): a coarser task is easier, so these are not ranked. Compare them on common ground."
+)
+overview.series_table(series, lambda one: cached.comparison(links.Shown((one,))))
+for sentence in desk.unreadable_runs():
+    st.warning(sentence)
+st.caption(f"What you decide, keep and train is written to `{desk.workspace.writable}`.")

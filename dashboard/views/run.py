@@ -1,0 +1,25 @@
+"""One run: its card and training curves."""
+
+import streamlit as st
+
+from dashboard import cached, charts, links, state
+from dashboard.parts import run_card
+from model_zoo.core.errors import LinkError
+
+runs = cached.desk().runs()
+asked = links.text(state.query(), "run")
+if asked is not None and asked not in runs:
+    raise LinkError(f"There is no run {asked[:100]!r} in this workspace; choose one from Overview.")
+if not runs:
+    raise LinkError("There is no trained run yet. Train one with `taxoscope train --taxonomy NAME`.")
+name = st.selectbox(
+    "Run",
+    list(runs),
+    key=state.shows("run_name", asked or next(iter(runs))),
+    on_change=lambda: state.write_query({"run": [state.get("run_name")]}),
+)
+run = runs[name]
+st.title(run.run_id, anchor=False)
+run_card.card(run.card)
+st.subheader("Training", anchor=False)
+run_card.curves(run, charts.look(state.dark()))

@@ -1,0 +1,165 @@
+"""Class activation maps: which places of an image spoke for a class.
+
+The forward pass runs once. It records nothing up to the target layer; there a new gradient starts, and only
+the rest of the network is differentiated, with respect to that layer's features alone. Features and gradients
+then go through the grad-cam package's own computation. Any number of threads may explain and predict with
+the same model at once, because a call changes nothing that another call can see (see `target_layers`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam import EigenCAM, GradCAM, LayerCAM
+from pytorch_grad_cam.base_cam import BaseCAM
+from pytorch_grad_cam.utils.image import scale_cam_image
+from torch import Tensor, nn
+
+from model_zoo.core.choices import CamMethod
+from model_zoo.target_layers import (
+    ExplanationError,
+    NotAMapError,
+    TargetLayer,
+    as_map,
+    declared_layers,
+    evaluated,
+    tapped,
+    target_layers,
+)
+
+__all__ = ["Explanation", "ExplanationError", "TargetLayer", "explain", "target_layers"]
+
+_CAMS: dict[CamMethod, type[BaseCAM]] = {
+    CamMethod.GRAD_CAM: GradCAM,  # Selvaraju et al. 2017, arXiv 1610.02391
+    CamMethod.LAYER_CAM: LayerCAM,  # Jiang et al. 2021, doi 10.1109/TIP.2021.3089943
+    CamMethod.EIGEN_CAM: EigenCAM,  # Muhammad and Yeasin 2020, arXiv 2008.00299
+}
+
+_MOST_EIGEN_CELLS = 64 * 64
+"""The package's full singular value decomposition holds cells x cells numbers: 67 MB here, 10 GB at 224 x 224."""
+
+_FLAT = 1e-5
+"""A map that varies less than this, relative to its largest value, varies by float32 rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """What the model says about one image, and where it looked."""
+
+    probabilities: NDArray[np.float32]
+    """(K,), softmax of the model's outputs."""
+    heat: NDArray[np.float32]
+    """(height, width) of the input, in [0, 1]: 0 is the least, 1 the most; all 0 if ``empty``."""
+    class_index: int
+    """The class explained; Eigen-CAM's map does not depend on it."""
+    layer: str
+    """Module path of the layer whose features were read."""
+    method: CamMethod
+    empty: bool
+    """Whether there is nothing to show: no place speaks for the class, or all places speak alike."""
+
+
+def explain(
+    model: nn.Module,
+    inputs: Tensor,
+    *,
+    class_index: int | None = None,
+    layer: str | None = None,
+    method: CamMethod = CamMethod.GRAD_CAM,
+) -> Explanation:
+    """The prediction for one image and its class activation map.
+
+    ``inputs`` is (1, C, height, width), prepared as for prediction and on the model's device. ``class_index``
+    is the class to explain, by default the predicted one; ``layer`` a module path, by default the coarsest of
+    `target_layers`. The model must be in evaluation mode; it is left untouched, and so is the caller's
+    gradient mode. `ExplanationError` if the model, input, layer or class does not allow a map.
+    """
+    evaluated(model)
+    if inputs.ndim != 4 or inputs.shape[0] != 1:
+        raise ExplanationError(f"One image (1, C, height, width) can be explained at a time, not {tuple(inputs.shape)}.")
+    if layer is None:
+        declared = declared_layers(model)
+        try:
+            if declared:
+                return _explain_at(model, inputs, class_index, declared[0], method)
+        except NotAMapError:
+            pass  # the last declared stage gives no map; look for one that does
+        channels, height, width = inputs.shape[1:]
+        layer = target_layers(model, (channels, height, width))[0].name
+    return _explain_at(model, inputs, class_index, layer, method)
+
+
+def _explain_at(
+    model: nn.Module, inputs: Tensor, class_index: int | None, layer: str, method: CamMethod
+) -> Explanation:
+    size = (inputs.shape[2], inputs.shape[3])
+    logits, features = _split_pass(model, inputs, layer, differentiate=method.uses_class)
+    chosen = int(logits.detach().argmax()) if class_index is None else class_index
+    if not 0 <= chosen < len(logits):
+        raise ExplanationError(f"No class {chosen}: the model has {len(logits)} outputs, counted from 0.")
+    activations = _array(as_map(model, features, size))
+    gradients = None
+    if method.uses_class:
+        # With respect to the features only: no parameter's .grad is computed or written.
+        (slope,) = torch.autograd.grad(logits[chosen], features, allow_unused=True)
+        gradients = np.zeros_like(activations) if slope is None else _array(as_map(model, slope, size))
+    heat, empty = _heat(method, inputs, layer, activations, gradients)
+    return Explanation(_array(logits.softmax(dim=0)), heat, chosen, layer, method, empty)
+
+
+def _split_pass(model: nn.Module, inputs: Tensor, layer: str, *, differentiate: bool) -> tuple[Tensor, Tensor]:
+    """Outputs (K,) and the layer's features as it gave them; the outputs know how they depend on the features."""
+    features: list[Tensor] = []
+
+    def start_gradient(output: object) -> object:
+        if not isinstance(output, Tensor):
+            raise NotAMapError(f"Layer {layer!r} of {type(model).__name__} gives no single tensor; choose another.")
+        features.append(output.detach().requires_grad_(differentiate))
+        if not differentiate:
+            return output
+        torch.set_grad_enabled(True)  # of this thread, until the end of the no_grad block below
+        return features[-1].clone()  # what follows may work in place, which a leaf refuses
+
+    view = tapped(model, {layer: start_gradient})
+    with torch.inference_mode(False), torch.no_grad():
+        outputs = view(inputs)
+    if len(features) != 1:
+        raise NotAMapError(
+            f"Layer {layer!r} of {type(model).__name__} is passed {len(features)} times for one image; "
+            "choose one that is passed once, in a model that is neither compiled nor scripted."
+        )
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        raise ExplanationError(f"{type(model).__name__} does not give one row of class scores; pass a classifier.")
+    if not bool(outputs.isfinite().all()):
+        raise ExplanationError(f"{type(model).__name__} gives scores that are not finite; check weights and input.")
+    return outputs[0].float(), features[0]
+
+
+def _heat(
+    method: CamMethod,
+    inputs: Tensor,
+    layer: str,
+    activations: NDArray[np.float32],
+    gradients: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.float32], bool]:
+    """The map (height, width) by the package's own code, and whether it is empty."""
+    rows, columns = activations.shape[2:]
+    if method is CamMethod.EIGEN_CAM and rows * columns > _MOST_EIGEN_CELLS:
+        raise ExplanationError(
+            f"Eigen-CAM of {rows} x {columns} cells would take too much memory; choose a coarser layer than {layer!r}."
+        )
+    # The package hangs its hooks on what it is given: something of this call's own. (PReLU draws no random numbers.)
+    anchor = nn.PReLU()
+    cam = _CAMS[method](anchor, [anchor])
+    raw = np.maximum(cam.get_cam_image(inputs, anchor, [], activations, gradients, False), 0)
+    if np.ptp(raw) <= _FLAT * raw.max():
+        return np.zeros(inputs.shape[2:], dtype=np.float32), True
+    enlarged = scale_cam_image(raw, cam.get_target_width_height(inputs))
+    heat: NDArray[np.float32] = cam.aggregate_multi_layers([enlarged[:, None, :]])[0]
+    return heat, False
+
+
+def _array(values: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = values.detach().float().cpu().numpy()
+    return array
