@@ -51,7 +51,8 @@ def target_layers(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[T
     names = declared_layers(model)
     found = _grids(model, names, input_size)
     if not found:
-        found = _last_of_each_grid(_grids(model, (name for name, _ in model.named_modules() if name), input_size))
+        every = _grids(model, (name for name, _ in model.named_modules() if name), input_size)
+        found = _last_of_each_grid(every, input_size[1] / input_size[2])
     if not found:
         raise ExplanationError(
             f"No layer of {type(model).__name__} gives a map of more than one cell for an input of {input_size} "
@@ -157,8 +158,9 @@ def _grids(model: nn.Module, names: Iterable[str], input_size: tuple[int, int, i
     return [TargetLayer(name, grid) for name, grid in seen if grid and visits.count(name) == 1]
 
 
-def _last_of_each_grid(layers: Iterable[TargetLayer]) -> list[TargetLayer]:
-    last = {layer.grid: layer for layer in layers}
+def _last_of_each_grid(layers: Iterable[TargetLayer], height_per_width: float) -> list[TargetLayer]:
+    """Coarse first; what is not of the image's proportions, give or take a cell, is attention and no map."""
+    last = {layer.grid: layer for layer in layers if abs(layer.grid[0] - layer.grid[1] * height_per_width) < 1.5}
     return sorted(last.values(), key=lambda layer: layer.grid[0] * layer.grid[1])
 
 

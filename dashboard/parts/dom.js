@@ -71,7 +71,7 @@ function mapLayer(frame, onChange = () => {}) {
   const image = el("img", { className: "map", alt: "", hidden: true });
   const note = el("div", { className: "map-note", role: "status", hidden: true });
   frame.append(image, note);
-  const layer = { url: null, state: "none" };
+  const layer = { url: null, state: "none", caption: "" };
   let asked = null;
   const enter = (state, sentence = "") => {
     layer.state = state;
@@ -99,8 +99,9 @@ function mapLayer(frame, onChange = () => {}) {
     layer.url = url;
     enter("computing", COMPUTING);
     try {
-      const blob = await fetchMap(url, asking.signal);
+      const { blob, caption } = await fetchMap(url, asking.signal);
       if (asking.signal.aborted) return;
+      layer.caption = caption;
       image.src = URL.createObjectURL(blob);
       await image.decode();
       if (asking.signal.aborted) return;
@@ -116,7 +117,8 @@ function mapLayer(frame, onChange = () => {}) {
 async function fetchMap(url, signal) {
   const response = await fetch(url, { signal });
   const kind = response.headers.get("content-type") ?? "";
-  if (response.ok && kind.startsWith("image/")) return response.blob();
+  const caption = decodeURIComponent(response.headers.get("x-caption") ?? "");
+  if (response.ok && kind.startsWith("image/")) return { blob: await response.blob(), caption };
   const said = kind.startsWith("text/plain") ? (await response.text()).trim().slice(0, 400) : "";
   throw Object.assign(new Error("no map"), { sentence: said || `The map could not be drawn (HTTP ${response.status}).` });
 }

@@ -34,14 +34,13 @@ export default function ({ data, parentElement, setStateValue }) {
 function onKey(s, event) {
   if (s.box.views.at(-1) !== s || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return;
   const target = event.composedPath()[0];
-  const keys = assignKeys(s.data.space, s.mode, classesOf(s).length);
-  const key = pressedKey(event, keys);
+  const key = pressedKey(event, s.keys);
   const ranging = target.type === "range" && !key.startsWith("arrow");
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !ranging) return;
   if (target.isContentEditable || document.querySelector("[role=dialog]")) return;
   if (key === "enter" && /^(BUTTON|A|SUMMARY)$/.test(target.tagName)) return; // a button reached by Tab presses itself
   if (key === "escape" && s.keysShown) return run(s, "keys");
-  const action = keys.get(key);
+  const action = s.keys.get(key);
   if (!action) return;
   event.preventDefault();
   if (event.repeat && !["next", "previous"].includes(action)) return; // a key held down is one answer
@@ -99,6 +98,7 @@ function draw(s) {
   const { ui } = s;
   const focused = ui.root.getRootNode().activeElement?.dataset?.act;
   const shown = item(s);
+  s.keys = assignKeys(s.data.space, s.mode, classesOf(s).length);
   drawHead(s);
   ui.nameForm.hidden = !(s.naming || !s.name);
   ui.message.hidden = !s.sentence;
@@ -264,4 +264,64 @@ function drawResult(s) {
     : [el("span", { className: sentence ? "impossible" : "hint", role: sentence ? "alert" : null, text: sentence ?? "Change only what is wrong; the rest stays." })];
   s.ui.result.className = changes ? "result is-ready" : "result";
   s.ui.result.replaceChildren(...words, el("span", { className: "space" }), button(s, "save", "Save", { primary: true, disabled: !changes }));
+}
+
+function drawKeys(s) {
+  const { ui } = s;
+  ui.keys.hidden = !s.keysShown;
+  if (!s.keysShown) return;
+  const lines = [["save", "save the changed label"], ["confirm", "the label is right"], ["cannot_tell", "cannot tell"], ["skip", "skip"], ["undo", "undo the last decision"],
+    ["next", "next image"], ["previous", "previous image"], ["note", "write a note (Escape leaves it)"], ["map", "map on or off"], ["mode", "by parts or by class"], ["keys", "this list"]];
+  const keysOf = (action) => [...s.keys].filter(([, does]) => does === action).map(([key]) => kbd(key));
+  ui.keys.replaceChildren(heading("Keys"), el("dl", {}, lines.map(([action, text]) => el("div", {}, el("dt", {}, keysOf(action)), el("dd", { text })))),
+    el("p", { text: "The parts and classes carry their keys on their buttons." }));
+}
+
+function drawRecent(s) {
+  const { ui, box } = s;
+  ui.recent.hidden = !box.recent.length;
+  const words = { saving: "saving…", saved: "saved", refused: "not saved" };
+  ui.recent.replaceChildren(heading("Just decided"), el("ol", {}, box.recent.map((line) => el("li", { "data-seq": String(line.seq) },
+    button(s, `goto:${line.image_id}`, line.image_id, { link: true, disabled: !s.known.has(line.image_id) }), el("span", { className: "recent-words", text: line.words }),
+    el("span", { className: `chip is-${line.state}`, text: words[line.state] })))));
+}
+
+function drawDone(s) {
+  const { ui, data, box } = s;
+  delete ui.root.dataset.image;
+  const left = nLeft(s);
+  const count = (answer) => new Set(box.history.filter((entry) => entry.answer === answer).map((entry) => entry.image_id)).size;
+  const figures = [["relabelled", "relabel"], ["found right", "confirm"], ["cannot tell", "cannot_tell"], ["skipped", "skip"]].map(([text, answer]) =>
+    el("div", { className: "figure" }, el("strong", { text: String(count(answer)) }), el("span", { text })));
+  const back = () => el("div", { className: "answers" }, button(s, "undo", "Undo", { disabled: !box.history.length }), s.order.length ? button(s, "previous", "Previous", {}) : null);
+  if (!data.n_total) ui.done.replaceChildren(el("h3", { text: "No image waits here" }), el("p", { text: data.empty ?? "Choose other runs, or open a list of images from Compare or Images as a queue." }));
+  else if (left > 0) ui.done.replaceChildren(el("h3", { text: "Fetching the next images…" }), el("p", { text: `${left} of ${data.n_total} are left.` }), back());
+  else ui.done.replaceChildren(el("h3", { text: "This queue is done" }), el("p", { text: `All ${data.n_total} images are answered. In this session you decided:` }), el("div", { className: "figures" }, figures), back());
+}
+
+function button(s, action, text, { pressed, stands, unknown, primary, quiet, link, disabled, noKey, className, label, expanded } = {}) {
+  const key = noKey || link ? null : keyOfAction(s.keys, action);
+  const names = [className ?? (link ? "link" : "button"), pressed && "is-pressed", stands && "stands", unknown && "is-unknown", primary && "is-primary", quiet && "is-quiet"];
+  const element = el("button", {
+    type: "button", className: names.filter(Boolean).join(" "), disabled: Boolean(disabled), "data-act": action, "aria-label": label,
+    "aria-pressed": pressed === undefined ? null : String(Boolean(pressed)), "aria-expanded": expanded === undefined ? null : String(expanded), "aria-keyshortcuts": key,
+    onclick: (event) => {
+      if (event.detail) element.blur(); // after a mouse click the keys belong to the panel again
+      run(s, action);
+    },
+  }, key ? kbd(key) : null, text ? el("span", { text }) : null);
+  return element;
+}
+
+function kbd(key) {
+  const words = { enter: "Enter", arrowright: "→", arrowleft: "←" };
+  return el("kbd", { text: words[key] ?? key.toUpperCase(), "aria-hidden": "true" });
+}
+
+function heading(text, aside = "") {
+  return el("h4", {}, text, aside ? el("small", { text: aside }) : null);
+}
+
+function row(name, buttons, before = null) {
+  return el("div", { className: "choice-row", role: "group", "aria-label": name }, el("span", { className: "row-name" }, name, before), el("div", { className: "row-buttons" }, buttons));
 }

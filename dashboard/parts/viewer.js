@@ -38,13 +38,13 @@ function draw(view, data) {
 }
 
 function createPanel(view) {
-  const panel = { title: el("div", { className: "title" }), caption: el("div", { className: "caption" }), below: el("div") };
+  const panel = { title: el("div", { className: "title" }), caption: el("div", { className: "caption" }), drawn: el("div", { className: "drawn" }), below: el("div") };
   panel.image = el("img", { className: "image", decoding: "async" });
   panel.frame = el("div", { className: "frame" }, panel.image);
-  panel.layer = mapLayer(panel.frame);
+  panel.layer = mapLayer(panel.frame, (layer) => (panel.drawn.textContent = layer.state === "shown" ? layer.caption : ""));
   panel.image.addEventListener("error", () => panel.layer.say("The image could not be loaded; reload the page to try again."));
   panel.element = el("figure", { className: "panel", role: "listitem" },
-    el("figcaption", {}, panel.title, panel.caption), panel.frame, panel.below);
+    el("figcaption", {}, panel.title, panel.caption), panel.frame, panel.drawn, panel.below);
   view.grid.append(panel.element);
   return panel;
 }

@@ -55,6 +55,7 @@ def killed_after(delay_s: float, child: subprocess.Popen[str]) -> list[str]:
     with child:
         assert child.stdout is not None
         lines = [child.stdout.readline()]
+        assert lines != [""], "the child died before its first decision; its reason is on stderr"
         time.sleep(delay_s)
         child.kill()
         return lines + child.stdout.readlines()

@@ -1,0 +1,1 @@
+"""Synthetic fetal ultrasound screens with known truth."""

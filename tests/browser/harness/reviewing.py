@@ -1,0 +1,9 @@
+"""`streamlit run` this: the reviewer over generated pictures; ``HARNESS_N`` images wait."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from tests.browser.harness.pictures import routes
+
+app = st.App(Path(__file__).with_name("reviewing_page.py"), routes=routes())
