@@ -1,13 +1,12 @@
 """The frame around the views: page settings, navigation, and the one place that shows errors."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from dashboard import cached, state
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.workspace import PROJECT
 
-HERE = Path(__file__).parent
+HERE = PROJECT / "dashboard"
 
 st.set_page_config(page_title="TaxoScope", page_icon=str(HERE / "icon.png"), layout="wide")
 page = st.navigation(

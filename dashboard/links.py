@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
+from urllib.parse import quote, urlencode
 
 from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.errors import LinkError
@@ -60,13 +61,9 @@ def read_shown(query: Query, default: Shown) -> Shown:
 
 def read_split(query: Query, default: Split | None) -> Split | None:
     """The split that an address asks for; ``all`` is every split."""
-    return (
-        None
-        if text(query, "split") == "all"
-        else choice(query, "split", Split, default)
-        if "split" in query
-        else default
-    )
+    if text(query, "split") in (None, "all"):
+        return default if text(query, "split") is None else None
+    return choice(query, "split", Split, Split.TEST)
 
 
 def read_cell(query: Query) -> Cell | None:
@@ -89,6 +86,16 @@ def _judged_split(query: Query, default: Split) -> Split:
     """Runs are judged over test or validation; a list of training images has no predictions to show."""
     asked = read_split(query, default)
     return asked if asked in (Split.TEST, Split.VALIDATION) else default
+
+
+def image_url(image_id: str) -> str:
+    """Where a browser finds an image."""
+    return f"/file/{quote(image_id, safe='')}"
+
+
+def map_url(run_id: str, image_id: str, **parameters: str) -> str:
+    """Where a browser finds a map; see `explain.map_picture` for the parameters."""
+    return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{urlencode(parameters)}"
 
 
 def text(query: Query, name: str) -> str | None:

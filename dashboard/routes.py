@@ -1,6 +1,6 @@
 """HTTP routes beside Streamlit's: image files and class activation maps, by id, never by path."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,16 +16,6 @@ _HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": 
 def routes() -> list[Route]:
     """The routes that `server` mounts."""
     return [Route("/file/{image_id}", image_file), Route("/map/{run_id}/{image_id}", map_file)]
-
-
-def image_url(image_id: str) -> str:
-    """Where a browser finds an image."""
-    return f"/file/{quote(image_id, safe='')}"
-
-
-def map_url(run_id: str, image_id: str, **parameters: str) -> str:
-    """Where a browser finds a map; see `explain.map_picture` for the parameters."""
-    return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{urlencode(parameters)}"
 
 
 def image_file(request: Request) -> Response:

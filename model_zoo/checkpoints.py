@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from typing import Any
 
 # Waiting threads that spin slow each other down 2-6 x when the cores are shared; read once, by libgomp.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -27,7 +28,7 @@ def build(card_architecture: str, input_size: tuple[int, int, int], n_classes: i
         close = timm.list_models(f"*{card_architecture[:6]}*")[:3]
         hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
         raise CheckpointError(f"timm has no architecture {card_architecture!r}. {hint}")
-    options = {"num_classes": n_classes, "in_chans": channels, "pretrained": False}
+    options: dict[str, Any] = {"num_classes": n_classes, "in_chans": channels, "pretrained": False}
     try:
         return timm.create_model(card_architecture, img_size=(height, width), **options)
     except TypeError:  # fully convolutional models take any size and refuse the argument

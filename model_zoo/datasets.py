@@ -87,7 +87,9 @@ def read_manifest(path: Path, space: LeafSpace) -> tuple[ImageRecord, ...]:
     for row in reader:
         where = f"Manifest {path}, line {reader.line_num}"
         if None in row or any(value is None for value in row.values()):
-            raise WorkspaceError(f"{where}: expected {len(reader.fieldnames or ())} fields; check its commas and quotes.")
+            raise WorkspaceError(
+                f"{where}: expected {len(reader.fieldnames or ())} fields; check its commas and quotes."
+            )
         images.append(_record(row, space, known, where))
     return tuple(images)
 

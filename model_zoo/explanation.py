@@ -77,7 +77,9 @@ def explain(
     """
     evaluated(model)
     if inputs.ndim != 4 or inputs.shape[0] != 1:
-        raise ExplanationError(f"One image (1, C, height, width) can be explained at a time, not {tuple(inputs.shape)}.")
+        raise ExplanationError(
+            f"One image (1, C, height, width) can be explained at a time, not {tuple(inputs.shape)}."
+        )
     if layer is None:
         declared = declared_layers(model)
         try:

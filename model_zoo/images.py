@@ -139,7 +139,9 @@ class Preprocessing:
                 std=tuple(float(x) for x in values["std"]),
             )
         except (KeyError, ValueError, TypeError, IndexError) as error:
-            raise ImageError(f"The preprocessing is not readable ({error!r}); it needs every field of the card.") from error
+            raise ImageError(
+                f"The preprocessing is not readable ({error!r}); it needs every field of the card."
+            ) from error
 
 
 def decode(source: Path | bytes, name: str = "") -> Image.Image:
@@ -152,7 +154,9 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
     try:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image of a kind known here ({_kinds()}); save it as PNG or JPEG.") from error
+        raise ImageError(
+            f"{name} is not an image of a kind known here ({_kinds()}); save it as PNG or JPEG."
+        ) from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} unpacks to too many pixels; {_limits()}.") from error
     except Exception as error:  # Pillow's parsers raise anything on hostile bytes

@@ -52,6 +52,8 @@ def predict_split(model: nn.Module, run: Run, workspace: Workspace, split: Split
     return Predictions(image_ids, run.card.classes, probabilities(model, pixels, run.card.preprocessing))
 
 
-def predict_images(model: nn.Module, preprocessing: Preprocessing, images: Iterable[Image.Image]) -> NDArray[np.float32]:
+def predict_images(
+    model: nn.Module, preprocessing: Preprocessing, images: Iterable[Image.Image]
+) -> NDArray[np.float32]:
     """Probabilities (N, K) for decoded images."""
     return probabilities(model, np.stack([preprocessing.pixels(image) for image in images]), preprocessing)

@@ -94,5 +94,7 @@ def _draw(leaf: str, rng: np.random.Generator) -> Image.Image:
     box = (48 - r, 48 - r, 48 + r, 48 + r)
     colour = tuple(int(x) for x in rng.integers(140, 255, 3))
     shapes = {"cat": draw.ellipse, "dog": draw.rectangle, "car": draw.ellipse, "plan": draw.rectangle}
-    shapes.get(leaf[:4].rstrip("."), draw.ellipse)(box, fill=colour, outline="white", width=3 if leaf[:1] in "cp" else 0)
+    shapes.get(leaf[:4].rstrip("."), draw.ellipse)(
+        box, fill=colour, outline="white", width=3 if leaf[:1] in "cp" else 0
+    )
     return image

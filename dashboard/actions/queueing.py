@@ -7,9 +7,9 @@ import numpy as np
 
 from dashboard.actions.compare import Comparison, Subject
 from dashboard.actions.desk import Desk
+from dashboard.links import image_url, map_url
 from dashboard.reviews.queue import QueueItem, listed_queue, remaining, wrong_queue
 from dashboard.reviews.standing import answered, done_for
-from dashboard.routes import image_url, map_url
 from model_zoo.core.choices import Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.labels import Label

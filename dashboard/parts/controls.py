@@ -80,6 +80,7 @@ def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[Queue
     what = (
         "The images listed in Images"
         if listed
-        else f"Images that some chosen run gets wrong, most runs first ({_NAMES[shown.space].lower()}, {shown.split} split)"
+        else "Images that some chosen run gets wrong, most runs first "
+        f"({_NAMES[shown.space].lower()}, {shown.split} split)"
     )
     st.caption(f"{what}: {len(items):,}; {len(waiting):,} wait for an answer.")

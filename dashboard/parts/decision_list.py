@@ -15,7 +15,8 @@ def summary(decisions: Sequence[Decision]) -> None:
     people = len({decision.reviewer for decision in decisions})
     st.markdown(
         f"**{len(decisions):,} decisions** by {people} {'person' if people == 1 else 'people'}, "
-        f"{len(decisions) - len(kept):,} of them undone; {len(standing_labels(decisions)):,} images have a standing label."
+        f"{len(decisions) - len(kept):,} of them undone; "
+        f"{len(standing_labels(decisions)):,} images have a standing label."
     )
 
 

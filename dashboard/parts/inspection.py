@@ -11,10 +11,9 @@ from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk, Upload
 from dashboard.actions.explain import DEPTHS
 from dashboard.actions.models import says
-from dashboard.links import Query, Shown
+from dashboard.links import Query, Shown, image_url, map_url
 from dashboard.parts.viewer import viewer
 from dashboard.reviews.standing import history as history_of
-from dashboard.routes import image_url, map_url
 from model_zoo.core.choices import CamMethod, Labels
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.run import Run
@@ -120,7 +119,8 @@ def header(desk: Desk, image_id: str) -> None:
         return
     image, space = desk.image(image_id), desk.workspace.space
     standing = desk.labels(Labels.REVIEWED)[image_id]
-    text = f"**{image.image_id}** · {image.split} split · patient {image.patient_id or 'unknown'} · label `{space.format(image.label)}`"
+    text = f"**{image.image_id}** · {image.split} split · patient {image.patient_id or 'unknown'}"
+    text += f" · label `{space.format(image.label)}`"
     if standing != image.label:
         text += f" → `{space.format(standing)}` as reviewed"
     text += "".join(f" · {name.replace('_', ' ')} {value}" for name, value in image.columns.items() if value)

@@ -10,9 +10,8 @@ from dashboard import links, state
 from dashboard.actions.browse import Listed
 from dashboard.actions.compare import Comparison, Subject
 from dashboard.charts import share_text
-from dashboard.links import Cell, Shown
+from dashboard.links import Cell, Shown, image_url
 from dashboard.parts.gallery import Tile
-from dashboard.routes import image_url
 from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import LeafSpace
@@ -33,7 +32,7 @@ def sentence(
     listed: Sequence[Listed], patients: int, shown: Shown, cell: Cell | None, split: Split | None, judged: Judged | None
 ) -> None:
     """How many images of how many patients, and what they have in common."""
-    what = f"**{len(listed):,} image{'s' if len(listed) != 1 else ''}** of {patients:,} patient{'s' if patients != 1 else ''}"
+    what = f"**{_n(len(listed), 'image')}** of {_n(patients, 'patient')}"
     where = f"{split} split" if split else "all splits"
     if split is Split.TRAIN:
         where += " (the models learned from these)"
@@ -116,3 +115,7 @@ def pager(pages: int, page: int) -> None:
 
 def _labels(shown: Shown) -> str:
     return "as reviewed" if shown.labels is Labels.REVIEWED else "original"
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

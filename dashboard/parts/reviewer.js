@@ -1,5 +1,9 @@
 const reviewers = new WeakMap();
 const MAP_DELAY_MS = 150; // nobody looks at a map for less; it keeps fast reviewers from asking for maps in vain
+const UNTOUCHED = {
+  parts: "Change only what is wrong; the rest stays.",
+  class: "Only the parts that the class settles will change.",
+};
 const STRIP_BEFORE = 3;
 const STRIP_LENGTH = 9;
 
@@ -61,7 +65,11 @@ function build(s, root, data) {
   Object.assign(ui.message, { role: "status" });
   ui.image = el("img", { className: "image", decoding: "sync" });
   ui.frame = el("div", { className: "frame" }, ui.image);
-  ui.image.addEventListener("load", () => ui.frame.classList.remove("is-broken"));
+  ui.image.addEventListener("load", () => {
+    ui.frame.classList.remove("is-broken");
+    // The first image gives the frame its shape; it then stays, so that buttons do not move under the pointer.
+    if (!ui.frame.style.aspectRatio) ui.frame.style.aspectRatio = Math.min(1.8, Math.max(0.8, ui.image.naturalWidth / ui.image.naturalHeight));
+  });
   ui.image.addEventListener("error", () => ui.frame.classList.add("is-broken"));
   s.layer = mapLayer(ui.frame, (layer) => (s.mapShown = layer.state === "shown"));
   ui.mapButton = el("div");
@@ -76,9 +84,9 @@ function build(s, root, data) {
   ui.nameForm = el("form", { className: "name-form", onsubmit: (event) => (event.preventDefault(), takeName(s)) },
     el("div", {}, el("strong", { text: "Who is reviewing?" }), el("p", { text: "Decisions carry your name. It is asked once and kept in this browser." })),
     ui.name, el("button", { type: "submit", className: "button is-primary", text: "Start" }));
-  ui.right = el("div", { className: "right" }, el("div", { className: "asks" }, ui.why, ui.label, ui.choices, ui.result, ui.note, ui.answers), el("div", { className: "tells" }, ui.says));
+  ui.asks = el("div", { className: "asks" }, ui.why, ui.label, ui.choices, ui.result, ui.note, ui.answers);
   ui.left = el("div", { className: "left" }, ui.frame, ui.caption, ui.mapTools, ui.strip);
-  ui.body = el("div", { className: "body" }, ui.left, ui.right);
+  ui.body = el("div", { className: "body" }, ui.left, ui.asks, ui.says);
   root.replaceChildren(ui.head, ui.nameForm, ui.message, ui.keys, ui.body, ui.done, ui.recent);
   root.addEventListener("pointerdown", () => s.box.attach(s));
   s.thumbs = new Map();
@@ -122,9 +130,10 @@ function drawHead(s) {
     el("div", { className: "count" }, el("strong", { text: `${left} left` }), ` of ${data.n_total}`),
     el("div", { className: "progress", role: "progressbar", "aria-label": "Reviewed", "aria-valuemin": "0", "aria-valuemax": String(data.n_total), "aria-valuenow": String(done) },
       el("span", { style: `width: ${100 * share}%` })),
+    el("span", { className: "steps" }, button(s, "previous", "Previous", { quiet: true }), button(s, "next", "Next", { quiet: true })),
   ];
   ui.head.replaceChildren(...queue, savingChip(box), el("span", { className: "space" }),
-    s.name ? el("span", { className: "who" }, "Reviewing as ", el("strong", { text: s.name }), button(s, "rename", "change", { link: true })) : null,
+    ...(s.name ? [el("span", { className: "who" }, "Reviewing as ", el("strong", { text: s.name }), button(s, "rename", "change", { link: true }))] : []),
     button(s, "keys", "Keys", { quiet: true, expanded: s.keysShown }));
 }
 
@@ -144,7 +153,7 @@ function drawItem(s, shown) {
   }
   ui.image.alt = shown.caption;
   ui.root.dataset.image = shown.id;
-  ui.caption.replaceChildren(el("span", { text: shown.caption }), stateChip(s, shown.id));
+  ui.caption.replaceChildren(el("span", { text: shown.caption }), ...stateChips(s, shown.id));
   drawMap(s, shown);
   drawStrip(s);
   ui.why.textContent = shown.why ?? "";
@@ -161,8 +170,7 @@ function drawItem(s, shown) {
   const keyed = (action, text, options) => button(s, action, text, options);
   ui.answers.replaceChildren(...[
     keyed("confirm", "The label is right"), keyed("cannot_tell", "Cannot tell"), s.single ? null : keyed("skip", "Skip"),
-    keyed("undo", "Undo", { disabled: !s.box.history.length }), el("span", { className: "space" }),
-    s.single ? null : keyed("previous", "Previous", { quiet: true }), s.single ? null : keyed("next", "Next", { quiet: true }),
+    keyed("undo", "Undo", { disabled: !s.box.history.length }),
   ].filter(Boolean));
   const note = s.notes.get(shown.id) ?? "";
   if (ui.note.value !== note) ui.note.value = note;
@@ -210,11 +218,10 @@ function drawStrip(s) {
   if (nodes.some((node, i) => ui.strip.children[i] !== node) || ui.strip.children.length !== nodes.length) ui.strip.replaceChildren(...nodes);
 }
 
-function stateChip(s, id) {
+function stateChips(s, id) {
   const answer = answerOf(s, id);
-  if (isUnsaved(s, id)) return el("span", { className: "chip is-saving", text: "saving…" });
-  if (!answer) return null;
-  return el("span", { className: "chip is-saved", text: `${ANSWER_WORDS[answer] ?? answer} · saved` });
+  if (isUnsaved(s, id)) return [el("span", { className: "chip is-saving", text: "saving…" })];
+  return answer ? [el("span", { className: "chip is-saved", text: `${ANSWER_WORDS[answer] ?? answer} · saved` })] : [];
 }
 
 function chips(space, label) {
@@ -239,7 +246,7 @@ function drawChoices(s, label) {
     if (same) held.value = s.taxonomy;
     rows.push(row("class of", classesOf(s).map(([name], i) => button(s, `class:${i}`, name, { pressed: draft.cls === name })), same ? held : pick));
   }
-  ui.choices.replaceChildren(...[el("div", { className: "choices-head" }, heading("What is wrong with it?"), modes), ...rows].filter(Boolean));
+  ui.choices.replaceChildren(...[el("div", { className: "choices-head" }, heading(s.mode === "class" ? "Which class is it?" : "What is wrong with it?"), modes), ...rows].filter(Boolean));
 }
 
 function partRows(s, draft, label) {
@@ -261,9 +268,9 @@ function partRows(s, draft, label) {
 function drawResult(s) {
   const { label, changes, sentence } = outcome(s);
   const words = changes ? [el("span", { className: "becomes", text: "becomes" }), chips(s.data.space, label)]
-    : [el("span", { className: sentence ? "impossible" : "hint", role: sentence ? "alert" : null, text: sentence ?? "Change only what is wrong; the rest stays." })];
+    : [el("span", { className: sentence ? "impossible" : "hint", role: sentence ? "alert" : null, text: sentence ?? UNTOUCHED[s.mode] })];
   s.ui.result.className = changes ? "result is-ready" : "result";
-  s.ui.result.replaceChildren(...words, el("span", { className: "space" }), button(s, "save", "Save", { primary: true, disabled: !changes }));
+  s.ui.result.replaceChildren(...words, button(s, "save", "Save", { primary: true, disabled: !changes }));
 }
 
 function drawKeys(s) {
@@ -290,10 +297,11 @@ function drawDone(s) {
   const { ui, data, box } = s;
   delete ui.root.dataset.image;
   const left = nLeft(s);
-  const count = (answer) => new Set(box.history.filter((entry) => entry.answer === answer).map((entry) => entry.image_id)).size;
+  const last = new Map(box.history.filter((entry) => s.order.includes(entry.image_id)).map((entry) => [entry.image_id, entry.answer]));
+  const count = (answer) => [...last.values()].filter((given) => given === answer).length;
   const figures = [["relabelled", "relabel"], ["found right", "confirm"], ["cannot tell", "cannot_tell"], ["skipped", "skip"]].map(([text, answer]) =>
     el("div", { className: "figure" }, el("strong", { text: String(count(answer)) }), el("span", { text })));
-  const back = () => el("div", { className: "answers" }, button(s, "undo", "Undo", { disabled: !box.history.length }), s.order.length ? button(s, "previous", "Previous", {}) : null);
+  const back = () => el("div", { className: "answers" }, button(s, "undo", "Undo", { disabled: !box.history.length }));
   if (!data.n_total) ui.done.replaceChildren(el("h3", { text: "No image waits here" }), el("p", { text: data.empty ?? "Choose other runs, or open a list of images from Compare or Images as a queue." }));
   else if (left > 0) ui.done.replaceChildren(el("h3", { text: "Fetching the next images…" }), el("p", { text: `${left} of ${data.n_total} are left.` }), back());
   else ui.done.replaceChildren(el("h3", { text: "This queue is done" }), el("p", { text: `All ${data.n_total} images are answered. In this session you decided:` }), el("div", { className: "figures" }, figures), back());

@@ -13,11 +13,30 @@ _SCRIPTS = ("labels.js", "outbox.js", "dom.js", "reviewer_flow.js", "reviewer.js
 def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -> Any:
     """Draw the queue; ``on_log`` is called when decisions arrive, as ``st.session_state[key].log``.
 
-    ``data`` is described in `CONTRIBUTING.md`, "The reviewer's data". The log holds every proposal
-    that the browser does not yet know to be stored, oldest first; the same ones come again until
-    ``data["acked"]`` or ``data["rejected"]`` names them.
+    The log holds every proposal that the browser does not yet know to be stored, oldest first. The
+    same ones come again until ``acked`` or ``rejected`` names them, also after a reload, from another
+    page with a reviewer, or to a new server. ``st.session_state[key].reviewer`` is the name given.
+
+    ``data``, all of it JSON (a question mark: may be absent):
+
+    - ``acked``: {client_id: highest stored seq}; ``rejected``: [{client_id, seq, sentence}].
+    - ``space``: {parts: [{name, values}], lone: [leaf], leaves: {leaf: [value per part], [] if lone}}.
+    - ``taxonomies``: [{name, classes: {class: [leaf]}}], offered for an answer by class.
+    - ``items``: the next images of the queue, in order: {id, src, caption, label: [leaf], label_text,
+      original_text, why, says: [{who, agree, top: [{name, p, is_label?}], run_ids?}],
+      maps: [{who, url}], answered, chosen_by?}.
+    - ``n_left`` and ``n_total`` of the whole queue; a queue of one image stays on it (``single``?).
+    - ``position``: the image to show first, or None. ``queue``?: a name; another one starts afresh.
+    - ``chosen_by``?, ``blind``?: written into each proposal as they were when it was made.
+    - ``strength``?: of the map at first; ``empty``?: what to do when no image waits.
     """
-    return _component()(data={**data, "key": key}, key=key, default={"log": []}, on_log_change=on_log)
+    return _component()(
+        data={**data, "key": key},
+        key=key,
+        default={"log": [], "reviewer": ""},
+        on_log_change=on_log,
+        on_reviewer_change=lambda: None,
+    )
 
 
 @cache

@@ -209,7 +209,7 @@ function undo(s) {
     if (!s.order.includes(last.image_id)) s.order.unshift(last.image_id);
     setCurrent(s, last.image_id);
   }
-  s.sentence = "";
+  s.sentence = s.known.has(last.image_id) ? "" : `The decision about ${last.image_id} is undone; that image is not in this queue.`;
   s.box.keep();
 }
 

@@ -24,6 +24,7 @@ function createViewer(root, data) {
 
 function draw(view, data) {
   view.root.style.setProperty("--height", `${data.height_px}px`);
+  view.root.style.setProperty("--panels", Math.max(1, data.panels.length));
   view.slider.hidden = !data.panels.some((panel) => panel.map);
   while (view.panels.length > data.panels.length) {
     const panel = view.panels.pop();

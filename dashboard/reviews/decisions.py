@@ -114,9 +114,7 @@ class Decision:
             if number is not None and (type(number) is not int or not 1 <= number <= SEQ_MAX):
                 raise DecisionError(f"A decision's {name} must be a whole number from 1; got {number!r}.")
         if self.decision_id is not None and self.undoes is not None and self.undoes >= self.decision_id:
-            raise DecisionError(
-                f"Decision {self.decision_id} cannot undo decision {self.undoes}, which came later."
-            )
+            raise DecisionError(f"Decision {self.decision_id} cannot undo decision {self.undoes}, which came later.")
 
     def _check_answer(self) -> None:
         if not isinstance(self.answer, Answer):
@@ -143,6 +141,4 @@ def _check_text(name: str, text: str, most: int, *, empty: bool = False) -> None
     if len(text) > most:
         raise DecisionError(f"The {name} has {len(text):,} characters; shorten it to {most:,}.")
     if found := _UNSTORABLE.search(text):
-        raise DecisionError(
-            f"The {name} holds the character {found[0]!r}, which cannot be stored; remove it."
-        )
+        raise DecisionError(f"The {name} holds the character {found[0]!r}, which cannot be stored; remove it.")

@@ -64,9 +64,7 @@ def done_for(decisions: Iterable[Decision], reviewer: str) -> frozenset[str]:
 
 def undoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
     """The decision that *undo* takes back: the reviewer's most recent in force that is no undo."""
-    return next(
-        (decision for decision in reversed(in_force(decisions)) if _answers(decision, reviewer)), None
-    )
+    return next((decision for decision in reversed(in_force(decisions)) if _answers(decision, reviewer)), None)
 
 
 def redoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
@@ -98,9 +96,7 @@ def _in_order(decisions: Iterable[Decision]) -> list[Decision]:
 
 def _id_of(decision: Decision) -> int:
     if decision.decision_id is None:
-        raise DecisionError(
-            f"The decision about image {decision.image_id!r} is not stored yet; store it first."
-        )
+        raise DecisionError(f"The decision about image {decision.image_id!r} is not stored yet; store it first.")
     return decision.decision_id
 
 

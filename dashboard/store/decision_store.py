@@ -57,9 +57,7 @@ class DecisionStore:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WorkspaceError(
-                f"The folder {self.path.parent} cannot be made: {error.strerror}."
-            ) from error
+            raise WorkspaceError(f"The folder {self.path.parent} cannot be made: {error.strerror}.") from error
         with self._write() as connection:
             prepare(connection, self.path)
 
@@ -90,9 +88,7 @@ class DecisionStore:
 
     def since(self, decision_id: int) -> tuple[Decision, ...]:
         """The decisions stored after ``decision_id``, in order; none is ever skipped, ids follow commits."""
-        query = (
-            decisions.select().where(decisions.c.decision_id > decision_id).order_by(decisions.c.decision_id)
-        )
+        query = decisions.select().where(decisions.c.decision_id > decision_id).order_by(decisions.c.decision_id)
         with self._read() as connection:
             return tuple(from_row(row) for row in connection.execute(query))
 

@@ -28,9 +28,7 @@ class DecisionLog:
                 f"{sent_before.answer.words!r} about image {sent_before.image_id!r}; reload the page."
             )
         if decision.decision_id is not None:
-            raise DecisionError(
-                f"Decision {decision.decision_id} carries an id already; ids are given on storing."
-            )
+            raise DecisionError(f"Decision {decision.decision_id} carries an id already; ids are given on storing.")
         if decision.undoes is not None:
             self._check_undone(decision, decision.undoes)
         insert = decisions.insert().values(to_row(decision)).returning(decisions.c.decision_id)
@@ -55,8 +53,7 @@ class DecisionLog:
             raise DecisionError(f"There is no decision {undone_id} to undo; reload the page.")
         if undone.image_id != undo.image_id:
             raise DecisionError(
-                f"Decision {undone_id} is about image {undone.image_id!r}, "
-                f"not {undo.image_id!r}; reload the page."
+                f"Decision {undone_id} is about image {undone.image_id!r}, not {undo.image_id!r}; reload the page."
             )
 
     def _first(self, *conditions: sa.ColumnElement[bool]) -> Decision | None:

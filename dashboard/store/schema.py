@@ -105,9 +105,7 @@ def prepare(connection: sa.Connection, path: Path) -> None:
         for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     )
     if application_id != APPLICATION_ID and (application_id or version or n_tables):
-        raise WorkspaceError(
-            f"{path} is a database of another program; move it away or choose another workspace."
-        )
+        raise WorkspaceError(f"{path} is a database of another program; move it away or choose another workspace.")
     if version > len(MIGRATIONS):
         raise WorkspaceError(
             f"{path} was written by a newer TaxoScope (its version is {version}, "

@@ -47,8 +47,8 @@ def count(truth: NDArray[np.int64], predicted: NDArray[np.int64], taxonomy: Taxo
     n_classes = len(taxonomy.classes)
     columns = np.where(predicted == OUTSIDE, n_classes, predicted)
     table = np.bincount(truth * (n_classes + 1) + columns, minlength=n_classes * (n_classes + 1))
-    table = table.reshape(n_classes, n_classes + 1).astype(np.float64)
-    return Confusion(taxonomy, table[:, :-1], table[:, -1])
+    square: NDArray[np.float64] = table.reshape(n_classes, n_classes + 1).astype(np.float64)
+    return Confusion(taxonomy, square[:, :-1], square[:, -1])
 
 
 def mean(confusions: list[Confusion]) -> Confusion:

@@ -177,9 +177,7 @@ def churn(predicted: NDArray[np.int64]) -> float:
     return 1 - float(agreeing) / (n_images * n_runs * (n_runs - 1))
 
 
-def _figure(
-    name: str, hits: NDArray[np.float64], among: NDArray[np.float64], patients: NDArray[np.int64]
-) -> Figure:
+def _figure(name: str, hits: NDArray[np.float64], among: NDArray[np.float64], patients: NDArray[np.int64]) -> Figure:
     """From hits and what they are among, both (S, N), to the pooled share and each run's own."""
     with np.errstate(invalid="ignore", divide="ignore"):
         per_run = hits.sum(axis=1) / among.sum(axis=1)

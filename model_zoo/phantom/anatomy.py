@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,5 +268,5 @@ def _ellipse(frame: Frame, a: float, b: float) -> tuple[Point, ...]:
     return tuple(frame.at(a * np.cos(t), b * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 28, endpoint=False))
 
 
-def _step(x: NDArray[np.float32]) -> Grid:
+def _step(x: NDArray[np.floating[Any]]) -> Grid:
     return np.clip(0.5 + 0.5 * x, 0, 1).astype(np.float32)

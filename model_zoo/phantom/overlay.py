@@ -89,14 +89,8 @@ def chrome(pen: Pen, planned: PlannedImage, depth_cm: float, rng: np.random.Gene
     if machine.bar:
         draw.rectangle((0, 0, side, 13), fill=38)
         pen.text(3, 1, f"ID{int(rng.integers(1000, 9999))}  OB", 150, annotation=False, size_px=9)
-        pen.text(
-            148,
-            1,
-            f"{int(rng.integers(1, 28)):02d}.{int(rng.integers(1, 12)):02d} {int(rng.integers(8, 18)):02d}:{int(rng.integers(60)):02d}",
-            150,
-            annotation=False,
-            size_px=9,
-        )
+        day, month, hour, minute = (int(rng.integers(low, high)) for low, high in ((1, 28), (1, 12), (8, 18), (0, 60)))
+        pen.text(148, 1, f"{day:02d}.{month:02d} {hour:02d}:{minute:02d}", 150, annotation=False, size_px=9)
     elif machine.scale_left:
         for k, words in enumerate(
             (

@@ -27,7 +27,7 @@ class Geometry:
     @property
     def px_per_cm(self) -> float:
         """Scale of the sector on the screen."""
-        return self.width_px / (2 * (self.radius_cm + self.depth_cm) * np.sin(self.half_angle))
+        return float(self.width_px / (2 * (self.radius_cm + self.depth_cm) * np.sin(self.half_angle)))
 
     def to_screen(self, x_cm: float, y_cm: float) -> tuple[float, float]:
         """Screen pixel (x, y) of a place ``x`` cm right of the axis and ``y`` cm below the probe's face."""
@@ -56,7 +56,8 @@ def _conversion(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.boo
     inside = (r >= 0) & (r <= geometry.depth_cm) & (np.abs(a) <= geometry.half_angle)
     depth = r[inside] / geometry.depth_cm * (N_DEPTH - 1)
     angle = (a[inside] / geometry.half_angle + 1) / 2 * (N_ANGLE - 1)
-    return np.stack([depth, angle]), inside
+    at: NDArray[np.float64] = np.stack([depth, angle])
+    return at, inside
 
 
 def speckle(rng: np.random.Generator) -> Grid:

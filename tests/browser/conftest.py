@@ -16,7 +16,14 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 PROJECT = Path(__file__).parents[2]
 START_S = 90
-_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 @dataclass(slots=True)
@@ -72,7 +79,8 @@ def browser() -> Iterator[Browser]:
         try:
             launched = playwright.chromium.launch(args=_ARGS, executable_path=executable)
         except Error as error:
-            reason = f"no Chromium to test in ({str(error).splitlines()[0]}); install it or run `playwright install chromium`"
+            why = str(error).splitlines()[0]
+            reason = f"no Chromium to test in ({why}); install it or run `playwright install chromium`"
             if os.environ.get("CI", "").lower() in ("1", "true"):
                 pytest.fail(reason)
             pytest.skip(reason)
@@ -118,7 +126,9 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 def wait_idle(page: Page) -> None:
     """Until the script has run."""
-    page.wait_for_function("() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+    )
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""`streamlit run` this: the reviewer over generated pictures; ``HARNESS_N`` images wait."""
+"""`streamlit run` this: the reviewer over generated pictures, storing into ``HARNESS_FOLDER``."""
 
 from pathlib import Path
 

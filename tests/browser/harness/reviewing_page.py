@@ -1,6 +1,9 @@
-"""The page of `reviewing`: a queue whose decisions are read from the file at every run."""
+"""The page of `reviewing`: a queue whose decisions are read from the file at every run.
 
-import os
+Its address says how it behaves: ``file``, ``n`` images, ``slow`` seconds per save, ``maps`` and ``mode``.
+"""
+
+import time
 
 import streamlit as st
 
@@ -12,12 +15,17 @@ WINDOW = 40
 KEY = "review"
 
 
+def asked(name: str, otherwise: str = "") -> str:
+    return st.query_params.get(name, otherwise)
+
+
 def log_arrived() -> None:
     proposals = list(st.session_state[KEY].log or [])
-    mode = os.environ.get("HARNESS_MODE", "")
+    mode = asked("mode")
     refused = [one for one in proposals if mode == "refuse" and one["answer"] == "cannot_tell"]
     if mode != "deaf":
-        store([one for one in proposals if one not in refused])
+        time.sleep(float(asked("slow", "0")))
+        store(asked("file"), [one for one in proposals if one not in refused])
     st.session_state["rejected"] = [
         {"client_id": one["client_id"], "seq": one["seq"], "sentence": "Somebody else has this image; choose another."}
         for one in refused
@@ -47,17 +55,17 @@ def item(number: int, label: Label) -> dict[str, object]:
         "why": f"wrong in {8 - number % 5} of 16 runs",
         "says": says,
         "maps": [
-            {"who": "fine-s0", "url": f"/map/{kinds.get(os.environ.get('HARNESS_MAPS', ''), 'quick')}/{name}"},
+            {"who": "fine-s0", "url": f"/map/{kinds.get(asked('maps'), 'quick')}/{name}"},
             {"who": "coarse-s0", "url": f"/map/empty/{name}"},
         ],
         "answered": None,
     }
 
 
-n_total = int(os.environ.get("HARNESS_N", "80"))
+n_total = int(asked("n", "80"))
 decided: dict[str, list[dict[str, object]]] = {}
 acked: dict[str, int] = {}
-for one in stored():
+for one in stored(asked("file")):
     acked[one["client_id"]] = max(acked.get(one["client_id"], 0), one["seq"])
     about = decided.setdefault(one["image_id"], [])
     if one["answer"] == "undo":
@@ -65,6 +73,7 @@ for one in stored():
     else:
         about.append(one)
 left = [number for number in range(n_total) if not decided.get(image_id(number))]
+st.set_page_config(layout="wide")
 st.title("Review", anchor=False)
 reviewer(
     {
@@ -85,5 +94,5 @@ reviewer(
     key=KEY,
     on_log=log_arrived,
 )
-if os.environ.get("HARNESS_MODE") == "field":
+if asked("mode") == "field":
     st.text_input("Elsewhere on the page")

@@ -3,9 +3,9 @@
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from model_zoo.core.labels import LeafSpace, Part
@@ -45,10 +45,9 @@ def image_id(number: int) -> str:
     return f"te-{number:04d}"
 
 
-def store(proposals: Iterable[Mapping[str, Any]]) -> None:
-    """Append the proposals, each (client, seq) once; slowly where ``HARNESS_SLOW_S`` says so."""
-    time.sleep(float(os.environ.get("HARNESS_SLOW_S", "0")))
-    with closing(_connect()) as file, file:
+def store(name: str, proposals: Iterable[Mapping[str, Any]]) -> None:
+    """Append the proposals to the file ``name``, each (client, seq) once."""
+    with closing(_connect(name)) as file, file:
         for proposal in proposals:
             file.execute(
                 "INSERT OR IGNORE INTO proposals(client_id, seq, image_id, answer, body) VALUES (?, ?, ?, ?, ?)",
@@ -56,14 +55,15 @@ def store(proposals: Iterable[Mapping[str, Any]]) -> None:
             )
 
 
-def stored() -> list[dict[str, Any]]:
-    """Everything stored, in the order of storing."""
-    with closing(_connect()) as file:
+def stored(name: str) -> list[dict[str, Any]]:
+    """Everything stored in the file ``name``, in the order of storing."""
+    with closing(_connect(name)) as file:
         return [json.loads(row[0]) for row in file.execute("SELECT body FROM proposals ORDER BY rowid")]
 
 
-def _connect() -> sqlite3.Connection:
-    file = sqlite3.connect(os.environ["HARNESS_FILE"], timeout=20)
+def _connect(name: str) -> sqlite3.Connection:
+    folder = Path(os.environ["HARNESS_FOLDER"])
+    file = sqlite3.connect(folder / f"{Path(name).name}.db", timeout=20)
     file.execute(
         "CREATE TABLE IF NOT EXISTS proposals(client_id, seq, image_id, answer, body, UNIQUE (client_id, seq))"
     )

@@ -17,9 +17,7 @@ from model_zoo.core.labels import LeafSpace, Part
 from tests.dashboard.histories import NOON
 
 # Another workspace than the demo: nothing here may know its parts.
-ZOO = LeafSpace(
-    parts=(Part("animal", ("cat", "dog")), Part("pose", ("none", "sits", "runs"))), lone=("empty cage",)
-)
+ZOO = LeafSpace(parts=(Part("animal", ("cat", "dog")), Part("pose", ("none", "sits", "runs"))), lone=("empty cage",))
 ORIGINAL = {"i1": ZOO.parse("cat.sits"), "i2": ZOO.parse("*.none"), "i3": ZOO.everything}
 
 

@@ -114,9 +114,7 @@ class Editor(RuleBasedStateMachine):
     def decides(self, reviewer: str, image_id: str, answer: Answer, label: str) -> None:
         before = self.labels().get(image_id, "a")
         after = label if answer is Answer.RELABEL else before
-        decided = decision(
-            len(self.log) + 1, answer, reviewer=reviewer, image_id=image_id, before=before, after=after
-        )
+        decided = decision(len(self.log) + 1, answer, reviewer=reviewer, image_id=image_id, before=before, after=after)
         self.log.append(decided)
         self.done[reviewer].append(decided)
         self.undone[reviewer].clear()
@@ -140,9 +138,7 @@ class Editor(RuleBasedStateMachine):
 
     def takes_back(self, reviewer: str, taken: Decision) -> None:
         assert taken.decision_id is not None
-        self.log.append(
-            undo(len(self.log) + 1, taken.decision_id, reviewer=reviewer, image_id=taken.image_id)
-        )
+        self.log.append(undo(len(self.log) + 1, taken.decision_id, reviewer=reviewer, image_id=taken.image_id))
 
     def labels(self) -> dict[str, str]:
         alive = sorted(itertools.chain(*self.done.values()), key=lambda event: event.decision_id or 0)

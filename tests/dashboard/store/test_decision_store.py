@@ -114,9 +114,7 @@ def test_a_block_that_raises_stores_nothing(store: DecisionStore) -> None:
         " answer, before, 'z', note, undoes, runs, maps_shown, blind, chosen_by, taxonomy FROM decisions",
     ],
 )
-def test_the_database_itself_refuses_to_change_or_delete(
-    store: DecisionStore, path: Path, statement: str
-) -> None:
+def test_the_database_itself_refuses_to_change_or_delete(store: DecisionStore, path: Path, statement: str) -> None:
     stored = store.append([FULL])
     raw = sqlite3.connect(path)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
@@ -135,9 +133,9 @@ def test_each_connection_is_durable_and_checks_foreign_keys(store: DecisionStore
 def test_the_table_in_the_code_is_the_table_in_the_file(store: DecisionStore) -> None:
     with store._read() as connection:
         columns = sa.inspect(connection).get_columns("decisions")
-    assert [
-        (column["name"], column["nullable"]) for column in columns if column["name"] != "decision_id"
-    ] == [(column.name, column.nullable) for column in decisions.columns if column.name != "decision_id"]
+    assert [(column["name"], column["nullable"]) for column in columns if column["name"] != "decision_id"] == [
+        (column.name, column.nullable) for column in decisions.columns if column.name != "decision_id"
+    ]
 
 
 def test_eight_threads_append_at_once(store: DecisionStore) -> None:

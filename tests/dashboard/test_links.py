@@ -1,0 +1,59 @@
+"""Typed links: what is written is read back; what is bad is said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import links
+from dashboard.links import Cell, Shown
+from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.errors import LinkError
+
+names = st.text(min_size=1, max_size=30)
+
+
+@given(
+    st.lists(names, max_size=4, unique=True),
+    st.sampled_from(Space),
+    st.sampled_from([Split.TEST, Split.VALIDATION]),
+    st.sampled_from(Labels),
+    names,
+    st.none() | names,
+    st.none() | names,
+)
+def test_what_is_written_is_read_back(subjects, space, split, labels, who, true, predicted):
+    shown, cell = Shown(tuple(subjects), space, split, labels), Cell(who, true, predicted)
+    query = links.to_cell(shown, cell)
+    assert links.read_shown(query, Shown()) == shown
+    assert links.read_cell(query) == cell
+
+
+def test_what_an_address_leaves_open_is_taken_from_the_default():
+    default = Shown(("a", "b"), Space.NATIVE)
+    assert links.read_shown({}, default) == default
+    assert links.read_shown({"of": ["c"]}, default).subjects == ("c",)
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"space": ["everywhere"]}, "space = 'everywhere'; it can be native, common"),
+        ({"labels": ["x", "y"]}, "'labels' 2 times"),
+        ({"split": ["tset"]}, "split = 'tset'"),
+    ],
+)
+def test_a_bad_link_is_one_sentence(query, sentence):
+    with pytest.raises(LinkError, match=sentence.replace("(", r"\(")):
+        links.read_shown(query, Shown())
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "٣", "abc", "", "9" * 400])
+def test_a_page_number_is_a_whole_number_from_1(value):
+    with pytest.raises(LinkError, match="whole number from 1"):
+        links.whole({"page": [value]}, "page", 1)
+
+
+def test_a_list_over_all_splits_is_judged_over_the_default_split():
+    assert links.read_split({"split": ["all"]}, Split.TEST) is None
+    assert links.read_shown({"split": ["all"]}, Shown()).split is Split.TEST
+    assert links.read_shown({"split": ["train"]}, Shown()).split is Split.TEST
