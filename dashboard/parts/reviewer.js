@@ -236,17 +236,20 @@ function drawChoices(s, label) {
   const offers = data.taxonomies.length > 0;
   const modes = offers ? el("div", { className: "modes", role: "group", "aria-label": "Answer by" },
     button(s, "mode:parts", "By parts", { pressed: s.mode === "parts", noKey: true }), button(s, "mode:class", "By class", { pressed: s.mode === "class", noKey: true }), kbd("x")) : null;
-  const rows = s.mode === "class" ? [] : partRows(s, draft, label);
-  if (s.mode === "class") {
-    const pick = el("select", { "aria-label": "Taxonomy", onchange: (event) => ((s.taxonomy = event.target.value), s.drafts.delete(s.current), draw(s)) },
-      data.taxonomies.map((one) => el("option", { value: one.name, text: one.name, selected: one.name === s.taxonomy })));
-    pick.dataset.act = "pick-taxonomy";
-    const held = ui.choices.querySelector("select");
-    const same = held && [...held.options].every((one, i) => one.value === data.taxonomies[i]?.name) && held.options.length === data.taxonomies.length;
-    if (same) held.value = s.taxonomy;
-    rows.push(row("class of", classesOf(s).map(([name], i) => button(s, `class:${i}`, name, { pressed: draft.cls === name })), same ? held : pick));
-  }
-  ui.choices.replaceChildren(...[el("div", { className: "choices-head" }, heading(s.mode === "class" ? "Which class is it?" : "What is wrong with it?"), modes), ...rows].filter(Boolean));
+  const byClass = s.mode === "class";
+  const names = classesOf(s).map(([name], i) => button(s, `class:${i}`, name, { pressed: draft.cls === name }));
+  const rows = byClass ? [el("div", { className: "row-buttons", role: "group", "aria-label": `Classes of ${s.taxonomy}` }, names)] : partRows(s, draft, label);
+  const title = el("div", { className: "choices-title" }, heading(byClass ? "Which class is it?" : "What is wrong with it?"), byClass ? taxonomyPick(s) : null);
+  ui.choices.replaceChildren(el("div", { className: "choices-head" }, title, ...(modes ? [modes] : [])), ...rows);
+}
+
+function taxonomyPick(s) {
+  const names = s.data.taxonomies.map((one) => one.name);
+  const pick = el("select", {
+    "aria-label": "Taxonomy", "data-act": "taxonomy",
+    onchange: () => (Object.assign(s, { taxonomy: pick.value }), s.drafts.delete(s.current), pick.blur(), draw(s)),
+  }, names.map((name) => el("option", { value: name, text: name, selected: name === s.taxonomy })));
+  return pick;
 }
 
 function partRows(s, draft, label) {
@@ -330,6 +333,6 @@ function heading(text, aside = "") {
   return el("h4", {}, text, aside ? el("small", { text: aside }) : null);
 }
 
-function row(name, buttons, before = null) {
-  return el("div", { className: "choice-row", role: "group", "aria-label": name }, el("span", { className: "row-name" }, name, before), el("div", { className: "row-buttons" }, buttons));
+function row(name, buttons) {
+  return el("div", { className: "choice-row", role: "group", "aria-label": name }, el("span", { className: "row-name", text: name }), el("div", { className: "row-buttons" }, buttons));
 }

@@ -74,7 +74,8 @@ def speckle(rng: np.random.Generator) -> Grid:
 def texture(rng: np.random.Generator, cells: tuple[int, int] = (9, 7)) -> Grid:
     """Smooth texture in about -1..1, (N_DEPTH, N_ANGLE)."""
     coarse = rng.standard_normal(cells, dtype=np.float32)
-    return _cubic(cells[0], N_DEPTH) @ coarse @ _cubic(cells[1], N_ANGLE).T * np.float32(0.6)
+    smooth: Grid = (_cubic(cells[0], N_DEPTH) @ coarse @ _cubic(cells[1], N_ANGLE).T).astype(np.float32)
+    return smooth * np.float32(0.6)
 
 
 @cache

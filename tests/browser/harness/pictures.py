@@ -28,7 +28,7 @@ def drawn_map(request: Request) -> Response:
     if kind == "empty":
         return Response(EMPTY, status_code=409, media_type="text/plain")
     if kind == "slow":
-        time.sleep(1.5)
+        time.sleep(3)
     return Response(_map(_number(request)), media_type="image/png")
 
 

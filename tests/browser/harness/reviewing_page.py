@@ -1,6 +1,7 @@
 """The page of `reviewing`: a queue whose decisions are read from the file at every run.
 
-Its address says how it behaves: ``file``, ``n`` images, ``slow`` seconds per save, ``maps`` and ``mode``.
+Its address says how it behaves: ``file``, ``n`` images, ``window`` of them sent ahead,
+``slow`` seconds per save, ``maps`` and ``mode``.
 """
 
 import time
@@ -11,7 +12,6 @@ from dashboard.parts.reviewer import reviewer
 from model_zoo.core.labels import Label
 from tests.browser.harness.store import SPACE, TAXONOMIES, image_id, label_of, store, stored
 
-WINDOW = 40
 KEY = "review"
 
 
@@ -85,7 +85,7 @@ reviewer(
             "leaves": {leaf: list(values) for leaf, values in SPACE.values_of.items()},
         },
         "taxonomies": [{"name": name, "classes": classes} for name, classes in TAXONOMIES.items()],
-        "items": [item(number, label_of(number)) for number in left[:WINDOW]],
+        "items": [item(number, label_of(number)) for number in left[: int(asked("window", "40"))]],
         "position": None,
         "n_left": len(left),
         "n_total": n_total,
