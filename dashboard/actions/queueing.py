@@ -69,7 +69,7 @@ def _shown(
         "label_text": space.format(label),
         "original_text": space.format(image.label),
         "why": why,
-        "says": [one for subject in subjects if (one := _says(desk, subject, item.image_id, split))],
+        "says": [one for subject in subjects if (one := _says(desk, subject, item.image_id, split, label))],
         "maps": [
             {"who": subject.runs[0].run_id, "url": map_url(subject.runs[0].run_id, item.image_id)}
             for subject in subjects
@@ -79,7 +79,7 @@ def _shown(
     }
 
 
-def _says(desk: Desk, subject: Subject, image_id: str, split: Split) -> dict[str, Any] | None:
+def _says(desk: Desk, subject: Subject, image_id: str, split: Split, label: Label) -> dict[str, Any] | None:
     """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first."""
     rows = []
     for run in subject.runs:
@@ -91,10 +91,11 @@ def _says(desk: Desk, subject: Subject, image_id: str, split: Split) -> dict[str
     mean = probabilities.mean(axis=0)
     order = np.argsort(-mean)[:TOP]
     agree = int((probabilities.argmax(axis=1) == order[0]).sum())
-    names = subject.taxonomy.names
+    names, right = subject.taxonomy.names, subject.taxonomy.place(label)
     return {
         "who": subject.title,
-        "top": [{"name": names[k], "p": round(float(mean[k]), 4)} for k in order],
+        "run_ids": [run.run_id for run in subject.runs],
+        "top": [{"name": names[k], "p": round(float(mean[k]), 4), "is_label": bool(k == right)} for k in order],
         "agree": f"{agree} of {len(rows)}" if len(rows) > 1 else "",
     }
 

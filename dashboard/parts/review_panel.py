@@ -23,7 +23,9 @@ def review_panel(
     chosen_by: str,
     *,
     key: str,
+    queue: str = "",
     position: str | None = None,
+    empty: str = "No image waits here.",
 ) -> None:
     """Draw the panel over the images that wait; each answer is stored before it is shown as saved."""
     space = desk.workspace.space
@@ -45,8 +47,11 @@ def review_panel(
         "n_left": len(waiting),
         "n_total": n_total,
         "strength": 0.45,
+        "queue": queue,
+        "chosen_by": chosen_by,
+        "empty": empty,
     }
-    reviewer(data, key=key, on_log=state.guarded(lambda: _store(desk, key, chosen_by)))
+    reviewer(data, key=key, on_log=state.guarded(lambda: _store(desk, key)))
 
 
 def reviewer_name(key: str) -> str:
@@ -55,11 +60,10 @@ def reviewer_name(key: str) -> str:
     return str((value.get("reviewer") if isinstance(value, Mapping) else getattr(value, "reviewer", "")) or "")
 
 
-def _store(desk: Desk, key: str, chosen_by: str) -> None:
+def _store(desk: Desk, key: str) -> None:
     value = state.get(key)
     log: list[Any] = list((value or {}).get("log") or [])
-    proposals = [{**one, "chosen_by": chosen_by} if isinstance(one, Mapping) else one for one in log]
-    outcome = decide(desk.store, desk.workspace.space, desk.dataset().labels, proposals, lambda: datetime.now(UTC))
+    outcome = decide(desk.store, desk.workspace.space, desk.dataset().labels, log, lambda: datetime.now(UTC))
     acked = {d.client_id: desk.store.acknowledged(d.client_id) for d in outcome.stored}
     state.put(
         f"{key}_outcome",

@@ -32,4 +32,14 @@ else:
 subjects = tuple(known[one] for one in shown.subjects if one in known)
 waiting = queueing.waiting(desk, items, reviewer_name("review_panel"))
 controls.queue_line(listed, items, waiting, shown)
-review_panel(desk, waiting, len(items), subjects, shown.split, chosen_by, key="review_panel")
+review_panel(
+    desk,
+    waiting,
+    len(items),
+    subjects,
+    shown.split,
+    chosen_by,
+    key="review_panel",
+    queue=repr(sorted(query.items())),
+    empty="Nothing waits here. Choose runs that get something wrong, or open a list of images from Images.",
+)

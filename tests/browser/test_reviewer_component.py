@@ -23,6 +23,17 @@ PARTS = PROJECT / "dashboard" / "parts"
 LINES = LeafSpace((Part("kind", ("a.b", "c|d", "e")), Part("size", ("one", "two"))), lone=("x.y", "none"))
 EVERY_MS = 40
 """25 keys a second."""
+# Pressed inside the page, those that are late at once: Playwright's own round trips cannot hold this rate on a
+# busy machine. The other tests press real keys.
+PRESS = """async ([keys, every]) => {
+  const start = performance.now();
+  for (const [i, key] of keys.entries()) {
+    const early = start + i * every - performance.now();
+    if (early > 0) await new Promise((go) => setTimeout(go, early));
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, composed: true, cancelable: true }));
+  }
+  return performance.now() - start;
+}"""
 
 
 Open = Callable[..., Page]
@@ -168,14 +179,10 @@ def test_sixty_answers_at_25_keys_a_second_are_all_stored_in_order(opened: Open,
     page = opened(n=90, window=80)  # the images are ahead of the keys, however busy the machine
     answers = {"y": "confirm", "t": "cannot_tell", "s": "skip"}
     pressed = [("y", "t", "y", "s", "y")[i % 5] for i in range(60)]
-    start = time.monotonic()
-    for i, key in enumerate(pressed):
-        time.sleep(max(0.0, start + i * EVERY_MS / 1000 - time.monotonic()))
-        page.keyboard.press(key)
-    took = time.monotonic() - start
+    took_ms = page.evaluate(PRESS, [pressed, EVERY_MS])
     _wait_saved(page, 60)
     got = stored()
-    assert took < 60 * EVERY_MS / 1000 * 1.5
+    assert took_ms < 60 * EVERY_MS * 1.5
     assert [one["image_id"] for one in got] == [image_id(i) for i in range(60)]
     assert [one["answer"] for one in got] == [answers[key] for key in pressed]
     assert [one["seq"] for one in got] == list(range(1, 61))
