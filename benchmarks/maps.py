@@ -103,8 +103,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     random.seed(0)
-    print(f"torch {torch.__version__}, {options.threads} threads, n = {options.rounds}, load {os.getloadavg()[0]:.1f}\n")
-    print("| model | forward ms | explain ms | forward + package ms | explain / forward | package / explain | max diff |")
+    print(
+        f"torch {torch.__version__}, {options.threads} threads, n = {options.rounds}, load {os.getloadavg()[0]:.1f}\n"
+    )
+    print(
+        "| model | forward ms | explain ms | forward + package ms | explain / forward | package / explain | max diff |"
+    )
     print("|---|---|---|---|---|---|---|")
     missed = []
     for name, size in MODELS.items():

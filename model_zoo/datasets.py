@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -76,12 +77,55 @@ class DataSet:
 def read_manifest(path: Path, space: LeafSpace) -> tuple[ImageRecord, ...]:
     """The rows of a CSV manifest; `WorkspaceError` names the first line that does not hold together."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(f"Cannot read the manifest {path}: {error}. It must be a UTF-8 CSV file.") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        return _records(reader, space, path)
+    except csv.Error as error:
+        raise WorkspaceError(f"Manifest {path}, line {reader.line_num + 1}: {error}; check its quotes.") from error
+
+
+def write_manifest(path: Path, images: Sequence[ImageRecord], space: LeafSpace) -> None:
+    """Write ``images`` so that `read_manifest` reads them back, whole or not at all."""
+    extra = tuple(dict.fromkeys(name for image in images for name in image.columns))
+    rows: list[tuple[str, ...]] = [COLUMNS + extra]
+    for image in images:
+        fixed = (image.image_id, image.path, str(image.split), image.patient_id, space.format(image.label))
+        rows.append((*fixed, *(image.columns.get(name, "") for name in extra)))
+    # csv quotes a lone carriage return only where it is part of the line's end
+    odd = any("\r" in cell for row in rows for cell in row)
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL).writerows(rows)
+    write_whole(path, out.getvalue().encode())
+
+
+def write_whole(path: Path, raw: bytes) -> None:
+    """Write a file so that nobody ever sees half of it, however many threads write it at once."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        partial.write_bytes(raw)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def patients_in_two_splits(images: Iterable[ImageRecord]) -> Mapping[str, tuple[Split, ...]]:
+    """Patients whose images are spread over several splits -> those splits (a leak)."""
+    seen: dict[str, set[Split]] = {}
+    for image in images:
+        if image.patient_id and image.split is not Split.NONE:
+            seen.setdefault(image.patient_id, set()).add(image.split)
+    return {patient: tuple(sorted(splits)) for patient, splits in seen.items() if len(splits) > 1}
+
+
+def _records(reader: "csv.DictReader[str]", space: LeafSpace, path: Path) -> tuple[ImageRecord, ...]:
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise WorkspaceError(f"Manifest {path} lacks column {missing[0]!r}; it needs {', '.join(COLUMNS)}.")
+    if len(set(reader.fieldnames or ())) < len(reader.fieldnames or ()):
+        raise WorkspaceError(f"Manifest {path} names a column twice; give each its own name.")
     known: dict[str, Label] = {}
     images = []
     for row in reader:
@@ -92,29 +136,6 @@ def read_manifest(path: Path, space: LeafSpace) -> tuple[ImageRecord, ...]:
             )
         images.append(_record(row, space, known, where))
     return tuple(images)
-
-
-def write_manifest(path: Path, images: Sequence[ImageRecord], space: LeafSpace) -> None:
-    """Write ``images`` so that `read_manifest` reads them back, whole or not at all."""
-    extra = tuple(dict.fromkeys(name for image in images for name in image.columns))
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS + extra)
-    for image in images:
-        fixed = (image.image_id, image.path, str(image.split), image.patient_id, space.format(image.label))
-        writer.writerow((*fixed, *(image.columns.get(name, "") for name in extra)))
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(out.getvalue(), encoding="utf-8", newline="")
-    partial.replace(path)
-
-
-def patients_in_two_splits(images: Iterable[ImageRecord]) -> Mapping[str, tuple[Split, ...]]:
-    """Patients whose images are spread over several splits -> those splits (a leak)."""
-    seen: dict[str, set[Split]] = {}
-    for image in images:
-        if image.patient_id and image.split is not Split.NONE:
-            seen.setdefault(image.patient_id, set()).add(image.split)
-    return {patient: tuple(sorted(splits)) for patient, splits in seen.items() if len(splits) > 1}
 
 
 def _record(row: Mapping[str, str], space: LeafSpace, known: dict[str, Label], where: str) -> ImageRecord:

@@ -65,7 +65,7 @@ class Preprocessing:
             raise ImageError(f"Preprocessing needs 1 or 3 channels and a mean and std for each; got {self}.")
         if min(self.size) < 1 or self.pool < 1 or any(side % self.pool for side in self.size):
             raise ImageError(f"Size {self.size} must be positive and divisible by pool {self.pool}.")
-        if min(self.std) <= 0:
+        if not all(std > 0 for std in self.std):
             raise ImageError(f"Standard deviations must be positive; got {self.std}.")
 
     @property
@@ -83,7 +83,10 @@ class Preprocessing:
         elif self.fit is Fit.CROP:
             image = ImageOps.fit(image, (width, height), method)
         elif self.fit is Fit.PAD:
-            image = ImageOps.pad(image, (width, height), method)
+            left, top, inner_width, inner_height = self._inside(*image.size)
+            padded = Image.new(image.mode, (width, height))
+            padded.paste(image.resize((inner_width, inner_height), method), (left, top))
+            image = padded
         pixels = np.asarray(image, dtype=np.uint8).reshape(height, width, self.channels).transpose(2, 0, 1)
         blocks = pixels.reshape(self.channels, height // self.pool, self.pool, width // self.pool, self.pool)
         return blocks.max(axis=(2, 4))
@@ -108,17 +111,21 @@ class Preprocessing:
         if self.fit is Fit.STRETCH:
             return _resize(full, width, height)
         if self.fit is Fit.PAD:
-            scale = min(fitted_width / width, fitted_height / height)
-            inner_width, inner_height = round(width * scale), round(height * scale)
-            left, top = round((fitted_width - inner_width) * 0.5), round((fitted_height - inner_height) * 0.5)
-            inner = full[top : top + max(1, inner_height), left : left + max(1, inner_width)]
-            return _resize(inner, width, height)
+            left, top, inner_width, inner_height = self._inside(width, height)
+            return _resize(full[top : top + inner_height, left : left + inner_width], width, height)
         scale = min(width / fitted_width, height / fitted_height)
         seen_width, seen_height = max(1, round(fitted_width * scale)), max(1, round(fitted_height * scale))
         left, top = (width - seen_width) // 2, (height - seen_height) // 2
         placed = np.full((height, width), np.nan, dtype=np.float32)
         placed[top : top + seen_height, left : left + seen_width] = _resize(full, seen_width, seen_height)
         return placed
+
+    def _inside(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Where padding puts an image: left, top, width, height; never thinner than a pixel."""
+        fitted_height, fitted_width = self.size
+        scale = min(fitted_width / width, fitted_height / height)
+        inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
+        return (fitted_width - inner_width) // 2, (fitted_height - inner_height) // 2, inner_width, inner_height
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a card."""
@@ -194,9 +201,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB"):
         return image
     if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode != "F" else max(1.0, float(np.nanmax(values, initial=0.0)))
-        return Image.fromarray((np.clip(np.nan_to_num(values) / top, 0, 1) * 255).round().astype(np.uint8))
+        values = np.nan_to_num(np.asarray(image).astype(np.float32), copy=False, nan=0, posinf=0, neginf=0)
+        top = 65535.0 if image.mode != "F" else max(1.0, float(values.max(initial=0)))
+        values *= 255 / top
+        return Image.fromarray(np.clip(values, 0, 255, out=values).round(out=values).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         ground = Image.new("RGBA", rgba.size, (0, 0, 0, 255))

@@ -114,6 +114,9 @@ class Card:
             if taxonomy.hash != written["hash"]:
                 raise RunError(f"{where}: the taxonomy's hash does not fit its classes; the card was edited.")
             plain = {name: values[name] for name in _PLAIN_FIELDS}
+            for name, kind in _PLAIN_FIELDS.items():
+                if not isinstance(plain[name], kind):
+                    raise TypeError(f"{name!r} ({plain[name]!r})")
             return cls(taxonomy=taxonomy, preprocessing=Preprocessing.from_json(values["preprocessing"]), **plain)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"{where} lacks or garbles {error}; train the run again or mend its card.") from error
@@ -121,22 +124,22 @@ class Card:
             raise RunError(f"{where}: {error}") from error
 
 
-_PLAIN_FIELDS = (
-    "run_id",
-    "architecture",
-    "data_hash",
-    "recipe",
-    "seed",
-    "epochs_chosen",
-    "n_train_images",
-    "n_parameters",
-    "duration_s",
-    "created",
-    "versions",
-    "processor",
-    "weights_sha256",
-    "licence",
-)
+_PLAIN_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "run_id": str,
+    "architecture": str,
+    "data_hash": dict,
+    "recipe": dict,
+    "seed": int,
+    "epochs_chosen": str,
+    "n_train_images": int,
+    "n_parameters": int,
+    "duration_s": (int, float),
+    "created": str,
+    "versions": dict,
+    "processor": str,
+    "weights_sha256": str,
+    "licence": str,
+}
 
 
 @dataclass(frozen=True)
@@ -182,20 +185,23 @@ class Run:
             columns = [f"p:{name}" for name in self.card.classes]
             probabilities = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
             image_ids = tuple(table.column("image_id").to_pylist())
-        except (pa.ArrowException, KeyError, OSError) as error:
-            raise RunError(f"The predictions {path} do not fit the card of run {self.run_id!r}: {error}.") from error
-        return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32))
+            return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32))
+        except (pa.ArrowException, KeyError, OSError, ValueError, TypeError, RunError) as error:
+            raise RunError(f"The predictions {path} do not fit the card of run {self.run_id!r}: {error}") from error
 
     def history(self) -> tuple[Epoch, ...]:
         """One entry per epoch; empty where none was kept."""
         path = self.folder / HISTORY
         if not path.is_file():
             return ()
-        with path.open(newline="", encoding="utf-8") as lines:
-            return tuple(
-                Epoch(int(row["epoch"]), *(float(row[name]) for name in list(Epoch.__dataclass_fields__)[1:]))
-                for row in csv.DictReader(lines)
-            )
+        try:
+            with path.open(newline="", encoding="utf-8") as lines:
+                return tuple(
+                    Epoch(int(row["epoch"]), *(float(row[name]) for name in list(Epoch.__dataclass_fields__)[1:]))
+                    for row in csv.DictReader(lines)
+                )
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise RunError(f"The history {path} cannot be read ({error}); remove it or train the run again.") from error
 
 
 @dataclass(frozen=True)
@@ -244,7 +250,7 @@ def write_run(
 ) -> Run:
     """Write a run folder below ``parent``: built beside its place, then renamed into it.
 
-    `RunError` if a run of that name is there already.
+    ``weights`` is empty for a run that has none. `RunError` if a run of that name is there already.
     """
     folder, partial = parent / card.run_id, parent / f".{card.run_id}.partial"
     if folder.exists():
@@ -252,7 +258,8 @@ def write_run(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        (partial / WEIGHTS).write_bytes(weights)
+        if weights:
+            (partial / WEIGHTS).write_bytes(weights)
         with (partial / HISTORY).open("w", newline="", encoding="utf-8") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(Epoch.__dataclass_fields__)

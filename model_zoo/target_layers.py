@@ -9,6 +9,7 @@ and every parameter and buffer, are the model's own. The tap sits on the copy, s
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -150,7 +151,7 @@ def _grids(model: nn.Module, names: Iterable[str], input_size: tuple[int, int, i
             seen.append((name, None))
         return output
 
-    view = tapped(model, {name: (lambda output, name=name: look(name, output)) for name in names})
+    view = tapped(model, {name: partial(look, name) for name in names})
     like = next(iter(model.parameters()), torch.empty(0))
     with torch.no_grad():
         view(torch.zeros(1, *input_size, device=like.device, dtype=like.dtype))

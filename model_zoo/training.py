@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from model_zoo.core.choices import Split
-from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.errors import ImageError, WorkspaceError
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.images import Preprocessing
@@ -49,6 +49,13 @@ class Training:
     preprocessing: Preprocessing
     version: int
 
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2 or self.pad_px < 0 or not self.learning_rate > 0:
+            raise ValueError(
+                "epochs must be at least 1, batch_size at least 2, pad_px not negative and learning_rate positive; "
+                f"got {self.epochs}, {self.batch_size}, {self.pad_px} and {self.learning_rate}"
+            )
+
     @classmethod
     def read(cls, path: Path) -> "Training":
         """The training part of a recipe file; `WorkspaceError` names what is missing or wrong."""
@@ -57,7 +64,7 @@ class Training:
             values = dict(recipe["training"])
             preprocessing = Preprocessing.from_json(values.pop("preprocessing"))
             return cls(**values, preprocessing=preprocessing, version=int(recipe["version"]))
-        except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError, ImageError) as error:
             fields = ", ".join(cls.__dataclass_fields__)
             raise WorkspaceError(
                 f"Recipe {path} has no usable [training] table ({error}); it needs {fields}."
@@ -117,8 +124,11 @@ def train(
     started = time.monotonic()
     dataset = workspace.dataset()
     examples, validation = (_placed(*pixels[split], taxonomy, workspace) for split in (Split.TRAIN, Split.VALIDATION))
-    if not len(examples.targets):
-        raise WorkspaceError(f"No training image has a label that taxonomy {taxonomy.name!r} can place.")
+    if len(examples.targets) < 2:
+        n_images = len(examples.targets)
+        raise WorkspaceError(
+            f"Only {n_images} training image(s) have a label that taxonomy {taxonomy.name!r} can place; label more."
+        )
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)  # values that small change nothing and cost up to a fifth of the time
     model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
@@ -162,7 +172,7 @@ def _fit(
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.from_numpy(training.preprocessing.normalise(examples.pixels))
     targets = torch.from_numpy(examples.targets)
-    steps = -(-len(targets) // training.batch_size)
+    steps = len(_batches(targets, training.batch_size))
     optimizer = torch.optim.AdamW(model.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, training.learning_rate, total_steps=max(2, steps * training.epochs)
@@ -173,7 +183,7 @@ def _fit(
         model.train()
         total = 0.0
         order = torch.randperm(len(targets), generator=generator)
-        for step, rows in enumerate(order.split(training.batch_size), start=1):
+        for step, rows in enumerate(_batches(order, training.batch_size), start=1):
             batch = _jitter(inputs[rows], training.pad_px, generator)
             loss = F.cross_entropy(model(batch), targets[rows])
             optimizer.zero_grad(set_to_none=True)
@@ -189,6 +199,14 @@ def _fit(
         history.append(Epoch(epoch, total / len(targets), validation_loss, accuracy, rate))
         report(Progress(run_id, epoch, training.epochs, steps, steps, loss.item(), accuracy, left))
     return history
+
+
+def _batches(order: torch.Tensor, batch_size: int) -> list[torch.Tensor]:
+    """Rows in batches; a lone last row joins the batch before it, for batch norm needs two."""
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def _jitter(batch: torch.Tensor, pad_px: int, generator: torch.Generator) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """A workspace: the folder that holds one piece of work, or a stack of them with the top one writable."""
 
 import hashlib
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -11,11 +12,12 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, RunError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest
+from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
 from model_zoo.images import decode
 from model_zoo.run import Run, Series, group_into_series, read_run
 
 PROJECT = Path(__file__).resolve().parent.parent
+_KEEPING = threading.Lock()  # reading kept.csv and writing it with one row more is one step
 DECLARATION, MANIFEST, KEPT, RECIPE = "workspace.toml", "manifest.csv", "kept.csv", "recipe.toml"
 
 
@@ -36,7 +38,7 @@ class Workspace:
         declaration = _read_toml(path)
         self.name = str(declaration.get("name", folders[0].name))
         self.description = str(declaration.get("description", ""))
-        self.opening = tuple(str(name) for name in declaration.get("opening", ()))
+        self.opening = _texts(declaration.get("opening", []), f"{path}: opening")
         self.space = _leaf_space(declaration, path)
 
     @classmethod
@@ -73,9 +75,15 @@ class Workspace:
         """Taxonomy name -> taxonomy, from the finest to the coarsest; validated against the leaf space."""
         found: dict[str, Taxonomy] = {}
         for folder in self._find_all("taxonomies"):
+            here: dict[str, Taxonomy] = {}
             for path in sorted(folder.glob("*.toml")):
                 taxonomy = read_taxonomy(path, self.space)
-                found.setdefault(taxonomy.name, taxonomy)
+                if taxonomy.name in here:
+                    raise TaxonomyError(
+                        f"Taxonomy file {path}: {taxonomy.name!r} is there already; rename one of them."
+                    )
+                here[taxonomy.name] = taxonomy
+            found = here | found
         return dict(sorted(found.items(), key=lambda item: -len(item[1].classes)))
 
     def taxonomy(self, name: str) -> Taxonomy:
@@ -114,18 +122,20 @@ class Workspace:
     def keep(self, raw: bytes, name: str, label: Label) -> ImageRecord:
         """Copy an uploaded image into the workspace under its content hash, in no split."""
         decode(raw, name)
+        self.space.check(label)
         digest = hashlib.sha256(raw).hexdigest()
         image_id = f"kept-{digest[:16]}"
         path = self.writable / "kept" / f"{digest[:16]}{_suffix(raw)}"
-        path.parent.mkdir(exist_ok=True)
         record = ImageRecord(image_id, f"kept/{path.name}", Split.NONE, "", label, {"file": Path(name).name[:200]})
         manifest = self.writable / KEPT
-        known = read_manifest(manifest, self.space) if manifest.is_file() else ()
-        for image in known:
-            if image.image_id == image_id:
-                return image
-        _write_whole(path, raw)
-        write_manifest(manifest, [*known, record], self.space)
+        path.parent.mkdir(exist_ok=True)
+        with _KEEPING:
+            write_whole(path, raw)
+            known = read_manifest(manifest, self.space) if manifest.is_file() else ()
+            for image in known:
+                if image.image_id == image_id:
+                    return image
+            write_manifest(manifest, [*known, record], self.space)
         return record
 
     @cached_property
@@ -135,7 +145,10 @@ class Workspace:
             return {}
         from model_zoo.phantom.generate import Recipe, plan
 
-        return {planned.image_id: planned for planned in plan(Recipe.read(path))}
+        try:
+            return {planned.image_id: planned for planned in plan(Recipe.read(path))}
+        except (ValueError, KeyError, TypeError) as error:
+            raise WorkspaceError(f"Recipe {path} cannot be planned: {error}") from error
 
     def _generate(self, image: ImageRecord) -> Path:
         from model_zoo.phantom.generate import Recipe, encode, render
@@ -145,7 +158,7 @@ class Workspace:
         recipe = Recipe.read(recipe_path)
         path = self.writable / image.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, encode(render(self._generated[image.image_id], recipe).pixels, recipe))
+        write_whole(path, encode(render(self._generated[image.image_id], recipe).pixels, recipe))
         return path
 
     def _each_run(self) -> Iterator[Run | str]:
@@ -158,8 +171,10 @@ class Workspace:
                 try:
                     run = read_run(child)
                     run.card.taxonomy.check(self.space)
-                except (RunError, TaxonomyError) as error:
+                except RunError as error:
                     yield str(error)
+                except TaxonomyError as error:
+                    yield f"Run {child.name!r} does not belong to this workspace: {error}"
                 else:
                     yield run
 
@@ -184,22 +199,29 @@ def read_taxonomy(path: Path, space: LeafSpace) -> Taxonomy:
             description=str(values.get("description", "")),
             version=int(values.get("version", 1)),
         ).check(space)
-    except (LabelError, TaxonomyError, ValueError) as error:
+    except (LabelError, TaxonomyError, WorkspaceError, TypeError, ValueError) as error:
         raise TaxonomyError(f"Taxonomy file {path}: {error}") from error
 
 
-def _parse_leaves(written: str | list[str], space: LeafSpace) -> Label:
-    texts = [written] if isinstance(written, str) else written
+def _parse_leaves(written: object, space: LeafSpace) -> Label:
+    texts = (written,) if isinstance(written, str) else _texts(written, "a class")
     return frozenset[str]().union(*(space.parse(text) for text in texts))
 
 
 def _leaf_space(declaration: Mapping[str, Any], path: Path) -> LeafSpace:
     try:
-        parts = tuple(Part(name, tuple(values)) for name, values in declaration.get("parts", {}).items())
-        forbidden = tuple(declaration.get("forbidden", ()))
-        return LeafSpace(parts, tuple(declaration.get("lone", ())), forbidden)
-    except (LabelError, TypeError, AttributeError) as error:
+        table = declaration.get("parts", {})
+        parts = tuple(Part(name, _texts(values, f"parts.{name}")) for name, values in table.items())
+        forbidden = tuple(dict(combination) for combination in declaration.get("forbidden", ()))
+        return LeafSpace(parts, _texts(declaration.get("lone", []), "lone"), forbidden)
+    except (LabelError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
         raise WorkspaceError(f"{path} does not declare a leaf space: {error}") from error
+
+
+def _texts(values: object, what: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise WorkspaceError(f"{what} must be a list of texts in quotes; got {values!r}.")
+    return tuple(values)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -209,13 +231,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise WorkspaceError(f"Cannot read {path}: {error}.") from error
 
 
-def _write_whole(path: Path, raw: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(raw)
-    partial.replace(path)
-
-
 def _suffix(raw: bytes) -> str:
-    if raw.startswith(b"\x89PNG"):
-        return ".png"
-    return ".webp" if raw[8:12] == b"WEBP" else ".jpg"
+    starts = {b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
+    return next((suffix for start, suffix in starts.items() if raw.startswith(start)), ".jpg")

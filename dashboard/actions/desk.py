@@ -1,5 +1,6 @@
 """What one server process holds open: the workspace, its decisions, uploads not yet kept."""
 
+import gc
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -147,4 +148,8 @@ class Desk:
 @cache
 def desk() -> Desk:
     """The desk of this process, opened from the settings on first use."""
-    return Desk(Settings().open_workspace())
+    opened = Desk(Settings().open_workspace())
+    # Streamlit collects garbage after every script run; what is loaded by now would be walked each time.
+    gc.collect()
+    gc.freeze()
+    return opened

@@ -14,7 +14,7 @@ from model_zoo.core.choices import Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.labels import Label
 
-WINDOW = 30
+WINDOW = 80
 """Images sent to the browser ahead of the reviewer."""
 TOP = 3
 """Classes shown per run."""

@@ -15,7 +15,9 @@ from dashboard.links import Query, Shown, image_url, map_url
 from dashboard.parts.viewer import viewer
 from dashboard.reviews.standing import history as history_of
 from model_zoo.core.choices import CamMethod, Labels
-from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.errors import CheckpointError, TaxoScopeError
+from model_zoo.core.labels import Label
+from model_zoo.core.taxonomy import OUTSIDE
 from model_zoo.run import Run
 
 MAX_RUNS = 6
@@ -128,38 +130,40 @@ def header(desk: Desk, image_id: str) -> None:
 
 
 def panels(desk: Desk, runs: Sequence[Run], image_id: str, options: Mapping[str, str]) -> None:
-    """The image under each run's map, and each run's highest probabilities."""
+    """The image under each run's map, and each run's highest probabilities; the maps follow when computed."""
     if not runs:
         st.info("Choose at least one run to see what it says.")
         return
-    drawn = []
-    for run in runs:
-        asked = {name: value for name, value in options.items() if value}
-        if asked.get("class") not in (None, *run.card.classes):
-            asked.pop("class")
-        has_map = run.weights_path is not None
-        drawn.append(
-            {
-                "title": run.run_id,
-                "caption": f"trained on {run.card.taxonomy.name} ({len(run.card.classes)} classes)",
-                "image": image_url(image_id),
-                "map": map_url(run.run_id, image_id, **asked) if has_map else None,
-                "state": None if has_map else "This run has no weights, so no map can be computed.",
-            }
-        )
-    viewer(drawn, key="inspect_viewer")
+    label = None if desk.upload(image_id) else desk.labels(Labels.REVIEWED)[image_id]
     with st.spinner("Asking the runs…", show_time=False):
-        answers = [says(desk, run, image_id) for run in runs]
-    for column, run, probabilities in zip(st.columns(len(runs)), runs, answers, strict=True):
-        order = np.argsort(-probabilities)[:TOP]
-        table = pd.DataFrame(
-            {"class": [run.card.classes[k] for k in order], "probability": [float(probabilities[k]) for k in order]}
-        )
-        column.dataframe(
-            table,
-            hide_index=True,
-            column_config={"probability": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
-        )
+        drawn = [_panel(desk, run, image_id, options, label) for run in runs]
+    viewer(drawn, key="inspect_viewer")
+
+
+def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], label: Label | None) -> dict[str, object]:
+    asked = {name: value for name, value in options.items() if value}
+    if asked.get("class") not in (None, *run.card.classes):
+        asked.pop("class")
+    has_map = run.weights_path is not None
+    state = None if has_map else "This run has no weights, so no map can be computed."
+    right = run.card.taxonomy.place(label) if label else OUTSIDE
+    top: list[dict[str, object]] = []
+    try:
+        said = says(desk, run, image_id)
+        top = [
+            {"name": run.card.classes[k], "p": float(said[k]), "is_label": bool(k == right)}
+            for k in np.argsort(-said)[:TOP]
+        ]
+    except CheckpointError as error:
+        state = str(error)
+    return {
+        "title": run.run_id,
+        "caption": f"trained on {run.card.taxonomy.name} ({len(run.card.classes)} classes)",
+        "image": image_url(image_id),
+        "map": map_url(run.run_id, image_id, **asked) if has_map else None,
+        "state": state,
+        "top": top,
+    }
 
 
 def keep(desk: Desk, upload_id: str) -> str | None:

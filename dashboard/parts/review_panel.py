@@ -26,6 +26,7 @@ def review_panel(
     queue: str = "",
     position: str | None = None,
     empty: str = "No image waits here.",
+    compact: bool = False,
 ) -> None:
     """Draw the panel over the images that wait; each answer is stored before it is shown as saved."""
     space = desk.workspace.space
@@ -50,6 +51,7 @@ def review_panel(
         "queue": queue,
         "chosen_by": chosen_by,
         "empty": empty,
+        "compact": compact,
     }
     reviewer(data, key=key, on_log=state.guarded(lambda: _store(desk, key)))
 

@@ -112,6 +112,7 @@ function draw(s) {
   ui.message.hidden = !s.sentence;
   ui.message.textContent = s.sentence;
   ui.body.hidden = !shown;
+  ui.body.classList.toggle("is-compact", s.data.compact === true);
   ui.done.hidden = Boolean(shown);
   drawKeys(s);
   drawRecent(s);

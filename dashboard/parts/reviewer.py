@@ -28,6 +28,7 @@ def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -
     - ``n_left`` and ``n_total`` of the whole queue; a queue of one image stays on it (``single``?).
     - ``position``: the image to show first, or None. ``queue``?: a name; another one starts afresh.
     - ``chosen_by``?, ``blind``?: written into each proposal as they were when it was made.
+    - ``compact``?: without the image, which stands elsewhere on the page.
     - ``strength``?: of the map at first; ``empty``?: what to do when no image waits.
     """
     return _component()(

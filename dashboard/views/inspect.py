@@ -29,6 +29,14 @@ if desk.upload(image_id) is not None:
 st.subheader("Decide", anchor=False)
 subjects = tuple(known[one] for one in shown.subjects if one in known)
 review_panel(
-    desk, queueing.listed([image_id]), 1, subjects, shown.split, "inspected", key="inspect_panel", position=image_id
+    desk,
+    queueing.listed([image_id]),
+    1,
+    subjects,
+    shown.split,
+    "inspected",
+    key="inspect_panel",
+    position=image_id,
+    compact=True,
 )
 inspection.history(desk, image_id)

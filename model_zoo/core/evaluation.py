@@ -103,6 +103,8 @@ def evaluate(
     ``labels`` and ``patients`` (image id -> patient id) cover all predicted images; an image
     without patient is a patient of its own.
     """
+    if not predictions:
+        raise RunError("There is no run to judge; choose at least one.")
     first = predictions[0]
     for other in predictions:
         if other.image_ids != first.image_ids:
@@ -110,17 +112,23 @@ def evaluate(
         if other.classes != source.names:
             raise RunError(f"Predictions name classes {other.classes}, taxonomy {source.name!r} has {source.names}.")
     projection = project(source, space)
+    if unknown := [image_id for image_id in first.image_ids if image_id not in labels]:
+        raise RunError(
+            f"Image {unknown[0]!r} was predicted, but is not in the manifest"
+            f"{f' (nor {len(unknown) - 1} more)' if len(unknown) > 1 else ''}; put it back or predict the split again."
+        )
     standing = [labels[image_id] for image_id in first.image_ids]
     truth = space.place_all(standing)
     placed = truth != OUTSIDE
     n_outside = sum(1 for label in standing if label <= space.outside)
-    names = [patients.get(image_id) or f"image {image_id}" for image_id in first.image_ids]
-    _, codes = np.unique(np.array(names), return_inverse=True)
+    owners = [(patients.get(image_id, ""), "" if patients.get(image_id) else image_id) for image_id in first.image_ids]
+    code_of = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
+    codes = np.array([code_of[owner] for owner in owners], dtype=np.int64)
     predicted = np.stack([projection.apply(one.predicted) for one in predictions])
     return Evaluation(
         taxonomy=space,
         image_ids=tuple(np.array(first.image_ids, dtype=object)[placed]),
-        patients=codes[placed].astype(np.int64),
+        patients=codes[placed],
         truth=truth[placed],
         predicted=predicted[:, placed],
         n_left_out=int((~placed).sum()) - n_outside,

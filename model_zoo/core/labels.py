@@ -8,6 +8,7 @@ joined by ``|``, and ``*`` alone for "anything". A backslash escapes ``. | *`` a
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -33,6 +34,8 @@ class Part:
             raise LabelError(f"Part {self.name!r} needs a name and at least one value, none of them empty.")
         if len(set(self.values)) < len(self.values):
             raise LabelError(f"Part {self.name!r} lists a value twice: {', '.join(self.values)}.")
+        for value in self.values:
+            _check_edges(value, f"Value {value!r} of part {self.name!r}")
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,17 @@ class LeafSpace:
         names = [part.name for part in self.parts]
         if len(set(names)) < len(names):
             raise LabelError(f"Each part needs a name of its own; got {', '.join(names)}.")
+        for leaf in self.lone:
+            _check_edges(leaf, f"Lone leaf {leaf!r}")
         for combination in self.forbidden:
             for name, value in combination.items():
                 self._check_value(name, value)
         if not self.leaves:
             raise LabelError("The leaf space allows no leaf at all; declare a part with values or a lone leaf.")
-        if twice := sorted({leaf for leaf in self.leaves if self.leaves.count(leaf) > 1}):
-            raise LabelError(f"Leaf {twice[0]!r} is both a lone leaf and a combination; rename one of them.")
+        if twice := [leaf for leaf, n_times in Counter(self.leaves).items() if n_times > 1]:
+            raise LabelError(
+                f"Leaf {twice[0]!r} is declared twice, as a lone leaf or a combination; rename one of them."
+            )
 
     @cached_property
     def leaves(self) -> tuple[str, ...]:
@@ -119,8 +126,11 @@ class LeafSpace:
 
         Raises `LabelError` when no allowed combination is left.
         """
+        self.check(label)
         for name, value in changes.items():
             self._check_value(name, value)
+        if not changes:
+            return label
         edited = {leaf for leaf, values in self.values_of.items() if values and self._reachable(values, label, changes)}
         if not edited:
             wanted = ", ".join(f"{name} = {value or 'unknown'}" for name, value in changes.items())
@@ -133,11 +143,9 @@ class LeafSpace:
         Only the parts that the class settles against the label change; the others are kept.
         """
         self.check(leaves)
-        kept = [
-            index
-            for index in range(len(self.parts))
-            if {self._value(leaf, index) for leaf in leaves} & {self._value(leaf, index) for leaf in label}
-        ]
+        if both := self.check(label) & leaves:
+            return both
+        kept = [index for index in range(len(self.parts)) if self._values(leaves, index) & self._values(label, index)]
         narrowed = {
             leaf
             for leaf in leaves
@@ -154,6 +162,9 @@ class LeafSpace:
             not self.values_of[old] or all(self.values_of[old][index] == values[index] for index in kept)
             for old in label
         )
+
+    def _values(self, label: Label, index: int) -> set[str]:
+        return {self.values_of[leaf][index] for leaf in label if self.values_of[leaf]}
 
     def _value(self, leaf: str, index: int) -> str | None:
         values = self.values_of[leaf]
@@ -215,6 +226,11 @@ class LeafSpace:
 def join_values(values: Sequence[str]) -> str:
     """The leaf with these part values, each escaped, joined by dots."""
     return ".".join(_escape(value) for value in values)
+
+
+def _check_edges(text: str, what: str) -> None:
+    if not text or text != text.strip():  # `parse` strips around | so that labels can be typed with spaces
+        raise LabelError(f"{what} is empty or has spaces around it; write it without them.")
 
 
 def _escape(value: str) -> str:

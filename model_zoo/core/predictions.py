@@ -28,8 +28,8 @@ class Predictions:
             )
         if len(set(self.image_ids)) < len(self.image_ids):
             raise RunError("Predictions name an image twice; each image is asked once.")
-        if not np.isfinite(self.probabilities).all() or (abs(self.probabilities.sum(axis=1) - 1) > 1e-3).any():
-            raise RunError("Predictions hold rows that are no probabilities: each row must be finite and sum to 1.")
+        if not (self.probabilities >= 0).all() or not (abs(self.probabilities.sum(axis=1) - 1) <= 1e-3).all():
+            raise RunError("Predictions hold rows that are no probabilities: none may be negative, each sums to 1.")
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
@@ -17,18 +17,19 @@ OUTSIDE = -1
 """Index of "no class here": an image left out, or a prediction outside the target taxonomy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Taxonomy:
     """A named, versioned partition of leaves into classes (class order is index order).
 
-    ``outside`` holds the leaves that it declares not to know.
+    ``outside`` holds the leaves that it declares not to know. Taxonomies are equal when their
+    names and hashes are: the order of the classes counts, description and version do not.
     """
 
     name: str
     classes: Mapping[str, Label]
     outside: Label = frozenset()
-    description: str = field(default="", compare=False)
-    version: int = field(default=1, compare=False)
+    description: str = ""
+    version: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", MappingProxyType(dict(self.classes)))
@@ -47,6 +48,12 @@ class Taxonomy:
                 owner[leaf] = name
         if both := sorted(self.outside & owner.keys()):
             raise TaxonomyError(f"Taxonomy {self.name!r} lists leaf {both[0]!r} in a class and as outside; choose one.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Taxonomy) and (self.name, self.hash) == (other.name, other.hash)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.hash))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -128,10 +135,13 @@ class Projection:
 
 
 def standing_in_the_way(source: Taxonomy, target: Taxonomy) -> Mapping[str, tuple[str, ...]]:
-    """Source classes that do not fall into one target class -> their leaves."""
+    """Source classes that do not fall into one target class -> their leaves.
+
+    Leaves that the target declares outside stand in nobody's way: no image of them is judged there.
+    """
     blocked = {}
     for name, leaves in source.classes.items():
-        if len({target.index_of.get(leaf, OUTSIDE) for leaf in leaves}) > 1:
+        if len({target.index_of.get(leaf, OUTSIDE) for leaf in leaves - target.outside}) > 1:
             blocked[name] = tuple(sorted(leaves))
     return blocked
 
@@ -150,7 +160,10 @@ def project(source: Taxonomy, target: Taxonomy) -> Projection:
             f"Taxonomy {source.name!r} cannot be projected onto {target.name!r}: "
             f"class {name!r} holds {', '.join(leaves)}, which fall into different classes there."
         )
-    index = [target.index_of.get(min(leaves), OUTSIDE) for leaves in source.classes.values()]
+    index = [
+        target.index_of[min(leaves - target.outside)] if leaves - target.outside else OUTSIDE
+        for leaves in source.classes.values()
+    ]
     return Projection(source, target, np.array(index, dtype=np.int64))
 
 
@@ -158,14 +171,13 @@ def common_ground(taxonomies: Sequence[Taxonomy]) -> Taxonomy:
     """The finest taxonomy that all of ``taxonomies`` project onto (finest common coarsening).
 
     Two leaves share a class as soon as one of the taxonomies cannot tell them apart:
-    union-find over leaves. A class none of whose leaves every taxonomy knows is outside.
+    union-find over the leaves that every taxonomy knows; all other leaves are outside.
     """
     if not taxonomies:
         raise TaxonomyError("Choose at least one taxonomy to find the common ground of.")
-    groups = _connected(taxonomies)
     known = frozenset.intersection(*(frozenset(taxonomy.index_of) for taxonomy in taxonomies))
     seen = frozenset().union(*(frozenset(t.index_of) | t.outside for t in taxonomies))
-    shared = [group & known for group in groups if group & known]
+    shared = _connected(taxonomies, known)
     if not shared:
         raise TaxonomyError("These taxonomies share no leaf that each of them knows; nothing can be compared.")
     coarsest = min(taxonomies, key=lambda taxonomy: len(taxonomy.classes))
@@ -180,7 +192,7 @@ def common_ground(taxonomies: Sequence[Taxonomy]) -> Taxonomy:
     return Taxonomy(f"common ground of {names}", classes, outside=seen - known)
 
 
-def _connected(taxonomies: Sequence[Taxonomy]) -> list[Label]:
+def _connected(taxonomies: Sequence[Taxonomy], known: Label) -> list[Label]:
     parent: dict[str, str] = {}
 
     def root(leaf: str) -> str:
@@ -192,10 +204,9 @@ def _connected(taxonomies: Sequence[Taxonomy]) -> list[Label]:
 
     for taxonomy in taxonomies:
         for leaves in taxonomy.classes.values():
-            first, *others = sorted(leaves)
-            for leaf in others:
-                parent[root(leaf)] = root(first)
-            root(first)
+            members = sorted(leaves & known)
+            for leaf in members:
+                parent[root(leaf)] = root(members[0])
     groups: dict[str, set[str]] = {}
     for leaf in parent:
         groups.setdefault(root(leaf), set()).add(leaf)

@@ -1,7 +1,9 @@
 """Labels as sets of leaves: written, read, edited by part, answered by class."""
 
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from model_zoo.core.errors import LabelError
@@ -98,3 +100,122 @@ def test_an_answer_lies_in_its_class_and_leaves_a_label_of_that_class_alone(case
     assert answer <= leaves
     if label <= leaves:
         assert label <= answer
+
+
+odd = st.text(st.sampled_from(".*|\\ aé∂\t\"',"), min_size=1, max_size=5).filter(lambda text: text == text.strip())
+
+
+@st.composite
+def odd_spaces(draw):
+    """Spaces of 0-3 parts with names that try to break the writing, forbidden combinations, lone leaves."""
+    values = draw(st.lists(st.lists(odd, min_size=1, max_size=3, unique=True), max_size=3))
+    parts = tuple(Part(f"part {k}", tuple(v)) for k, v in enumerate(values))
+    lone = tuple(draw(st.lists(odd, max_size=3, unique=True)))
+    forbidden = []
+    if len(parts) > 1 and draw(st.booleans()):
+        named = draw(st.lists(st.sampled_from(parts), min_size=1, max_size=2, unique=True))
+        forbidden.append({part.name: draw(st.sampled_from(part.values)) for part in named})
+    try:
+        return LeafSpace(parts, lone, tuple(forbidden))
+    except LabelError:  # no leaf left, or a lone leaf that is also a value of a single part
+        assume(False)
+
+
+@st.composite
+def odd_space_and_labels(draw, n_labels=2):
+    space = draw(odd_spaces())
+    return space, *(frozenset(draw(st.sets(st.sampled_from(space.leaves), min_size=1))) for _ in range(n_labels))
+
+
+@given(odd_space_and_labels(1))
+def test_whatever_the_names_what_is_written_is_read_back(case):
+    space, label = case
+    assert space.parse(space.format(label)) == label
+    assert space.parse(f"  {space.format(label)} ") == label
+
+
+@given(odd_spaces())
+def test_every_leaf_is_its_own_pattern(space):
+    for leaf in space.leaves:
+        assert space.parse(leaf) == {leaf}
+
+
+@given(odd_space_and_labels(2))
+def test_an_answer_is_part_of_the_class_and_agrees_with_the_label_where_it_can(case):
+    space, label, leaves = case
+    answered = space.answer(label, leaves)
+    assert answered <= leaves
+    assert answered
+    if label & leaves:
+        assert answered == label & leaves  # what both say; a label inside the class stays as it is
+    assert space.answer(answered, leaves) == answered
+
+
+@given(odd_spaces(), st.data())
+def test_an_answer_keeps_the_parts_that_the_class_leaves_open(space, data):
+    """For a class that fixes some parts and leaves the others open, as classes with a meaning do."""
+    boxed = [leaf for leaf in space.leaves if space.values_of[leaf]]
+    assume(boxed and not space.forbidden)
+    old = data.draw(st.sampled_from(boxed))
+    fixed = data.draw(st.dictionaries(st.integers(0, len(space.parts) - 1), st.none()))
+    fixed = {index: data.draw(st.sampled_from(space.parts[index].values)) for index in fixed}
+    leaves = frozenset(leaf for leaf in boxed if all(space.values_of[leaf][i] == v for i, v in fixed.items()))
+    (answer,) = space.answer(frozenset({old}), leaves)
+    expected = tuple(fixed.get(i, value) for i, value in enumerate(space.values_of[old]))
+    assert space.values_of[answer] == expected
+
+
+def test_a_lone_leaf_is_no_value_that_an_answer_could_keep():
+    space = LeafSpace((Part("kind", ("cat", "car")),), lone=("logo", "blank"))
+    neither = frozenset({"blank", "car"})
+    assert space.answer(frozenset({"logo"}), neither) == neither  # not {"blank"}: "no kind" is nothing in common
+    assert space.answer(frozenset({"logo"}), frozenset({"logo", "blank"})) == {"logo"}  # not widened
+
+
+def test_an_edit_of_nothing_changes_nothing():
+    for text in ("volume", "volume|bpd.none.none", "*"):
+        assert SCREENS.edit(SCREENS.parse(text), {}) == SCREENS.parse(text)
+
+
+def test_parts_of_says_what_is_settled():
+    assert SCREENS.parts_of(SCREENS.parse("*.none.present")) == {
+        "structure": None,
+        "markers": "none",
+        "text": "present",
+    }
+    assert SCREENS.parts_of(SCREENS.parse("volume")) == {"structure": None, "markers": None, "text": None}
+
+
+@pytest.mark.parametrize("call", [SCREENS.format, lambda label: SCREENS.edit(label, {"text": None})])
+def test_a_leaf_of_another_workspace_is_named(call):
+    with pytest.raises(LabelError, match=r"No leaf 'bpd\.placed' in this workspace. Did you mean"):
+        call(frozenset({"bpd.placed"}))
+
+
+@pytest.mark.parametrize(
+    ("parts", "lone", "forbidden", "sentence"),
+    [
+        ((), (), (), "allows no leaf at all"),
+        ((("kind", ("cat", "cat")),), (), (), "lists a value twice"),
+        ((("kind", ()),), (), (), "at least one value"),
+        ((("kind", (" cat",)),), (), (), "spaces around it"),
+        ((("kind", ("cat",)), ("kind", ("car",))), (), (), "a name of its own"),
+        ((("kind", ("cat",)),), ("",), (), "Lone leaf '' is empty"),
+        ((("kind", ("cat",)),), ("cat",), (), "'cat' is declared twice"),
+        ((), ("logo", "logo"), (), "'logo' is declared twice"),
+        ((("kind", ("cat", "car")),), (), ({"kind": "caz"},), "Did you mean 'ca"),
+        ((("kind", ("cat", "car")),), (), ({"size": "big"},), "No part 'size'"),
+        ((("kind", ("cat",)),), (), ({"kind": "cat"},), "allows no leaf at all"),
+    ],
+)
+def test_a_leaf_space_that_does_not_hold_together_says_why(parts, lone, forbidden, sentence):
+    with pytest.raises(LabelError, match=sentence):
+        LeafSpace(tuple(Part(*part) for part in parts), lone, forbidden)
+
+
+def test_ten_thousand_leaves_are_declared_at_once():
+    ten = tuple("abcdefghij")
+    started = time.perf_counter()
+    space = LeafSpace(tuple(Part(f"p{k}", ten) for k in range(4)))
+    assert len(space.leaves) == 10**4
+    assert time.perf_counter() - started < 5  # comparing each with each took minutes
