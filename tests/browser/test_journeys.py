@@ -115,6 +115,7 @@ def test_hovering_a_class_gives_its_recall(opened):
     page = opened("compare", height=2200)
     pairs = on_consolidated("fine")
     recall = sum(recall_score(t, s, labels=["cereb"], average=None)[0] for t, s in pairs) / len(pairs)
+    expect(page.locator(".js-plotly-plot .errorbars").first).to_be_attached()
     shown = page.evaluate(
         """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data).filter(d => d.error_x)
         .map(d => [d.customdata, d.hovertemplate])"""
@@ -152,7 +153,7 @@ def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
 
     page.get_by_label("Your name").fill("Ana Ruiz")
     page.get_by_role("button", name="Start").click()
-    page.locator("[data-act]", has_text=re.compile(r"\bafi\b")).first.click()
+    page.locator("[data-act]").filter(has=page.locator(":text-is('afi')")).first.click()
     page.keyboard.press("Enter")
     expect(page.get_by_text(re.compile("saved", re.I)).first).to_be_visible()
     with closing(sqlite3.connect(Path(app.environment["TAXOSCOPE_DEMO_FOLDER"]) / "decisions.sqlite")) as database:

@@ -128,7 +128,9 @@ def test_other_families_are_read_by_themselves(
     first = target_layers(model, size)[0]
     found = explain(model, torch.randn(1, *size))
     assert (first.grid, found.layer) == (coarsest, first.name)
-    assert found.heat.shape == size[1:] and found.heat.min() >= 0 and found.heat.max() <= 1
+    assert found.heat.shape == size[1:]
+    assert found.heat.min() >= 0
+    assert found.heat.max() <= 1
 
 
 def test_160_maps_from_4_threads_are_the_single_threads_maps() -> None:
@@ -183,7 +185,8 @@ def test_leaves_no_trace(method: CamMethod) -> None:
     target_layers(model, SIZES["test_resnet"])
     assert everything() == before
     assert all(parameter.grad is None for parameter in model.parameters())
-    assert not inputs.requires_grad and torch.equal(torch.get_rng_state(), random_state)
+    assert not inputs.requires_grad
+    assert torch.equal(torch.get_rng_state(), random_state)
     for parameter in frozen:
         parameter.requires_grad_(True)
 
@@ -225,7 +228,9 @@ def test_a_map_that_is_zero_everywhere_says_so(method: CamMethod) -> None:
     with torch.no_grad():
         model.fc.weight.copy_(-model.fc.weight.abs())  # more of any feature speaks against every class
     found = explain(model, image("test_resnet"), method=method)
-    assert found.empty and not found.heat.any() and found.heat.shape == (112, 112)
+    assert found.empty
+    assert not found.heat.any()
+    assert found.heat.shape == (112, 112)
     assert abs(found.probabilities.sum() - 1) < 1e-6
 
 
