@@ -1,5 +1,6 @@
 """The web server: Streamlit's app, and the routes that serve images and maps beside it."""
 
+import contextlib
 import os
 import threading
 import time
@@ -43,7 +44,8 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     )
     address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"
     threading.Thread(target=_when_ready, args=(host, port, address, announce, open_browser), daemon=True).start()
-    uvicorn.Server(config).run()
+    with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+        uvicorn.Server(config).run()
 
 
 def _when_ready(host: str, port: int, address: str, announce: Callable[[str], None], open_browser: bool) -> None:

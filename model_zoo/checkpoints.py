@@ -18,21 +18,26 @@ from model_zoo.core.errors import CheckpointError
 from model_zoo.run import Card, Run
 
 
-def build(card_architecture: str, input_size: tuple[int, int, int], n_classes: int) -> nn.Module:
+def check_architecture(name: str) -> None:
+    """`CheckpointError` for an architecture that timm lacks, with those of a similar name."""
+    if not timm.is_model(name):
+        close = timm.list_models(f"*{name[:6]}*")[:3]
+        hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
+        raise CheckpointError(f"timm has no architecture {name!r}. {hint}")
+
+
+def build(architecture: str, input_size: tuple[int, int, int], n_classes: int) -> nn.Module:
     """A freshly initialised timm model; `CheckpointError` for an architecture that timm lacks.
 
     ``input_size`` is (channels, height, width).
     """
     channels, height, width = input_size
-    if not timm.is_model(card_architecture):
-        close = timm.list_models(f"*{card_architecture[:6]}*")[:3]
-        hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
-        raise CheckpointError(f"timm has no architecture {card_architecture!r}. {hint}")
+    check_architecture(architecture)
     options: dict[str, Any] = {"num_classes": n_classes, "in_chans": channels, "pretrained": False}
     try:
-        return timm.create_model(card_architecture, img_size=(height, width), **options)
+        return timm.create_model(architecture, img_size=(height, width), **options)
     except TypeError:  # fully convolutional models take any size and refuse the argument
-        return timm.create_model(card_architecture, **options)
+        return timm.create_model(architecture, **options)
 
 
 def load_model(run: Run) -> nn.Module:

@@ -20,6 +20,7 @@ def train_seeds(
 ) -> None:
     """One run per seed; all names are checked before the first image is read."""
     from model_zoo import training as loop
+    from model_zoo.checkpoints import check_architecture
 
     taxonomy = workspace.taxonomy(taxonomy_name)
     recipe = workspace.recipe_path()
@@ -28,6 +29,7 @@ def train_seeds(
     training = loop.Training.read(recipe)
     stem = taxonomy.name
     if architecture and architecture != training.architecture:
+        check_architecture(architecture)
         training, stem = replace(training, architecture=architecture), f"{stem}-{architecture}"
     if epochs and epochs != training.epochs:
         training, stem = replace(training, epochs=epochs), f"{stem}-e{epochs}"
