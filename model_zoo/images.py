@@ -1,6 +1,7 @@
 """Images in: decoded within limits, prepared exactly as a run's card declares, and maps drawn back."""
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -165,7 +166,9 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
             f"{name} is not an image of a kind known here ({_kinds()}); save it as PNG or JPEG."
         ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} unpacks to too many pixels; {_limits()}.") from error
+        told = re.search(r"\((\d+) pixels", str(error))
+        count = f"{int(told[1]) / 1e6:,.0f} million" if told else "too many"
+        raise ImageError(f"{name} unpacks to {count} pixels; {_limits()}. Make it smaller first.") from error
     except Exception as error:  # Pillow's parsers raise anything on hostile bytes
         raise ImageError(f"{name} cannot be read as an image ({type(error).__name__}); save it again.") from error
     width, height = image.size

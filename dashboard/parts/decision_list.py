@@ -14,9 +14,10 @@ def summary(decisions: Sequence[Decision]) -> None:
     kept = in_force(decisions)
     people = len({decision.reviewer for decision in decisions})
     st.markdown(
-        f"**{len(decisions):,} decisions** by {people} {'person' if people == 1 else 'people'}, "
+        f"**{len(decisions):,} decision{'' if len(decisions) == 1 else 's'}** by "
+        f"{people} {'person' if people == 1 else 'people'}, "
         f"{len(decisions) - len(kept):,} of them undone; "
-        f"{len(standing_labels(decisions)):,} images have a standing label."
+        f"images with a standing label: {len(standing_labels(decisions)):,}."
     )
 
 

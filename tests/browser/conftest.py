@@ -2,20 +2,14 @@
 
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from browser.serving import PROJECT, Served, free_port, settle, taxoscope
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-PROJECT = Path(__file__).parents[2]
-START_S = 90
 _ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -25,50 +19,8 @@ _ARGS = [
     "--no-first-run",
 ]
 
-
-@dataclass(slots=True)
-class Served:
-    """A Streamlit script that answers at ``url``; it can be killed and started again on its port."""
-
-    command: list[str]
-    environment: Mapping[str, str]
-    log_path: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> "Served":
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, cwd=PROJECT, env={**os.environ, **self.environment}, stdout=log, stderr=log
-            )
-        end = time.monotonic() + START_S
-        while not _answers(f"{self.url}/_stcore/health"):
-            if self.process.poll() is not None or time.monotonic() > end:
-                self.stop()
-                pytest.fail(f"the server did not start:\n{self.log_path.read_text()[-4000:]}")
-            time.sleep(0.05)
-        return self
-
-    def kill(self) -> None:
-        """As the power would: no goodbye."""
-        assert self.process
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-
 Serve = Callable[..., Served]
+Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -124,22 +76,23 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
 
 
-def wait_idle(page: Page) -> None:
-    """Until the script has run."""
-    page.wait_for_function(
-        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-    )
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The demo as `taxoscope serve` gives it, with a fresh writable folder."""
+    served = taxoscope(tmp_path_factory.mktemp("demo"))
+    yield served.start()
+    served.stop()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def opened(app: Served, new_page: Open) -> Open:
+    """``opened("compare?space=native", width=1280)`` opens an address of the demo and waits until it is drawn."""
 
+    def go(address: str, **look: object) -> Page:
+        page = new_page(**look)
+        page.set_default_timeout(60_000)
+        page.goto(f"{app.url}/{address}")
+        settle(page)
+        return page
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1):
-            return True
-    except OSError:
-        return False
+    return go

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from browser.conftest import Serve
+from browser.serving import PROJECT, Served, wait_idle
 from playwright.sync_api import Browser, Page, expect
 
 from model_zoo.core.errors import LabelError
 from model_zoo.core.labels import Label, LeafSpace, Part
-from tests.browser.conftest import PROJECT, Serve, Served, wait_idle
 from tests.browser.harness.store import SPACE, TAXONOMIES, image_id, label_of
 
 HARNESS = Path(__file__).with_name("harness")

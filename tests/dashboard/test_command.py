@@ -99,7 +99,7 @@ def test_a_taken_port_is_said_and_another_one_serves(serving):
 
 
 def test_another_host_is_warned_of(serving):
-    served = serving("--port", "0", "--host", "0.0.0.0")  # noqa: S104
+    served = serving("--port", "0", "--host", "0.0.0.0")
     assert any("there is no sign-in" in line for line in served.lines)
 
 
