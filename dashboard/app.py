@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, state
+from dashboard.words import plain
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.workspace import PROJECT
 
@@ -26,4 +27,4 @@ try:
     state.show_sentence()
     page.run()
 except TaxoScopeError as error:
-    st.error(str(error))
+    st.error(plain(str(error)))

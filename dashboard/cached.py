@@ -30,6 +30,7 @@ def _comparison(
         comparing.find_subjects(now.series(), _shown.subjects),
         _shown.space,
         _shown.split,
+        _shown.labels,
         now.labels(_shown.labels),
         now.dataset().patients,
     )

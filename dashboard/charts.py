@@ -1,15 +1,17 @@
 """Core values to plotly figures; no Streamlit here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard.words import interval_text, share_text
 from model_zoo.core.choices import Per
 from model_zoo.core.confusion import Confusion
 from model_zoo.core.evaluation import Figure
+from model_zoo.core.taxonomy import ELSEWHERE
 from model_zoo.run import Epoch
 
 SUBJECT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6A00")
@@ -43,27 +45,28 @@ def look(dark: bool) -> Look:
     return DARK if dark else LIGHT
 
 
-def share_text(value: float, digits: int = 1) -> str:
-    """A share in percent; undefined prints as a dash, never as 0."""
-    return "–" if np.isnan(value) else f"{100 * value:.{digits}f} %"
-
-
-def interval_text(low: float, high: float) -> str:
-    """An interval of shares in percent."""
-    return "–" if np.isnan(low) else f"{100 * low:.1f}–{100 * high:.1f} %"
-
-
 def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int = 1) -> go.Figure:
     """A clickable confusion matrix; each cell carries ``[true class, predicted class]``.
 
     A heat map sends no clicks, so invisible squares lie over its cells.
     """
     names = list(confusion.taxonomy.names)
-    n = len(names)
-    counts, shown = confusion.counts, confusion.per(per)
-    of_true = confusion.per(Per.TRUE)
+    counts, shown, of_true = (confusion.per(one) for one in (Per.COUNT, per, Per.TRUE))
+    totals = counts.sum(axis=1) + confusion.elsewhere
+    columns = list(names)
+    if confusion.elsewhere.any():
+        columns.append(ELSEWHERE)
+        outside = confusion.elsewhere[:, None]
+        counts = np.hstack([counts, outside])
+        of_true = np.hstack([of_true, outside / np.maximum(totals, 1)[:, None]])
+        shown = {
+            Per.COUNT: counts,
+            Per.TRUE: of_true,
+            Per.PREDICTED: np.hstack([shown, outside / confusion.elsewhere.sum()]),
+        }[per]
+    n, n_columns = counts.shape
     colour = counts / max(1.0, float(counts.max())) if per is Per.COUNT else shown
-    texts = [[_cell_text(shown[i, j], counts[i, j], per, of_runs) for j in range(n)] for i in range(n)]
+    texts = [[_cell_text(shown[i, j], counts[i, j], per, of_runs) for j in range(n_columns)] for i in range(n)]
     figure = go.Figure()
     figure.add_heatmap(
         z=np.nan_to_num(np.sqrt(colour) if per is Per.COUNT else colour),
@@ -75,48 +78,45 @@ def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int
         ygap=1,
         hoverinfo="skip",
     )
-    totals = counts.sum(axis=1) + confusion.elsewhere
-    rows, columns = np.indices((n, n)).reshape(2, -1)
+    true, predicted = np.indices(counts.shape).reshape(2, -1)
     figure.add_scatter(
-        x=columns,
-        y=rows,
+        x=predicted,
+        y=true,
         mode="markers",
         marker={"symbol": "square", "size": max(6, min(44, 520 // n)), "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=[[names[i], names[j]] for i, j in zip(rows, columns, strict=True)],
+        customdata=[[names[i], columns[j]] for i, j in zip(true, predicted, strict=True)],
         hovertemplate=[
-            f"true <b>{_plain(names[i])}</b>, predicted <b>{_plain(names[j])}</b><br>"
+            f"true <b>{_plain(names[i])}</b>, predicted <b>{_plain(columns[j])}</b><br>"
             f"{_number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)"
             + (f"<br>mean of {of_runs} runs" if of_runs > 1 else "")
             + "<extra></extra>"
-            for i, j in zip(rows, columns, strict=True)
+            for i, j in zip(true, predicted, strict=True)
         ],
         showlegend=False,
     )
     if n <= NUMBERS_UP_TO:
         size = 12 if n <= 12 else 11 if n <= 16 else 9
         for i in range(n):
-            for j in range(n):
+            for j in range(n_columns):
                 if texts[i][j]:
                     depth = float(np.sqrt(colour[i, j]) if per is Per.COUNT else np.nan_to_num(colour[i, j]))
                     figure.add_annotation(
                         x=j,
                         y=i,
-                        text=texts[i][j],
+                        text=_plain(texts[i][j]),
                         showarrow=False,
                         font={"size": size, "color": _on(depth, look), "weight": 600 if i == j else 400},
                     )
-    ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": [_plain(_short(name)) for name in names]}
     size = 12 if n <= 20 else 9
     figure.update_xaxes(
-        range=[-0.5, n - 0.5],
+        range=[-0.5, n_columns - 0.5],
         title={"text": "predicted", "standoff": 10},
         tickangle=-40,
-        tickfont={"size": size},
-        **ticks,
+        **_ticks(columns, size),
     )
-    figure.update_yaxes(range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, tickfont={"size": size}, **ticks)
+    figure.update_yaxes(range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, **_ticks(names, size))
     height = int(np.clip(150 + 30 * n, 260, 760))
     return _dress(figure, look, height=height, hoverdistance=-1, clickmode="event+select", dragmode=False)
 
@@ -125,7 +125,7 @@ def class_figure(
     rows: Sequence[Sequence[Figure]],
     titles: Sequence[str],
     subject_ids: Sequence[str],
-    supports: Sequence[str],
+    supports: Sequence[str] | None,
     look: Look,
     axis_title: str,
     colours: Sequence[str] = SUBJECT_COLOURS,
@@ -133,6 +133,7 @@ def class_figure(
     """One row per class, one mark per subject with its interval, and a dot per run.
 
     ``rows[s][k]`` is the figure of class k for subject s; each mark carries ``[subject, class]``.
+    ``supports`` says how many images each class has, where that is the same for all subjects.
     """
     n = len(rows[0])
     spread = min(0.5, 0.2 * len(rows))
@@ -185,7 +186,7 @@ def class_figure(
         )
     labels = [
         f"{_plain(one.name)}  <span style='color:{look.muted}'>{support}</span>"
-        for one, support in zip(rows[0], supports, strict=True)
+        for one, support in zip(rows[0], supports or [""] * n, strict=True)
     ]
     figure.update_yaxes(
         range=[n - 0.4, -0.6],
@@ -210,20 +211,20 @@ def class_figure(
     )
 
 
-def history_figure(histories: Sequence[tuple[str, Sequence[Epoch]]], field: str, title: str, look: Look) -> go.Figure:
-    """One curve per run over epochs."""
+def history_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: str, look: Look) -> go.Figure:
+    """Curves over epochs: name -> field of `Epoch`."""
     figure = go.Figure()
-    for index, (name, epochs) in enumerate(histories):
+    for (name, field), colour in zip(curves.items(), SUBJECT_COLOURS, strict=False):
         figure.add_scatter(
             x=[epoch.epoch for epoch in epochs],
             y=[getattr(epoch, field) for epoch in epochs],
-            mode="lines",
-            name=_plain(name),
-            line={"color": SUBJECT_COLOURS[index % len(SUBJECT_COLOURS)], "width": 2},
+            mode="lines+markers" if len(epochs) == 1 else "lines",
+            name=name,
+            line={"color": colour, "width": 2, "dash": "dot" if "train" in field else "solid"},
         )
     figure.update_xaxes(title={"text": "epoch"}, gridcolor=look.grid)
-    figure.update_yaxes(title={"text": title}, gridcolor=look.grid, tickformat=".0%" if "accuracy" in field else None)
-    return _dress(figure, look, height=280)
+    figure.update_yaxes(title={"text": title}, gridcolor=look.grid, tickformat=".0%" if title == "accuracy" else None)
+    return _dress(figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
 
 
 def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.float64], look: Look) -> go.Figure:
@@ -290,10 +291,21 @@ def _dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
     return figure
 
 
+def _ticks(names: Sequence[str], size: int) -> dict[str, object]:
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(names))),
+        "ticktext": [_plain(_short(name)) for name in names],
+        "tickfont": {"size": size},
+    }
+
+
 def _cell_text(shown: float, count: float, per: Per, of_runs: int) -> str:
     if not count > 0:
         return ""
-    return _number(count, of_runs) if per is Per.COUNT else f"{100 * shown:.0f}"
+    if per is Per.COUNT:
+        return _number(count, of_runs)
+    return "<1" if shown < 0.005 else f"{100 * shown:.0f}"
 
 
 def _number(count: float, of_runs: int) -> str:

@@ -36,15 +36,24 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Images of one subject by true and predicted class; ``None`` leaves that side open."""
+    """Images of one subject by true and predicted class; ``None`` leaves that side open.
+
+    ``either`` asks instead for the images that are of a class or called so: what its F1 rests on.
+    """
 
     subject: str
-    true: str | None
-    predicted: str | None
+    true: str | None = None
+    predicted: str | None = None
+    either: str | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether any class is named."""
+        return (self.true, self.predicted, self.either) != (None, None, None)
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_cell` reads back."""
-        sides = {"true": self.true, "predicted": self.predicted}
+        sides = {"true": self.true, "predicted": self.predicted, "either": self.either}
         return {"cell": [self.subject]} | {name: [value] for name, value in sides.items() if value is not None}
 
 
@@ -52,7 +61,7 @@ def read_shown(query: Query, default: Shown) -> Shown:
     """What an address asks for; what it leaves open is taken from ``default``. `LinkError` for unknown values."""
     return replace(
         default,
-        subjects=tuple(dict.fromkeys(query.get("of", ()))) or default.subjects,
+        subjects=tuple(one for one in dict.fromkeys(query["of"]) if one) if "of" in query else default.subjects,
         space=choice(query, "space", Space, default.space),
         split=_judged_split(query, default.split),
         labels=choice(query, "labels", Labels, default.labels),
@@ -69,12 +78,18 @@ def read_split(query: Query, default: Split | None) -> Split | None:
 def read_cell(query: Query) -> Cell | None:
     """The cell that an address names, if any."""
     subject = text(query, "cell")
-    return Cell(subject, text(query, "true"), text(query, "predicted")) if subject else None
+    sides = [text(query, name) for name in ("true", "predicted", "either")]
+    return Cell(subject, *sides) if subject else None
 
 
 def to_cell(shown: Shown, cell: Cell) -> dict[str, list[str]]:
     """The address of the images behind a cell of a comparison."""
     return shown.query() | cell.query()
+
+
+def run_url(run_id: str) -> str:
+    """The page of one run."""
+    return f"run?{urlencode({'run': run_id})}"
 
 
 def to_image(image_id: str, shown: Shown) -> dict[str, list[str]]:
@@ -93,9 +108,13 @@ def image_url(image_id: str) -> str:
     return f"/file/{quote(image_id, safe='')}"
 
 
-def map_url(run_id: str, image_id: str, **parameters: str) -> str:
-    """Where a browser finds a map; see `explain.map_picture` for the parameters."""
-    return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{urlencode(parameters)}"
+def map_url(run_id: str, image_id: str, weights_sha256: str, **parameters: str) -> str:
+    """Where a browser finds a map; see `explain.map_picture` for the parameters.
+
+    The weights are named so that a browser keeps no map of a run trained anew.
+    """
+    query = urlencode({**parameters, "weights": weights_sha256[:12]})
+    return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{query}"
 
 
 def text(query: Query, name: str) -> str | None:
@@ -111,7 +130,7 @@ def whole(query: Query, name: str, default: int) -> int:
     value = text(query, name)
     if value is None:
         return default
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) == int(value):
+    if len(value) > 9 or not value.isascii() or not value.isdigit() or int(value) < 1:
         raise LinkError(f"The address asks for {name} = {value[:40]!r}; it must be a whole number from 1.")
     return int(value)
 

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.links import Query
+from dashboard.words import plain
 from model_zoo.core.errors import TaxoScopeError
 
 
@@ -59,7 +60,7 @@ def guarded(callback: Callable[[], None]) -> Callable[[], None]:
 def show_sentence() -> None:
     """Show what a guarded callback had to say, once."""
     if sentence := st.session_state.pop("_sentence", None):
-        st.error(sentence)
+        st.error(plain(sentence))
 
 
 def put(key: str, value: Any) -> None:

@@ -1,17 +1,19 @@
 """Which images of the data set stand behind a number, a filter or a link."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dashboard.actions.compare import Subject
 from dashboard.links import Cell
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import Label
+from model_zoo.core.predictions import Predictions
+from model_zoo.core.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy, project
 from model_zoo.datasets import DataSet, ImageRecord
 
 
@@ -32,15 +34,58 @@ class Right(StrEnum):
     WRONG = "wrong"
 
 
+class Sure(StrEnum):
+    """Filter by the confidence of the answer shown."""
+
+    ANY = "any"
+    BELOW_50 = "below 50 %"
+    FROM_50 = "50 to 80 %"
+    FROM_80 = "80 to 95 %"
+    FROM_95 = "95 % and above"
+
+    def holds(self, confidence: float) -> bool:
+        """Whether a confidence in [0, 1] lies in this band; NaN lies in none but `ANY`."""
+        low, high = _BANDS[self]
+        return self is Sure.ANY or low <= confidence < high
+
+
+_BANDS = {
+    Sure.ANY: (0.0, 1.1),
+    Sure.BELOW_50: (0.0, 0.5),
+    Sure.FROM_50: (0.5, 0.8),
+    Sure.FROM_80: (0.8, 0.95),
+    Sure.FROM_95: (0.95, 1.1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A subject, judged in one label space, with the stored predictions of its runs.
+
+    ``basis`` says in words what was judged: label space, split, labels, images and patients.
+    """
+
+    subject: Subject
+    evaluation: Evaluation
+    predictions: tuple[Predictions, ...]
+    basis: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What to keep; empty means everything. ``columns`` maps a manifest column to the wanted value."""
 
     label: Label | None = None
     right: Right = Right.ANY
+    sure: Sure = Sure.ANY
     patient: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     sort: Sort = Sort.MANIFEST
+
+    @property
+    def keep_everything(self) -> bool:
+        """Whether only the order is asked for."""
+        return replace(self, sort=Sort.MANIFEST) == Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +93,9 @@ class Listed:
     """One image of a list, with what the chosen run or series says of it.
 
     ``n_in_cell`` of ``n_runs`` runs put it in the asked cell; ``said`` is the class that most of
-    them predict, ``confidence`` the mean over runs of their highest probability (their own
-    classes). Without a run, or where it was not asked, ``n_runs`` is 0.
+    them predict in the label space shown, ``confidence`` the probability of that class (own classes
+    that fall into it summed), mean over the runs that predict it; NaN for a prediction outside.
+    Without a run, or where it was not asked, ``n_runs`` is 0.
     """
 
     image: ImageRecord
@@ -60,27 +106,25 @@ class Listed:
     confidence: float = float("nan")
 
 
+_Said = tuple[int, int, int, str, float]  # in the cell, wrong, runs, class said, its probability
+
+
 def browse(
     dataset: DataSet,
     labels: Mapping[str, Label],
     split: Split | None,
     filters: Filters,
-    judged: tuple[Subject, Evaluation, Split] | None = None,
+    judged: Judged | None = None,
     cell: Cell | None = None,
 ) -> tuple[Listed, ...]:
-    """The images that pass, sorted. A cell keeps those that fall in it in at least one run.
-
-    ``judged`` is a subject, its evaluation and the split it was judged over.
-    """
+    """The images that pass, sorted. A cell keeps those that fall in it in at least one run."""
     images = dataset.images if split is None else dataset.split(split)
     asked = _asked(judged, cell) if judged else {}
-    needs_run = (
-        cell is not None and (cell.true is not None or cell.predicted is not None)
-    ) or filters.right != Right.ANY
+    needs_run = (cell is not None and cell.named) or filters.right != Right.ANY or filters.sure != Sure.ANY
     listed = []
     for image in images:
         one = asked.get(image.image_id)
-        if needs_run and (one is None or one[0] == 0 or not _passes(filters.right, one[1])):
+        if needs_run and (one is None or one[0] == 0 or not _passes(filters, one)):
             continue
         if filters.label is not None and not labels[image.image_id] <= filters.label:
             continue
@@ -97,29 +141,51 @@ def n_patients(listed: Sequence[Listed]) -> int:
     return len({one.image.patient_id or one.image.image_id for one in listed})
 
 
-def _asked(
-    judged: tuple[Subject, Evaluation, Split], cell: Cell | None
-) -> Mapping[str, tuple[int, int, int, str, float]]:
-    subject, evaluation, split = judged
-    taxonomy = evaluation.taxonomy
-    true = taxonomy.class_index(cell.true) if cell and cell.true is not None else None
-    predicted = taxonomy.class_index(cell.predicted) if cell and cell.predicted is not None else None
-    n_in = evaluation.n_runs_in_cell(true, predicted)
+def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
+    evaluation, taxonomy = judged.evaluation, judged.evaluation.taxonomy
+    n_in = _n_in_cell(evaluation, cell)
     n_wrong = (~evaluation.right).sum(axis=0)
-    stored = [run.predictions(split) for run in subject.runs]
-    rows = [stored[0].row_of[image_id] for image_id in evaluation.image_ids]
-    confidence = np.mean([one.probabilities.max(axis=1) for one in stored], axis=0)[rows]
-    names = (*taxonomy.names, "(outside)")
-    said = [names[Counter(column.tolist()).most_common(1)[0][0]] for column in evaluation.predicted.T]
-    n_runs = len(subject.runs)
+    n_runs = len(evaluation.predicted)
+    said, confidence = _most_said(judged)
+    names = (*taxonomy.names, ELSEWHERE)
     return {
-        image_id: (int(n_in[k]), int(n_wrong[k]), n_runs, said[k], float(confidence[k]))
+        image_id: (int(n_in[k]), int(n_wrong[k]), n_runs, names[said[k]], float(confidence[k]))
         for k, image_id in enumerate(evaluation.image_ids)
     }
 
 
-def _passes(right: Right, n_wrong: int) -> bool:
-    return right is Right.ANY or (n_wrong > 0) == (right is Right.WRONG)
+def _n_in_cell(evaluation: Evaluation, cell: Cell | None) -> NDArray[np.int64]:
+    if cell is not None and cell.either is not None:
+        return evaluation.n_runs_either(evaluation.taxonomy.class_index(cell.either))
+    sides = (cell.true, cell.predicted) if cell else (None, None)
+    true, predicted = (None if name is None else _index(evaluation.taxonomy, name) for name in sides)
+    return evaluation.n_runs_in_cell(true, predicted)
+
+
+def _index(taxonomy: Taxonomy, name: str) -> int:
+    return OUTSIDE if name == ELSEWHERE else taxonomy.class_index(name)
+
+
+def _most_said(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The class that most runs predict, and its probability, mean over the runs that do; both (N,)."""
+    evaluation, first = judged.evaluation, judged.predictions[0]
+    predicted = evaluation.predicted
+    n_classes = len(evaluation.taxonomy.classes)
+    votes = np.stack([(predicted == k).sum(axis=0) for k in (*range(n_classes), OUTSIDE)])
+    winner = votes.argmax(axis=0)
+    said = np.where(winner == n_classes, OUTSIDE, winner)
+    rows = [first.row_of[image_id] for image_id in evaluation.image_ids]
+    projection = project(judged.subject.taxonomy, evaluation.taxonomy)
+    mapped = np.stack([one.probabilities[rows] @ projection.matrix for one in judged.predictions])
+    of_said = np.take_along_axis(mapped, np.maximum(said, 0)[None, :, None], axis=2)[..., 0]
+    confidence = (of_said * (predicted == said)).sum(axis=0) / (predicted == said).sum(axis=0)
+    return said, np.where(said == OUTSIDE, np.nan, confidence)
+
+
+def _passes(filters: Filters, said: _Said) -> bool:
+    _, n_wrong, _, _, confidence = said
+    right = filters.right is Right.ANY or (n_wrong > 0) == (filters.right is Right.WRONG)
+    return right and filters.sure.holds(confidence)
 
 
 def _sorted(listed: list[Listed], sort: Sort) -> list[Listed]:

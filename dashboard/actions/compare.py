@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from model_zoo.core.choices import Space, Split
+from dashboard.words import LABELS, counted
+from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.labels import Label
@@ -36,6 +37,7 @@ class Comparison:
     subjects: tuple[Subject, ...]
     space: Space
     split: Split
+    labels: Labels
     ground: Taxonomy
     evaluations: tuple[Evaluation, ...]
 
@@ -43,6 +45,19 @@ class Comparison:
     def mixes_label_spaces(self) -> bool:
         """Whether the subjects were trained on different classes."""
         return len({subject.taxonomy.hash for subject in self.subjects}) > 1
+
+    @property
+    def same_images(self) -> bool:
+        """Whether all subjects are judged over the same images."""
+        return len({evaluation.image_ids for evaluation in self.evaluations}) == 1
+
+    def basis(self, evaluation: Evaluation) -> str:
+        """What a figure stands on: label space, split, labels, images and patients."""
+        common = self.mixes_label_spaces and self.space is Space.COMMON
+        return (
+            f"{label_space_name(evaluation.taxonomy, common)}; {self.split} split, {LABELS[self.labels]}, "
+            f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}"
+        )
 
     def of(self, subject_id: str) -> tuple[Subject, Evaluation]:
         """One subject with its evaluation; `LinkError` if it takes no part."""
@@ -55,6 +70,16 @@ class Comparison:
         """Subject title -> common class -> the subject's classes that it no longer tells apart."""
         kept = {subject.title: project(subject.taxonomy, self.ground).merged() for subject in self.subjects}
         return {title: merged for title, merged in kept.items() if merged}
+
+
+def label_space_name(taxonomy: Taxonomy, common: bool) -> str:
+    """A label space in words, with its number of classes."""
+    name, n_classes = taxonomy.name, len(taxonomy.classes)
+    if not common:
+        return f"Classes of {name} ({n_classes})"
+    return (
+        f"Common ground ({name.removeprefix('common ground of ')}, {n_classes} class{'' if n_classes == 1 else 'es'})"
+    )
 
 
 def series_subject(series: Series) -> Subject:
@@ -95,10 +120,14 @@ def compare(
     subjects: tuple[Subject, ...],
     space: Space,
     split: Split,
+    which: Labels,
     labels: Mapping[str, Label],
     patients: Mapping[str, str],
 ) -> Comparison:
-    """Judge every subject over the stored predictions of ``split``: argmax, then mapped."""
+    """Judge every subject over the stored predictions of ``split``: argmax, then mapped.
+
+    ``which`` names what the ``labels`` (image id -> label) are.
+    """
     ground = common_ground([subject.taxonomy for subject in subjects])
     evaluations = tuple(
         evaluate(
@@ -110,4 +139,4 @@ def compare(
         )
         for subject in subjects
     )
-    return Comparison(subjects, space, split, ground, evaluations)
+    return Comparison(subjects, space, split, which, ground, evaluations)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 
-from dashboard.reviews.standing import in_force, standing_labels
+from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
 from dashboard.store.decision_store import DecisionStore
 from model_zoo.core.choices import Labels, Split
-from model_zoo.core.errors import ImageError, LinkError
+from model_zoo.core.errors import ImageError, LabelError, LinkError
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.datasets import DataSet, ImageRecord
@@ -33,6 +33,11 @@ class Upload:
     raw: bytes
 
 
+def kept_id(upload_id: str) -> str:
+    """The id that an upload gets when it is kept."""
+    return upload_id.replace("upload-", "kept-", 1)
+
+
 class Desk:
     """One per process, shared by all sessions and routes; every method may be called from any thread."""
 
@@ -40,6 +45,7 @@ class Desk:
         self.workspace = workspace
         self.store = DecisionStore(workspace.decisions_path)
         self._lock = Lock()
+        self._n_read = 0
         self._dataset: tuple[tuple[float, ...], DataSet] | None = None
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
@@ -52,6 +58,7 @@ class Desk:
         with self._lock:
             if self._dataset is None or self._dataset[0] != stamp:
                 self._dataset = stamp, self.workspace.dataset()
+                self._n_read += 1
             return self._dataset[1]
 
     def series(self) -> tuple[Series, ...]:
@@ -75,19 +82,20 @@ class Desk:
 
     def image_bytes(self, image_id: str) -> bytes:
         """The file of an image or of an upload not yet kept."""
-        upload = self._uploads.get(image_id)
-        return upload.raw if upload else self.workspace.image_path(self.image(image_id)).read_bytes()
+        if upload := self._uploads.get(image_id):
+            return upload.raw
+        path = self.workspace.image_path(self.image(image_id))
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise ImageError(f"Image file {path} cannot be read ({error.strerror}); put it back.") from error
 
     def labels(self, which: Labels) -> Mapping[str, Label]:
         """Image id -> label: original, or with the standing decisions applied."""
         dataset = self.dataset()
         if which is Labels.ORIGINAL:
             return dataset.labels
-        standing = standing_labels(self.store.all())
-        return {
-            **dataset.labels,
-            **{i: dataset.space.parse(text) for i, text in standing.items() if i in dataset.by_id},
-        }
+        return {**dataset.labels, **self._standing()[0]}
 
     def predictions(self, run_id: str, split: Split) -> Predictions:
         """A run's stored predictions, kept in memory for the runs asked last."""
@@ -106,23 +114,25 @@ class Desk:
                 self._predictions.popitem(last=False)
         return read
 
-    def standing(self) -> Mapping[str, str]:
-        """Image id -> standing label's text, for the images that somebody has decided about."""
-        return standing_labels(self.store.all())
+    def standing(self) -> Mapping[str, Label]:
+        """Image id -> standing label, for the images whose label somebody confirmed or corrected."""
+        return self._standing()[0]
 
-    def n_decisions(self) -> int:
-        """Decisions in force."""
-        return len(in_force(self.store.all()))
+    def obsolete(self) -> tuple[str, ...]:
+        """One sentence for each standing label that no longer fits the workspace and is not applied."""
+        return self._standing()[1]
 
     def revision(self) -> str:
         """Changes whenever a figure could: with each decision, manifest and run."""
-        images = self.dataset()
-        return f"{self.store.revision()}-{id(images)}-{id(self.series())}"
+        self.dataset()
+        self.series()
+        return f"{self.store.revision()}-{self._n_read}"
 
     def hold(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""
-        decode(raw, name)
         upload = Upload("upload-" + hashlib.sha256(raw).hexdigest()[:16], name, raw)
+        if self.upload(upload.upload_id) is None:
+            decode(raw, name)
         with self._lock:
             self._uploads[upload.upload_id] = upload
             self._uploads.move_to_end(upload.upload_id)
@@ -136,12 +146,25 @@ class Desk:
         """An upload still in memory."""
         return self._uploads.get(upload_id)
 
+    def _standing(self) -> tuple[Mapping[str, Label], tuple[str, ...]]:
+        dataset, labels, sentences = self.dataset(), {}, []
+        for image_id, text in standing_labels(self.store.all()).items():
+            try:
+                if image_id in dataset.by_id:
+                    labels[image_id] = dataset.space.parse(text)
+                else:
+                    sentences.append(f"Image {image_id!r} was decided about, but is no longer in the manifest.")
+            except LabelError as error:
+                sentences.append(f"The decision about image {image_id!r} is not applied: {error}")
+        return labels, tuple(sentences)
+
     def _read_runs(self) -> tuple[tuple[Series, ...], tuple[str, ...]]:
         folders = [folder / "runs" for folder in self.workspace.folders]
         stamp = sum(folder.stat().st_mtime for folder in folders if folder.is_dir())
         with self._lock:
             if self._runs is None or self._runs[0] != stamp:
                 self._runs = stamp, self.workspace.series(), self.workspace.unreadable_runs()
+                self._n_read += 1
             return self._runs[1], self._runs[2]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.actions.desk import desk
-from dashboard.actions.models import image_of, model_of, png
+from dashboard.actions.models import image_of, loaded, png
 from dashboard.links import choice, text, whole
 from model_zoo.core.choices import CamMethod
 from model_zoo.core.errors import LinkError, RunError
@@ -19,6 +19,15 @@ DEPTHS = ("coarse", "medium", "fine", "finest")
 _RAMP = np.array(
     [(40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164)], float
 )
+
+_SHARES = np.linspace(0, 1, 256)
+_COLOURS = np.column_stack(
+    [*(np.interp(_SHARES, np.linspace(0, 1, len(_RAMP)), channel) for channel in _RAMP.T), 255 * _SHARES**0.7]
+).round()
+_COLOURS = _COLOURS.astype(np.uint8)  # (256, 4): the hotter, the lighter and the more opaque
+
+MAX_SIDE = 1024
+"""Pixels a side of the picture; a browser stretches it over a larger image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,7 @@ def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> Ma
 
     `RunError` in one sentence where the map is zero everywhere.
     """
-    from model_zoo.explanation import explain, target_layers
+    from model_zoo.explanation import explain
 
     query = {name: (value,) for name, value in parameters.items()}
     method = choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
@@ -43,26 +52,22 @@ def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> Ma
         raise LinkError(f"There is no run {run_id[:100]!r} here; choose another.")
     name = text(query, "class")
     index = run.card.taxonomy.class_index(name) if name and method.uses_class else None
-    model, preprocessing = model_of(run), run.card.preprocessing
+    ready, preprocessing = loaded(run), run.card.preprocessing
+    layer = ready.layers[min(whole(query, "depth", 1), len(ready.layers)) - 1]
+    image = image_of(desk(), image_id)
     import torch
 
-    layers = target_layers(model, preprocessing.input_size)
-    layer = layers[min(whole(query, "depth", 1), len(layers)) - 1]
-    image = image_of(desk(), image_id)
     inputs = torch.from_numpy(preprocessing.apply(image))[None]
-    found = explain(model, inputs, class_index=index, layer=layer.name, method=method)
+    found = explain(ready.model, inputs, class_index=index, layer=layer.name, method=method)
     explained = run.card.classes[found.class_index] if method.uses_class else "whatever the class"
     caption = f"{method} of {explained} at {layer.name} ({layer.grid[0]} × {layer.grid[1]} cells)"
     if found.empty:
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")
-    return MapPicture(png(_coloured(preprocessing.place_back(found.heat, *image.size))), caption)
+    scale = min(1.0, MAX_SIDE / max(image.size))
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return MapPicture(png(_coloured(preprocessing.place_back(found.heat, width, height))), caption)
 
 
 def _coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """RGBA (height, width, 4): the hotter, the lighter and the more opaque; unseen places are transparent."""
-    seen = np.nan_to_num(np.clip(heat, 0, 1))
-    position = seen * (len(_RAMP) - 1)
-    below = np.floor(position).astype(int)
-    above = np.minimum(below + 1, len(_RAMP) - 1)
-    colour = _RAMP[below] + (_RAMP[above] - _RAMP[below]) * (position - below)[..., None]
-    return np.concatenate([colour, (seen**0.7 * 255)[..., None]], axis=-1).round().astype(np.uint8)
+    """RGBA (height, width, 4) of heat in [0, 1]; unseen places (NaN) are transparent."""
+    return _COLOURS[(np.nan_to_num(np.clip(heat, 0, 1)) * 255).round().astype(np.uint8)]

@@ -3,6 +3,8 @@
 import gc
 import io
 from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,20 +21,37 @@ from model_zoo.run import Run
 if TYPE_CHECKING:
     from torch import nn
 
+    from model_zoo.explanation import TargetLayer
+
 MAX_LOADED = 12
 
-_loaded: "OrderedDict[str, nn.Module]" = OrderedDict()
+_loaded: "OrderedDict[str, Loaded]" = OrderedDict()
 _lock = Lock()
 
 
-def model_of(run: Run) -> "nn.Module":
-    """The run's model in evaluation mode; `CheckpointError` where it has no weights that fit."""
+@dataclass(frozen=True)
+class Loaded:
+    """A model in evaluation mode, shared by all threads."""
+
+    model: "nn.Module"
+    input_size: tuple[int, int, int]
+
+    @cached_property
+    def layers(self) -> "tuple[TargetLayer, ...]":
+        """Where maps can be taken, from coarse to fine."""
+        from model_zoo.explanation import target_layers
+
+        return tuple(target_layers(self.model, self.input_size))
+
+
+def loaded(run: Run) -> Loaded:
+    """The run's model; `CheckpointError` where it has no weights that fit."""
     key = f"{run.folder}:{run.card.weights_sha256}"
     with _lock:
         if key not in _loaded:
             from model_zoo.checkpoints import load_model
 
-            _loaded[key] = load_model(run).requires_grad_(False)
+            _loaded[key] = Loaded(load_model(run).requires_grad_(False), run.card.preprocessing.input_size)
             while len(_loaded) > MAX_LOADED:
                 _loaded.popitem(last=False)
             # Streamlit collects garbage after every script run; over torch's objects that takes 240 ms each time.
@@ -51,7 +70,7 @@ def says(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
                 return stored.probabilities[stored.row_of[image_id]]
     if run.weights_path is None:
         raise CheckpointError(f"Run {run.run_id!r} has no stored answer for this image and no weights to ask.")
-    model = model_of(run)
+    model = loaded(run).model
     from model_zoo.prediction import predict_images
 
     return predict_images(model, run.card.preprocessing, [image_of(desk, image_id)])[0]

@@ -1,5 +1,6 @@
 """The review queue of a page: which images wait, and all that a reviewer needs to see of each."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,7 @@ from dashboard.actions.desk import Desk
 from dashboard.links import image_url, map_url
 from dashboard.reviews.queue import QueueItem, listed_queue, remaining, wrong_queue
 from dashboard.reviews.standing import answered, done_for
-from model_zoo.core.choices import Space, Split
-from model_zoo.core.errors import LinkError
+from model_zoo.core.choices import Split
 from model_zoo.core.labels import Label
 
 WINDOW = 80
@@ -21,17 +21,14 @@ TOP = 3
 
 
 def wrong_in_any(judged: Comparison) -> tuple[QueueItem, ...]:
-    """The images that any run of any subject gets wrong, most runs first."""
-    first = judged.evaluations[0]
-    if judged.space is Space.COMMON or not judged.mixes_label_spaces:
-        predicted = np.concatenate([evaluation.predicted for evaluation in judged.evaluations])
-        return wrong_queue(first.image_ids, first.truth, predicted)
-    wrong: dict[str, int] = {}
+    """The images that any run of any subject gets wrong, most runs first, each in its label space shown."""
+    wrong: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
     for evaluation in judged.evaluations:
+        asked.update(dict.fromkeys(evaluation.image_ids, len(evaluation.predicted)))
         for item in wrong_queue(evaluation.image_ids, evaluation.truth, evaluation.predicted):
-            wrong[item.image_id] = wrong.get(item.image_id, 0) + item.n_wrong
-    n_runs = sum(len(subject.runs) for subject in judged.subjects)
-    items = [QueueItem(image_id, n_wrong, n_runs) for image_id, n_wrong in wrong.items()]
+            wrong[item.image_id] += item.n_wrong
+    items = [QueueItem(image_id, wrong[image_id], asked[image_id]) for image_id in asked if wrong[image_id]]
     return tuple(sorted(items, key=lambda item: -item.n_wrong))
 
 
@@ -71,9 +68,9 @@ def _shown(
         "why": why,
         "says": [one for subject in subjects if (one := _says(desk, subject, item.image_id, split, label))],
         "maps": [
-            {"who": subject.runs[0].run_id, "url": map_url(subject.runs[0].run_id, item.image_id)}
-            for subject in subjects
-            if subject.runs[0].weights_path
+            {"who": run.run_id, "url": map_url(run.run_id, item.image_id, run.card.weights_sha256)}
+            for run in (subject.runs[0] for subject in subjects)
+            if run.weights_path
         ],
         "answered": None,
     }
@@ -98,11 +95,3 @@ def _says(desk: Desk, subject: Subject, image_id: str, split: Split, label: Labe
         "top": [{"name": names[k], "p": round(float(mean[k]), 4), "is_label": bool(k == right)} for k in order],
         "agree": f"{agree} of {len(rows)}" if len(rows) > 1 else "",
     }
-
-
-def check_known(desk: Desk, image_ids: Sequence[str]) -> None:
-    """`LinkError` names the first image that is not in the workspace."""
-    known = desk.dataset().by_id
-    for image_id in image_ids:
-        if image_id not in known:
-            raise LinkError(f"There is no image {image_id[:100]!r} in this workspace; open it from Images.")

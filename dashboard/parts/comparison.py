@@ -8,7 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, state
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.links import Cell, Shown
+from dashboard.links import Cell
+from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Per, Space
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, support
 
@@ -19,32 +20,25 @@ _AXIS = {
 }
 
 
-def label_space(judged: Comparison, shown: Shown, n_decisions: int) -> None:
+def label_space(judged: Comparison, n_standing: int) -> None:
     """Say in which label space the figures stand, what it drops, and against which labels."""
-    evaluation = judged.evaluations[0]
-    n_classes = len(judged.ground.classes)
-    if not judged.mixes_label_spaces:
-        text = f"All in the classes of **{judged.ground.name}** ({n_classes})."
-    elif judged.space is Space.NATIVE:
+    common = judged.mixes_label_spaces and judged.space is Space.COMMON
+    text = f"**{plain(judged.basis(judged.evaluations[0]) if judged.same_images else _each_its_own(judged))}.**"
+    if common:
+        text += " Each model's answer, mapped to the classes that all of them can tell apart."
+    elif judged.mixes_label_spaces:
         text = (
             "**Native**: each in the classes it was trained on, so these figures answer different questions. "
             "A coarser task is an easier one; compare on the common ground."
         )
-    else:
-        text = f"**Common ground: {n_classes} class{'es' if n_classes != 1 else ''}** ({judged.ground.name})."
-        text += " Each model's answer, mapped to the classes that all of them can tell apart."
-    if shown.labels is Labels.REVIEWED:
-        text += (
-            f" Labels **as reviewed** ({n_decisions} decision{'s' if n_decisions != 1 else ''}), "
-            "**one-sided**: only chosen images were reviewed."
-        )
-    left_out = evaluation.n_left_out + evaluation.n_outside
-    text += (
-        f" {str(judged.split).capitalize()} split: {len(evaluation.truth):,} images, {evaluation.n_patients} patients"
-    )
-    text += f"; {left_out} images cannot be placed here and are left out." if left_out else "."
+    if judged.labels is Labels.REVIEWED:
+        text += f" As reviewed: {counted(n_standing, 'decision')}, **one-sided**: only chosen images were reviewed."
+    left_out = [evaluation.n_left_out + evaluation.n_outside for evaluation in judged.evaluations]
+    if any(left_out):
+        most = f"{min(left_out):,} to {max(left_out):,}" if len(set(left_out)) > 1 else f"{left_out[0]:,}"
+        text += f" Images that cannot be placed here and are left out: {most}."
     st.markdown(text)
-    if judged.mixes_label_spaces and judged.space is Space.COMMON:
+    if common:
         _what_is_kept(judged)
 
 
@@ -52,23 +46,19 @@ def headline(judged: Comparison) -> None:
     """Accuracy, spread and churn of each subject."""
     for column, (subject, evaluation) in zip(st.columns(max(2, len(judged.subjects))), _pairs(judged)):
         figure = accuracy(evaluation)
-        n_classes = len(evaluation.taxonomy.classes)
-        lines = [f"95 % interval, patients only: {charts.interval_text(figure.share.low, figure.share.high)}"]
+        lines = [
+            f"{plain(judged.basis(evaluation))}.",
+            f"95 % interval, patients only: {interval_text(figure.share.low, figure.share.high)}",
+        ]
         if len(subject.runs) > 1:
             lowest, highest = np.nanmin(figure.per_run), np.nanmax(figure.per_run)
             lines.append(
                 f"SD over {len(subject.runs)} seeds {100 * figure.sd:.1f} points "
-                f"({100 * lowest:.1f} to {charts.share_text(highest)}); "
-                f"two seeds disagree on {charts.share_text(churn(evaluation.predicted))} of images"
+                f"({100 * lowest:.1f} to {share_text(highest)}); "
+                f"two seeds disagree on {share_text(churn(evaluation.predicted))} of images"
             )
-        where = "common ground" if judged.space is Space.COMMON and judged.mixes_label_spaces else "own classes"
         with column.container(border=True, height="stretch"):
-            st.metric(
-                f"{subject.title} · accuracy, {where} ({n_classes})",
-                charts.share_text(figure.mean),
-                help=f"Mean over {len(subject.runs)} run(s) of the share of {len(evaluation.truth):,} images "
-                f"of {evaluation.n_patients} patients that are right.",
-            )
+            st.metric(f"{plain(subject.title)} · accuracy", share_text(figure.mean))
             st.caption("  \n".join(lines))
 
 
@@ -82,14 +72,15 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look) -> Cell 
         colours = [charts.SUBJECT_COLOURS[judged.subjects.index(subject) % 7] for subject, _ in group]
         with column:
             st.caption(
-                _space_line(judged, group) + " Lines: 95 % interval, patients only; strokes: each seed. Click a mark."
+                f"{plain(judged.basis(group[0][1]))}. Lines: 95 % interval, patients only; strokes: each seed."
+                f" {_OPENS[figure]}"
             )
             event = st.plotly_chart(
                 charts.class_figure(
                     [class_figures(evaluation, figure) for _, evaluation in group],
                     [subject.title for subject, _ in group],
                     ids,
-                    _support_texts(group[0][1]),
+                    None if together and not judged.same_images else _support_texts(group[0][1]),
                     look,
                     _AXIS[figure],
                     colours,
@@ -101,27 +92,28 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look) -> Cell 
                 config={"displayModeBar": False},
             )
         if picked := _picked(event):
-            side = {"true": picked[1], "predicted": None}
-            if figure is ClassFigure.PRECISION:
-                side = {"true": None, "predicted": picked[1]}
-            clicked = Cell(picked[0], **side)
+            clicked = Cell(picked[0], **{_SIDE[figure]: picked[1]})
     return _once(clicked)
 
 
-def matrices(judged: Comparison, per: Per, look: charts.Look) -> Cell | None:
-    """Confusion matrices side by side; returns the cell that was clicked."""
+def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.Look) -> Cell | None:
+    """Confusion matrices side by side; returns the cell that was clicked.
+
+    A series shows its mean matrix, or that of its run among ``chosen`` (the address's).
+    """
     clicked = None
     columns = st.columns(min(2, len(judged.subjects))) * len(judged.subjects)
     for column, (subject, evaluation) in zip(columns, _pairs(judged)):
         with column:
             title, which = st.columns([3, 2], vertical_alignment="bottom")
             title.markdown(
-                f"**{subject.title}** · trained on {subject.taxonomy.name} ({len(subject.taxonomy.classes)})"
+                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.name)} "
+                f"({len(subject.taxonomy.classes)})"
             )
-            seed = _which_matrix(which, subject)
+            seed = _which_matrix(which, subject, chosen)
             of_runs = len(subject.runs) if seed is None else 1
             confusion = evaluation.confusion if seed is None else evaluation.confusions[seed]
-            st.caption(_space_line(judged, [(subject, evaluation)]) + f" {_UNITS[per]}")
+            st.caption(f"{plain(judged.basis(evaluation))}. {_UNITS[per]}")
             event = st.plotly_chart(
                 charts.confusion_figure(confusion, per, look, of_runs=of_runs),
                 key=_chart_key(f"matrix_{subject.subject_id}_{seed}_{per}_{judged.space}_{judged.split}"),
@@ -136,6 +128,12 @@ def matrices(judged: Comparison, per: Per, look: charts.Look) -> Cell | None:
     return _once(clicked)
 
 
+_OPENS = {
+    ClassFigure.RECALL: "Click a mark for the class's images.",
+    ClassFigure.PRECISION: "Click a mark for the images called so.",
+    ClassFigure.F1: "Click a mark for the images of the class or called so.",
+}
+_SIDE = {ClassFigure.RECALL: "true", ClassFigure.PRECISION: "predicted", ClassFigure.F1: "either"}
 _UNITS = {
     Per.COUNT: "Cells: images.",
     Per.TRUE: "Cells: % of the true class's images.",
@@ -143,18 +141,26 @@ _UNITS = {
 }
 
 
-def _which_matrix(place: DeltaGenerator, subject: Subject) -> int | None:
+def _which_matrix(place: DeltaGenerator, subject: Subject, chosen: Sequence[str]) -> int | None:
     """The position of one run, or ``None`` for the mean of all."""
-    mean = f"mean of {len(subject.runs)} runs"
-    names = [mean, *(run.run_id for run in subject.runs)] if len(subject.runs) > 1 else [subject.runs[0].run_id]
-    chosen = place.selectbox(
+    ids = [run.run_id for run in subject.runs]
+    mean = f"mean of {len(ids)} runs"
+    key = f"matrix_of_{subject.subject_id}"
+    if len(ids) == 1:
+        place.selectbox("Matrix of", ids, key=key, label_visibility="collapsed", disabled=True)
+        return 0
+    asked = next((run_id for run_id in chosen if run_id in ids), None)
+    others = [run_id for run_id in chosen if run_id not in ids]
+    place.selectbox(
         "Matrix of",
-        names,
-        key=f"matrix_of_{subject.subject_id}",
+        [mean, *ids],
+        key=state.shows(key, asked or mean),
         label_visibility="collapsed",
-        disabled=len(names) == 1,
+        on_change=lambda: state.write_query(
+            {"matrix": others + [one for one in [state.get(key)] if one not in (mean, None)]}
+        ),
     )
-    return None if chosen in (mean, None) else names.index(chosen) - 1 if len(names) > 1 else 0
+    return ids.index(asked) if asked else None
 
 
 def _what_is_kept(judged: Comparison) -> None:
@@ -164,31 +170,28 @@ def _what_is_kept(judged: Comparison) -> None:
     elif n_classes == 2:
         st.warning(
             f"Almost nothing can be compared: the only distinction these taxonomies share is "
-            f"**{' | '.join(judged.ground.names)}**. High figures here say nothing about the rest."
+            f"**{plain(' | '.join(judged.ground.names))}**. High figures here say nothing about the rest."
         )
     dropped = judged.dropped()
     if dropped:
-        with st.expander("What the common ground no longer tells apart", expanded=n_classes <= 2):
+        sizes = ", ".join(
+            f"{subject.taxonomy.name} {len(subject.taxonomy.classes)} → {n_classes}"
+            for subject in judged.subjects
+            if subject.title in dropped
+        )
+        with st.expander(f"What the common ground no longer tells apart: {plain(sizes)}", expanded=n_classes <= 2):
             for title, merged in dropped.items():
-                st.markdown(
-                    "\n".join([f"**{title}**", *(f"- {', '.join(m)} → **{name}**" for name, m in merged.items())])
-                )
+                lines = [f"- {plain(', '.join(m))} → **{plain(name)}**" for name, m in merged.items()]
+                st.markdown("\n".join([f"**{plain(title)}**", *lines]))
 
 
-def _space_line(judged: Comparison, group: Sequence[tuple[Subject, Evaluation]]) -> str:
-    evaluation = group[0][1]
-    common = judged.space is Space.COMMON and judged.mixes_label_spaces
-    where = (
-        f"Common ground, {len(evaluation.taxonomy.classes)} classes"
-        if common
-        else f"Classes of {evaluation.taxonomy.name}"
-    )
-    return f"{where}; {judged.split} split, {len(evaluation.truth):,} images, {evaluation.n_patients} patients."
+def _each_its_own(judged: Comparison) -> str:
+    return f"{judged.split} split; the subjects are judged over different images, each chart says which".capitalize()
 
 
 def _support_texts(evaluation: Evaluation) -> list[str]:
     images, patients = support(evaluation)
-    return [f"{n} images · {p} patients" for n, p in zip(images, patients, strict=True)]
+    return [f"{n:,} images · {p:,} patients" for n, p in zip(images, patients, strict=True)]
 
 
 def _pairs(judged: Comparison) -> list[tuple[Subject, Evaluation]]:

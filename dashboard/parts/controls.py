@@ -8,7 +8,7 @@ from dashboard import state
 from dashboard.actions.compare import Subject
 from dashboard.links import Shown
 from dashboard.reviews.queue import QueueItem
-from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.choices import ClassFigure, Labels, Per, Space, Split
 
 _NAMES = {
     Space.NATIVE: "Native",
@@ -27,7 +27,7 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
         list(known),
         key=state.shows("shown_subjects", [one for one in shown.subjects if one in known]),
         format_func=lambda subject_id: known[subject_id].title,
-        on_change=lambda: state.write_query({"of": state.get("shown_subjects"), "space": []}),
+        on_change=lambda: state.write_query({"of": state.get("shown_subjects") or [""], "space": [], "matrix": []}),
         placeholder="Choose runs or series",
         label_visibility="collapsed",
     )
@@ -73,6 +73,35 @@ def labels_switch(shown: Shown) -> None:
         label_visibility="collapsed",
         on_change=lambda: state.write_query({"labels": [str(state.get("shown_labels"))]}),
     )
+
+
+def figure_switch(figure: ClassFigure) -> ClassFigure:
+    """Recall, precision or F1 of each class."""
+    st.segmented_control(
+        "Figure",
+        list(ClassFigure),
+        key=state.shows("compare_figure", figure),
+        required=True,
+        label_visibility="collapsed",
+        help="Recall: of the images of a class, the share found. Precision: of the images called so, the share "
+        "that are. A class can rise in one by falling in the other; F1 weighs both.",
+        on_change=lambda: state.write_query({"figure": [str(state.get("compare_figure"))]}),
+    )
+    return figure
+
+
+def per_switch(per: Per) -> Per:
+    """What the cells of a matrix are shares of."""
+    st.segmented_control(
+        "Share of",
+        list(Per),
+        key=state.shows("compare_per", per),
+        required=True,
+        label_visibility="collapsed",
+        help="Cells as images, as a share of the true class, or of the predicted class.",
+        on_change=lambda: state.write_query({"per": [str(state.get("compare_per"))]}),
+    )
+    return per
 
 
 def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[QueueItem], shown: Shown) -> None:

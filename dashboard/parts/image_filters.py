@@ -1,13 +1,14 @@
 """The filters of Images; the address holds their values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import streamlit as st
 
 from dashboard import links, state
-from dashboard.actions.browse import Filters, Right, Sort
+from dashboard.actions.browse import Filters, Right, Sort, Sure
 from dashboard.actions.compare import Subject
 from dashboard.links import Query
+from dashboard.words import plain
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.labels import LeafSpace
@@ -27,6 +28,7 @@ def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
     return Filters(
         label=wanted,
         right=links.choice(query, "right", Right, Right.ANY),
+        sure=links.choice(query, "sure", Sure, Sure.ANY),
         patient=links.text(query, "patient") or "",
         columns={name: value for name, value in columns.items() if value},
         sort=links.choice(query, "sort", Sort, Sort.MANIFEST),
@@ -38,7 +40,7 @@ def image_filters(
 ) -> None:
     """Draw the filters; each change goes to the address and back to the first page."""
     space = dataset.space
-    row = st.columns([1.3, 1.6, 2.2, 1.2, 1.5])
+    row = st.columns([1.2, 1.6, 2.0, 1.2, 1.3, 1.4])
     with row[0]:
         _select("Split", "split", ["", *Split], str(split or ""), {"": "all splits"}, empty="all")
     with row[1]:
@@ -55,15 +57,32 @@ def image_filters(
     with row[3]:
         _select("It is", "right", list(Right), str(filters.right), {"any": "right or wrong"}, disabled=not subject)
     with row[4]:
+        _select("Confidence", "sure", list(Sure), str(filters.sure), {"any": "any"}, disabled=not subject)
+    with row[5]:
         _select("Order", "sort", list(Sort), str(filters.sort), {})
     columns = [(name, _values(dataset, name)) for name in dataset.column_names]
     columns = [(name, values) for name, values in columns if 1 < len(values) <= MAX_COLUMN_VALUES]
+    _removable(filters, {name for name, _ in columns})
     if columns:
         for place, (name, values) in zip(st.columns(max(5, len(columns))), columns, strict=False):
             with place:
                 _select(
                     name.replace("_", " "), f"column.{name}", ["", *values], filters.columns.get(name, ""), {"": "any"}
                 )
+
+
+def _removable(filters: Filters, drawn: Container[str]) -> None:
+    """The filters that an address sets and no box shows, each to be removed by a click."""
+    others = {f"column.{name}": (name, value) for name, value in filters.columns.items() if name not in drawn}
+    if filters.patient:
+        others["patient"] = ("patient", filters.patient)
+    for parameter, (name, value) in others.items():
+        st.button(
+            f"only {plain(name)} {plain(value)}",
+            icon=":material/close:",
+            key=f"only_{parameter}",
+            on_click=lambda parameter=parameter: state.write_query({parameter: [], "page": []}),  # type: ignore[misc]
+        )
 
 
 def _select(
@@ -83,7 +102,8 @@ def _select(
 
     def changed() -> None:
         chosen = state.get(key) or empty
-        cleared: dict[str, list[str]] = {"true": [], "predicted": []} if parameter == "cell" else {}
+        sides = ("true", "predicted", "either") if parameter == "cell" else ()
+        cleared: dict[str, list[str]] = {side: [] for side in sides}
         state.write_query({parameter: [chosen] if chosen else [], "page": [], **cleared})
 
     st.selectbox(

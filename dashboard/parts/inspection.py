@@ -8,14 +8,15 @@ import streamlit as st
 
 from dashboard import links, state
 from dashboard.actions.compare import Subject
-from dashboard.actions.desk import Desk, Upload
+from dashboard.actions.desk import Desk, Upload, kept_id
 from dashboard.actions.explain import DEPTHS
 from dashboard.actions.models import says
 from dashboard.links import Query, Shown, image_url, map_url
 from dashboard.parts.viewer import viewer
 from dashboard.reviews.standing import history as history_of
+from dashboard.words import plain
 from model_zoo.core.choices import CamMethod, Labels
-from model_zoo.core.errors import CheckpointError, TaxoScopeError
+from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import OUTSIDE
 from model_zoo.run import Run
@@ -26,9 +27,7 @@ TOP = 4
 
 def uploader(desk: Desk) -> list[Upload]:
     """Uploaded images that could be decoded; each of the others gets one sentence."""
-    with st.expander(
-        "Upload images (PNG, JPEG, WebP; several at once)", expanded=state.get("inspect_upload") is not None
-    ):
+    with st.expander("Upload images (PNG, JPEG, WebP; several at once)", expanded=bool(state.get("inspect_files"))):
         files = st.file_uploader(
             "Images",
             type=["png", "jpg", "jpeg", "webp"],
@@ -42,90 +41,96 @@ def uploader(desk: Desk) -> list[Upload]:
         try:
             held.append(desk.hold(file.getvalue(), file.name))
         except TaxoScopeError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
     return held
 
 
 def choose_upload(uploads: Sequence[Upload], asked: str | None) -> str | None:
-    """Which upload to look at; the newest choice wins over the address."""
-    names = {one.upload_id: one.name for one in uploads} | ({asked: f"from the data set: {asked}"} if asked else {})
+    """Which image to look at: an upload, or the one that the address asks for."""
+    names = {one.upload_id: one.name for one in uploads if asked != kept_id(one.upload_id)}
+    if asked:
+        names[asked] = f"from the workspace: {asked}"
     if len(names) == 1:
         return next(iter(names))
     return st.segmented_control(
         "Image",
         list(names),
-        format_func=names.__getitem__,
-        default=uploads[0].upload_id,
+        format_func=lambda one: plain(names[one]),
+        default=next(iter(names)) if len(names) > len(uploads) else asked,
         required=True,
-        key="inspect_which",
+        key=f"inspect_which_{asked}",
     )
 
 
 def run_picker(known: Mapping[str, Subject], shown: Shown) -> list[Run]:
-    """The runs to show side by side; a series opens with its first seed."""
-    runs = {subject.subject_id: subject.runs[0] for subject in known.values() if len(subject.runs) == 1}
-    runs |= {run.run_id: run for subject in known.values() for run in subject.runs}
-    opened = list(dict.fromkeys(known[one].runs[0].run_id for one in shown.subjects if one in known))[:MAX_RUNS]
-    by_id = {run.run_id: run for run in runs.values()}
-    chosen = st.multiselect(
+    """The runs to show side by side; a series stands for its first seed until others are chosen."""
+    by_id = {run.run_id: run for subject in known.values() for run in subject.runs}
+    opened = list(dict.fromkeys(known[one].runs[0].run_id for one in shown.subjects))[:MAX_RUNS]
+    st.multiselect(
         f"Runs side by side (at most {MAX_RUNS})",
         sorted(by_id),
-        default=opened,
         max_selections=MAX_RUNS,
-        key=f"inspect_runs_{'_'.join(shown.subjects)}",
+        key=state.shows("inspect_runs", opened),
+        on_change=lambda: state.write_query({"of": state.get("inspect_runs") or [""]}),
+        placeholder="Choose runs",
     )
-    return [by_id[run_id] for run_id in chosen]
+    return [by_id[run_id] for run_id in opened]
 
 
 def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
-    """Method, depth and class of the maps; the address may set their first values."""
+    """Method, depth and class of the maps; the address holds them."""
+    method = links.choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
+    depth = min(links.whole(query, "depth", 1), len(DEPTHS))
+    names = list(dict.fromkeys(name for run in runs for name in run.card.classes))
+    asked = links.text(query, "class") or ""
+    if asked and runs and asked not in names:
+        raise LinkError(f"No chosen run knows a class {asked[:100]!r}; choose one of {', '.join(names)}.")
     columns = st.columns([2, 2, 2])
     with columns[0]:
-        method = st.segmented_control(
+        st.segmented_control(
             "Map",
             list(CamMethod),
-            default=links.choice(query, "method", CamMethod, CamMethod.GRAD_CAM),
             required=True,
-            key="inspect_method",
+            key=state.shows("inspect_method", method),
+            on_change=lambda: state.write_query({"method": [str(state.get("inspect_method"))]}),
         )
     with columns[1]:
-        depth = st.select_slider(
+        st.select_slider(
             "Depth of the map",
             DEPTHS,
-            key="inspect_depth",
-            value=DEPTHS[0],
+            key=state.shows("inspect_depth", DEPTHS[depth - 1]),
             help="Coarse maps (last stage) show what the decision rests on; fine ones (early stage) where exactly: "
             "only they can tell a small mark from what lies under it.",
+            on_change=lambda: state.write_query({"depth": [str(DEPTHS.index(state.get("inspect_depth")) + 1)]}),
         )
-    names = list(dict.fromkeys(name for run in runs for name in run.card.classes))
     with columns[2]:
-        chosen = st.selectbox(
+        st.selectbox(
             "Class to explain",
             ["", *names],
-            key="inspect_class",
-            disabled=not CamMethod(method).uses_class,
+            key=state.shows("inspect_class", asked if asked in names else ""),
+            disabled=not method.uses_class,
             format_func=lambda name: name or "what each run predicts",
-            help=None
-            if CamMethod(method).uses_class
-            else "Eigen-CAM ignores the class: it shows what stands out to the model.",
+            help=None if method.uses_class else "Eigen-CAM ignores the class: it shows what stands out to the model.",
+            on_change=lambda: state.write_query({"class": [one for one in [state.get("inspect_class")] if one]}),
         )
-    if not CamMethod(method).uses_class:
+    if not method.uses_class:
         st.caption("Eigen-CAM ignores the class: the map is the same whatever the answer.")
-    return {"method": str(method), "depth": str(DEPTHS.index(depth) + 1), "class": chosen or ""}
+    return {"method": str(method), "depth": str(depth), "class": asked}
 
 
 def header(desk: Desk, image_id: str) -> None:
     """Which image it is and what its label says."""
     if upload := desk.upload(image_id):
-        st.markdown(f"**{_plain(upload.name)}** · uploaded, not kept")
+        st.markdown(f"**{plain(upload.name[:120])}** · uploaded, not kept")
         return
     image, space = desk.image(image_id), desk.workspace.space
     standing = desk.labels(Labels.REVIEWED)[image_id]
-    text = f"**{image.image_id}** · {image.split} split · patient {image.patient_id or 'unknown'}"
-    text += f" · label `{space.format(image.label)}`"
+    text = f"**{plain(image.image_id)}** · {image.split} split · patient {plain(image.patient_id or 'unknown')}"
+    text += f" · label **{plain(space.format(image.label))}**"
     if standing != image.label:
-        text += f" → `{space.format(standing)}` as reviewed"
-    text += "".join(f" · {name.replace('_', ' ')} {value}" for name, value in image.columns.items() if value)
+        text += f" → **{plain(space.format(standing))}** as reviewed"
+    columns = {name.replace("_", " "): value for name, value in image.columns.items() if value}
+    text += "".join(f" · {plain(name)} {plain(value[:100])}" for name, value in columns.items())
     st.markdown(text + (" · **the models learned from this image**" if image.split == "train" else ""))
 
 
@@ -160,7 +165,7 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         "title": run.run_id,
         "caption": f"trained on {run.card.taxonomy.name} ({len(run.card.classes)} classes)",
         "image": image_url(image_id),
-        "map": map_url(run.run_id, image_id, **asked) if has_map else None,
+        "map": map_url(run.run_id, image_id, run.card.weights_sha256, **asked) if has_map else None,
         "state": state,
         "top": top,
     }
@@ -192,7 +197,3 @@ def history(desk: Desk, image_id: str) -> None:
             for d in about
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True)
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() or c in " ._-" else "·" for c in name[:120])

@@ -24,9 +24,11 @@ function editLabel(space, label, changes) {
 }
 
 function answerLabel(space, label, leaves) {
+  const both = leaves.filter((leaf) => label.includes(leaf));
+  if (both.length) return both;
   const value = (leaf, i) => valuesOf(space, leaf)[i] ?? null;
   const kept = space.parts.map((_, i) => i).filter((i) => {
-    const before = new Set(label.map((leaf) => value(leaf, i)));
+    const before = new Set(label.filter((leaf) => valuesOf(space, leaf).length).map((leaf) => value(leaf, i)));
     return leaves.some((leaf) => before.has(value(leaf, i)));
   });
   const narrowed = leaves.filter((leaf) => label.some((old) => kept.every((i) => value(leaf, i) === value(old, i))));

@@ -7,53 +7,47 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard import links, state
-from dashboard.actions.browse import Listed
-from dashboard.actions.compare import Comparison, Subject
-from dashboard.charts import share_text
+from dashboard.actions.browse import Filters, Judged, Listed, n_patients
+from dashboard.actions.compare import Comparison
+from dashboard.actions.desk import Desk
 from dashboard.links import Cell, Shown, image_url
 from dashboard.parts.gallery import Tile
-from model_zoo.core.choices import Labels, Space, Split
-from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.labels import LeafSpace
-
-Judged = tuple[Subject, Evaluation, Split]
+from dashboard.words import counted, plain, share_text
+from model_zoo.core.choices import Split
+from model_zoo.core.labels import Label, LeafSpace
 
 
-def judged(compare: Callable[[Shown], Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
+def judged(desk: Desk, compare: Callable[[Shown], Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
     if cell is None:
         return None
     beside = shown if cell.subject in shown.subjects else replace(shown, subjects=(*shown.subjects, cell.subject))
-    subject, evaluation = compare(beside).of(cell.subject)
-    return subject, evaluation, shown.split
+    comparison = compare(beside)
+    subject, evaluation = comparison.of(cell.subject)
+    stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
+    return Judged(subject, evaluation, stored, comparison.basis(evaluation))
 
 
 def sentence(
-    listed: Sequence[Listed], patients: int, shown: Shown, cell: Cell | None, split: Split | None, judged: Judged | None
+    listed: Sequence[Listed], cell: Cell | None, split: Split | None, filters: Filters, judged: Judged | None
 ) -> None:
     """How many images of how many patients, and what they have in common."""
-    what = f"**{_n(len(listed), 'image')}** of {_n(patients, 'patient')}"
+    what = f"**{counted(len(listed), 'image')}** of {counted(n_patients(listed), 'patient')}"
     where = f"{split} split" if split else "all splits"
     if split is Split.TRAIN:
         where += " (the models learned from these)"
     if cell is None or judged is None:
         st.markdown(f"{what}, {where}.")
         return
-    subject, evaluation, _ = judged
-    sides = [f"true **{cell.true}**" if cell.true else "", f"predicted **{cell.predicted}**" if cell.predicted else ""]
-    named = ", ".join(side for side in sides if side)
-    common = shown.space is Space.COMMON and len(shown.subjects) > 1
-    space = (
-        f"common ground of {len(evaluation.taxonomy.classes)} classes"
-        if common
-        else f"classes of {evaluation.taxonomy.name}"
-    )
-    text = f"{what}: {subject.title}{', ' if named else ''}{named}; {space}, {where}, labels {_labels(shown)}."
-    if named and len(subject.runs) > 1:
+    sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": cell.either}
+    named = ", ".join(f"{side} **{plain(name)}**" for side, name in sides.items() if name)
+    text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. Asked: {plain(judged.basis)}."
+    n_runs = len(judged.subject.runs)
+    if (cell.true or cell.predicted) and n_runs > 1 and filters.keep_everything:
         total = sum(one.n_in_cell for one in listed)
         text += (
-            f" Each image falls in this cell in some seed; together {total:,} times in {len(subject.runs)} runs "
-            f"= {total / len(subject.runs):,.1f} per run, the mean shown in the matrix."
+            f" Each image falls in this cell in some seed; together {total:,} times in {n_runs} runs "
+            f"= {total / n_runs:,.1f} per run, the mean shown in the matrix."
         )
     st.markdown(text)
 
@@ -77,7 +71,7 @@ def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
 
 
 def tiles(
-    listed: Sequence[Listed], shown: Shown, cell: Cell | None, space: LeafSpace, standing: Mapping[str, str]
+    listed: Sequence[Listed], shown: Shown, cell: Cell | None, space: LeafSpace, standing: Mapping[str, Label]
 ) -> list[Tile]:
     """One tile per image: id, what the run says, the label; relabelled ones carry a badge."""
     made = []
@@ -85,13 +79,10 @@ def tiles(
         image = one.image
         right = f"{one.said} {share_text(one.confidence, 0)}" if one.n_runs else ""
         below = space.format(image.label)
-        if one.n_runs > 1 and cell and (cell.true or cell.predicted):
+        if one.n_runs > 1 and cell and cell.named:
             below = f"in {one.n_in_cell} of {one.n_runs} · {below}"
-        badge = (
-            f"→ {standing[image.image_id]}"
-            if standing.get(image.image_id, below) != space.format(image.label) and image.image_id in standing
-            else ""
-        )
+        stands = standing.get(image.image_id, image.label)
+        badge = f"→ {space.format(stands)}" if stands != image.label else ""
         href = "inspect?" + urlencode(links.to_image(image.image_id, inspected(shown, cell)), doseq=True)
         made.append(Tile(image.image_id, image_url(image.image_id), href, image.image_id, right, below, badge))
     return made
@@ -111,11 +102,3 @@ def pager(pages: int, page: int) -> None:
         st.pagination(
             pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
         )
-
-
-def _labels(shown: Shown) -> str:
-    return "as reviewed" if shown.labels is Labels.REVIEWED else "original"
-
-
-def _n(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from dashboard import charts
 from dashboard.actions.compare import Comparison
+from dashboard.links import run_url
+from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import Split
-from model_zoo.core.evaluation import accuracy, churn
+from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.evaluation import Evaluation, accuracy, churn
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.datasets import DataSet
 from model_zoo.run import Series
@@ -19,16 +22,14 @@ from model_zoo.run import Series
 
 def next_steps(series: Sequence[Series]) -> None:
     """Where to go from here."""
-    if not series:
-        st.info("No trained runs yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`.")
-        return
     columns = st.columns([1.9, 2.1, 1.9, 4])
-    columns[0].page_link("views/compare.py", label="Compare the taxonomies", icon=":material/grid_on:")
-    columns[1].page_link("views/images.py", label="Browse all images", icon=":material/photo_library:")
-    columns[2].page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
+    columns[0].page_link("views/images.py", label="Browse all images", icon=":material/photo_library:")
+    if series:
+        columns[1].page_link("views/compare.py", label="Compare the taxonomies", icon=":material/grid_on:")
+        columns[2].page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
 
 
-def counts(dataset: DataSet, series: Sequence[Series], n_decisions: int) -> None:
+def counts(dataset: DataSet, series: Sequence[Series], n_standing: int) -> None:
     """Images and patients per split, runs and decisions."""
     splits = [(split, dataset.split(split)) for split in Split]
     splits = [(split, images) for split, images in splits if images]
@@ -41,8 +42,8 @@ def counts(dataset: DataSet, series: Sequence[Series], n_decisions: int) -> None
     n_runs = sum(len(one.runs) for one in series)
     columns[-2].metric("trained runs", n_runs, border=True, height="stretch")
     columns[-2].caption(f"{len(series)} series")
-    columns[-1].metric("decisions", n_decisions, border=True, height="stretch")
-    columns[-1].caption("in force")
+    columns[-1].metric("reviewed images", n_standing, border=True, height="stretch")
+    columns[-1].caption("label confirmed or corrected")
 
 
 def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look) -> None:
@@ -66,43 +67,55 @@ def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look
         places.append(taxonomy.place_all(labels))
     if path:
         where = "test split" if dataset.split(Split.TEST) else "all splits"
-        st.caption(f"Width: images of the {where} by original label ({len(images):,}). Hover for names and counts.")
+        patients = len({image.patient_id or image.image_id for image in images})
+        st.caption(
+            f"Width: images by original label; {where}, {counted(len(images), 'image')} of "
+            f"{counted(patients, 'patient')}. Hover for names and counts."
+        )
         figure = charts.flow_figure(columns, _flows(places), look)
         st.plotly_chart(figure, key="overview_flow", theme=None, config={"displayModeBar": False})
     with st.expander("What each taxonomy asks"):
         for taxonomy in taxonomies.values():
-            st.markdown(f"**{taxonomy.name}** ({len(taxonomy.classes)} classes): {taxonomy.description}")
+            st.markdown(f"**{plain(taxonomy.name)}** ({len(taxonomy.classes)} classes): {plain(taxonomy.description)}")
 
 
 def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -> None:
-    """One row per series; a chosen row leads to its runs."""
-    rows = []
+    """One row per series, never ranked: each accuracy stands in its own label space."""
+    rows, sentences = [], []
     for one in series:
-        if not all(run.has_predictions(Split.TEST) for run in one.runs):
-            continue
-        evaluation = judge(one.series_id).evaluations[0]
-        figure = accuracy(evaluation)
         dates = sorted(run.card.created[:10] for run in one.runs)
-        rows.append(
-            {
-                "taxonomy": one.card.taxonomy.name,
-                "classes": len(one.card.classes),
-                "seeds": len(one.runs),
-                "accuracy (own classes)": charts.share_text(figure.mean),
-                "95 %, patients only": charts.interval_text(figure.share.low, figure.share.high),
-                "SD over seeds": "–" if np.isnan(figure.sd) else f"{100 * figure.sd:.1f} points",
-                "two seeds disagree on": charts.share_text(churn(evaluation.predicted)),
-                "images": len(evaluation.truth),
-                "patients": evaluation.n_patients,
-                "architecture": one.card.architecture,
-                "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
-                "run": f"/run?run={one.runs[0].run_id}",
-            }
-        )
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        column_config={"run": st.column_config.LinkColumn("card and curves", display_text="open")},
+        row = {
+            "taxonomy": plain(one.card.taxonomy.name),
+            "classes": str(len(one.card.classes)),
+            "seeds": str(len(one.runs)),
+            **dict.fromkeys(_FIGURES, "–"),
+            "architecture": plain(one.card.architecture),
+            "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
+            "": f"[card and curves]({run_url(one.runs[0].run_id)})",
+        }
+        try:
+            evaluation = judge(one.series_id).evaluations[0]
+            row |= dict(zip(_FIGURES, _figures(evaluation), strict=True))
+        except TaxoScopeError as error:
+            sentences.append(str(error))
+        rows.append(row)
+    st.table(pd.DataFrame(rows).set_index("taxonomy"), border="horizontal")
+    for sentence in sentences:
+        st.warning(plain(sentence))
+
+
+_FIGURES = ("accuracy, own classes", "95 %, patients only", "SD over seeds", "two seeds disagree", "images", "patients")
+
+
+def _figures(evaluation: Evaluation) -> tuple[str, ...]:
+    figure = accuracy(evaluation)
+    return (
+        share_text(figure.mean),
+        interval_text(figure.share.low, figure.share.high),
+        "–" if np.isnan(figure.sd) else f"{100 * figure.sd:.1f} points",
+        share_text(churn(evaluation.predicted)),
+        f"{len(evaluation.truth):,}",
+        f"{evaluation.n_patients:,}",
     )
 
 

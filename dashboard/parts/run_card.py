@@ -4,6 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
+from dashboard.words import counted, plain
+from model_zoo.core.choices import Split
+from model_zoo.datasets import DataSet
 from model_zoo.run import Card, Run
 
 
@@ -14,7 +17,7 @@ def card(card: Card) -> None:
     prepared = card.preprocessing
     made = [
         ("taxonomy", f"{card.taxonomy.name} v{card.taxonomy.version} ({card.taxonomy.hash})"),
-        ("classes", f"{len(card.classes)}: {', '.join(card.classes)}"),
+        ("classes", f"{len(card.classes)}: {plain(', '.join(card.classes))}"),
         ("architecture", f"{card.architecture}, {card.n_parameters:,} parameters"),
         ("input", f"{size} (channels × height × width)"),
         ("preparation", f"{prepared.fit} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
@@ -36,24 +39,29 @@ def card(card: Card) -> None:
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
 
 
-def curves(run: Run, look: charts.Look) -> None:
+def curves(run: Run, dataset: DataSet, look: charts.Look) -> None:
     """Loss and accuracy by epoch."""
     history = run.history()
     if not history:
         st.info("No history was kept for this run.")
         return
+    images = dataset.split(Split.VALIDATION)
+    patients = len({image.patient_id or image.image_id for image in images})
+    basis = f"{counted(len(images), 'image')} of {counted(patients, 'patient')}, original labels"
     left, right = st.columns(2)
-    both = [("validation", history)]
-    left.caption("Mean cross-entropy on the validation split, nats")
+    left.caption(
+        f"Mean cross-entropy, nats. Validation: {basis}. Training: {counted(run.card.n_train_images, 'image')}, "
+        "moved a little each time and seen while the weights changed."
+    )
     left.plotly_chart(
-        charts.history_figure(both, "validation_loss", "validation loss", look),
+        charts.history_figure(history, {"validation": "validation_loss", "training": "train_loss"}, "loss", look),
         key="run_loss",
         theme=None,
         config={"displayModeBar": False},
     )
-    right.caption(f"Accuracy on the validation split, classes of {run.card.taxonomy.name}")
+    right.caption(f"Accuracy in the classes of {plain(run.card.taxonomy.name)}. Validation: {basis}.")
     right.plotly_chart(
-        charts.history_figure(both, "validation_accuracy", "accuracy", look),
+        charts.history_figure(history, {"validation": "validation_accuracy"}, "accuracy", look),
         key="run_accuracy",
         theme=None,
         config={"displayModeBar": False},

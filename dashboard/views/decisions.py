@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import cached, state
 from dashboard.actions.export import decisions_csv
 from dashboard.parts import decision_list
+from dashboard.words import plain
 
 desk = cached.desk()
 decisions = desk.store.all()
@@ -15,6 +16,8 @@ if not decisions:
     st.page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
     st.stop()
 decision_list.summary(decisions)
+for sentence in desk.obsolete():
+    st.warning(plain(sentence))
 st.download_button(
     "Export all as CSV",
     lambda: decisions_csv(desk.store.all()),

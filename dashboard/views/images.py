@@ -3,11 +3,12 @@
 import streamlit as st
 
 from dashboard import cached, links, state
-from dashboard.actions.browse import browse, n_patients
+from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
 from dashboard.parts import listing
 from dashboard.parts.gallery import gallery
 from dashboard.parts.image_filters import image_filters, read_filters
+from dashboard.words import counted
 
 PER_PAGE = 48
 
@@ -18,13 +19,16 @@ split = links.read_split(query, default=shown.split if cell else None)
 filters = read_filters(query, dataset.space, dataset)
 
 st.title("Images", anchor=False)
-judged = listing.judged(cached.comparison, shown, cell)
+judged = listing.judged(desk, cached.comparison, shown, cell)
 image_filters(dataset, filters, split, cell.subject if cell else "", known)
 listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)
-listing.sentence(listed, n_patients(listed), shown, cell, split, judged)
+listing.sentence(listed, cell, split, filters, judged)
 
 pages = max(1, -(-len(listed) // PER_PAGE))
-page = min(links.whole(query, "page", 1), pages)
+asked = links.whole(query, "page", 1)
+page = min(asked, pages)
+if asked > pages:
+    st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
 if not listed:
     st.info("No image passes these filters. Set one of them back to 'any'.")
     st.stop()

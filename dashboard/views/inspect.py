@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cached, links, state
 from dashboard.actions import queueing
+from dashboard.actions.compare import find_subjects
 from dashboard.actions.opening import opening
 from dashboard.parts import inspection
 from dashboard.parts.review_panel import review_panel
@@ -18,6 +19,7 @@ if uploads:
 if image_id is None:
     st.info("Open an image from Images or Compare, or upload some above.")
     st.stop()
+find_subjects(desk.series(), shown.subjects)
 runs = inspection.run_picker(known, shown)
 options = inspection.map_options(runs, query)
 inspection.header(desk, image_id)
@@ -27,7 +29,7 @@ if desk.upload(image_id) is not None:
         st.switch_page("views/inspect.py", query_params=links.to_image(kept, shown))
     st.stop()
 st.subheader("Decide", anchor=False)
-subjects = tuple(known[one] for one in shown.subjects if one in known)
+subjects = tuple(known[one] for one in shown.subjects)
 review_panel(
     desk,
     queueing.listed([image_id]),

@@ -4,14 +4,15 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.parts import overview
+from dashboard.words import plain
 
 desk = cached.desk()
 dataset, series = desk.dataset(), desk.series()
 
-st.title(desk.workspace.name, anchor=False)
-st.markdown(desk.workspace.description)
+st.title(plain(desk.workspace.name), anchor=False)
+st.markdown(plain(desk.workspace.description))
 overview.next_steps(series)
-overview.counts(dataset, series, desk.n_decisions())
+overview.counts(dataset, series, len(desk.standing()))
 
 st.subheader("From leaves to classes", anchor=False)
 overview.path(desk.workspace.taxonomies(), dataset, charts.look(state.dark()))
@@ -21,7 +22,10 @@ st.caption(
     "A series is one way of training, tried with several seeds. Each accuracy stands in its own label space "
     "(test split, original labels): a coarser task is easier, so these are not ranked. Compare them on common ground."
 )
-overview.series_table(series, lambda one: cached.comparison(links.Shown((one,))))
+if series:
+    overview.series_table(series, lambda one: cached.comparison(links.Shown((one,))))
+else:
+    st.info("There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`.")
 for sentence in desk.unreadable_runs():
-    st.warning(sentence)
+    st.warning(plain(sentence))
 st.caption(f"What you decide, keep and train is written to `{desk.workspace.writable}`.")

@@ -18,7 +18,7 @@ st.title("Review", anchor=False)
 controls.subject_picker(known, shown)
 if listed:
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
-    judged = listing.judged(cached.comparison, shown, cell)
+    judged = listing.judged(desk, cached.comparison, shown, cell)
     filters = read_filters(query, dataset.space, dataset)
     items = queueing.listed(
         [one.image.image_id for one in browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)]

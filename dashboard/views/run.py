@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.parts import run_card
+from dashboard.words import plain
 from model_zoo.core.errors import LinkError
 
 runs = cached.desk().runs()
@@ -19,7 +20,7 @@ name = st.selectbox(
     on_change=lambda: state.write_query({"run": [state.get("run_name")]}),
 )
 run = runs[name]
-st.title(run.run_id, anchor=False)
+st.title(plain(run.run_id), anchor=False)
 run_card.card(run.card)
 st.subheader("Training", anchor=False)
-run_card.curves(run, charts.look(state.dark()))
+run_card.curves(run, cached.desk().dataset(), charts.look(state.dark()))

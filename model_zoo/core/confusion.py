@@ -34,10 +34,7 @@ class Confusion:
 
     def project(self, projection: Projection) -> "Confusion":
         """The same images in a coarser label space; rows that the target does not know are dropped."""
-        n_classes = len(projection.target.classes)
-        onto = np.zeros((len(projection.index), n_classes))
-        known = projection.index != OUTSIDE
-        onto[known, projection.index[known]] = 1
+        onto, known = projection.matrix, projection.index != OUTSIDE
         lost = self.elsewhere + self.counts @ (~known).astype(np.float64)
         return Confusion(projection.target, onto.T @ self.counts @ onto, onto.T @ lost)
 

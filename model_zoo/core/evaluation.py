@@ -11,7 +11,7 @@ from model_zoo.core.choices import ClassFigure
 from model_zoo.core.confusion import Confusion, count, mean
 from model_zoo.core.errors import RunError
 from model_zoo.core.labels import Label
-from model_zoo.core.metrics import Share, f1_from_overlap, share
+from model_zoo.core.metrics import Share, around, f1_from_overlap, share
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, project
 
@@ -53,6 +53,10 @@ class Evaluation:
         """The mean confusion matrix of the runs (the matrix itself where there is one)."""
         return mean(self.confusions)
 
+    def n_runs_either(self, index: int) -> NDArray[np.int64]:
+        """In how many of the S runs each image is of class ``index`` or called so, (N,)."""
+        return ((self.truth == index) | (self.predicted == index)).sum(axis=0)
+
     def n_runs_in_cell(self, true: int | None, predicted: int | None) -> NDArray[np.int64]:
         """In how many of the S runs each image falls in the cell, (N,); ``None`` leaves a side open.
 
@@ -70,8 +74,8 @@ class Evaluation:
 class Figure:
     """One figure of a run or series: the mean over runs, each run's own, and the patients' interval.
 
-    ``share`` pools the runs: its interval covers the choice of patients only, not of seeds.
-    ``sd`` is the standard deviation over runs (NaN for one run).
+    ``share`` holds the mean over the runs where the figure is defined; its interval covers the choice
+    of patients only, not of seeds. ``sd`` is the standard deviation over runs (NaN for one run).
     """
 
     name: str
@@ -81,8 +85,7 @@ class Figure:
     @property
     def mean(self) -> float:
         """Mean over the runs where the figure is defined; NaN if it never is."""
-        defined = self.per_run[~np.isnan(self.per_run)]
-        return float(defined.mean()) if len(defined) else float("nan")
+        return self.share.value
 
     @property
     def sd(self) -> float:
@@ -139,8 +142,8 @@ def evaluate(
 def accuracy(evaluation: Evaluation) -> Figure:
     """The share of images on which a run is right."""
     right = evaluation.right.astype(np.float64)
-    everywhere = np.ones_like(right)
-    return _figure("accuracy", right, everywhere, evaluation.patients)
+    per_run, pooled = _shares(right, np.ones_like(right), evaluation.patients)
+    return Figure("accuracy", around(pooled, _mean(per_run)), per_run)
 
 
 def class_figures(evaluation: Evaluation, figure: ClassFigure) -> list[Figure]:
@@ -154,10 +157,13 @@ def class_figures(evaluation: Evaluation, figure: ClassFigure) -> list[Figure]:
         true = np.broadcast_to(evaluation.truth == index, evaluation.predicted.shape)
         said = evaluation.predicted == index
         among = {ClassFigure.RECALL: true, ClassFigure.PRECISION: said, ClassFigure.F1: true | said}[figure]
-        one = _figure(name, (true & said).astype(np.float64), among.astype(np.float64), evaluation.patients)
+        per_run, pooled = _shares((true & said).astype(np.float64), among.astype(np.float64), evaluation.patients)
         if figure is ClassFigure.F1:
-            one = Figure(name, f1_from_overlap(one.share), 2 * one.per_run / (1 + one.per_run))
-        figures.append(one)
+            f1 = 2 * per_run / (1 + per_run)
+            mean_f1 = _mean(f1)
+            figures.append(Figure(name, f1_from_overlap(around(pooled, mean_f1 / (2 - mean_f1))), f1))
+        else:
+            figures.append(Figure(name, around(pooled, _mean(per_run)), per_run))
     return figures
 
 
@@ -185,8 +191,10 @@ def churn(predicted: NDArray[np.int64]) -> float:
     return 1 - float(agreeing) / (n_images * n_runs * (n_runs - 1))
 
 
-def _figure(name: str, hits: NDArray[np.float64], among: NDArray[np.float64], patients: NDArray[np.int64]) -> Figure:
-    """From hits and what they are among, both (S, N), to the pooled share and each run's own."""
+def _shares(
+    hits: NDArray[np.float64], among: NDArray[np.float64], patients: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], Share]:
+    """Each run's share (S,) and the pooled one, from hits and what they are among, both (S, N)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         per_run = hits.sum(axis=1) / among.sum(axis=1)
     n_codes = int(patients.max()) + 1 if len(patients) else 0
@@ -194,4 +202,9 @@ def _figure(name: str, hits: NDArray[np.float64], among: NDArray[np.float64], pa
         np.bincount(patients, weights=hits.mean(axis=0), minlength=n_codes),
         np.bincount(patients, weights=among.mean(axis=0), minlength=n_codes),
     )
-    return Figure(name, pooled, per_run)
+    return per_run, pooled
+
+
+def _mean(per_run: NDArray[np.float64]) -> float:
+    defined = per_run[~np.isnan(per_run)]
+    return float(defined.mean()) if len(defined) else float("nan")

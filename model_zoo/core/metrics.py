@@ -56,6 +56,15 @@ def share(hits: ArrayLike, totals: ArrayLike, level: float = 0.95) -> Share:
     return Share(value, low, high, n, n_patients, effect)
 
 
+def around(pooled: Share, value: float) -> Share:
+    """``value`` as a share of the same images: Wilson's interval with their number and design effect.
+
+    For the mean of several runs' shares, which is not the pooled share where the runs' totals differ.
+    """
+    low, high = wilson(value, pooled.n_images / pooled.design_effect)
+    return Share(value, low, high, pooled.n_images, pooled.n_patients, pooled.design_effect)
+
+
 def _design_effect(hits: NDArray[np.float64], totals: NDArray[np.float64], value: float) -> float:
     n, n_patients = float(totals.sum()), len(totals)
     binomial = value * (1 - value) / n

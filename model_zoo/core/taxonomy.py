@@ -16,6 +16,9 @@ from model_zoo.core.labels import Label, LeafSpace
 OUTSIDE = -1
 """Index of "no class here": an image left out, or a prediction outside the target taxonomy."""
 
+ELSEWHERE = "(outside)"
+"""What a prediction `OUTSIDE` is called where classes are named."""
+
 
 @dataclass(frozen=True, eq=False)
 class Taxonomy:
@@ -88,7 +91,7 @@ class Taxonomy:
     def class_index(self, name: str) -> int:
         """Index of a class by name; `TaxonomyError` suggests what else there is."""
         if name not in self.classes:
-            raise TaxonomyError(f"No class {name!r} in taxonomy {self.name!r}; it has {', '.join(self.names)}.")
+            raise TaxonomyError(f"No class {name[:100]!r} in taxonomy {self.name!r}; it has {', '.join(self.names)}.")
         return self.names.index(name)
 
     def place(self, label: Label) -> int:
@@ -124,6 +127,17 @@ class Projection:
     def apply(self, predicted: NDArray[np.int64]) -> NDArray[np.int64]:
         """Class indices of the source, any shape, as indices of the target: argmax, then mapped."""
         return np.where(predicted == OUTSIDE, OUTSIDE, self.index[predicted])
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """1 where a source class falls into a target class, else 0; (K_source, K_target).
+
+        Probabilities (N, K_source) times this are those of the target's classes.
+        """
+        onto = np.zeros((len(self.index), len(self.target.classes)))
+        known = self.index != OUTSIDE
+        onto[known, self.index[known]] = 1
+        return onto
 
     def merged(self) -> Mapping[str, tuple[str, ...]]:
         """Target class -> the source classes that fall into it, where there are several."""

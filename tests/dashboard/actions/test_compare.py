@@ -1,15 +1,17 @@
 """Subjects side by side: the numbers against the Parquet files, counted by other code."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from dashboard.actions import queueing
-from dashboard.actions.browse import Filters, Right, browse
+from dashboard.actions.browse import Filters, Judged, Right, Sure, browse
 from dashboard.actions.compare import all_subjects, compare, find_subjects
 from dashboard.links import Cell
-from model_zoo.core.choices import Per, Space, Split
+from model_zoo.core.choices import Labels, Per, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import accuracy
 
@@ -20,7 +22,14 @@ def judged(animals, space, *names):
     series = {one.card.taxonomy.name: one.series_id for one in animals.series()}
     subjects = find_subjects(animals.series(), [series.get(name, name) for name in names])
     dataset = animals.dataset()
-    return compare(subjects, space, Split.TEST, dataset.labels, dataset.patients)
+    return compare(subjects, space, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
+
+
+def asked(animals, space, *names):
+    """The first of the named series, judged beside the others."""
+    comparison = judged(animals, space, *names)
+    subject, evaluation = comparison.of(comparison.subjects[0].subject_id)
+    return Judged(subject, evaluation, tuple(run.predictions(Split.TEST) for run in subject.runs))
 
 
 def table(animals, run_id):
@@ -54,21 +63,28 @@ def test_taxonomies_that_cross_keep_only_what_both_tell_apart(animals):
 
 
 def test_the_images_of_a_cell_are_as_many_as_it_counts(animals):
-    comparison = judged(animals, Space.COMMON, "things", "kinds")
-    subject, evaluation = comparison.of(comparison.subjects[0].subject_id)
-    dataset = animals.dataset()
+    given, dataset = asked(animals, Space.COMMON, "things", "kinds"), animals.dataset()
+    evaluation, subject_id = given.evaluation, given.subject.subject_id
     for i, true in enumerate(evaluation.taxonomy.names):
         for j, predicted in enumerate(evaluation.taxonomy.names):
-            cell = Cell(subject.subject_id, true, predicted)
-            listed = browse(dataset, dataset.labels, Split.TEST, Filters(), (subject, evaluation, Split.TEST), cell)
+            cell = Cell(subject_id, true, predicted)
+            listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
             total = sum(one.n_in_cell for one in listed)
             assert total == pytest.approx(3 * evaluation.confusion.counts[i, j])
             assert all(one.n_in_cell for one in listed)
 
 
+def test_the_images_that_an_f1_rests_on_are_of_the_class_or_called_so(animals):
+    given, dataset = asked(animals, Space.NATIVE, "things"), animals.dataset()
+    cell = Cell(given.subject.subject_id, either="dog")
+    listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
+    tables = [table(animals, f"things-s{k}") for k in range(3)]
+    inside = sum(((one.said == "dog") | one.label.str.startswith("dog.")).astype(int) for one in tables)
+    assert {one.image.image_id: one.n_in_cell for one in listed} == dict(inside[inside > 0])
+
+
 def test_right_and_wrong_split_the_data_set(animals):
-    comparison = judged(animals, Space.NATIVE, "things")
-    dataset, given = animals.dataset(), (*comparison.of(comparison.subjects[0].subject_id), Split.TEST)
+    given, dataset = asked(animals, Space.NATIVE, "things"), animals.dataset()
     n = {right: len(browse(dataset, dataset.labels, Split.TEST, Filters(right=right), given)) for right in Right}
     assert n[Right.RIGHT] + n[Right.WRONG] == n[Right.ANY] == 60
     wrong_somewhere = np.zeros(60, bool)
@@ -78,12 +94,59 @@ def test_right_and_wrong_split_the_data_set(animals):
     assert n[Right.WRONG] == wrong_somewhere.sum()
 
 
+def test_the_confidence_shown_is_that_of_the_class_shown(animals):
+    """On common ground a class's probability is the sum of its own classes', over the runs that say it."""
+    given, dataset = asked(animals, Space.COMMON, "things", "kinds"), animals.dataset()
+    listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given)
+    frames = []
+    for k in range(3):
+        frame = pd.read_parquet(animals.writable / "runs" / f"things-s{k}" / "predictions_test.parquet")
+        frames.append(frame.set_index("image_id").rename(columns=lambda name: name.removeprefix("p:")))
+    for one in listed:
+        rows = [frame.loc[one.image.image_id] for frame in frames]
+        saying = [row for row in rows if KIND[row.idxmax()] == one.said]
+        assert len(saying) * 2 > len(rows) or len(saying) == 1
+        sums = [sum(p for name, p in row.items() if KIND[name] == one.said) for row in saying]
+        assert one.confidence == pytest.approx(np.mean(sums), abs=1e-6)
+    bands = [len(browse(dataset, dataset.labels, Split.TEST, Filters(sure=sure), given)) for sure in Sure]
+    assert bands[0] == sum(bands[1:]) == 60
+    below = browse(dataset, dataset.labels, Split.TEST, Filters(sure=Sure.BELOW_50), given)
+    assert {one.image.image_id for one in below} == {one.image.image_id for one in listed if one.confidence < 0.5}
+
+
 def test_the_queue_holds_what_any_run_gets_wrong_most_runs_first(animals):
     comparison = judged(animals, Space.COMMON, "things", "kinds")
     queue = queueing.wrong_in_any(comparison)
     n_wrong = sum((~one.right).sum(axis=0) for one in comparison.evaluations)
     assert [item.n_wrong for item in queue] == sorted(n_wrong[n_wrong > 0], reverse=True)
     assert {item.n_runs for item in queue} == {5}
+
+
+def test_the_queue_does_not_depend_on_the_order_of_stored_answers(animals):
+    comparison = judged(animals, Space.COMMON, "things", "kinds")
+    first, second = comparison.evaluations
+    turned = replace(
+        second,
+        image_ids=second.image_ids[::-1][:-5],
+        patients=second.patients[::-1][:-5],
+        truth=second.truth[::-1][:-5],
+        predicted=second.predicted[:, ::-1][:, :-5],
+    )
+    queue = queueing.wrong_in_any(replace(comparison, evaluations=(first, turned)))
+    wrong = {image_id: int(n) for image_id, n in zip(first.image_ids, (~first.right).sum(axis=0), strict=True)}
+    for image_id, n in zip(turned.image_ids, (~turned.right).sum(axis=0), strict=True):
+        wrong[image_id] += int(n)
+    assert {item.image_id: item.n_wrong for item in queue} == {one: n for one, n in wrong.items() if n}
+    assert {item.n_runs for item in queue if item.image_id not in turned.image_ids} <= {3}
+
+
+def test_figures_say_what_they_stand_on(animals):
+    common = judged(animals, Space.COMMON, "things", "kinds")
+    patients = pd.read_csv(animals.writable / "manifest.csv").query("split == 'test'").patient_id.nunique()
+    basis = f"Common ground (kinds, 3 classes); test split, original labels, 60 images of {patients} patients"
+    assert common.basis(common.evaluations[0]) == basis
+    native = judged(animals, Space.NATIVE, "things", "kinds")
+    assert native.basis(native.evaluations[0]).startswith("Classes of things (5); test split, original labels")
 
 
 def test_an_unknown_run_is_one_sentence(animals):

@@ -1,0 +1,32 @@
+"""Texts that a page writes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from dashboard.words import counted, interval_text, plain, share_text
+
+
+@given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))
+def test_markdown_shows_a_name_as_it_is(text):
+    tokens = MarkdownIt("commonmark").parseInline(plain(text))
+    kinds = {child.type for token in tokens for child in token.children or []}
+    assert kinds <= {"text", "text_special"}
+    shown = "".join(child.content for token in tokens for child in token.children or [])
+    assert shown.split() == text.replace("\n", " ").split()
+
+
+def test_links_and_pictures_stay_text():
+    assert plain("[a](http://b)") == "\\[a\\]\\(http\\://b\\)"
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 images"), (1, "1 image"), (1447, "1,447 images")])
+def test_counts(count, text):
+    assert counted(count, "image") == text
+
+
+def test_undefined_is_a_dash():
+    assert share_text(float("nan")) == interval_text(float("nan"), float("nan")) == "–"
+    assert share_text(0.1234) == "12.3 %"
+    assert interval_text(0.1, 0.25) == "10.0–25.0 %"
