@@ -23,6 +23,7 @@ page = st.navigation(
     position="top",
 )
 try:
+    state.follow()
     cached.desk()
     state.show_sentence()
     page.run()

@@ -259,7 +259,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
     for c, (title, names) in enumerate(columns):
         figure.add_annotation(
             x=c / max(1, len(columns) - 1),
-            y=1.06,
+            y=1.1,
             xref="paper",
             yref="paper",
             showarrow=False,
@@ -267,7 +267,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             font={"size": 12, "color": look.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
-    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 60, "b": 10})
+    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10})
 
 
 def _dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:

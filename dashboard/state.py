@@ -63,6 +63,18 @@ def show_sentence() -> None:
         st.error(plain(sentence))
 
 
+def go(page: str, parameters: Mapping[str, Sequence[str]]) -> None:
+    """From a callback: open another page (its file) before the present one is drawn again."""
+    st.session_state["_go"] = (page, parameters)
+
+
+def follow() -> None:
+    """Open the page that a callback asked for."""
+    if asked := st.session_state.pop("_go", None):
+        page, parameters = asked
+        st.switch_page(page, query_params=parameters)
+
+
 def put(key: str, value: Any) -> None:
     """Remember something for this session's next run of the page."""
     st.session_state[key] = value

@@ -1,6 +1,7 @@
 """The sections of Compare: which label space, headline figures, classes, matrices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -12,6 +13,8 @@ from dashboard.links import Cell
 from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Per, Space
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, support
+
+Open = Callable[[Cell], None]
 
 _AXIS = {
     ClassFigure.RECALL: "recall: share of the class's images that are found",
@@ -62,11 +65,10 @@ def headline(judged: Comparison) -> None:
             st.caption("  \n".join(lines))
 
 
-def classes(judged: Comparison, figure: ClassFigure, look: charts.Look) -> Cell | None:
-    """A figure of every class; returns the class that was clicked, as a cell."""
+def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cell: Open) -> None:
+    """A figure of every class; a click opens the images that the mark rests on."""
     together = judged.space is Space.COMMON or not judged.mixes_label_spaces
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]
-    clicked = None
     for column, group in zip(st.columns(min(2, len(groups))) * len(groups), groups):
         ids = [subject.subject_id for subject, _ in group]
         colours = [charts.SUBJECT_COLOURS[judged.subjects.index(subject) % 7] for subject, _ in group]
@@ -75,7 +77,8 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look) -> Cell 
                 f"{plain(judged.basis(group[0][1]))}. Lines: 95 % interval, patients only; strokes: each seed."
                 f" {_OPENS[figure]}"
             )
-            event = st.plotly_chart(
+            key = _chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")
+            st.plotly_chart(
                 charts.class_figure(
                     [class_figures(evaluation, figure) for _, evaluation in group],
                     [subject.title for subject, _ in group],
@@ -85,23 +88,19 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look) -> Cell 
                     _AXIS[figure],
                     colours,
                 ),
-                key=_chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}"),
-                on_select="rerun",
+                key=key,
+                on_select=_clicked(key, lambda who, name: Cell(who, **{_SIDE[figure]: name}), open_cell),
                 selection_mode="points",
                 theme=None,
                 config={"displayModeBar": False},
             )
-        if picked := _picked(event):
-            clicked = Cell(picked[0], **{_SIDE[figure]: picked[1]})
-    return _once(clicked)
 
 
-def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.Look) -> Cell | None:
-    """Confusion matrices side by side; returns the cell that was clicked.
+def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.Look, open_cell: Open) -> None:
+    """Confusion matrices side by side; a click on a cell opens its images.
 
     A series shows its mean matrix, or that of its run among ``chosen`` (the address's).
     """
-    clicked = None
     columns = st.columns(min(2, len(judged.subjects))) * len(judged.subjects)
     for column, (subject, evaluation) in zip(columns, _pairs(judged)):
         with column:
@@ -114,18 +113,16 @@ def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.L
             of_runs = len(subject.runs) if seed is None else 1
             confusion = evaluation.confusion if seed is None else evaluation.confusions[seed]
             st.caption(f"{plain(judged.basis(evaluation))}. {_UNITS[per]}")
-            event = st.plotly_chart(
+            who = subject.subject_id if seed is None else subject.runs[seed].run_id
+            key = _chart_key(f"matrix_{subject.subject_id}_{seed}_{per}_{judged.space}_{judged.split}")
+            st.plotly_chart(
                 charts.confusion_figure(confusion, per, look, of_runs=of_runs),
-                key=_chart_key(f"matrix_{subject.subject_id}_{seed}_{per}_{judged.space}_{judged.split}"),
-                on_select="rerun",
+                key=key,
+                on_select=_clicked(key, partial(Cell, who), open_cell),
                 selection_mode="points",
                 theme=None,
                 config={"displayModeBar": False},
             )
-        if picked := _picked(event):
-            subject_id = subject.subject_id if seed is None else subject.runs[seed].run_id
-            clicked = Cell(subject_id, picked[0], picked[1])
-    return _once(clicked)
 
 
 _OPENS = {
@@ -203,12 +200,13 @@ def _chart_key(name: str) -> str:
     return f"{name}_{state.get('compare_clicks', 0)}"
 
 
-def _picked(event: object) -> list[str] | None:
-    points = event["selection"]["points"] if event else []  # type: ignore[index]
-    return list(points[0]["customdata"]) if points else None
+def _clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Callable[[], None]:
+    """A callback for chart ``key``: opens the cell that the two names of the clicked mark make."""
 
+    def clicked() -> None:
+        points = state.get(key)["selection"]["points"]
+        if points:
+            state.bump("compare_clicks")
+            open_cell(cell(*points[0]["customdata"]))
 
-def _once(cell: Cell | None) -> Cell | None:
-    if cell:
-        state.bump("compare_clicks")
-    return cell
+    return clicked

@@ -91,7 +91,7 @@ def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -
             **dict.fromkeys(_FIGURES, "–"),
             "architecture": plain(one.card.architecture),
             "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
-            "": f"[card and curves]({run_url(one.runs[0].run_id)})",
+            "": f"[card]({run_url(one.runs[0].run_id)})",
         }
         try:
             evaluation = judge(one.series_id).evaluations[0]

@@ -1,5 +1,7 @@
 """A run's card and its training curves."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -21,7 +23,7 @@ def card(card: Card) -> None:
         ("architecture", f"{card.architecture}, {card.n_parameters:,} parameters"),
         ("input", f"{size} (channels × height × width)"),
         ("preparation", f"{prepared.fit} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
-        ("normalised", f"0..{prepared.value_range:g}, mean {prepared.mean}, std {prepared.std}"),
+        ("normalised", f"0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, std {_listed(prepared.std)}"),
     ]
     how = [
         ("seed", str(card.seed)),
@@ -37,6 +39,10 @@ def card(card: Card) -> None:
     ]
     left.table(pd.DataFrame(made, columns=["model", ""]).set_index("model"))
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def curves(run: Run, dataset: DataSet, look: charts.Look) -> None:

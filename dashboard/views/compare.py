@@ -12,7 +12,7 @@ known = cached.subjects()
 query = state.query()
 shown = links.read_shown(query, opening(desk))
 
-title, labels, split, space = st.columns([4, 3.1, 2.2, 3.1], vertical_alignment="center")
+title, switches = st.columns([1, 4], vertical_alignment="center")
 title.title("Compare", anchor=False)
 controls.subject_picker(known, shown)
 if not shown.subjects:
@@ -24,11 +24,9 @@ if not shown.subjects:
     st.stop()
 
 judged = cached.comparison(shown)
-with labels:
+with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.labels_switch(shown)
-with split:
     controls.split_switch(shown)
-with space:
     controls.space_switch(shown, judged.mixes_label_spaces)
 
 comparison.label_space(judged, len(desk.standing()))
@@ -36,15 +34,20 @@ comparison.headline(judged)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Each class", anchor=False)
-with which:
+with which.container(horizontal=True, horizontal_alignment="right"):
     figure = controls.figure_switch(links.choice(query, "figure", ClassFigure, ClassFigure.RECALL))
 look = charts.look(state.dark())
-if cell := comparison.classes(judged, figure, look):
-    st.switch_page("views/images.py", query_params=links.to_cell(shown, cell))
+
+
+def open_cell(cell: links.Cell) -> None:
+    """The images behind a mark or a cell, before this page is drawn again."""
+    state.go("views/images.py", links.to_cell(shown, cell))
+
+
+comparison.classes(judged, figure, look, open_cell)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Confusion", anchor=False)
-with which:
+with which.container(horizontal=True, horizontal_alignment="right"):
     per = controls.per_switch(links.choice(query, "per", Per, Per.TRUE))
-if cell := comparison.matrices(judged, per, query.get("matrix", ()), look):
-    st.switch_page("views/images.py", query_params=links.to_cell(shown, cell))
+comparison.matrices(judged, per, query.get("matrix", ()), look, open_cell)
