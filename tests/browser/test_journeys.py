@@ -50,6 +50,26 @@ def test_hovering_a_class_gives_its_recall(opened):
     assert percent(recall) in text
 
 
+def test_a_mark_of_a_class_opens_the_images_that_its_figure_rests_on(opened):
+    page = opened("compare?figure=F1", height=1000)
+    marks = page.locator(".js-plotly-plot:has(.errorbars)").first
+    expect(marks.locator(".errorbars").first).to_be_attached()
+    place = marks.evaluate(
+        """plot => { const one = plot._fullData.find(d => d.error_x?.visible);
+        const i = one.customdata.findIndex(c => c[1] === 'no_marker'), b = plot.getBoundingClientRect();
+        const { xaxis: x, yaxis: y } = plot._fullLayout;
+        return [one.customdata[i][0], b.x + x._offset + x.d2p(one.x[i]), b.y + y._offset + y.d2p(one.y[i])] }"""
+    )
+    assert place[0].startswith("fine")
+    page.mouse.move(place[1], place[2])
+    page.mouse.click(place[1], place[2])
+    page.wait_for_url(re.compile("/images.*either=no_marker"))
+    settle(page)
+    pairs = in_classes_of("consolidated", "fine")
+    inside = sum(((t == "no_marker") | (s == "no_marker")).astype(int) for t, s in pairs)
+    expect(page.get_by_text(f"{(inside > 0).sum()} images of ")).to_be_visible()
+
+
 def tiles_by_image(page):
     """Image id -> in how many runs it falls in the cell, as each tile says."""
     expect(page.locator("a.tile").first).to_be_visible()
@@ -86,7 +106,7 @@ def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
     panel = page.locator("figure.panel", has_text=run_id)
     expect(panel).to_contain_text(said[image_id])
 
-    page.get_by_label("Your name").fill("Ana Ruiz")
+    page.get_by_label("Your name").fill("Reviewer A")
     page.get_by_role("button", name="Start").click()
     page.locator("[data-act]").filter(has=page.locator(":text-is('afi')")).first.click()
     page.keyboard.press("Enter")
@@ -94,7 +114,7 @@ def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
     with closing(sqlite3.connect(Path(app.environment["TAXOSCOPE_DEMO_FOLDER"]) / "decisions.sqlite")) as database:
         rows = database.execute('select image_id, reviewer, answer, "before", "after" from decisions').fetchall()
     label = MANIFEST.label[image_id]
-    assert rows == [(image_id, "Ana Ruiz", "relabel", label, label.replace("cereb", "afi"))]
+    assert rows == [(image_id, "Reviewer A", "relabel", label, label.replace("cereb", "afi"))]
 
     app.kill()
     app.start()
