@@ -19,7 +19,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="Compare image classifiers whose label spaces differ; see, explain and relabel the images behind a number.",
 )
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of a workspace; without it, the demo.", show_default=False)
@@ -34,7 +34,7 @@ def main() -> None:
     try:
         commands(arguments, prog_name="taxoscope")
     except TaxoScopeError as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red")
         sys.exit(1)
 
 
@@ -46,10 +46,12 @@ def serve(
     browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = True,
 ) -> None:
     """Serve the dashboard (also what `taxoscope` alone does)."""
+    from dashboard import server
+
     if workspace is not None:
         os.environ["TAXOSCOPE_WORKSPACE"] = str(workspace.resolve())
     opened = Settings().open_workspace()
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if not server.is_loopback(host):
         console.print(
             f"Warning: anyone who can reach {host} can read and relabel everything here; there is no sign-in.",
             style="yellow",
@@ -58,8 +60,6 @@ def serve(
     if free != port:
         console.print(f"Port {port} is taken; using {free}.")
     console.print(f"Workspace: {opened.name}; what you decide is kept in {opened.writable}", soft_wrap=True)
-    from dashboard import server
-
     server.serve(
         host, free, lambda address: console.print(f"TaxoScope is ready: {address}  (Ctrl-C stops it)"), browser
     )
@@ -116,6 +116,8 @@ def _free_port(host: str, wanted: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
+            except PermissionError as error:
+                raise WorkspaceError(f"This account may not use port {port}; give a --port above 1023.") from error
             except OSError:
                 continue
             return int(probe.getsockname()[1])

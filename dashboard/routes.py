@@ -1,5 +1,7 @@
 """HTTP routes beside Streamlit's: image files and class activation maps, by id, never by path."""
 
+from collections.abc import Callable
+from functools import wraps
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -9,36 +11,50 @@ from starlette.routing import Route
 from dashboard.actions.desk import desk
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
-_KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp", b"BM": "image/bmp"}
-_HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+_KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
+_GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+_KEPT = _GUARDED | {"Cache-Control": "private, max-age=3600"}
+
+Answer = Callable[[Request], Response]
 
 
 def routes() -> list[Route]:
-    """The routes that `server` mounts."""
-    return [Route("/file/{image_id}", image_file), Route("/map/{run_id}/{image_id}", map_file)]
+    """The routes that `server` mounts; an image's id may hold slashes, a run's cannot."""
+    return [Route("/file/{image_id:path}", image_file), Route("/map/{run_id}/{image_id:path}", map_file)]
 
 
+def _for_own_pages(answer: Answer) -> Answer:
+    """``answer`` with its errors as sentences: 404 for what is not there, 409 else; 403 for another site's page."""
+
+    @wraps(answer)
+    def guarded(request: Request) -> Response:
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+            return _sentence("Images and maps are for this dashboard's own pages; open them there.", 403)
+        try:
+            return answer(request)
+        except TaxoScopeError as error:
+            return _sentence(str(error), 404 if isinstance(error, LinkError) else 409)
+
+    return guarded
+
+
+@_for_own_pages
 def image_file(request: Request) -> Response:
     """The file of one image, as it is; others than PNG, JPEG and WebP are converted to PNG."""
-    try:
-        raw = desk().image_bytes(request.path_params["image_id"])
-        kind = _KINDS.get(raw[:3])
-        if kind is None:
-            raw, kind = _as_png(raw), "image/png"
-    except TaxoScopeError as error:
-        return _sentence(error)
-    return Response(raw, media_type=kind, headers=_HEADERS)
+    raw = desk().image_bytes(request.path_params["image_id"])
+    kind = _KINDS.get(raw[:3])
+    if kind is None:
+        raw, kind = _as_png(raw), "image/png"
+    return Response(raw, media_type=kind, headers=_KEPT)
 
 
+@_for_own_pages
 def map_file(request: Request) -> Response:
     """A transparent PNG to lay over the image; 409 with a sentence where there is no map to draw."""
     from dashboard.actions.explain import map_picture
 
-    try:
-        picture = map_picture(request.path_params["run_id"], request.path_params["image_id"], request.query_params)
-    except TaxoScopeError as error:
-        return _sentence(error)
-    return Response(picture.png, media_type="image/png", headers=_HEADERS | {"X-Caption": quote(picture.caption)})
+    picture = map_picture(request.path_params["run_id"], request.path_params["image_id"], request.query_params)
+    return Response(picture.png, media_type="image/png", headers=_KEPT | {"X-Caption": quote(picture.caption)})
 
 
 def _as_png(raw: bytes) -> bytes:
@@ -51,6 +67,5 @@ def _as_png(raw: bytes) -> bytes:
     return out.getvalue()
 
 
-def _sentence(error: TaxoScopeError) -> Response:
-    status = 404 if isinstance(error, LinkError) else 409
-    return Response(str(error), status_code=status, media_type="text/plain", headers={"Cache-Control": "no-store"})
+def _sentence(text: str, status: int) -> Response:
+    return Response(text, status, _GUARDED | {"Cache-Control": "no-store"}, "text/plain")

@@ -1,14 +1,22 @@
 """The web server: Streamlit's app, and the routes that serve images and maps beside it."""
 
 import contextlib
+import ipaddress
 import os
 import threading
 import time
-import urllib.error
-import urllib.request
 import webbrowser
 from collections.abc import Callable
 
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dashboard.settings import Settings
 from model_zoo.workspace import PROJECT
 
 
@@ -16,22 +24,28 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     """Serve until stopped; ``announce`` gets the address once the app answers.
 
     Streamlit reads ``.streamlit`` from the working directory, so that becomes the project's.
+    On a loopback ``host`` only requests for a name of this machine are answered: another name
+    that points here (DNS rebinding) opens nothing.
     """
+    Settings().write_back()
     os.chdir(PROJECT)
     os.environ["STREAMLIT_SERVER_ADDRESS"] = host
     os.environ["STREAMLIT_SERVER_PORT"] = str(port)
     os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
     import streamlit as st
-    import uvicorn
-    from starlette.middleware import Middleware
-    from starlette.middleware.gzip import GZipMiddleware
 
     from dashboard.routes import routes
 
+    in_address = f"[{host}]" if ":" in host else host
+    names = ["localhost", "127.0.0.1", "[::1]", in_address] if is_loopback(host) else ["*"]
     app = st.App(
         PROJECT / "dashboard" / "app.py",
         routes=routes(),
-        middleware=[Middleware(GZipMiddleware, minimum_size=2048, compresslevel=5)],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False),
+            Middleware(OwnOrigin),
+            Middleware(GZipMiddleware, minimum_size=2048, compresslevel=5),
+        ],
     )
     config = uvicorn.Config(
         app,
@@ -42,20 +56,44 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
         ws_max_size=200 * 2**20,
         timeout_graceful_shutdown=2,
     )
-    address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"
-    threading.Thread(target=_when_ready, args=(host, port, address, announce, open_browser), daemon=True).start()
+    server = uvicorn.Server(config)
+    address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else in_address}:{port}"
+    threading.Thread(target=_when_started, args=(server, address, announce, open_browser), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
-        uvicorn.Server(config).run()
+        server.run()
 
 
-def _when_ready(host: str, port: int, address: str, announce: Callable[[str], None], open_browser: bool) -> None:
-    probe = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/_stcore/health"
-    for _ in range(600):
-        try:
-            with urllib.request.urlopen(probe, timeout=1):
-                break
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine can reach what listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class OwnOrigin:
+    """Middleware: 403 for requests and websockets whose ``Origin`` is not the ``Host`` asked for, port included.
+
+    Streamlit alone would let the pages of every other port of localhost in.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or refuse; no ``Origin`` is no other origin."""
+        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
+        origin = headers.get("origin")
+        if origin is None or origin.partition("://")[2] == headers.get("host"):
+            await self.app(scope, receive, send)
+        else:
+            refusal = PlainTextResponse("This address answers to its own pages only; open it directly.", 403)
+            await refusal(scope, receive, send)
+
+
+def _when_started(server: uvicorn.Server, address: str, announce: Callable[[str], None], open_browser: bool) -> None:
+    while not server.started:
+        time.sleep(0.05)
     announce(address)
     if open_browser:
         webbrowser.open(address)

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 # Waiting threads that spin slow each other down 2-6 x when the cores are shared; read once, by libgomp.
@@ -18,26 +20,29 @@ from model_zoo.core.errors import CheckpointError
 from model_zoo.run import Card, Run
 
 
-def check_architecture(name: str) -> None:
-    """`CheckpointError` for an architecture that timm lacks, with those of a similar name."""
-    if not timm.is_model(name):
-        close = timm.list_models(f"*{name[:6]}*")[:3]
-        hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
-        raise CheckpointError(f"timm has no architecture {name!r}. {hint}")
+def check_architecture(architecture: str, input_size: tuple[int, int, int]) -> None:
+    """`CheckpointError` unless a model can be built and takes one image of ``input_size`` (channels, height, width)."""
+    model = build(architecture, input_size, n_classes=2).eval()
+    with _at_size(architecture, input_size), torch.inference_mode():
+        model(torch.zeros(1, *input_size))
 
 
 def build(architecture: str, input_size: tuple[int, int, int], n_classes: int) -> nn.Module:
-    """A freshly initialised timm model; `CheckpointError` for an architecture that timm lacks.
+    """A freshly initialised timm model; `CheckpointError` for an architecture that timm lacks or cannot build.
 
     ``input_size`` is (channels, height, width).
     """
     channels, height, width = input_size
-    check_architecture(architecture)
+    if not timm.is_model(architecture):
+        close = timm.list_models(f"*{architecture[:6]}*")[:3]
+        hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
+        raise CheckpointError(f"timm has no architecture {architecture!r}. {hint}")
     options: dict[str, Any] = {"num_classes": n_classes, "in_chans": channels, "pretrained": False}
-    try:
-        return timm.create_model(architecture, img_size=(height, width), **options)
-    except TypeError:  # fully convolutional models take any size and refuse the argument
-        return timm.create_model(architecture, **options)
+    with _at_size(architecture, input_size):
+        try:
+            return timm.create_model(architecture, img_size=(height, width), **options)
+        except TypeError:  # fully convolutional models take any size and refuse the argument
+            return timm.create_model(architecture, **options)
 
 
 def load_model(run: Run) -> nn.Module:
@@ -61,7 +66,20 @@ def restore(card: Card, weights: bytes) -> nn.Module:
     try:
         state: dict[str, torch.Tensor] = load(weights)
         model.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, KeyError) as error:  # KeyError: number formats that torch lacks
         first = str(error).splitlines()[0]
         raise CheckpointError(f"The weights of run {card.run_id!r} do not fit {card.architecture}: {first}") from error
     return model
+
+
+@contextmanager
+def _at_size(architecture: str, input_size: tuple[int, int, int]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # timm's models raise anything at a size they were not written for
+        channels, height, width = input_size
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(
+            f"Architecture {architecture!r} does not take images of {height} x {width} with {channels} channel(s) "
+            f"({first}); change the architecture or the recipe's size."
+        ) from error

@@ -9,9 +9,7 @@ from PIL import Image
 from torch import nn
 
 from model_zoo.core.choices import Split
-from model_zoo.core.predictions import Predictions
 from model_zoo.images import Preprocessing, decode
-from model_zoo.run import Run
 from model_zoo.workspace import Workspace
 
 
@@ -44,12 +42,6 @@ def fitted_pixels(
         pixels[row] = preprocessing.pixels(decode(workspace.image_path(image)))
         progress(row + 1, len(images))
     return tuple(image.image_id for image in images), pixels
-
-
-def predict_split(model: nn.Module, run: Run, workspace: Workspace, split: Split) -> Predictions:
-    """What ``model`` says about every image of a split, prepared as the run's card declares."""
-    image_ids, pixels = fitted_pixels(workspace, split, run.card.preprocessing)
-    return Predictions(image_ids, run.card.classes, probabilities(model, pixels, run.card.preprocessing))
 
 
 def predict_images(

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Preprocessing
 
 FORMAT = 1
+MAX_NAME_BYTES = 200  # file systems take 255; what is written beside a run adds a little
 CARD, WEIGHTS, HISTORY = "card.json", "model.safetensors", "history.csv"
 
 
@@ -105,6 +107,8 @@ class Card:
             raise RunError(f"{where} has format {values.get('format')!r}, expected {FORMAT}; train the run again.")
         try:
             written = values["taxonomy"]
+            if not isinstance(written["name"], str):
+                raise TypeError(f"the taxonomy's name ({written['name']!r})")
             taxonomy = Taxonomy(
                 name=written["name"],
                 classes={name: frozenset(leaves) for name, leaves in written["classes"].items()},
@@ -226,13 +230,30 @@ class Series:
         return tuple(run.card.seed for run in self.runs)
 
 
+def is_plain(name: str) -> bool:
+    """Whether ``name`` can name a file: letters, digits, space, - _ . and no space, - or . in front."""
+    return re.fullmatch(r"\w[\w .-]*", name) is not None and len(name.encode()) <= MAX_NAME_BYTES
+
+
+def check_run_id(run_id: str) -> str:
+    """``run_id`` if it can name a folder and stand in an address, else `RunError`."""
+    if not is_plain(run_id):
+        raise RunError(
+            f"Run name {run_id[:100]!r} cannot stand in a path; use letters, digits, space, - _ . alone, "
+            f"a letter or digit in front, and at most {MAX_NAME_BYTES} bytes."
+        )
+    return run_id
+
+
 def read_run(folder: Path) -> Run:
     """The run in ``folder``; `RunError` in one sentence if its card cannot be read."""
     path = folder / CARD
+    check_run_id(folder.name)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"Cannot read the run card {path}: {error}.") from error
+        json.dumps(values, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no infinity, no half characters
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"Cannot read the run card {path} ({error}); restore it or train the run again.") from error
     if not isinstance(values, dict):
         raise RunError(f"The run card {path} is no JSON object; train the run again.")
     card = Card.from_json(values, f"Run card {path}")
@@ -250,8 +271,10 @@ def write_run(
 ) -> Run:
     """Write a run folder below ``parent``: built beside its place, then renamed into it.
 
-    ``weights`` is empty for a run that has none. `RunError` if a run of that name is there already.
+    ``weights`` is empty for a run that has none. `RunError` if a run of that name is there already,
+    or if no folder can have it.
     """
+    check_run_id(card.run_id)
     folder, partial = parent / card.run_id, parent / f".{card.run_id}.partial"
     if folder.exists():
         raise RunError(f"Run {card.run_id!r} is already there ({folder}); remove it or choose another seed.")

@@ -1,6 +1,7 @@
 """A workspace: the folder that holds one piece of work, or a stack of them with the top one writable."""
 
 import hashlib
+import os
 import threading
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from model_zoo.core.choices import Split
-from model_zoo.core.errors import LabelError, RunError, TaxonomyError, WorkspaceError
+from model_zoo.core.errors import ImageError, LabelError, RunError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
 from model_zoo.images import decode
-from model_zoo.run import Run, Series, group_into_series, read_run
+from model_zoo.run import Run, Series, group_into_series, is_plain, read_run
 
 PROJECT = Path(__file__).resolve().parent.parent
 _KEEPING = threading.Lock()  # reading kept.csv and writing it with one row more is one step
@@ -51,7 +52,12 @@ class Workspace:
     @classmethod
     def demo(cls, writable: Path) -> "Workspace":
         """The demo: shipped files read-only, below ``writable``, which is made if need be."""
-        writable.mkdir(parents=True, exist_ok=True)
+        try:
+            writable.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(
+                f"The demo's folder {writable} cannot be made ({error.strerror}); set TAXOSCOPE_DEMO_FOLDER to another."
+            ) from error
         return cls((writable.resolve(), PROJECT / "sample_images", PROJECT / "model_zoo"))
 
     @property
@@ -111,13 +117,13 @@ class Workspace:
         return self._find(RECIPE)
 
     def image_path(self, image: ImageRecord) -> Path:
-        """The file of an image, generated first where the recipe knows how; else `WorkspaceError`."""
-        path = self._find(image.path)
-        if path is not None:
-            return path
+        """The file of an image, generated first where the recipe knows how; else `ImageError`."""
+        for folder in self.folders:
+            if os.path.isfile(folder / image.path):  # False also for a path that the system refuses
+                return folder / image.path
         if image.image_id in self._generated:
             return self._generate(image)
-        raise WorkspaceError(f"Image {image.image_id!r} is not at {self.writable / image.path}; put the file back.")
+        raise ImageError(f"Image {image.image_id!r} is no file at {self.writable / image.path}; put the file back.")
 
     def keep(self, raw: bytes, name: str, label: Label) -> ImageRecord:
         """Copy an uploaded image into the workspace under its content hash, in no split."""
@@ -164,7 +170,7 @@ class Workspace:
     def _each_run(self) -> Iterator[Run | str]:
         seen: set[str] = set()
         for folder in self._find_all("runs"):
-            for child in sorted(folder.iterdir()):
+            for child in sorted(folder.glob("*")):
                 if child.name in seen or child.name.startswith(".") or not child.is_dir():
                     continue
                 seen.add(child.name)
@@ -188,18 +194,23 @@ class Workspace:
 def read_taxonomy(path: Path, space: LeafSpace) -> Taxonomy:
     """The taxonomy in a TOML file, validated; `TaxonomyError` names the file and the leaf."""
     values = _read_toml(path)
-    classes = values.get("classes")
-    if not isinstance(classes, dict) or not isinstance(values.get("name"), str):
+    name, classes = values.get("name"), values.get("classes")
+    if not isinstance(classes, dict) or not isinstance(name, str):
         raise TaxonomyError(f"Taxonomy file {path} needs a name and a table [classes] of class = label.")
+    if not is_plain(name):  # runs are named after it
+        raise TaxonomyError(
+            f"Taxonomy file {path}: name {name[:100]!r} cannot stand in a path, as its runs' must; "
+            "use letters, digits, space, - _ . alone, with a letter or digit in front."
+        )
     try:
         return Taxonomy(
-            name=values["name"],
+            name=name,
             classes={name: _parse_leaves(written, space) for name, written in classes.items()},
             outside=_parse_leaves(values.get("outside", []), space),
             description=str(values.get("description", "")),
             version=int(values.get("version", 1)),
         ).check(space)
-    except (LabelError, TaxonomyError, WorkspaceError, TypeError, ValueError) as error:
+    except (LabelError, TaxonomyError, WorkspaceError, TypeError, ValueError, OverflowError) as error:
         raise TaxonomyError(f"Taxonomy file {path}: {error}") from error
 
 
@@ -227,7 +238,7 @@ def _texts(values: object, what: str) -> tuple[str, ...]:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"Cannot read {path}: {error}.") from error
 
 

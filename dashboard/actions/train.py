@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.run import check_run_id
 from model_zoo.workspace import Workspace
 
 
@@ -18,7 +19,7 @@ def train_seeds(
     architecture: str | None = None,
     epochs: int | None = None,
 ) -> None:
-    """One run per seed; all names are checked before the first image is read."""
+    """One run per seed; all names, and the architecture at its size, are checked before the first image is read."""
     from model_zoo import training as loop
     from model_zoo.checkpoints import check_architecture
 
@@ -29,12 +30,13 @@ def train_seeds(
     training = loop.Training.read(recipe)
     stem = taxonomy.name
     if architecture and architecture != training.architecture:
-        check_architecture(architecture)
         training, stem = replace(training, architecture=architecture), f"{stem}-{architecture}"
     if epochs and epochs != training.epochs:
         training, stem = replace(training, epochs=epochs), f"{stem}-e{epochs}"
-    run_ids = {seed: f"{stem}-s{seed}" for seed in seeds}
-    if taken := sorted({run.run_id for run in workspace.runs()} & set(run_ids.values())):
+    check_architecture(training.architecture, training.preprocessing.input_size)
+    run_ids = {seed: check_run_id(f"{stem}-s{seed}") for seed in seeds}
+    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
+    if taken := sorted(there & set(run_ids.values())):
         raise RunError(f"Run {taken[0]!r} is there already; remove it or choose other seeds.")
     bar = Progress(
         TextColumn("{task.description}"),

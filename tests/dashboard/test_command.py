@@ -1,60 +1,23 @@
 """`taxoscope` as it is typed: from any folder, with a taken port, stopped by Ctrl-C, and refused in one sentence."""
 
-import os
+import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
+import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
+from command import Serving, run
+from rich.console import Console
 
+from dashboard import cli
+from dashboard.actions.listing import runs_table
+from dashboard.actions.train import train_seeds
 from dashboard.cli import parse_seeds
-from model_zoo.core.errors import WorkspaceError
-
-PROJECT = Path(__file__).resolve().parents[2]
-TAXOSCOPE = [str(Path(sys.executable).with_name("taxoscope"))]
-
-
-def environment(**more):
-    return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **more}
-
-
-def run(*arguments, cwd, **more):
-    return subprocess.run(
-        [*TAXOSCOPE, *arguments], cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120
-    )
-
-
-class Serving:
-    """A started server and the lines that it printed until its address."""
-
-    def __init__(self, arguments, cwd, **more):
-        self.process = subprocess.Popen(
-            [*TAXOSCOPE, *arguments, "--no-browser"],
-            cwd=cwd,
-            env=environment(**more),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.lines = []
-        for line in self.process.stdout:
-            self.lines.append(line.strip())
-            if "ready" in line:
-                break
-
-    @property
-    def address(self):
-        return next(word for word in self.lines[-1].split() if word.startswith("http"))
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
+from dashboard.settings import Settings
+from model_zoo.core.errors import CheckpointError, RunError, WorkspaceError
+from model_zoo.workspace import PROJECT, Workspace
 
 
 @pytest.fixture
@@ -108,6 +71,47 @@ def test_a_workspace_of_ones_own_is_served(serving, animals):
     assert any(animals.name in line and str(animals.writable) in line for line in served.lines)
 
 
+def answer(url):
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as got:
+            return got.status, got.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def test_folders_named_relative_to_the_users_folder_are_meant_there(serving, tmp_path, animals):
+    shutil.copytree(animals.writable, tmp_path / "mine")
+    for workspace, image_id, kept in (("", "none", tmp_path / "demo"), ("mine", "i0000", tmp_path / "mine")):
+        served = serving("serve", "--port", "0", TAXOSCOPE_WORKSPACE=workspace, TAXOSCOPE_DEMO_FOLDER="demo")
+        assert f"is kept in {kept}" in "\n".join(served.lines)
+        status, _ = answer(f"{served.address}/file/{image_id}")
+        assert status == (200 if workspace else 404)  # no image of the demo is called so
+        assert (kept / "decisions.sqlite").is_file()
+        assert not (PROJECT / kept.name).exists()
+        served.stop()
+
+
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.setenv("TAXOSCOPE_WORKSPACE", "")
+    assert Settings().workspace is None
+
+
+def test_a_port_that_needs_rights_is_not_called_taken(monkeypatch):
+    def refuse(probe, address):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cli.socket.socket, "bind", refuse, raising=False)
+    with pytest.raises(WorkspaceError, match="This account may not use port 80; give a --port above 1023"):
+        cli._free_port("127.0.0.1", 80)
+
+
+def test_an_address_that_cannot_be_is_one_sentence():
+    for host in ("a..b", "::1:foo", "192.0.2.1"):
+        with pytest.raises(WorkspaceError, match=f"Cannot listen on {host}"):
+            cli._free_port(host, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -126,12 +130,100 @@ def test_what_cannot_be_is_one_sentence(arguments, sentence, tmp_path):
     assert len(done.stdout.strip().splitlines()) == 1
 
 
-def test_runs_lists_the_runs_with_their_label_space(animals, tmp_path):
+def test_a_demo_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    done = run("runs", cwd=tmp_path, TAXOSCOPE_DEMO_FOLDER=str(tmp_path / "file" / "demo"))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "cannot be made" in done.stdout
+
+
+def test_runs_lists_the_runs_with_their_label_space_images_and_patients(animals, tmp_path):
     done = run("runs", "--workspace", str(animals.writable), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "own label space, test split" in done.stdout
-    for listed in animals.runs():
-        assert listed.run_id in done.stdout
+    assert "accuracy: own classes, test split, original labels" in done.stdout
+    rows = {cells[0]: cells for line in done.stdout.splitlines() if (cells := line.split())}
+    images, patients = rows["run"].index("images"), rows["run"].index("patients")
+    test = [image for image in animals.dataset().images if image.split == "test"]
+    for one in animals.runs():
+        assert rows[one.run_id][images] == str(len(test)) == "60"
+        assert rows[one.run_id][patients] == str(len({image.patient_id for image in test}))
+
+
+def listed(workspace):
+    console = Console(width=300)
+    with console.capture() as captured:
+        console.print(runs_table(workspace))
+    return captured.get()
+
+
+def test_a_run_that_cannot_be_read_is_named_below_the_others(fresh_animals):
+    runs = fresh_animals.writable / "runs"
+    (runs / "things-s0" / "predictions_test.parquet").write_bytes(b"no parquet")
+    (runs / "kinds-s0" / "card.json").write_text("{")
+    said = listed(fresh_animals)
+    assert "predictions_test.parquet do not fit the card of run 'things-s0'" in said
+    assert "Cannot read the run card" in said
+    assert "things-s1" in said
+
+
+def test_brackets_in_names_are_names(fresh_animals, tmp_path):
+    declaration = fresh_animals.writable / "workspace.toml"
+    declaration.write_text(declaration.read_text().replace("Animals and vehicles", "Animals [/red] [bold]"))
+    done = run("runs", "--workspace", str(fresh_animals.writable), cwd=tmp_path)
+    assert "Animals [/red] [bold]" in done.stdout, done.stderr
+
+
+# -- what is checked before the first image is read ------------------------------------------------------------------
+
+RECIPE = """version = 1
+[training]
+architecture = "test_resnet"
+epochs = 1
+batch_size = 8
+learning_rate = 4e-3
+weight_decay = 0.05
+pad_px = 0
+[training.preprocessing]
+channels = 1
+size = [30, 30]
+fit = "stretch"
+interpolation = "bilinear"
+pool = 1
+value_range = 1.0
+mean = [0.2]
+std = [0.2]
+"""
+
+
+@pytest.fixture
+def unread(fresh_animals, monkeypatch):
+    """Animals with a recipe, where reading an image is an error."""
+    (fresh_animals.writable / "recipe.toml").write_text(RECIPE)
+    monkeypatch.setattr(Workspace, "image_path", lambda self, image: pytest.fail("an image was read"))
+    return fresh_animals
+
+
+@pytest.mark.parametrize("recipe", [True, False])
+def test_an_architecture_that_does_not_take_the_size_is_refused_wherever_it_is_named(unread, recipe):
+    path = unread.writable / "recipe.toml"
+    if recipe:
+        path.write_text(RECIPE.replace("test_resnet", "maxvit_tiny_tf_224"))
+    with pytest.raises(CheckpointError, match="'maxvit_tiny_tf_224' does not take images of 30 x 30"):
+        train_seeds(unread, "kinds", [7], Console(), None if recipe else "maxvit_tiny_tf_224")
+
+
+def test_a_folder_of_that_name_is_seen_even_if_it_is_no_run(unread):
+    (unread.writable / "runs" / "kinds-s7").mkdir()
+    with pytest.raises(RunError, match="'kinds-s7' is there already"):
+        train_seeds(unread, "kinds", [7], Console())
+
+
+def test_a_run_name_that_grows_too_long_is_refused(unread):
+    name = "k" * 199
+    path = unread.writable / "taxonomies" / "kinds.toml"
+    path.write_text(path.read_text().replace('"kinds"', f'"{name}"', 1))
+    with pytest.raises(RunError, match="at most 200 bytes"):
+        train_seeds(unread, name, [7], Console())
 
 
 @pytest.mark.parametrize(

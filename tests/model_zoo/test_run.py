@@ -161,6 +161,12 @@ def tamper(tmp_path, change):
         (lambda c: c.update(seed="0"), "lacks or garbles 'seed'"),
         (lambda c: c.update(duration_s=None), "lacks or garbles 'duration_s'"),
         (lambda c: c.update(data_hash=["x"]), "lacks or garbles 'data_hash'"),
+        (lambda c: c["taxonomy"].update(name=["kinds"]), r"lacks or garbles the taxonomy's name \(\['kinds'\]\)"),
+        (lambda c: c.update(duration_s=float("nan")), "Cannot read the run card"),
+        (lambda c: c["preprocessing"].update(size=[float("inf"), 64]), "Cannot read the run card"),
+        (lambda c: c["preprocessing"].update(mean=[float("nan")]), "Cannot read the run card"),
+        (lambda c: c["taxonomy"].update(version=float("inf")), "Cannot read the run card"),
+        (lambda c: c["recipe"].update({"\ud800": 1}), "Cannot read the run card"),
     ],
 )
 def test_a_tampered_card_is_refused_in_one_sentence(tmp_path, change, sentence):
@@ -169,7 +175,9 @@ def test_a_tampered_card_is_refused_in_one_sentence(tmp_path, change, sentence):
     assert "card.json" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"card"', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '"card"', "\xff", '{"seed": 1e999}', "[" * 100_000, "9" * 5000]
+)
 def test_a_card_that_is_no_card(tmp_path, text):
     folder = tamper(tmp_path, lambda c: None)
     (folder / "card.json").write_bytes(text.encode("latin-1"))
@@ -210,6 +218,49 @@ def test_columns_are_found_by_name_whatever_their_order(tmp_path):
     before = run.predictions(Split.TEST).probabilities
     pq.write_table(pq.read_table(path).select(["p:car", "image_id", "p:cat"]), path)
     assert np.array_equal(run.predictions(Split.TEST).probabilities, before)
+
+
+@pytest.mark.parametrize("run_id", ["kinds-s0", "Kinds v2.1_x", "für-alle-s0", "2-s0", "_x", "é" * 100])
+def test_a_plain_name_names_a_run(tmp_path, run_id):
+    write_run(card(run_id), tmp_path, b"", [], {})
+    assert read_run(tmp_path / run_id).run_id == run_id
+
+
+@pytest.mark.parametrize(
+    "run_id",
+    [
+        *(
+            "team/kinds-s0",
+            "../kinds-s0",
+            "/tmp/x",
+            "a\\b",
+            "",
+            ".",
+            "..",
+            ".hidden",
+            "-x",
+            " x",
+            "a\nb",
+            "a\0b",
+            "a?b",
+        ),
+        *("é" * 101, "x" * 201, "\ud800"),
+    ],
+)
+def test_a_name_that_is_no_plain_file_name_is_refused_before_anything_is_written(tmp_path, run_id):
+    parent = tmp_path / "a" / "runs"
+    (parent / "..kinds-s0.partial").mkdir(parents=True)
+    before = left_in(tmp_path)
+    with pytest.raises(RunError, match="cannot stand in a path; use letters, digits, space"):
+        write_run(card(run_id), parent, b"w", HISTORY, {})
+    assert left_in(tmp_path) == before
+
+
+def test_a_run_folder_with_another_name_is_refused(tmp_path):
+    folder = write_run(card(), tmp_path, b"", [], {}).folder.rename(tmp_path / "kinds?s0")
+    (folder / "card.json").write_text(json.dumps(card("kinds?s0").to_json()))
+    with pytest.raises(RunError, match=r"Run name 'kinds\?s0' cannot stand in a path"):
+        read_run(folder)
 
 
 def test_a_garbled_history_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from model_zoo.core.errors import CheckpointError, ImageError, RunError, TaxoSco
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import ImageRecord, write_manifest
 from model_zoo.images import Preprocessing, decode
-from model_zoo.prediction import predict_images, predict_split
+from model_zoo.prediction import fitted_pixels, predict_images, probabilities
 from model_zoo.run import group_into_series, read_run
 from model_zoo.training import Training, read_pixels, train
 from model_zoo.workspace import Workspace
@@ -132,9 +132,10 @@ def key(image_id):
 def test_stored_predictions_are_those_of_the_weights(workspace, run, split):
     model, stored = load_model(read_run(run.folder)), run.predictions(split)
     assert not model.training
-    again = predict_split(model, run, workspace, split)
-    assert again.image_ids == stored.image_ids
-    assert np.abs(again.probabilities - stored.probabilities).max() <= 1e-4
+    image_ids, pixels = fitted_pixels(workspace, split, run.card.preprocessing)
+    assert image_ids == stored.image_ids
+    again = probabilities(model, pixels, run.card.preprocessing)
+    assert np.abs(again - stored.probabilities).max() <= 1e-4
     images = [decode(workspace.image_path(workspace.dataset().by_id[i])) for i in stored.image_ids[:3]]
     alone = np.concatenate([predict_images(model, run.card.preprocessing, [image]) for image in images])
     assert np.abs(alone - stored.probabilities[:3]).max() <= 1e-4  # one at a time as in a batch

@@ -1,6 +1,7 @@
 """Workspaces: what a folder lacks, stacks of folders, kept uploads, generated images, another subject."""
 
 import io
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_a_workspace_needs_no_more_than_a_declaration_and_a_manifest(tmp_path):
         ({"taxonomies__a.toml": 'name = "a"\n[classes]\nx = 3'}, "a class must be a list of texts"),
         ({"taxonomies__a.toml": 'name = "a"\nversion = []\n[classes]\nx = "*"'}, r"Taxonomy file .*a\.toml"),
         ({"taxonomies__a.toml": 'name = "a'}, "Cannot read"),
+        ({"taxonomies__a.toml": 'name = "a"\nversion = inf\n[classes]\nx = "*"'}, r"Taxonomy file .*a\.toml"),
+        ({"taxonomies__a.toml": f"version = {'9' * 5000}"}, "Cannot read"),
+        ({"taxonomies__a.toml": "x = " + "[" * 100_000}, "Cannot read"),
+        *(
+            (
+                {"taxonomies__a.toml": f'name = "{name}"\n[classes]\nx = "*"'},
+                "cannot stand in a path, as its runs' must",
+            )
+            for name in ("team/kinds", "../kinds", ".kinds", "", "a\\u0000", "a\\nb", "x" * 201)
+        ),
         ({f"taxonomies__{k}.toml": 'name = "a"\n[classes]\nx = "*"' for k in "pq"}, "'a' is there already"),
     ],
 )
@@ -109,8 +120,38 @@ def test_leaves_may_be_declared_outside(tmp_path):
 
 def test_an_image_that_is_listed_but_not_there(tmp_path):
     workspace = Workspace.open(folder_with(tmp_path))
-    with pytest.raises(WorkspaceError, match=r"Image 'i' is not at .*put the file back"):
+    with pytest.raises(ImageError, match=r"Image 'i' is no file at .*put the file back"):
         workspace.image_path(workspace.dataset().images[0])
+
+
+@pytest.mark.parametrize("path", [".", "runs", "i.png/", "x" * 300, "workspace.toml/i.png", "loop", "pipe"])
+def test_a_path_that_names_no_file_is_one_sentence(tmp_path, path):
+    folder_with(tmp_path, **{"manifest.csv": MANIFEST.replace("i.png", path)})
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "i.png").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
+    workspace = Workspace.open(tmp_path)
+    with pytest.raises(ImageError, match="Image 'i' is no file at"):
+        workspace.image_path(workspace.dataset().images[0])
+
+
+def test_a_folder_on_top_does_not_hide_the_file_below(tmp_path):
+    shipped = folder_with(tmp_path / "shipped", **{"i.png": "below"})
+    (tmp_path / "top" / "i.png").mkdir(parents=True)
+    workspace = Workspace((tmp_path / "top", shipped))
+    assert workspace.image_path(workspace.dataset().images[0]) == shipped / "i.png"
+
+
+def test_runs_that_is_a_file_holds_no_run(tmp_path):
+    assert look(folder_with(tmp_path, runs="a file"))[1:] == ((), ())
+
+
+def test_a_demo_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "demo"):
+        with pytest.raises(WorkspaceError, match=r"cannot be made .*; set TAXOSCOPE_DEMO_FOLDER to another"):
+            Workspace.demo(folder)
 
 
 def test_a_broken_run_is_named_and_hides_no_other(tmp_path):

@@ -1,0 +1,47 @@
+"""`taxoscope` as it is typed: run to its end, or served until it says that it is ready."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TAXOSCOPE = [str(Path(sys.executable).with_name("taxoscope"))]
+
+
+def environment(**more):
+    return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **more}
+
+
+def run(*arguments, cwd, **more):
+    return subprocess.run(
+        [*TAXOSCOPE, *arguments], cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120
+    )
+
+
+class Serving:
+    """A started server and the lines that it printed until its address."""
+
+    def __init__(self, arguments, cwd, **more):
+        self.process = subprocess.Popen(
+            [*TAXOSCOPE, *arguments, "--no-browser"],
+            cwd=cwd,
+            env=environment(**more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            if "ready" in line:
+                break
+
+    @property
+    def address(self):
+        return next(word for word in self.lines[-1].split() if word.startswith("http"))
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()

@@ -1,0 +1,184 @@
+"""Images and maps over HTTP, by id: what is sent, with which headers, and one sentence for what cannot be."""
+
+import gc
+import io
+from urllib.parse import quote, unquote, urlencode
+
+import pytest
+from PIL import Image
+from second_workspace import build
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dashboard.actions.desk import desk
+from dashboard.links import image_url
+from dashboard.routes import routes
+from model_zoo.core.choices import Split
+from model_zoo.datasets import ImageRecord, read_manifest, write_manifest
+
+ODD_IDS = [
+    "a/b/c.png",
+    "ünï cödé",
+    "50%?#&+",
+    "<script>alert(1)</script>",
+    "x" * 500,
+    "a//b",
+    "upload-0",
+    "' OR 1=1 --",
+]
+
+
+def map_url(run_id, image_id, **parameters):
+    return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{urlencode(parameters)}"
+
+
+def picture(kind):
+    out = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 10, 10)).save(out, kind)
+    return out.getvalue()
+
+
+FILES = {
+    "png": picture("PNG"),
+    "jpeg": picture("JPEG"),
+    "webp": picture("WEBP"),
+    "bmp": picture("BMP"),
+    "tiff": picture("TIFF"),
+    "text": b"root:x:0:0:root",
+    "sound": b"RIFF\0\0\0\0WAVEfmt ",
+    "empty": b"",
+}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """The routes over animals with odd ids, files of all kinds, and a row whose path names a folder."""
+    folder = tmp_path_factory.mktemp("routes") / "animals"
+    workspace = build(folder, n_images=24)
+    extra = [(image_id, "images/0000.png") for image_id in ODD_IDS]
+    for name, raw in FILES.items():
+        (folder / "images" / name).write_bytes(raw)
+        extra.append((name, f"images/{name}"))
+    extra += [("folder", "images"), ("lost", "images/lost.png"), ("long", "x" * 300)]
+    records = [
+        ImageRecord(image_id, path, Split.NONE, "", workspace.space.everything, {"camera": "A"})
+        for image_id, path in extra
+    ]
+    manifest = folder / "manifest.csv"
+    write_manifest(manifest, [*read_manifest(manifest, workspace.space), *records], workspace.space)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAXOSCOPE_WORKSPACE", str(folder))
+        desk.cache_clear()
+        yield TestClient(Starlette(routes=routes()), base_url="http://localhost")
+        desk.cache_clear()
+
+
+def said(answer):
+    """Status and sentence of a refusal, its headers checked."""
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "\n" not in answer.text
+    return answer.status_code, answer.text
+
+
+@pytest.mark.parametrize("image_id", ["i0000", *ODD_IDS])
+def test_an_image_is_found_by_its_id_whatever_the_id(client, image_id):
+    answer = client.get(image_url(image_id))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
+    assert answer.content == desk().workspace.image_path(desk().image("i0000")).read_bytes()
+    assert answer.headers["Cache-Control"].startswith("private")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    status, sentence = said(client.get(map_url("things-s0", image_id)))
+    assert status == 409
+    assert sentence.startswith("Run 'things-s0' has no weights")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "bmp", "tiff"])
+def test_browsers_get_what_they_can_show(client, kind):
+    answer = client.get(image_url(kind))
+    as_it_is = kind in ("png", "jpeg", "webp")
+    assert answer.headers["Content-Type"] == f"image/{kind if as_it_is else 'png'}"
+    assert (answer.content == FILES[kind]) == as_it_is
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.size == (8, 6)
+
+
+@pytest.mark.parametrize(
+    "image_id",
+    [
+        "nowhere",
+        "",
+        "../workspace.toml",
+        "..%2f..%2fetc%2fpasswd",
+        "/etc/passwd",
+        "images/0000.png",
+        "\0",
+        "%ff",
+        "i0000/",
+    ],
+)
+def test_what_is_no_id_is_404_in_one_sentence_and_no_path(client, image_id):
+    encoded = image_id if "%" in image_id else quote(image_id, safe="")
+    status, sentence = said(client.get(f"/file/{encoded}"))
+    assert status == 404
+    assert sentence.startswith("There is no image ")
+    assert sentence.endswith("in this workspace; open it from Images.")
+
+
+@pytest.mark.parametrize("image_id", ["folder", "lost", "long"])
+def test_an_image_whose_file_is_none_is_409_in_one_sentence(client, image_id):
+    status, sentence = said(client.get(image_url(image_id)))
+    assert status == 409
+    assert sentence.startswith(f"Image {image_id!r} is no file at ")
+
+
+@pytest.mark.parametrize("image_id", ["text", "empty"])
+def test_a_file_that_is_no_image_is_not_sent(client, image_id):
+    status, sentence = said(client.get(image_url(image_id)))
+    assert status == 409
+    assert "root" not in sentence
+
+
+def test_a_map_of_what_is_not_there_is_404(client):
+    for url in (map_url("nothing-s0", "i0000"), map_url("../things-s0", "i0000"), "/map/nothing-s0/"):
+        status, sentence = said(client.get(url))
+        assert status == 404
+        assert sentence.startswith("There is no run ")
+    status, sentence = said(client.get(map_url("things-s0", "i0000", method="magic")))
+    assert status == 404
+    assert "it can be" in sentence
+
+
+@pytest.mark.parametrize("path", [image_url("i0000"), image_url("nowhere"), map_url("things-s0", "i0000")])
+def test_other_sites_get_403_and_the_own_pages_do_not(client, path):
+    for site in ("cross-site", "same-site", "x"):
+        status, _ = said(client.get(path, headers={"Sec-Fetch-Site": site}))
+        assert status == 403
+    for site in ("same-origin", "none"):
+        assert client.get(path, headers={"Sec-Fetch-Site": site}).status_code != 403
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_images_are_read_only(client, method):
+    assert client.request(method, image_url("i0000")).status_code == 405
+
+
+def test_a_map_is_a_transparent_png_with_a_caption(tmp_path, monkeypatch):
+    monkeypatch.delenv("TAXOSCOPE_WORKSPACE", raising=False)
+    monkeypatch.setenv("TAXOSCOPE_DEMO_FOLDER", str(tmp_path / "demo"))
+    desk.cache_clear()
+    try:
+        run = next(run for run in desk().runs().values() if run.weights_path)
+        image = desk().dataset().split(Split.TEST)[0]
+        answer = TestClient(Starlette(routes=routes())).get(map_url(run.run_id, image.image_id))
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png"), answer.text
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert " at " in unquote(answer.headers["X-Caption"])
+        with Image.open(io.BytesIO(answer.content)) as overlay:
+            assert overlay.mode == "RGBA"
+    finally:
+        desk.cache_clear()
+        gc.unfreeze()  # as torch wants at the end of the process
