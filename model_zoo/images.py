@@ -146,7 +146,7 @@ class Preprocessing:
                 mean=tuple(float(x) for x in values["mean"]),
                 std=tuple(float(x) for x in values["std"]),
             )
-        except (KeyError, ValueError, TypeError, IndexError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
             raise ImageError(
                 f"The preprocessing is not readable ({error!r}); it needs every field of the card."
             ) from error
