@@ -96,22 +96,23 @@ def _explain_at(
     model: nn.Module, inputs: Tensor, class_index: int | None, layer: str, method: CamMethod
 ) -> Explanation:
     size = (inputs.shape[2], inputs.shape[3])
-    logits, features = _split_pass(model, inputs, layer, differentiate=method.uses_class)
-    chosen = int(logits.detach().argmax()) if class_index is None else class_index
-    if not 0 <= chosen < len(logits):
-        raise ExplanationError(f"No class {chosen}: the model has {len(logits)} outputs, counted from 0.")
+    scores, features = _split_pass(model, inputs, layer, differentiate=method.uses_class)
+    chosen = int(scores.detach()[0].argmax()) if class_index is None else class_index
+    if not 0 <= chosen < scores.shape[1]:
+        raise ExplanationError(f"No class {chosen}: the model has {scores.shape[1]} outputs, counted from 0.")
     activations = _array(as_map(model, features, size))
     gradients = None
     if method.uses_class:
-        # With respect to the features only: no parameter's .grad is computed or written.
-        (slope,) = torch.autograd.grad(logits[chosen], features, allow_unused=True)
+        with torch.inference_mode(False), torch.enable_grad():
+            # With respect to the features only: no parameter's .grad is computed or written.
+            (slope,) = torch.autograd.grad(scores[0, chosen], features, allow_unused=True)
         gradients = np.zeros_like(activations) if slope is None else _array(as_map(model, slope, size))
     heat, empty = _heat(method, inputs, layer, activations, gradients)
-    return Explanation(_array(logits.softmax(dim=0)), heat, chosen, layer, method, empty)
+    return Explanation(_array(scores.detach()[0].float().softmax(dim=0)), heat, chosen, layer, method, empty)
 
 
 def _split_pass(model: nn.Module, inputs: Tensor, layer: str, *, differentiate: bool) -> tuple[Tensor, Tensor]:
-    """Outputs (K,) and the layer's features as it gave them; the outputs know how they depend on the features."""
+    """Outputs (1, K) and the layer's features as it gave them; the outputs know how they depend on the features."""
     features: list[Tensor] = []
 
     def start_gradient(output: object) -> object:
@@ -135,7 +136,7 @@ def _split_pass(model: nn.Module, inputs: Tensor, layer: str, *, differentiate: 
         raise ExplanationError(f"{type(model).__name__} does not give one row of class scores; pass a classifier.")
     if not bool(outputs.isfinite().all()):
         raise ExplanationError(f"{type(model).__name__} gives scores that are not finite; check weights and input.")
-    return outputs[0].float(), features[0]
+    return outputs, features[0]
 
 
 def _heat(

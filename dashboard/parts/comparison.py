@@ -35,7 +35,8 @@ def label_space(judged: Comparison, n_standing: int) -> None:
             "A coarser task is an easier one; compare on the common ground."
         )
     if judged.labels is Labels.REVIEWED:
-        text += f" As reviewed: {counted(n_standing, 'decision')}, **one-sided**: only chosen images were reviewed."
+        decisions = counted(n_standing, "decision")
+        text += f" As reviewed: {decisions} in this split, **one-sided**: only chosen images were reviewed."
     left_out = [evaluation.n_left_out + evaluation.n_outside for evaluation in judged.evaluations]
     if any(left_out):
         most = f"{min(left_out):,} to {max(left_out):,}" if len(set(left_out)) > 1 else f"{left_out[0]:,}"

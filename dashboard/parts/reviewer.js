@@ -15,6 +15,8 @@ export default function ({ data, parentElement, setStateValue }) {
     build(s, parentElement.querySelector(".reviewer"), data);
     s.onKey = (event) => onKey(s, event);
     document.addEventListener("keydown", s.onKey);
+    s.onRelease = () => setTimeout(() => release(s)); // the click comes after the release
+    for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, s.onRelease, true);
     s.changed = () => draw(s);
   }
   s.send = (log) => setStateValue("log", log);
@@ -28,6 +30,7 @@ export default function ({ data, parentElement, setStateValue }) {
   s.box.pump();
   return () => {
     document.removeEventListener("keydown", s.onKey);
+    for (const kind of ["pointerup", "pointercancel"]) document.removeEventListener(kind, s.onRelease, true);
     clearTimeout(s.mapTimer);
     s.layer.clear();
     s.box.detach(s);
@@ -52,6 +55,7 @@ function onKey(s, event) {
 }
 
 function run(s, action) {
+  Object.assign(s, { pressing: false, touched: true });
   const then = act(s, action);
   draw(s);
   if (then === "focus:note") s.ui.note.focus();
@@ -88,7 +92,10 @@ function build(s, root, data) {
   ui.left = el("div", { className: "left" }, ui.frame, ui.caption, ui.mapTools, ui.strip);
   ui.body = el("div", { className: "body" }, ui.left, ui.asks, ui.says);
   root.replaceChildren(ui.head, ui.nameForm, ui.message, ui.keys, ui.body, ui.done, ui.recent);
-  root.addEventListener("pointerdown", () => s.box.attach(s));
+  root.addEventListener("pointerdown", (event) => {
+    s.box.attach(s);
+    Object.assign(s, { pressing: Boolean(event.target.closest("button")), touched: true });
+  });
   s.thumbs = new Map();
 }
 
@@ -102,7 +109,14 @@ function takeName(s) {
   draw(s);
 }
 
+function release(s) {
+  s.pressing = false;
+  if (s.stale) draw(s);
+}
+
 function draw(s) {
+  s.stale = s.pressing; // a button that is replaced between press and release would miss its click
+  if (s.pressing) return;
   const { ui } = s;
   const focused = ui.root.getRootNode().activeElement?.dataset?.act;
   const shown = item(s);
@@ -142,6 +156,7 @@ function savingChip(box) {
   const n = box.log.length;
   if (n && box.isLate()) return el("span", { className: "chip is-late", role: "status", text: `${n} not saved yet: the server does not answer, trying again` });
   if (n) return el("span", { className: "chip is-saving", role: "status", text: `${n} saving…` });
+  if (box.recent[0]?.state === "refused") return el("span", { className: "chip is-refused", role: "status", text: "Not saved" });
   return el("span", { className: "chip is-saved", role: "status", text: box.recent.length ? "All saved" : "" });
 }
 

@@ -27,7 +27,8 @@ function takeData(s, data) {
   const refusals = s.box.receive(data.acked, data.rejected);
   refusals.forEach((refusal) => takeRefusal(s, refusal));
   for (const item of data.items) if (s.local.has(item.id) && !isUnsaved(s, item.id)) s.local.get(item.id).label = item.label;
-  const stays = (id) => offered.includes(id) || (!s.single && (s.local.has(id) || id === s.current));
+  // What a reviewer is looking at is not replaced under their hands, not even when somebody else has answered it.
+  const stays = (id) => offered.includes(id) || (!s.single && (s.local.has(id) || (id === s.current && s.touched)));
   s.order = s.order.filter(stays);
   s.order.push(...offered.filter((id) => !s.order.includes(id)));
   if (!s.order.includes(s.current)) s.current = null;
@@ -57,6 +58,7 @@ function takeRefusal(s, { client_id, seq, sentence, entry }) {
   const id = entry?.image_id;
   s.sentence = id ? `${id} was not saved: ${sentence}` : `Not saved: ${sentence}`;
   if (id && s.local.get(id)?.seq === seq && s.local.get(id)?.client_id === client_id) s.local.delete(id);
+  if (id && entry.note && !s.notes.get(id)) s.notes.set(id, entry.note);
 }
 
 function item(s) {

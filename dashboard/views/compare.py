@@ -29,7 +29,8 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.split_switch(shown)
     controls.space_switch(shown, judged.mixes_label_spaces)
 
-comparison.label_space(judged, len(desk.standing()))
+decided = [desk.image(image_id) for image_id in desk.standing()]
+comparison.label_space(judged, sum(image.split is shown.split for image in decided))
 comparison.headline(judged)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")

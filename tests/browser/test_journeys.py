@@ -110,7 +110,7 @@ def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
     page.get_by_role("button", name="Start").click()
     page.locator("[data-act]").filter(has=page.locator(":text-is('afi')")).first.click()
     page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile("saved", re.I)).first).to_be_visible()
+    expect(page.get_by_text("All saved", exact=True)).to_be_visible()
     with closing(sqlite3.connect(Path(app.environment["TAXOSCOPE_DEMO_FOLDER"]) / "decisions.sqlite")) as database:
         rows = database.execute('select image_id, reviewer, answer, "before", "after" from decisions').fetchall()
     label = MANIFEST.label[image_id]

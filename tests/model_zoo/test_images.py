@@ -70,7 +70,7 @@ def test_a_bomb_costs_its_header_only(tmp_path):
     assert path.stat().st_size < 300_000
     tracemalloc.start()
     started = time.perf_counter()
-    with pytest.raises(ImageError, match=r"bomb\.png (unpacks to too many|has 30,000 x 30,000) pixels"):
+    with pytest.raises(ImageError, match=r"bomb\.png unpacks to 900 million pixels; at most 50 million"):
         decode(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

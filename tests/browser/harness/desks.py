@@ -1,0 +1,36 @@
+"""A desk for each test: decisions of its own over one workspace, on a disk as slow as the test asks."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from dashboard.actions.desk import Desk
+from dashboard.store.decision_store import DecisionStore
+from dashboard.store.log import DecisionLog
+from model_zoo.workspace import Workspace
+
+
+class SlowStore(DecisionStore):
+    """The store itself; each commit takes ``delay_s`` longer."""
+
+    delay_s = 0.0
+
+    @contextmanager
+    def writing(self) -> Iterator[DecisionLog]:
+        with super().writing() as log:
+            yield log
+            time.sleep(self.delay_s)
+
+
+@cache
+def desk_of(name: str, slow_s: float, busy_s: float) -> Desk:
+    """The desk ``name``, its decisions in a folder of that name beside the workspace."""
+    below = Path(os.environ["TAXOSCOPE_WORKSPACE"])
+    desk = Desk(Workspace((below.parent / Path(name).name, below)))
+    desk.store.close()
+    desk.store = SlowStore(desk.workspace.decisions_path, busy_s)
+    desk.store.delay_s = slow_s
+    return desk
