@@ -76,5 +76,5 @@ def follow() -> None:
 
 
 def put(key: str, value: Any) -> None:
-    """Remember something for this session's next run of the page."""
+    """Remember something until the page runs next."""
     st.session_state[key] = value

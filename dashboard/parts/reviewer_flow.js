@@ -202,7 +202,7 @@ function decide(s, answer, label = null) {
 
 function undo(s) {
   const last = s.box.history.at(-1);
-  if (!last) return void (s.sentence = "Nothing to undo: no decision was made in this session.");
+  if (!last) return void (s.sentence = "Nothing to undo: no decision was made since this page was opened.");
   if (s.single && !s.order.includes(last.image_id)) return void (s.sentence = `The last decision was about ${last.image_id}; open that image to undo it.`);
   s.box.history.pop();
   const entry = s.box.push({ ...proposal(s, last.image_id, "undo"), reviewer: last.reviewer, after: null, note: "", undoes_seq: last.seq }, "undone", s);

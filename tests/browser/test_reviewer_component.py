@@ -3,36 +3,22 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from hashlib import sha256
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from browser.conftest import Serve
-from browser.serving import PROJECT, Served, settle, taxoscope, wait_idle
-from playwright.sync_api import Browser, Locator, Page, Route, expect
-from safetensors.numpy import load_file, save
-from second_workspace import build
+from browser.serving import Served, wait_idle
+from playwright.sync_api import Locator, Page, expect
 
 from dashboard.actions.queueing import WINDOW
-from model_zoo.core.choices import Split
-from model_zoo.core.errors import LabelError
-from model_zoo.core.labels import Label, LeafSpace, Part
-from model_zoo.run import read_run, write_run
+from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.workspace import Workspace
+from tests.browser.harness.animals import build_with_weights, edited
 from tests.browser.harness.database import decisions_in, locked
 
 HARNESS = Path(__file__).with_name("harness")
-PARTS = PROJECT / "dashboard" / "parts"
-PETS = LeafSpace(
-    (Part("animal", ("cat", "dog", "owl")), Part("collar", ("none", "worn")), Part("caption", ("none", "present"))),
-    lone=("scenery",),
-    forbidden=({"collar": "worn", "caption": "none"},),
-)
-LINES = LeafSpace((Part("kind", ("a.b", "c|d", "e")), Part("size", ("one", "two"))), lone=("x.y", "none"))
 KEY_OF = {"cat": "1", "dog": "2", "car": "3", "plane": "4", None: "0", "small": "q", "large": "w"}
 """Value of a part of the second workspace -> its key; ``None`` is an unknown thing."""
 EVERY_MS = 40
@@ -64,38 +50,12 @@ def patience() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def animals(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The second workspace, and beside its runs by chance one with weights and one whose weights say nothing."""
-    workspace = build(tmp_path_factory.mktemp("component") / "animals", n_images=150, seed=3)
-    trained, by_chance = PROJECT / "model_zoo" / "runs" / "fine-s0", read_run(workspace.writable / "runs" / "things-s0")
-    like, classes = read_run(trained).card, by_chance.card.classes
-    tensors = load_file(trained / "model.safetensors")
-    predictions = {split: by_chance.predictions(split) for split in (Split.VALIDATION, Split.TEST)}
-    for run_id, strength in (("seeing-s0", 1), ("blank-s0", 0)):
-        head = {name: strength * tensors[name][: len(classes)].copy() for name in ("fc.weight", "fc.bias")}
-        weights = save(tensors | head)
-        card = replace(
-            by_chance.card,
-            run_id=run_id,
-            architecture=like.architecture,
-            preprocessing=like.preprocessing,
-            recipe={"version": run_id},
-            weights_sha256=sha256(weights).hexdigest(),
-        )
-        write_run(card, workspace.writable / "runs", weights, [], predictions)
-    return workspace
+    return build_with_weights(tmp_path_factory.mktemp("component") / "animals")
 
 
 @pytest.fixture(scope="module")
 def harness(serve: Serve, animals: Workspace) -> Served:
     return serve(HARNESS / "reviewing.py", TAXOSCOPE_WORKSPACE=str(animals.writable))
-
-
-@pytest.fixture(scope="module")
-def dashboard(animals: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The whole dashboard over the same workspace."""
-    served = taxoscope(tmp_path_factory.mktemp("dashboard"), "--workspace", str(animals.writable))
-    yield served.start()
-    served.stop()
 
 
 @pytest.fixture
@@ -139,15 +99,6 @@ def labels(animals: Workspace) -> list[Label]:
     return [image.label for image in animals.dataset().images]
 
 
-@pytest.fixture(scope="module")
-def algebra(browser: Browser) -> Iterator[Page]:
-    """A blank page that knows `labels.js`."""
-    page = browser.new_page()
-    page.add_script_tag(content=(PARTS / "labels.js").read_text(encoding="utf-8"))
-    yield page
-    page.close()
-
-
 def image_id(number: int) -> str:
     return f"i{number:04d}"
 
@@ -187,58 +138,6 @@ def test_a_class_answer_by_mouse_stores_what_python_computes(
     space, wanted = animals.space, animals.taxonomy("kinds").classes["animal"]
     assert space.parse(one["after"]) == space.answer(labels[0], wanted) == {"cat.large", "dog.large"}
     assert one["taxonomy"] == "kinds"
-
-
-@pytest.mark.parametrize("space", [PETS, LINES], ids=["forbidden", "escaped"])
-def test_the_browser_computes_labels_as_python_does(algebra: Page, space: LeafSpace) -> None:
-    labels: list[Label] = [frozenset({leaf}) for leaf in space.leaves]
-    labels += [frozenset(two) for two in list(combinations(space.leaves, 2))[::7]] + [space.everything]
-    changes: list[dict[str, str | None]] = [
-        {part.name: value} for part in space.parts for value in (*part.values, None)
-    ]
-    changes += [one | other for one, other in combinations(changes, 2) if one.keys() != other.keys()]
-    edits = [(label, change) for label in labels for change in changes]
-    computed = algebra.evaluate(
-        "([space, cases]) => cases.map(([one, changes]) => editLabel(space, one, new Map(Object.entries(changes))))",
-        [_space(space), [[sorted(label), change] for label, change in edits]],
-    )
-    assert len(edits) > 200
-    assert [frozenset(one) for one in computed] == [_edit(space, *edit) for edit in edits]
-
-    classes = [
-        space.parse(f"*.{value}") if space is LINES else space.parse(f"*.{value}.*") for value in space.parts[1].values
-    ]
-    classes += labels[::3]
-    answers = [(label, leaves) for label in labels for leaves in classes]
-    computed = algebra.evaluate(
-        "([space, cases]) => cases.map(([label, leaves]) => answerLabel(space, label, leaves))",
-        [_space(space), [[sorted(label), sorted(leaves)] for label, leaves in answers]],
-    )
-    assert [frozenset(one) for one in computed] == [space.answer(label, leaves) for label, leaves in answers]
-
-    texts = algebra.evaluate(
-        "([space, labels]) => labels.map((label) => labelText(space, label))",
-        [_space(space), [sorted(one) for one in labels]],
-    )
-    assert [space.parse(text) for text in texts] == labels
-    read = algebra.evaluate(
-        "([space, texts]) => texts.map((text) => readLabelText(space, text))", [_space(space), texts]
-    )
-    assert [frozenset(one) for one in read] == labels
-
-
-@pytest.mark.parametrize("sizes", [(6, 2, 2), (2,), (10, 3), (12, 9, 8, 7, 3), (30,)])
-def test_no_key_does_two_things(algebra: Page, sizes: tuple[int, ...]) -> None:
-    parts = [{"name": f"p{i}", "values": [f"v{v}" for v in range(n)]} for i, n in enumerate(sizes)]
-    keys = algebra.evaluate("(space) => [...assignKeys(space, 'parts')]", {"parts": parts, "lone": ["x"], "leaves": {}})
-    fixed = algebra.evaluate("() => FIXED_KEYS")
-    assert {key: action for key, action in keys if key in fixed} == fixed
-    assert len({key for key, _ in keys}) == len(keys)
-    assert not {"c", "r"} & {key for key, _ in keys}
-    given = [action for _, action in keys if action.split(":")[0] in ("part", "lone")]
-    assert len(set(given)) == len(given)
-    wanted = sum(sizes) + len(sizes) + 1
-    assert len(given) == min(wanted, 23)  # 10 + 6 + 5 + 2 keys in the rows
 
 
 def test_sixty_answers_at_25_keys_a_second_are_all_stored_in_order(opened: Open, stored: Stored) -> None:
@@ -439,51 +338,6 @@ def test_an_empty_queue_says_what_to_do(opened: Open) -> None:
     expect(page.get_by_role("heading", name="No image waits here")).to_be_visible(timeout=30_000)
 
 
-def test_the_panel_works_before_its_map_and_says_why_there_is_none(
-    dashboard: Served, new_page: Callable[..., Page]
-) -> None:
-    page, held = _opened_with_held_maps(dashboard, new_page, "review?of=seeing-s0&of=blank-s0")
-    expect(page.locator(".map-note")).to_have_text("computing the map…")
-    shown = page.locator(".reviewer").get_attribute("data-image")
-    key = KEY_OF["dog"] if page.locator(".asks .label b").first.inner_text() != "dog" else KEY_OF["cat"]
-    page.keyboard.press(key)
-    expect(page.locator(".result .part-chip b").first).to_have_text("dog" if key == KEY_OF["dog"] else "cat")
-    expect(page.get_by_role("button", name="Save")).to_be_enabled()
-    _let_go(held, "/map/seeing-s0/")
-    expect(page.locator(".frame .map")).to_be_visible(timeout=60_000)
-    page.get_by_label("Whose map").select_option("blank-s0")
-    expect(page.locator(".map-note")).to_have_text("computing the map…")
-    _let_go(held, "/map/blank-s0/")
-    expect(page.locator(".map-note")).to_contain_text("The map is zero everywhere")
-    page.keyboard.press("m")
-    expect(page.locator(".map-note")).to_be_hidden()
-    expect(page.locator(".reviewer")).to_have_attribute("data-image", shown)
-
-
-def test_the_viewer_shows_maps_waits_for_slow_ones_and_tells_errors(
-    dashboard: Served, new_page: Callable[..., Page]
-) -> None:
-    runs = urlencode([("of", run_id) for run_id in ("seeing-s0", "blank-s0", "kinds-s0")])
-    page, held = _opened_with_held_maps(dashboard, new_page, f"inspect?image={image_id(0)}&{runs}")
-    panels = page.locator(".viewer .panel")
-    expect(panels).to_have_count(3)
-    seeing, blank, by_chance = (panels.filter(has_text=run_id) for run_id in ("seeing-s0", "blank-s0", "kinds-s0"))
-    for panel in (seeing, blank):
-        expect(panel.locator(".map-note")).to_have_text("computing the map…")
-    expect(by_chance.locator(".map-note")).to_have_text("This run has no weights, so no map can be computed.")
-    _let_go(held, "/map/blank-s0/")
-    expect(blank.locator(".map-note")).to_contain_text("The map is zero everywhere", timeout=60_000)
-    expect(seeing.locator(".map-note")).to_have_text("computing the map…")
-    _let_go(held, "/map/seeing-s0/")
-    expect(seeing.locator(".map")).to_be_visible()
-    assert seeing.locator(".map").evaluate("(map) => map.naturalWidth") == 96  # as large as the image
-    strength = page.locator(".viewer").get_by_label("Strength of the map")
-    strength.fill("0.8")
-    assert seeing.locator(".map").evaluate("(map) => map.style.opacity") == "0.8"
-    page.reload()
-    expect(strength).to_have_value("0.8", timeout=30_000)
-
-
 def _saving_chip(page: Page) -> Locator:
     return page.locator(".head .chip")
 
@@ -494,42 +348,8 @@ def _wait_saved(page: Page, count: int, timeout_s: float = 20) -> None:
     expect(page.locator(".recent li").first).to_have_attribute("data-seq", str(count))
 
 
-def _opened_with_held_maps(served: Served, new_page: Callable[..., Page], address: str) -> tuple[Page, list[Route]]:
-    """A page of the dashboard whose requests for maps wait on the line until `_let_go`."""
-    page, held = new_page(), []
-    page.set_default_timeout(60_000)
-    page.route("**/map/**", lambda route: held.append(route))
-    page.goto(f"{served.url}/{address}")
-    settle(page)
-    return page, held
-
-
-def _let_go(held: list[Route], part: str) -> None:
-    """Let the requests for ``part`` reach the server; there must be one."""
-    on_their_way = [route for route in held if part in route.request.url]
-    assert on_their_way
-    for route in on_their_way:
-        held.remove(route)
-        route.continue_()
-
-
 def _possible_changes(space: LeafSpace, label: Label) -> list[dict[str, str | None]]:
     """Changes of one part that leave something possible and make another label."""
     one_part: list[dict[str, str | None]] = [{part.name: value} for part in space.parts for value in part.values]
     one_part.append({space.parts[0].name: None})
-    return [change for change in one_part if _edit(space, label, change) not in (frozenset(), label)]
-
-
-def _space(space: LeafSpace) -> dict[str, Any]:
-    return {
-        "parts": [{"name": part.name, "values": list(part.values)} for part in space.parts],
-        "lone": [leaf for leaf in space.leaves if not space.values_of[leaf]],
-        "leaves": {leaf: list(values) for leaf, values in space.values_of.items()},
-    }
-
-
-def _edit(space: LeafSpace, label: Label, changes: dict[str, str | None]) -> Label:
-    try:
-        return space.edit(label, changes)
-    except LabelError:
-        return frozenset()
+    return [change for change in one_part if edited(space, label, change) not in (frozenset(), label)]
