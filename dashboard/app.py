@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, state
+from dashboard.parts.history import one_step_back
 from dashboard.words import plain
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.workspace import PROJECT
@@ -29,3 +30,5 @@ try:
     page.run()
 except TaxoScopeError as error:
     st.error(plain(str(error)))
+    st.page_link("views/overview.py", label="Start from Overview", icon=":material/account_tree:")
+one_step_back()

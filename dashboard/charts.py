@@ -113,7 +113,7 @@ def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int
     figure.update_xaxes(
         range=[-0.5, n_columns - 0.5],
         title={"text": "predicted", "standoff": 10},
-        tickangle=-40,
+        tickangle=-40 if n <= 20 else -90,
         **_ticks(columns, size),
     )
     figure.update_yaxes(range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, **_ticks(names, size))
@@ -222,8 +222,10 @@ def history_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: st
             name=name,
             line={"color": colour, "width": 2, "dash": "dot" if "train" in field else "solid"},
         )
-    figure.update_xaxes(title={"text": "epoch"}, gridcolor=look.grid)
-    figure.update_yaxes(title={"text": title}, gridcolor=look.grid, tickformat=".0%" if title == "accuracy" else None)
+    figure.update_xaxes(title={"text": "epoch"}, gridcolor=look.grid, tickformat="d", nticks=min(10, len(epochs) + 1))
+    figure.update_yaxes(title={"text": title}, gridcolor=look.grid, rangemode="tozero")
+    if title == "accuracy":
+        figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     return _dress(figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
 
 
@@ -267,7 +269,8 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             font={"size": 12, "color": look.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
-    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10})
+    halo = {"paper_bgcolor": look.background}  # what plotly draws around the names
+    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10}, **halo)
 
 
 def _dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:

@@ -63,6 +63,9 @@ def serve(
     server.serve(
         host, free, lambda address: console.print(f"TaxoScope is ready: {address}  (Ctrl-C stops it)"), browser
     )
+    console.print("Stopped. Everything that was saved is kept.")
+    sys.stdout.flush()
+    os._exit(0)  # torch's extensions print pages about their own leaks when Python takes them down
 
 
 @commands.command()

@@ -117,7 +117,7 @@ def browse(
     judged: Judged | None = None,
     cell: Cell | None = None,
 ) -> tuple[Listed, ...]:
-    """The images that pass, sorted. A cell keeps those that fall in it in at least one run."""
+    """The images that pass, sorted. A cell keeps those that fall in it in at least one run, most runs first."""
     images = dataset.images if split is None else dataset.split(split)
     asked = _asked(judged, cell) if judged else {}
     needs_run = (cell is not None and cell.named) or filters.right != Right.ANY or filters.sure != Sure.ANY
@@ -133,7 +133,7 @@ def browse(
         if any(image.columns.get(name, "") != value for name, value in filters.columns.items()):
             continue
         listed.append(Listed(image, *one) if one else Listed(image))
-    return tuple(_sorted(listed, filters.sort))
+    return tuple(_sorted(listed, filters.sort, cell is not None and cell.named))
 
 
 def n_patients(listed: Sequence[Listed]) -> int:
@@ -188,10 +188,10 @@ def _passes(filters: Filters, said: _Said) -> bool:
     return right and filters.sure.holds(confidence)
 
 
-def _sorted(listed: list[Listed], sort: Sort) -> list[Listed]:
+def _sorted(listed: list[Listed], sort: Sort, by_cell: bool) -> list[Listed]:
     if sort is Sort.WRONG:
         return sorted(listed, key=lambda one: -one.n_wrong)
     if sort in (Sort.UNSURE, Sort.SURE):
         sign = 1 if sort is Sort.UNSURE else -1
         return sorted(listed, key=lambda one: (np.isnan(one.confidence), sign * one.confidence))
-    return listed
+    return sorted(listed, key=lambda one: -one.n_in_cell) if by_cell else listed

@@ -84,9 +84,9 @@ def label_space_name(taxonomy: Taxonomy, common: bool) -> str:
 
 def series_subject(series: Series) -> Subject:
     """A series as a subject (one run is a series of one)."""
-    n = len(series.runs)
-    title = f"{series.card.taxonomy.name} · {n} seed{'s' if n > 1 else ''}"
-    return Subject(series.series_id, title, series.runs)
+    stems = {run.run_id.removesuffix(f"-s{run.card.seed}") for run in series.runs}
+    name = stems.pop() if len(stems) == 1 else series.card.taxonomy.name
+    return Subject(series.series_id, f"{name} · {counted(len(series.runs), 'seed')}", series.runs)
 
 
 def run_subject(run: Run) -> Subject:

@@ -61,8 +61,10 @@ def headline(judged: Comparison) -> None:
                 f"({100 * lowest:.1f} to {share_text(highest)}); "
                 f"two seeds disagree on {share_text(churn(evaluation.predicted))} of images"
             )
+        else:
+            lines.append("One seed: how much trainings differ is not known.")
         with column.container(border=True, height="stretch"):
-            st.metric(f"{plain(subject.title)} · accuracy", share_text(figure.mean))
+            st.metric(f"{plain(subject.title)} · accuracy", share_text(figure.mean), help=_PATIENTS_ONLY)
             st.caption("  \n".join(lines))
 
 
@@ -75,7 +77,8 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
         colours = [charts.SUBJECT_COLOURS[judged.subjects.index(subject) % 7] for subject, _ in group]
         with column:
             st.caption(
-                f"{plain(judged.basis(group[0][1]))}. Lines: 95 % interval, patients only; strokes: each seed."
+                f"{plain(judged.basis(group[0][1]))}. Lines: 95 % interval, patients only"
+                f"{'; strokes: each seed' if any(len(subject.runs) > 1 for subject, _ in group) else ''}."
                 f" {_OPENS[figure]}"
             )
             key = _chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")
@@ -93,7 +96,7 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
                 on_select=_clicked(key, lambda who, name: Cell(who, **{_SIDE[figure]: name}), open_cell),
                 selection_mode="points",
                 theme=None,
-                config={"displayModeBar": False},
+                config={"displayModeBar": False, "doubleClick": False},
             )
 
 
@@ -122,10 +125,14 @@ def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.L
                 on_select=_clicked(key, partial(Cell, who), open_cell),
                 selection_mode="points",
                 theme=None,
-                config={"displayModeBar": False},
+                config={"displayModeBar": False, "doubleClick": False},
             )
 
 
+_PATIENTS_ONLY = (
+    "The interval says how much the figure would move with other patients. How much it moves from training to "
+    "training is given apart, as SD over seeds: no interval here covers both."
+)
 _OPENS = {
     ClassFigure.RECALL: "Click a mark for the class's images.",
     ClassFigure.PRECISION: "Click a mark for the images called so.",

@@ -15,7 +15,7 @@ from dashboard.links import Query, Shown, image_url, map_url
 from dashboard.parts.viewer import viewer
 from dashboard.reviews.standing import history as history_of
 from dashboard.words import plain
-from model_zoo.core.choices import CamMethod, Labels
+from model_zoo.core.choices import CamMethod, Labels, Split
 from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import OUTSIDE
@@ -56,7 +56,7 @@ def choose_upload(uploads: Sequence[Upload], asked: str | None) -> str | None:
         "Image",
         list(names),
         format_func=lambda one: plain(names[one]),
-        default=next(iter(names)) if len(names) > len(uploads) else asked,
+        default=asked if asked and len(names) == len(uploads) else next(iter(names)),
         required=True,
         key=f"inspect_which_{asked}",
     )
@@ -125,8 +125,10 @@ def header(desk: Desk, image_id: str) -> None:
         return
     image, space = desk.image(image_id), desk.workspace.space
     standing = desk.labels(Labels.REVIEWED)[image_id]
-    text = f"**{plain(image.image_id)}** · {image.split} split · patient {plain(image.patient_id or 'unknown')}"
-    text += f" · label **{plain(space.format(image.label))}**"
+    where = "in no split" if image.split is Split.NONE else f"{image.split} split"
+    text = f"**{plain(image.image_id)}** · {where} · patient {plain(image.patient_id or 'unknown')}"
+    known = image.label != space.everything
+    text += f" · label **{plain(space.format(image.label))}**" if known else " · not labelled yet"
     if standing != image.label:
         text += f" → **{plain(space.format(standing))}** as reviewed"
     columns = {name.replace("_", " "): value for name, value in image.columns.items() if value}

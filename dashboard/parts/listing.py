@@ -41,13 +41,13 @@ def sentence(
         return
     sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": cell.either}
     named = ", ".join(f"{side} **{plain(name)}**" for side, name in sides.items() if name)
-    text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. Asked: {plain(judged.basis)}."
+    text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. {plain(judged.basis)}."
     n_runs = len(judged.subject.runs)
-    if (cell.true or cell.predicted) and n_runs > 1 and filters.keep_everything:
+    if (cell.true or cell.predicted) and n_runs > 1 and filters.keep_everything and listed:
         total = sum(one.n_in_cell for one in listed)
         text += (
             f" Each image falls in this cell in some seed; together {total:,} times in {n_runs} runs "
-            f"= {total / n_runs:,.1f} per run, the mean shown in the matrix."
+            f"= {total / n_runs:,.1f} per run, the count in the mean matrix."
         )
     st.markdown(text)
 
@@ -78,6 +78,8 @@ def tiles(
     for one in listed:
         image = one.image
         right = f"{one.said} {share_text(one.confidence, 0)}" if one.n_runs else ""
+        if one.n_runs > 1:
+            right = f"mostly {right}"
         below = space.format(image.label)
         if one.n_runs > 1 and cell and cell.named:
             below = f"in {one.n_in_cell} of {one.n_runs} · {below}"

@@ -88,6 +88,7 @@ def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -
             "taxonomy": plain(one.card.taxonomy.name),
             "classes": str(len(one.card.classes)),
             "seeds": str(len(one.runs)),
+            "epochs": str(one.card.recipe.get("epochs", "–")),
             **dict.fromkeys(_FIGURES, "–"),
             "architecture": plain(one.card.architecture),
             "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",

@@ -326,6 +326,8 @@ function drawDone(s) {
   else ui.done.replaceChildren(el("h3", { text: "This queue is done" }), el("p", { text: `All ${data.n_total} images are answered. Since you opened this page you decided:` }), el("div", { className: "figures" }, figures), back());
 }
 
+const ANSWERS = ["save", "confirm", "cannot_tell", "skip"];
+
 function button(s, action, text, { pressed, stands, unknown, primary, quiet, link, disabled, noKey, className, label, expanded } = {}) {
   const key = noKey || link ? null : keyOfAction(s.keys, action);
   const names = [className ?? (link ? "link" : "button"), pressed && "is-pressed", stands && "stands", unknown && "is-unknown", primary && "is-primary", quiet && "is-quiet"];
@@ -334,6 +336,7 @@ function button(s, action, text, { pressed, stands, unknown, primary, quiet, lin
     "aria-pressed": pressed === undefined ? null : String(Boolean(pressed)), "aria-expanded": expanded === undefined ? null : String(expanded), "aria-keyshortcuts": key,
     onclick: (event) => {
       if (event.detail) element.blur(); // after a mouse click the keys belong to the panel again
+      if (event.detail > 1 && ANSWERS.includes(action)) return; // a double click answers one image, not the next unseen
       run(s, action);
     },
   }, key ? kbd(key) : null, text ? el("span", { text }) : null);

@@ -30,7 +30,7 @@ page = min(asked, pages)
 if asked > pages:
     st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
 if not listed:
-    st.info("No image passes these filters. Set one of them back to 'any'.")
+    st.info("No image is behind this cell or passes these filters. Set one of them back to 'any'.")
     st.stop()
 listing.actions(listed, shown, cell)
 opened = gallery(

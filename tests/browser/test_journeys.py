@@ -70,6 +70,20 @@ def test_a_mark_of_a_class_opens_the_images_that_its_figure_rests_on(opened):
     expect(page.get_by_text(f"{(inside > 0).sum()} images of ")).to_be_visible()
 
 
+def test_a_click_is_one_step_back(opened):
+    page = opened("images?split=validation&page=2")
+    first = page.locator("a.tile").first.get_attribute("data-image")
+    before = page.evaluate("history.length")
+    page.locator("a.tile").nth(3).click()
+    page.wait_for_url(re.compile("/inspect"))
+    settle(page)
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    page.wait_for_url(re.compile("/images.*page=2"))
+    settle(page)
+    expect(page.locator("a.tile").first).to_have_attribute("data-image", first)
+
+
 def tiles_by_image(page):
     """Image id -> in how many runs it falls in the cell, as each tile says."""
     expect(page.locator("a.tile").first).to_be_visible()

@@ -230,6 +230,14 @@ def test_a_press_of_the_mouse_counts_though_the_panel_is_redrawn_meanwhile(opene
     _wait_saved(page, 1)
 
 
+def test_a_double_click_answers_one_image(opened: Open, stored: Stored) -> None:
+    page = opened(n=3)
+    page.get_by_role("button", name="The label is right").dblclick()
+    _wait_saved(page, 1)
+    expect(page.locator(".count")).to_have_text("2 left of 3")
+    assert [(one["image_id"], one["answer"]) for one in stored()] == [(image_id(0), "confirm")]
+
+
 def test_a_duplicated_tab_gives_numbers_of_its_own(opened: Open, stored: Stored) -> None:
     page = opened()
     page.keyboard.press("y")

@@ -62,7 +62,7 @@ def test_an_upload_is_predicted_explained_kept_and_relabelled(app, opened):
     page.get_by_role("button", name="Keep this image in the workspace").click()
     page.wait_for_url(re.compile("image=kept-"))
     settle(page)
-    expect(page.get_by_text("split none").or_(page.get_by_text("none split"))).to_be_visible()
+    expect(page.get_by_text("in no split · patient unknown · not labelled yet")).to_be_visible()
     expect(page.get_by_text("uploaded, not kept")).to_have_count(0)
     expect(page.get_by_label("Your name")).to_be_visible()
     folder = Path(app.environment["TAXOSCOPE_DEMO_FOLDER"])

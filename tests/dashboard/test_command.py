@@ -41,12 +41,14 @@ def test_alone_it_serves_the_demo_from_any_folder_and_ctrl_c_stops_it(serving, t
     assert text.count("http://") == 1
     with urllib.request.urlopen(f"{served.address}/_stcore/health", timeout=10) as answer:
         assert answer.status == 200
+    with urllib.request.urlopen(f"{served.address}/map/fine-s0/te-0030", timeout=90) as answer:  # loads torch
+        assert answer.headers["Content-Type"] == "image/png"
     started = time.monotonic()
     served.process.send_signal(signal.SIGINT)
     rest = served.process.stdout.read()
     assert served.process.wait(20) == 0, rest
     assert time.monotonic() - started < 10
-    assert "Traceback" not in rest
+    assert rest.strip() == "Stopped. Everything that was saved is kept."
 
 
 def test_a_taken_port_is_said_and_another_one_serves(serving):
