@@ -239,6 +239,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
     figure = go.Figure(
         go.Sankey(
             arrangement="snap",
+            textfont={"color": look.text, "shadow": f"0 0 3px {look.background}"},
             node={
                 "label": [_plain(name) for _, names in columns for name in names],
                 "color": [
@@ -269,8 +270,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             font={"size": 12, "color": look.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
-    halo = {"paper_bgcolor": look.background}  # what plotly draws around the names
-    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10}, **halo)
+    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10})
 
 
 def _dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
