@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.run import check_run_id
@@ -57,9 +57,9 @@ def train_seeds(
         for seed, run_id in run_ids.items():
             task = bar.add_task(run_id, state="")
 
-            def show(now: loop.Progress, task: int = task) -> None:
+            def show(now: loop.Progress, task: TaskID = task) -> None:
                 bar.update(
-                    task,  # type: ignore[arg-type]
+                    task,
                     total=now.epochs * now.steps,
                     completed=(now.epoch - 1) * now.steps + now.step,
                     state=f"epoch {now.epoch}/{now.epochs}  loss {now.loss:.3f}  "

@@ -1,6 +1,7 @@
 """The controls that say what is shown; the address holds their values."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from dashboard.links import Shown
 from dashboard.reviews.queue import QueueItem
 from model_zoo.core.choices import ClassFigure, Labels, Per, Space, Split
 
-_NAMES = {
+_NAMES: Mapping[StrEnum, str] = {
     Space.NATIVE: "Native",
     Space.COMMON: "Common ground",
     Labels.ORIGINAL: "Original labels",
@@ -35,73 +36,44 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
 
 def space_switch(shown: Shown, mixed: bool) -> None:
     """Native or common ground; fixed where all subjects have the same classes."""
-    st.segmented_control(
+    _switch(
+        "space",
         "Label space",
         list(Space),
-        key=state.shows("shown_space", shown.space),
-        format_func=_NAMES.__getitem__,
-        required=True,
-        disabled=not mixed,
-        help="Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
+        shown.space,
+        "Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
         "the model's answer is mapped, not asked again.",
-        label_visibility="collapsed",
-        on_change=lambda: state.write_query({"space": [str(state.get("shown_space"))]}),
+        disabled=not mixed,
     )
 
 
 def split_switch(shown: Shown) -> None:
     """Test or validation."""
-    st.segmented_control(
-        "Split",
-        [Split.TEST, Split.VALIDATION],
-        key=state.shows("shown_split", shown.split),
-        format_func=_NAMES.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.write_query({"split": [str(state.get("shown_split"))]}),
-    )
+    _switch("split", "Split", [Split.TEST, Split.VALIDATION], shown.split)
 
 
 def labels_switch(shown: Shown) -> None:
     """Original labels or as reviewed: one switch that recomputes everything."""
-    st.segmented_control(
-        "Labels",
-        list(Labels),
-        key=state.shows("shown_labels", shown.labels),
-        format_func=_NAMES.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.write_query({"labels": [str(state.get("shown_labels"))]}),
-    )
+    _switch("labels", "Labels", list(Labels), shown.labels)
 
 
-def figure_switch(figure: ClassFigure) -> ClassFigure:
+def figure_switch(figure: ClassFigure) -> None:
     """Recall, precision or F1 of each class."""
-    st.segmented_control(
+    _switch(
+        "figure",
         "Figure",
         list(ClassFigure),
-        key=state.shows("compare_figure", figure),
-        required=True,
-        label_visibility="collapsed",
-        help="Recall: of the images of a class, the share found. Precision: of the images called so, the share "
+        figure,
+        "Recall: of the images of a class, the share found. Precision: of the images called so, the share "
         "that are. A class can rise in one by falling in the other; F1 weighs both.",
-        on_change=lambda: state.write_query({"figure": [str(state.get("compare_figure"))]}),
     )
-    return figure
 
 
-def per_switch(per: Per) -> Per:
+def per_switch(per: Per) -> None:
     """What the cells of a matrix are shares of."""
-    st.segmented_control(
-        "Share of",
-        list(Per),
-        key=state.shows("compare_per", per),
-        required=True,
-        label_visibility="collapsed",
-        help="Cells as images, as a share of the true class, or of the predicted class.",
-        on_change=lambda: state.write_query({"per": [str(state.get("compare_per"))]}),
+    _switch(
+        "per", "Share of", list(Per), per, "Cells as images, as a share of the true class, or of the predicted class."
     )
-    return per
 
 
 def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[QueueItem], shown: Shown) -> None:
@@ -113,3 +85,27 @@ def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[Queue
         f"({_NAMES[shown.space].lower()}, {shown.split} split)"
     )
     st.caption(f"{what}: {len(items):,}; {len(waiting):,} wait for an answer.")
+
+
+def _switch(
+    parameter: str,
+    label: str,
+    options: Sequence[StrEnum],
+    value: StrEnum,
+    help: str | None = None,
+    *,
+    disabled: bool = False,
+) -> None:
+    """One value among few; a change goes to ``parameter`` of the address."""
+    key = f"shown_{parameter}"
+    st.segmented_control(
+        label,
+        options,
+        key=state.shows(key, value),
+        format_func=lambda option: _NAMES.get(option, str(option)),
+        required=True,
+        disabled=disabled,
+        help=help,
+        label_visibility="collapsed",
+        on_change=lambda: state.write_query({parameter: [str(state.get(key))]}),
+    )

@@ -1,6 +1,7 @@
 """The filters of Images; the address holds their values."""
 
 from collections.abc import Container, Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -81,7 +82,7 @@ def _removable(filters: Filters, drawn: Container[str]) -> None:
             f"only {plain(name)} {plain(value)}",
             icon=":material/close:",
             key=f"only_{parameter}",
-            on_click=lambda parameter=parameter: state.write_query({parameter: [], "page": []}),  # type: ignore[misc]
+            on_click=partial(state.write_query, {parameter: [], "page": []}),
         )
 
 

@@ -11,6 +11,8 @@ desk = cached.desk()
 known = cached.subjects()
 query = state.query()
 shown = links.read_shown(query, opening(desk))
+figure = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL)
+per = links.choice(query, "per", Per, Per.TRUE)
 
 title, switches = st.columns([1, 4], vertical_alignment="center")
 title.title("Compare", anchor=False)
@@ -36,7 +38,7 @@ comparison.headline(judged)
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
-    figure = controls.figure_switch(links.choice(query, "figure", ClassFigure, ClassFigure.RECALL))
+    controls.figure_switch(figure)
 look = charts.look(state.dark())
 
 
@@ -50,5 +52,5 @@ comparison.classes(judged, figure, look, open_cell)
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Confusion", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
-    per = controls.per_switch(links.choice(query, "per", Per, Per.TRUE))
+    controls.per_switch(per)
 comparison.matrices(judged, per, query.get("matrix", ()), look, open_cell)

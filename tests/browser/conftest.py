@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from browser.serving import PROJECT, Served, free_port, settle, taxoscope
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 _ARGS = [
     "--no-sandbox",
@@ -21,6 +21,12 @@ _ARGS = [
 
 Serve = Callable[..., Served]
 Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """Each answer is a run of the page's script, which a busy machine may take seconds for."""
+    expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -69,14 +69,6 @@ BURST = """([answers, every]) => {
 }"""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    """Each answer is a run of the page's script, which a busy machine may take seconds for."""
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = taxoscope(tmp_path_factory.mktemp("review"))

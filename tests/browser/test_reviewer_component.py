@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -38,14 +38,6 @@ PRESS = """async ([keys, every]) => {
 
 Open = Callable[..., Page]
 Stored = Callable[[], list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def patience() -> Iterator[None]:
-    """Each answer is a run of the page's script, which a busy machine may take seconds for."""
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")
