@@ -68,9 +68,16 @@ def taxoscope(folder: Path, *arguments: str, **environment: str) -> Served:
 
 
 def wait_idle(page: Page) -> None:
-    """Until the script has run."""
+    """Until the script has run, and all that it asked for is drawn.
+
+    A chart's code is loaded when the first one is needed: until then its place is held by a skeleton, and charts
+    may be drawn in any order.
+    """
     page.wait_for_function(
-        "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+        """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+        && !document.querySelector('[data-testid=stSkeleton]')
+        && [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(
+            chart => chart.querySelector('.js-plotly-plot .main-svg'))"""
     )
 
 
