@@ -6,9 +6,10 @@ import streamlit as st
 
 from dashboard.actions import compare as comparing
 from dashboard.actions.desk import Desk, desk
+from dashboard.actions.verdicts import Judgement, judgements
 from dashboard.links import Shown
 
-__all__ = ["Desk", "comparison", "desk", "subjects"]
+__all__ = ["Desk", "comparison", "desk", "subjects", "verdicts"]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -19,6 +20,18 @@ def subjects() -> Mapping[str, comparing.Subject]:
 def comparison(shown: Shown) -> comparing.Comparison:
     """The subjects of ``shown``, judged; computed again after each decision, manifest or run."""
     return _comparison(shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision(), shown)
+
+
+def verdicts(shown: Shown) -> tuple[Judgement, ...]:
+    """Every subject of ``shown`` against the first; empty where a comparison gets no verdict."""
+    return _verdicts(shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision(), shown)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _verdicts(
+    subjects: tuple[str, ...], space: str, split: str, labels: str, revision: str, _shown: Shown
+) -> tuple[Judgement, ...]:
+    return judgements(comparison(_shown), desk().workspace.rule)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

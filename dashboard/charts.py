@@ -88,7 +88,7 @@ def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int
         unselected={"marker": {"opacity": 0}},
         customdata=[[names[i], columns[j]] for i, j in zip(true, predicted, strict=True)],
         hovertemplate=[
-            f"true <b>{_plain(names[i])}</b>, predicted <b>{_plain(columns[j])}</b><br>"
+            f"true <b>{as_text(names[i])}</b>, predicted <b>{as_text(columns[j])}</b><br>"
             f"{_number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)"
             + (f"<br>mean of {of_runs} runs" if of_runs > 1 else "")
             + "<extra></extra>"
@@ -105,7 +105,7 @@ def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int
                     figure.add_annotation(
                         x=j,
                         y=i,
-                        text=_plain(texts[i][j]),
+                        text=as_text(texts[i][j]),
                         showarrow=False,
                         font={"size": size, "color": _on(depth, look), "weight": 600 if i == j else 400},
                     )
@@ -118,7 +118,7 @@ def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int
     )
     figure.update_yaxes(range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, **_ticks(names, size))
     height = int(np.clip(150 + 30 * n, 260, 760))
-    return _dress(figure, look, height=height, hoverdistance=-1, clickmode="event+select", dragmode=False)
+    return dress(figure, look, height=height, hoverdistance=-1, clickmode="event+select", dragmode=False)
 
 
 def class_figure(
@@ -162,7 +162,7 @@ def class_figure(
             x=means,
             y=y,
             mode="markers",
-            name=_plain(title),
+            name=as_text(title),
             marker={"size": 10, "color": colour, "line": {"width": 1.5, "color": look.background}},
             error_x={
                 "type": "data",
@@ -177,7 +177,7 @@ def class_figure(
             unselected={"marker": {"opacity": 1}},
             customdata=[[subject_id, one.name] for one in figures],
             hovertemplate=[
-                f"<b>{_plain(one.name)}</b> · {_plain(title)}<br>{share_text(one.mean)}"
+                f"<b>{as_text(one.name)}</b> · {as_text(title)}<br>{share_text(one.mean)}"
                 + (f" (SD over runs {100 * one.sd:.1f} points)" if len(one.per_run) > 1 else "")
                 + f"<br>95 % interval, patients only: {interval_text(one.share.low, one.share.high)}"
                 + f"<br>{one.share.n_images:,.0f} images, {one.share.n_patients} patients<extra></extra>"
@@ -185,7 +185,7 @@ def class_figure(
             ],
         )
     labels = [
-        f"{_plain(one.name)}  <span style='color:{look.muted}'>{support}</span>"
+        f"{as_text(one.name)}  <span style='color:{look.muted}'>{support}</span>"
         for one, support in zip(rows[0], supports or [""] * n, strict=True)
     ]
     figure.update_yaxes(
@@ -200,7 +200,7 @@ def class_figure(
         range=[-0.02, 1.02], tickformat=".0%", title={"text": axis_title}, showgrid=True, gridcolor=look.grid
     )
     height = int(110 + n * max(26, 15 * len(rows)))
-    return _dress(
+    return dress(
         figure,
         look,
         height=height,
@@ -226,7 +226,7 @@ def history_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: st
     figure.update_yaxes(title={"text": title}, gridcolor=look.grid, rangemode="tozero")
     if title == "accuracy":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
-    return _dress(figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
+    return dress(figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
 
 
 def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.float64], look: Look) -> go.Figure:
@@ -241,7 +241,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             arrangement="snap",
             textfont={"color": look.text, "shadow": f"0 0 3px {look.background}"},
             node={
-                "label": [_plain(name) for _, names in columns for name in names],
+                "label": [as_text(name) for _, names in columns for name in names],
                 "color": [
                     SUBJECT_COLOURS[c % len(SUBJECT_COLOURS)] for c, (_, names) in enumerate(columns) for _ in names
                 ],
@@ -266,14 +266,15 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             xref="paper",
             yref="paper",
             showarrow=False,
-            text=f"<b>{_plain(title)}</b><br>{len(names)}",
+            text=f"<b>{as_text(title)}</b><br>{len(names)}",
             font={"size": 12, "color": look.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
-    return _dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10})
+    return dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10})
 
 
-def _dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
+def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
+    """``figure`` in the colours, font and margins of the theme; ``layout`` overrides."""
     margin = {"l": 8, "r": 12, "t": 28, "b": 8}
     figure.update_layout(
         **{
@@ -298,7 +299,7 @@ def _ticks(names: Sequence[str], size: int) -> dict[str, object]:
     return {
         "tickmode": "array",
         "tickvals": list(range(len(names))),
-        "ticktext": [_plain(_short(name)) for name in names],
+        "ticktext": [as_text(_short(name)) for name in names],
         "tickfont": {"size": size},
     }
 
@@ -338,6 +339,6 @@ def _short(name: str) -> str:
     return name if len(name) <= 22 else name[:20] + "…"
 
 
-def _plain(name: str) -> str:
+def as_text(name: str) -> str:
     """A name as text: plotly reads a small HTML."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -28,3 +28,17 @@ def share_text(value: float, digits: int = 1) -> str:
 def interval_text(low: float, high: float) -> str:
     """An interval of shares in percent."""
     return "–" if math.isnan(low) else f"{100 * low:.1f}–{100 * high:.1f} %"
+
+
+def points_text(difference: float, digits: int = 1) -> str:
+    """A difference of shares in points, signed: ``+0.6``; what rounds to nothing has no sign."""
+    if math.isnan(difference):
+        return "–"
+    text = f"{100 * difference:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
+
+def points_interval(low: float, high: float) -> str:
+    """An interval of a difference in points; with a second digit where an end would read as 0 and is not."""
+    near = any(0 < abs(100 * end) < 0.05 for end in (low, high))
+    return f"{points_text(low, 1 + near)} to {points_text(high, 1 + near)}"

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model_zoo.core.choices import Split
+from model_zoo.core.choices import Headline, Split
+from model_zoo.core.comparison import Rule
 from model_zoo.core.errors import ImageError, LabelError, RunError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
@@ -41,6 +42,7 @@ class Workspace:
         self.description = str(declaration.get("description", ""))
         self.opening = _texts(declaration.get("opening", []), f"{path}: opening")
         self.space = _leaf_space(declaration, path)
+        self.rule = _rule(declaration.get("verdict", {}), path)
 
     @classmethod
     def open(cls, folder: Path) -> "Workspace":
@@ -227,6 +229,17 @@ def _leaf_space(declaration: Mapping[str, Any], path: Path) -> LeafSpace:
         return LeafSpace(parts, _texts(declaration.get("lone", []), "lone"), forbidden)
     except (LabelError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
         raise WorkspaceError(f"{path} does not declare a leaf space: {error}") from error
+
+
+def _rule(written: object, path: Path) -> Rule:
+    try:
+        if not isinstance(written, dict) or written.keys() - {"figure", "margin"}:
+            raise TypeError(f"it holds figure and margin alone; got {written!r}")
+        default = Rule()
+        return Rule(Headline(written.get("figure", default.figure)), float(written.get("margin", default.margin)))
+    except (TypeError, ValueError) as error:
+        figures = ", ".join(Headline)
+        raise WorkspaceError(f"{path}: [verdict] cannot be read ({error}); figure is one of {figures}.") from error
 
 
 def _texts(values: object, what: str) -> tuple[str, ...]:

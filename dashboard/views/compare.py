@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import cached, charts, links, state
 from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls
+from dashboard.parts.verdict import verdict
 from model_zoo.core.choices import ClassFigure, Per
 
 desk = cached.desk()
@@ -33,13 +34,6 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
 
 decided = [desk.image(image_id) for image_id in desk.standing()]
 comparison.label_space(judged, sum(image.split is shown.split for image in decided))
-comparison.headline(judged)
-
-head, which = st.columns([5, 3], vertical_alignment="bottom")
-head.subheader("Each class", anchor=False)
-with which.container(horizontal=True, horizontal_alignment="right"):
-    controls.figure_switch(figure)
-look = charts.look(state.dark())
 
 
 def open_cell(cell: links.Cell) -> None:
@@ -47,6 +41,14 @@ def open_cell(cell: links.Cell) -> None:
     state.go("views/images.py", links.to_cell(shown, cell))
 
 
+look = charts.look(state.dark())
+verdict(judged, cached.verdicts(shown), desk.workspace.rule, figure, look, open_cell)
+comparison.headline(judged)
+
+head, which = st.columns([5, 3], vertical_alignment="bottom")
+head.subheader("Each class", anchor=False)
+with which.container(horizontal=True, horizontal_alignment="right"):
+    controls.figure_switch(figure)
 comparison.classes(judged, figure, look, open_cell)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")

@@ -53,3 +53,28 @@ class Labels(StrEnum):
 
     ORIGINAL = "original"
     REVIEWED = "reviewed"
+
+
+class Headline(StrEnum):
+    """The one figure that a verdict is about; fixed in the workspace beforehand."""
+
+    ACCURACY = "accuracy"
+    BALANCED_ACCURACY = "balanced accuracy"
+    MACRO_F1 = "macro-F1"
+
+
+class Question(StrEnum):
+    """What a verdict is about: these very runs, or the way in which they were trained."""
+
+    CHECKPOINT = "checkpoint"
+    TRAINING = "training"
+
+
+class Answer(StrEnum):
+    """What a verdict says of A against B."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "the same within the margin"
+    NOT_SETTLED = "not settled"
+    TOO_FEW = "too few to say"

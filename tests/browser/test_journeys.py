@@ -5,7 +5,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from browser.recomputed import MANIFEST, answers, class_names, in_classes_of, percent
+import numpy as np
+import pytest
+from browser.recomputed import MANIFEST, answers, class_names, difference_of_series, in_classes_of, percent, points
 from browser.serving import settle
 from playwright.sync_api import expect
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
@@ -28,6 +30,37 @@ def test_compare_shows_what_the_files_say(opened):
     assert page.get_by_text(f"{len(MANIFEST[MANIFEST.split == 'test']):,} images").count()
 
 
+def test_the_verdict_is_the_one_recomputed_from_the_files(opened):
+    page = opened("compare", height=2200)
+    fine, consolidated = (in_classes_of("consolidated", one) for one in ("fine", "consolidated"))
+    value, low, high = difference_of_series(consolidated, fine)
+    assert 0 < low < value < high < 0.02, "the demo's own story: better, and not within 1 point"
+    expect(
+        page.get_by_role("heading", name=f"consolidated · 8 seeds is better than fine · 8 seeds, by {points(value)}")
+    )
+    expect(
+        page.get_by_text(re.compile(f"points, 95 % interval .{100 * low:.2f} to .{100 * high:.2f};"))
+    ).to_be_visible()
+    drawn = page.evaluate(
+        """() => document.querySelector('[class*=st-key-verdict_] .js-plotly-plot')._fullData.flatMap(
+        d => d.customdata.map((c, k) => [c[1], d.x[k], d.error_x.arrayminus[k], d.error_x.array[k]]))"""
+    )
+    headline = [row for row in drawn if row[0] == ""][-1]
+    assert headline[1:] == pytest.approx([100 * value, 100 * (value - low), 100 * (high - value)], abs=1e-6)
+    recalls = [
+        np.mean([recall_score(t, s, labels=["no_marker"], average=None) for t, s in one])
+        for one in (consolidated, fine)
+    ]
+    (row,) = [row for row in drawn if row[0] == "no_marker"]
+    assert row[1] == pytest.approx(100 * (recalls[0] - recalls[1]), abs=1e-9)
+
+
+def test_no_verdict_in_native_classes(opened):
+    page = opened("compare?space=native")
+    expect(page.get_by_text("No verdict between native classes")).to_be_visible()
+    expect(page.locator("[class*=st-key-verdict_]")).to_have_count(0)
+
+
 def test_native_shows_each_in_its_own_classes(opened):
     page = opened("compare?space=native", height=2200)
     pairs = in_classes_of("fine", "fine")
@@ -40,10 +73,9 @@ def test_hovering_a_class_gives_its_recall(opened):
     page = opened("compare", height=2200)
     pairs = in_classes_of("consolidated", "fine")
     recall = sum(recall_score(t, s, labels=["cereb"], average=None)[0] for t, s in pairs) / len(pairs)
-    expect(page.locator(".js-plotly-plot .errorbars").first).to_be_attached()
     shown = page.evaluate(
-        """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data).filter(d => d.error_x)
-        .map(d => [d.customdata, d.hovertemplate])"""
+        """() => [...document.querySelectorAll('[class*=st-key-classes_] .js-plotly-plot')].flatMap(p => p.data)
+        .filter(d => d.error_x).map(d => [d.customdata, d.hovertemplate])"""
     )
     texts = {tuple(key): text for keys, templates in shown for key, text in zip(keys, templates, strict=True)}
     (text,) = [text for (subject, name), text in texts.items() if subject.startswith("fine") and name == "cereb"]
@@ -51,8 +83,8 @@ def test_hovering_a_class_gives_its_recall(opened):
 
 
 def test_a_mark_of_a_class_opens_the_images_that_its_figure_rests_on(opened):
-    page = opened("compare?figure=F1", height=1000)
-    marks = page.locator(".js-plotly-plot:has(.errorbars)").first
+    page = opened("compare?figure=F1", height=2200)
+    marks = page.locator("[class*=st-key-classes_] .js-plotly-plot").first
     expect(marks.locator(".errorbars").first).to_be_attached()
     place = marks.evaluate(
         """plot => { const one = plot._fullData.find(d => d.error_x?.visible);

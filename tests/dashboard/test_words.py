@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dashboard.words import counted, interval_text, plain, share_text
+from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text
 
 
 @given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))
@@ -30,3 +30,12 @@ def test_undefined_is_a_dash():
     assert share_text(float("nan")) == interval_text(float("nan"), float("nan")) == "–"
     assert share_text(0.1234) == "12.3 %"
     assert interval_text(0.1, 0.25) == "10.0–25.0 %"
+
+
+def test_differences_are_signed_points_and_no_end_reads_as_0_that_is_not():
+    assert points_text(0.0055) == "+0.6"
+    assert points_text(-0.0301) == "−3.0"
+    assert points_text(-0.0001) == "0.0"
+    assert points_text(float("nan")) == "–"
+    assert points_interval(0.0002, 0.011) == "+0.02 to +1.10"
+    assert points_interval(-0.01, 0.02) == "−1.0 to +2.0"

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from second_workspace import build
 
-from model_zoo.core.choices import ClassFigure, Split
+from model_zoo.core.choices import ClassFigure, Headline, Split
+from model_zoo.core.comparison import Rule
 from model_zoo.core.errors import ImageError, LabelError, TaxonomyError, TaxoScopeError, WorkspaceError
 from model_zoo.core.evaluation import accuracy, class_figures, evaluate
 from model_zoo.core.taxonomy import common_ground
@@ -330,3 +331,16 @@ def test_a_recipe_that_cannot_be_planned_is_one_sentence(tmp_path):
     workspace = Workspace.open(folder_with(tmp_path, **{"recipe.toml": "version = 1\n[phantom]\nseed = 1\n"}))
     with pytest.raises(TaxoScopeError, match=r"recipe\.toml"):
         workspace.image_path(workspace.dataset().images[0])
+
+
+def test_the_rule_of_the_verdict_stands_in_the_declaration(tmp_path):
+    declaration, manifest = tmp_path / "workspace.toml", tmp_path / "manifest.csv"
+    manifest.write_text("image_id,path,split,patient_id,label\n")
+    declaration.write_text(DECLARATION)
+    assert Workspace.open(tmp_path).rule == Rule(Headline.ACCURACY, 0.01)
+    declaration.write_text(DECLARATION + '[verdict]\nfigure = "macro-F1"\nmargin = 0.02\n')
+    assert Workspace.open(tmp_path).rule == Rule(Headline.MACRO_F1, 0.02)
+    for wrong in ("margin = 2", 'margin = "x"', 'figure = "AUC"', "points = 1"):
+        declaration.write_text(DECLARATION + f"[verdict]\n{wrong}\n")
+        with pytest.raises(WorkspaceError, match=r"\[verdict\] cannot be read .* figure is one of accuracy"):
+            Workspace.open(tmp_path)

@@ -1,0 +1,80 @@
+"""What a comparison says of each subject against the first: the verdict, what backs it, what it does not cover."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dashboard.actions.compare import Comparison, Subject
+from model_zoo.core.choices import ClassFigure, Headline, Labels, Question, Space, Split
+from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Pair, Row, Rule, Verdict, can_answer, class_rows, pair
+from model_zoo.core.comparison import verdict as judge
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """``subject`` against ``reference`` over the same images of the common ground.
+
+    ``verdicts`` holds one per question and figure; the workspace's rule says which figure decides.
+    """
+
+    subject: Subject
+    reference: Subject
+    pair: Pair
+    verdicts: Mapping[tuple[Question, Headline], Verdict]
+    rows: Mapping[tuple[Question, ClassFigure], tuple[Row, ...]]
+
+
+def question_of(judgement: Judgement) -> Question:
+    """The widest question that can be answered: the way of training where there are seeds enough."""
+    return Question.TRAINING if can_answer(judgement.pair, Question.TRAINING) else Question.CHECKPOINT
+
+
+def why_none(judged: Comparison) -> str | None:
+    """One sentence that says why this comparison gets no verdict, if it gets none."""
+    if len(judged.subjects) < 2:
+        return "A verdict needs two: choose another run or series above."
+    if judged.mixes_label_spaces and judged.space is Space.NATIVE:
+        return "No verdict between native classes: switch to the common ground, where both are asked the same."
+    if len(judged.ground.classes) < 2:
+        return "No verdict: these taxonomies share no distinction, so nothing can be compared."
+    if judged.labels is Labels.REVIEWED:
+        return (
+            "No verdict on labels as reviewed: only chosen images were reviewed, and correcting what a run got wrong "
+            "can only raise that run. Switch to the original labels."
+        )
+    if judged.split is not Split.TEST:
+        return f"No verdict on the {judged.split} split: it is for choosing, the test split for judging."
+    return None
+
+
+def judgements(judged: Comparison, rule: Rule) -> tuple[Judgement, ...]:
+    """Every subject but the first against the first; empty where `why_none` has something to say."""
+    if why_none(judged):
+        return ()
+    found = []
+    for subject, evaluation in zip(judged.subjects[1:], judged.evaluations[1:], strict=True):
+        both = pair(evaluation, judged.evaluations[0])
+        verdicts = {
+            (question, figure): judge(both, figure, question, rule.margin)
+            for question in Question
+            for figure in Headline
+        }
+        rows = {
+            (question, figure): tuple(class_rows(both, figure, question))
+            for question in Question
+            for figure in ClassFigure
+        }
+        found.append(Judgement(subject, judged.subjects[0], both, verdicts, rows))
+    return tuple(found)
+
+
+def too_few(judgement: Judgement, question: Question) -> str:
+    """What is missing for an answer, in one sentence."""
+    n_patients, runs = judgement.pair.a.n_patients, (judgement.pair.a.n_runs, judgement.pair.b.n_runs)
+    if n_patients < MIN_PATIENTS:
+        return f"Too few patients: {n_patients}, and an interval needs {MIN_PATIENTS}."
+    if question is Question.TRAINING and min(runs) < MIN_SEEDS:
+        return (
+            f"Too few seeds: {runs[0]} and {runs[1]}, and {MIN_SEEDS} a side are needed to tell how much trainings "
+            "differ. Train more seeds of both."
+        )
+    return "The figure is not defined here."
