@@ -7,8 +7,12 @@ import streamlit as st
 from dashboard.actions import compare as comparing
 from dashboard.actions.desk import Desk, desk
 from dashboard.links import Shown
+from model_zoo.core.choices import Per
+from model_zoo.core.difference import Difference
+from model_zoo.core.difference import difference as subtract
+from model_zoo.core.layout import Layout
 
-__all__ = ["Desk", "comparison", "desk", "subjects"]
+__all__ = ["Desk", "comparison", "desk", "difference", "subjects"]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -19,6 +23,20 @@ def subjects() -> Mapping[str, comparing.Subject]:
 def comparison(shown: Shown) -> comparing.Comparison:
     """The subjects of ``shown``, judged; computed again after each decision, manifest or run."""
     return _comparison(shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision(), shown)
+
+
+def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
+    """The second subject's matrix minus the first's, in the lines of ``layout``."""
+    key = (shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision())
+    return _difference(key, tuple(layout.lines.items()), str(per), shown, layout)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _difference(
+    key: tuple[object, ...], lines: tuple[object, ...], per: str, _shown: Shown, _layout: Layout
+) -> Difference:
+    first, second = (one.project(_layout.projection) for one in comparison(_shown).evaluations)
+    return subtract(first, second, Per(per))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

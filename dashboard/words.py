@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from model_zoo.core.choices import Labels
 
@@ -28,3 +29,17 @@ def share_text(value: float, digits: int = 1) -> str:
 def interval_text(low: float, high: float) -> str:
     """An interval of shares in percent."""
     return "–" if math.isnan(low) else f"{100 * low:.1f}–{100 * high:.1f} %"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """``+12.3``, ``−0.4``, ``0``; undefined prints as a dash."""
+    if math.isnan(value):
+        return "–"
+    return "0" if value == 0 else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def one_of(names: Sequence[str], last: str = "or", at_most: int = 4) -> str:
+    """``a``, ``a or b``, ``a, b, c and 280 more``; ``last`` joins the last of a complete list."""
+    if len(names) > at_most:
+        return f"{', '.join(names[: at_most - 1])} and {len(names) - at_most + 1} more"
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -86,6 +86,7 @@ def difference(first: Evaluation, second: Evaluation, per: Per, level: float = 0
     else:
         values, squares = _of_ratios(hits, totals, line_of)
         n_patients = ((totals[0] > 0) | (totals[1] > 0)).sum(axis=0)[line_of]
+    values = np.where(np.abs(values) < _ROUNDING, 0.0, values)
     differing = _n_differing(hits, totals if per is Per.PREDICTED else None, line_of)
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = np.sqrt(np.maximum(squares, 0) * n_patients / (n_patients - 1))

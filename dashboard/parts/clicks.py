@@ -1,0 +1,25 @@
+"""A click on a mark of a chart opens what is behind it."""
+
+from collections.abc import Callable
+
+from dashboard import state
+from dashboard.links import Cell
+
+Open = Callable[[Cell], None]
+
+
+def chart_key(name: str) -> str:
+    """A click navigates away; coming back, the chart must not repeat it: its key changes with each click."""
+    return f"{name}_{state.get('compare_clicks', 0)}"
+
+
+def clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Callable[[], None]:
+    """A callback for chart ``key``: opens the cell that the two names of the clicked mark make."""
+
+    def call() -> None:
+        points = state.get(key)["selection"]["points"]
+        if points:
+            state.bump("compare_clicks")
+            open_cell(cell(*points[0]["customdata"]))
+
+    return call
