@@ -8,8 +8,12 @@ from dashboard.actions import compare as comparing
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.verdicts import Judgement, judgements
 from dashboard.links import Shown
+from model_zoo.core.choices import Per
+from model_zoo.core.difference import Difference
+from model_zoo.core.difference import difference as subtract
+from model_zoo.core.layout import Layout
 
-__all__ = ["Desk", "comparison", "desk", "subjects", "verdicts"]
+__all__ = ["Desk", "comparison", "desk", "difference", "subjects", "verdicts"]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -32,6 +36,20 @@ def _verdicts(
     subjects: tuple[str, ...], space: str, split: str, labels: str, revision: str, _shown: Shown
 ) -> tuple[Judgement, ...]:
     return judgements(comparison(_shown), desk().workspace.rule)
+
+
+def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
+    """The second subject's matrix minus the first's, in the lines of ``layout``."""
+    key = (shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision())
+    return _difference(key, tuple(layout.lines.items()), str(per), shown, layout)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _difference(
+    key: tuple[object, ...], lines: tuple[object, ...], per: str, _shown: Shown, _layout: Layout
+) -> Difference:
+    first, second = (one.project(_layout.projection) for one in comparison(_shown).evaluations)
+    return subtract(first, second, Per(per))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

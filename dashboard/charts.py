@@ -8,117 +8,49 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from dashboard.words import interval_text, share_text
-from model_zoo.core.choices import Per
-from model_zoo.core.confusion import Confusion
 from model_zoo.core.evaluation import Figure
-from model_zoo.core.taxonomy import ELSEWHERE
 from model_zoo.run import Epoch
 
 SUBJECT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6A00")
 """Okabe & Ito 2008: told apart with every kind of colour blindness."""
 
-NUMBERS_UP_TO = 25
-"""Above this many classes the cells hold no numbers; hovering shows them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colours of one theme; zero in a matrix is the page's own background."""
+    """Colours of one theme; zero in a matrix is the page's own background.
+
+    ``sequential`` runs from nothing to all, ``diverging`` from worse to better.
+    """
 
     text: str
     muted: str
     grid: str
     background: str
     sequential: tuple[str, ...]
+    diverging: tuple[str, ...]
 
 
 LIGHT = Look(
-    "#1A2433", "#5A6675", "#E4E9EF", "#FFFFFF", ("#FFFFFF", "#D6E6F2", "#9CC5E0", "#5B9DC9", "#2674AC", "#0B4A7A")
+    "#1A2433",
+    "#5A6675",
+    "#E4E9EF",
+    "#FFFFFF",
+    ("#FFFFFF", "#D6E6F2", "#9CC5E0", "#5B9DC9", "#2674AC", "#0B4A7A"),
+    ("#B35806", "#E08214", "#FDD9A8", "#FFFFFF", "#B9D9EC", "#4393C3", "#1F5F99"),
 )
 DARK = Look(
-    "#E6EAF0", "#9AA7B5", "#2A323C", "#12161C", ("#12161C", "#16344C", "#1C5578", "#2D7FAD", "#62AEDA", "#C9E6F7")
+    "#E6EAF0",
+    "#9AA7B5",
+    "#2A323C",
+    "#12161C",
+    ("#12161C", "#16344C", "#1C5578", "#2D7FAD", "#62AEDA", "#C9E6F7"),
+    ("#F2A65A", "#B86A1E", "#5A3A1A", "#12161C", "#173B55", "#2E7FB0", "#7CC4EE"),
 )
 
 
 def look(dark: bool) -> Look:
     """The colours of the theme."""
     return DARK if dark else LIGHT
-
-
-def confusion_figure(confusion: Confusion, per: Per, look: Look, *, of_runs: int = 1) -> go.Figure:
-    """A clickable confusion matrix; each cell carries ``[true class, predicted class]``.
-
-    A heat map sends no clicks, so invisible squares lie over its cells.
-    """
-    names = list(confusion.taxonomy.names)
-    counts, shown, of_true = (confusion.per(one) for one in (Per.COUNT, per, Per.TRUE))
-    totals = counts.sum(axis=1) + confusion.elsewhere
-    columns = list(names)
-    if confusion.elsewhere.any():
-        columns.append(ELSEWHERE)
-        outside = confusion.elsewhere[:, None]
-        counts = np.hstack([counts, outside])
-        of_true = np.hstack([of_true, outside / np.maximum(totals, 1)[:, None]])
-        shown = {
-            Per.COUNT: counts,
-            Per.TRUE: of_true,
-            Per.PREDICTED: np.hstack([shown, outside / confusion.elsewhere.sum()]),
-        }[per]
-    n, n_columns = counts.shape
-    colour = counts / max(1.0, float(counts.max())) if per is Per.COUNT else shown
-    texts = [[_cell_text(shown[i, j], counts[i, j], per, of_runs) for j in range(n_columns)] for i in range(n)]
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=np.nan_to_num(np.sqrt(colour) if per is Per.COUNT else colour),
-        zmin=0,
-        zmax=1,
-        colorscale=[[k / 5, colour] for k, colour in enumerate(look.sequential)],
-        showscale=False,
-        xgap=1,
-        ygap=1,
-        hoverinfo="skip",
-    )
-    true, predicted = np.indices(counts.shape).reshape(2, -1)
-    figure.add_scatter(
-        x=predicted,
-        y=true,
-        mode="markers",
-        marker={"symbol": "square", "size": max(6, min(44, 520 // n)), "opacity": 0},
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        customdata=[[names[i], columns[j]] for i, j in zip(true, predicted, strict=True)],
-        hovertemplate=[
-            f"true <b>{as_text(names[i])}</b>, predicted <b>{as_text(columns[j])}</b><br>"
-            f"{_number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)"
-            + (f"<br>mean of {of_runs} runs" if of_runs > 1 else "")
-            + "<extra></extra>"
-            for i, j in zip(true, predicted, strict=True)
-        ],
-        showlegend=False,
-    )
-    if n <= NUMBERS_UP_TO:
-        size = 12 if n <= 12 else 11 if n <= 16 else 9
-        for i in range(n):
-            for j in range(n_columns):
-                if texts[i][j]:
-                    depth = float(np.sqrt(colour[i, j]) if per is Per.COUNT else np.nan_to_num(colour[i, j]))
-                    figure.add_annotation(
-                        x=j,
-                        y=i,
-                        text=as_text(texts[i][j]),
-                        showarrow=False,
-                        font={"size": size, "color": _on(depth, look), "weight": 600 if i == j else 400},
-                    )
-    size = 12 if n <= 20 else 9
-    figure.update_xaxes(
-        range=[-0.5, n_columns - 0.5],
-        title={"text": "predicted", "standoff": 10},
-        tickangle=-40 if n <= 20 else -90,
-        **_ticks(columns, size),
-    )
-    figure.update_yaxes(range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, **_ticks(names, size))
-    height = int(np.clip(150 + 30 * n, 260, 760))
-    return dress(figure, look, height=height, hoverdistance=-1, clickmode="event+select", dragmode=False)
 
 
 def class_figure(
@@ -274,7 +206,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
 
 
 def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
-    """``figure`` in the colours, font and margins of the theme; ``layout`` overrides."""
+    """The figure with the theme's colours and the house's margins and axes."""
     margin = {"l": 8, "r": 12, "t": 28, "b": 8}
     figure.update_layout(
         **{
@@ -295,48 +227,9 @@ def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
     return figure
 
 
-def _ticks(names: Sequence[str], size: int) -> dict[str, object]:
-    return {
-        "tickmode": "array",
-        "tickvals": list(range(len(names))),
-        "ticktext": [as_text(_short(name)) for name in names],
-        "tickfont": {"size": size},
-    }
-
-
-def _cell_text(shown: float, count: float, per: Per, of_runs: int) -> str:
-    if not count > 0:
-        return ""
-    if per is Per.COUNT:
-        return _number(count, of_runs)
-    return "<1" if shown < 0.005 else f"{100 * shown:.0f}"
-
-
-def _number(count: float, of_runs: int) -> str:
-    return f"{count:,.0f}" if of_runs == 1 or count == round(count) else f"{count:,.1f}"
-
-
 def _gap(upper: ArrayLike, lower: ArrayLike) -> list[float]:
     gap = np.asarray(upper) - np.asarray(lower)
     return list(np.clip(np.nan_to_num(gap), 0, None))
-
-
-def _on(depth: float, look: Look) -> str:
-    """Black or white, whichever reads better on the colour at ``depth`` in [0, 1]."""
-    position = min(max(depth, 0.0), 1.0) * 5
-    below, above = look.sequential[int(position)], look.sequential[min(5, int(position) + 1)]
-    mix = [a + (b - a) * (position - int(position)) for a, b in zip(_channels(below), _channels(above), strict=True)]
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in mix]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#10151C" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#FFFFFF"
-
-
-def _channels(colour: str) -> tuple[float, ...]:
-    return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 22 else name[:20] + "…"
 
 
 def as_text(name: str) -> str:

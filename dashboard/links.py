@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.errors import LinkError
 
 Query = Mapping[str, Sequence[str]]
@@ -36,25 +36,55 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Images of one subject by true and predicted class; ``None`` leaves that side open.
+    """Images of one subject by true and predicted class; a side may name several, and ``()`` leaves it open.
 
     ``either`` asks instead for the images that are of a class or called so: what its F1 rests on.
     """
 
     subject: str
-    true: str | None = None
-    predicted: str | None = None
+    true: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
     either: str | None = None
 
     @property
     def named(self) -> bool:
         """Whether any class is named."""
-        return (self.true, self.predicted, self.either) != (None, None, None)
+        return bool(self.true or self.predicted or self.either is not None)
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_cell` reads back."""
-        sides = {"true": self.true, "predicted": self.predicted, "either": self.either}
-        return {"cell": [self.subject]} | {name: [value] for name, value in sides.items() if value is not None}
+        sides = {"true": self.true, "predicted": self.predicted, "either": (self.either,) if self.either else ()}
+        return {"cell": [self.subject]} | {name: list(values) for name, values in sides.items() if values}
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixView:
+    """How Compare shows its matrices; what the address leaves open is ``None`` and depends on their size.
+
+    ``group`` names a grouping of the classes, ``opened`` its groups that are not collapsed, ``only`` the
+    lines to show beside everything else, ``runs`` the runs whose own matrix stands for their series' mean.
+    """
+
+    matrices: Matrices = Matrices.EACH
+    per: Per = Per.TRUE
+    order: ClassOrder | None = None
+    group: str | None = None
+    opened: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_matrix_view` reads back; what the address may leave open is left out."""
+        parameters = {
+            "matrices": [] if self.matrices is Matrices.EACH else [str(self.matrices)],
+            "per": [] if self.per is Per.TRUE else [str(self.per)],
+            "order": [str(self.order)] if self.order else [],
+            "group": [] if self.group is None else [self.group],
+            "open": list(self.opened),
+            "only": list(self.only),
+            "matrix": list(self.runs),
+        }
+        return {name: values for name, values in parameters.items() if values}
 
 
 def read_shown(query: Query, default: Shown) -> Shown:
@@ -77,14 +107,37 @@ def read_split(query: Query, default: Split | None) -> Split | None:
 
 def read_cell(query: Query) -> Cell | None:
     """The cell that an address names, if any."""
-    subject = text(query, "cell")
-    sides = [text(query, name) for name in ("true", "predicted", "either")]
-    return Cell(subject, *sides) if subject else None
+    subject, either = text(query, "cell"), text(query, "either")
+    true, predicted = (several(query, name) for name in ("true", "predicted"))
+    return Cell(subject, true, predicted, either) if subject else None
 
 
-def to_cell(shown: Shown, cell: Cell) -> dict[str, list[str]]:
-    """The address of the images behind a cell of a comparison."""
-    return shown.query() | cell.query()
+def read_matrix_view(query: Query) -> MatrixView:
+    """How an address asks for the matrices of Compare."""
+    return MatrixView(
+        choice(query, "matrices", Matrices, Matrices.EACH),
+        choice(query, "per", Per, Per.TRUE),
+        choice(query, "order", ClassOrder, ClassOrder.TAXONOMY) if "order" in query else None,
+        text(query, "group"),
+        several(query, "open"),
+        several(query, "only"),
+        several(query, "matrix"),
+    )
+
+
+def to_cell(shown: Shown, cell: Cell, view: MatrixView | None = None) -> dict[str, list[str]]:
+    """The address of the images behind a cell of a comparison; ``view`` leads back to the same matrices."""
+    return shown.query() | cell.query() | (view.query() if view else {})
+
+
+def to_compare(shown: Shown, view: MatrixView) -> dict[str, list[str]]:
+    """The address of a comparison and its matrices."""
+    return shown.query() | view.query()
+
+
+def images_url(shown: Shown, cell: Cell, view: MatrixView) -> str:
+    """The page of the images behind a cell of a comparison."""
+    return f"images?{urlencode(to_cell(shown, cell, view), doseq=True)}"
 
 
 def run_url(run_id: str) -> str:
@@ -123,6 +176,11 @@ def text(query: Query, name: str) -> str | None:
     if len(values) > 1:
         raise LinkError(f"The address gives {name!r} {len(values)} times; keep one.")
     return values[0] if values else None
+
+
+def several(query: Query, name: str) -> tuple[str, ...]:
+    """All values of a parameter, each once."""
+    return tuple(dict.fromkeys(query.get(name, ())))
 
 
 def whole(query: Query, name: str, default: int) -> int:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from model_zoo.core.choices import Labels
 
@@ -31,14 +32,26 @@ def interval_text(low: float, high: float) -> str:
 
 
 def points_text(difference: float, digits: int = 1) -> str:
-    """A difference of shares in points, signed: ``+0.6``; what rounds to nothing has no sign."""
-    if math.isnan(difference):
-        return "–"
-    text = f"{100 * difference:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
+    """A difference of shares in points, signed: ``+0.6``."""
+    return signed(100 * difference, digits)
 
 
 def points_interval(low: float, high: float) -> str:
     """An interval of a difference in points; with a second digit where an end would read as 0 and is not."""
     near = any(0 < abs(100 * end) < 0.05 for end in (low, high))
     return f"{points_text(low, 1 + near)} to {points_text(high, 1 + near)}"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """``+12.3``, ``−0.4``; what rounds to nothing has no sign, undefined prints as a dash."""
+    if math.isnan(value):
+        return "–"
+    text = f"{value:+.{digits}f}"
+    return "0" if float(text) == 0 else text.replace("-", "−")
+
+
+def one_of(names: Sequence[str], last: str = "or", at_most: int = 4) -> str:
+    """``a``, ``a or b``, ``a, b, c and 280 more``; ``last`` joins the last of a complete list."""
+    if len(names) > at_most:
+        return f"{', '.join(names[: at_most - 1])} and {len(names) - at_most + 1} more"
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

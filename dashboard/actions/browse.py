@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.actions.compare import Subject
+from dashboard.actions.compare import Comparison, Subject
 from dashboard.links import Cell
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation
@@ -136,6 +136,16 @@ def browse(
     return tuple(_sorted(listed, filters.sort, cell is not None and cell.named))
 
 
+def same_cell_elsewhere(comparison: Comparison, cell: Cell) -> list[tuple[Subject, int]]:
+    """The other subjects judged in the same classes, with how many images fall in the cell in some run of theirs."""
+    _, own = comparison.of(cell.subject)
+    return [
+        (subject, int((n_runs_in_cell(evaluation, cell) > 0).sum()))
+        for subject, evaluation in zip(comparison.subjects, comparison.evaluations, strict=True)
+        if subject.subject_id != cell.subject and evaluation.taxonomy == own.taxonomy
+    ]
+
+
 def n_patients(listed: Sequence[Listed]) -> int:
     """Different patients among the images; an image without patient counts as its own."""
     return len({one.image.patient_id or one.image.image_id for one in listed})
@@ -143,7 +153,7 @@ def n_patients(listed: Sequence[Listed]) -> int:
 
 def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     evaluation, taxonomy = judged.evaluation, judged.evaluation.taxonomy
-    n_in = _n_in_cell(evaluation, cell)
+    n_in = n_runs_in_cell(evaluation, cell)
     n_wrong = (~evaluation.right).sum(axis=0)
     n_runs = len(evaluation.predicted)
     said, confidence = _most_said(judged)
@@ -154,11 +164,12 @@ def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     }
 
 
-def _n_in_cell(evaluation: Evaluation, cell: Cell | None) -> NDArray[np.int64]:
+def n_runs_in_cell(evaluation: Evaluation, cell: Cell | None) -> NDArray[np.int64]:
+    """In how many runs each judged image falls in the cell, (N,); `TaxonomyError` for a class that is not there."""
     if cell is not None and cell.either is not None:
         return evaluation.n_runs_either(evaluation.taxonomy.class_index(cell.either))
-    sides = (cell.true, cell.predicted) if cell else (None, None)
-    true, predicted = (None if name is None else _index(evaluation.taxonomy, name) for name in sides)
+    sides = (cell.true, cell.predicted) if cell else ((), ())
+    true, predicted = ([_index(evaluation.taxonomy, name) for name in side] or None for side in sides)
     return evaluation.n_runs_in_cell(true, predicted)
 
 

@@ -1,20 +1,17 @@
-"""The sections of Compare: which label space, headline figures, classes, matrices."""
+"""The sections of Compare: which label space, headline figures, classes."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import charts, state
+from dashboard import charts
 from dashboard.actions.compare import Comparison, Subject
 from dashboard.links import Cell
+from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.words import counted, interval_text, plain, share_text
-from model_zoo.core.choices import ClassFigure, Labels, Per, Space
+from model_zoo.core.choices import ClassFigure, Labels, Space
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, support
-
-Open = Callable[[Cell], None]
 
 _AXIS = {
     ClassFigure.RECALL: "recall: share of the class's images that are found",
@@ -81,7 +78,7 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
                 f"{'; strokes: each seed' if any(len(subject.runs) > 1 for subject, _ in group) else ''}."
                 f" {_OPENS[figure]}"
             )
-            key = _chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")
+            key = chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")
             st.plotly_chart(
                 charts.class_figure(
                     [class_figures(evaluation, figure) for _, evaluation in group],
@@ -93,36 +90,7 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
                     colours,
                 ),
                 key=key,
-                on_select=_clicked(key, lambda who, name: Cell(who, **{_SIDE[figure]: name}), open_cell),
-                selection_mode="points",
-                theme=None,
-                config={"displayModeBar": False, "doubleClick": False},
-            )
-
-
-def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.Look, open_cell: Open) -> None:
-    """Confusion matrices side by side; a click on a cell opens its images.
-
-    A series shows its mean matrix, or that of its run among ``chosen`` (the address's).
-    """
-    columns = st.columns(min(2, len(judged.subjects))) * len(judged.subjects)
-    for column, (subject, evaluation) in zip(columns, _pairs(judged)):
-        with column:
-            title, which = st.columns([3, 2], vertical_alignment="bottom")
-            title.markdown(
-                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.name)} "
-                f"({len(subject.taxonomy.classes)})"
-            )
-            seed = _which_matrix(which, subject, chosen)
-            of_runs = len(subject.runs) if seed is None else 1
-            confusion = evaluation.confusion if seed is None else evaluation.confusions[seed]
-            st.caption(f"{plain(judged.basis(evaluation))}. {_UNITS[per]}")
-            who = subject.subject_id if seed is None else subject.runs[seed].run_id
-            key = _chart_key(f"matrix_{subject.subject_id}_{seed}_{per}_{judged.space}_{judged.split}")
-            st.plotly_chart(
-                charts.confusion_figure(confusion, per, look, of_runs=of_runs),
-                key=key,
-                on_select=_clicked(key, partial(Cell, who), open_cell),
+                on_select=clicked(key, partial(_behind, figure), open_cell),
                 selection_mode="points",
                 theme=None,
                 config={"displayModeBar": False, "doubleClick": False},
@@ -138,34 +106,15 @@ _OPENS = {
     ClassFigure.PRECISION: "Click a mark for the images called so.",
     ClassFigure.F1: "Click a mark for the images of the class or called so.",
 }
-_SIDE = {ClassFigure.RECALL: "true", ClassFigure.PRECISION: "predicted", ClassFigure.F1: "either"}
-_UNITS = {
-    Per.COUNT: "Cells: images.",
-    Per.TRUE: "Cells: % of the true class's images.",
-    Per.PREDICTED: "Cells: % of the images predicted so.",
-}
 
 
-def _which_matrix(place: DeltaGenerator, subject: Subject, chosen: Sequence[str]) -> int | None:
-    """The position of one run, or ``None`` for the mean of all."""
-    ids = [run.run_id for run in subject.runs]
-    mean = f"mean of {len(ids)} runs"
-    key = f"matrix_of_{subject.subject_id}"
-    if len(ids) == 1:
-        place.selectbox("Matrix of", ids, key=key, label_visibility="collapsed", disabled=True)
-        return 0
-    asked = next((run_id for run_id in chosen if run_id in ids), None)
-    others = [run_id for run_id in chosen if run_id not in ids]
-    place.selectbox(
-        "Matrix of",
-        [mean, *ids],
-        key=state.shows(key, asked or mean),
-        label_visibility="collapsed",
-        on_change=lambda: state.write_query(
-            {"matrix": others + [one for one in [state.get(key)] if one not in (mean, None)]}
-        ),
-    )
-    return ids.index(asked) if asked else None
+def _behind(figure: ClassFigure, subject_id: str, name: str) -> Cell:
+    """The images that a class's figure rests on."""
+    return {
+        ClassFigure.RECALL: Cell(subject_id, true=(name,)),
+        ClassFigure.PRECISION: Cell(subject_id, predicted=(name,)),
+        ClassFigure.F1: Cell(subject_id, either=name),
+    }[figure]
 
 
 def _what_is_kept(judged: Comparison) -> None:
@@ -201,20 +150,3 @@ def _support_texts(evaluation: Evaluation) -> list[str]:
 
 def _pairs(judged: Comparison) -> list[tuple[Subject, Evaluation]]:
     return list(zip(judged.subjects, judged.evaluations, strict=True))
-
-
-def _chart_key(name: str) -> str:
-    """A click navigates away; coming back, the chart must not repeat it: its key changes with each click."""
-    return f"{name}_{state.get('compare_clicks', 0)}"
-
-
-def _clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Callable[[], None]:
-    """A callback for chart ``key``: opens the cell that the two names of the clicked mark make."""
-
-    def clicked() -> None:
-        points = state.get(key)["selection"]["points"]
-        if points:
-            state.bump("compare_clicks")
-            open_cell(cell(*points[0]["customdata"]))
-
-    return clicked

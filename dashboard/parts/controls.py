@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 
 import streamlit as st
 
@@ -9,16 +10,23 @@ from dashboard import state
 from dashboard.actions.compare import Subject
 from dashboard.links import Shown
 from dashboard.reviews.queue import QueueItem
-from model_zoo.core.choices import ClassFigure, Labels, Per, Space, Split
+from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Per, Space, Split
 
 _NAMES: Mapping[StrEnum, str] = {
     Space.NATIVE: "Native",
     Space.COMMON: "Common ground",
     Labels.ORIGINAL: "Original labels",
     Labels.REVIEWED: "As reviewed",
+    Matrices.EACH: "Each",
+    Matrices.DIFFERENCE: "Difference",
+    ClassOrder.TAXONOMY: "As in the taxonomy",
+    ClassOrder.CONFUSED: "Confused together",
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
 }
+
+ANY_CLASSES: Mapping[str, list[str]] = {"group": [], "open": [], "only": []}
+"""Forgets which classes the matrices show: with other classes those choices mean nothing."""
 
 
 def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
@@ -28,7 +36,9 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
         list(known),
         key=state.shows("shown_subjects", [one for one in shown.subjects if one in known]),
         format_func=lambda subject_id: known[subject_id].title,
-        on_change=lambda: state.write_query({"of": state.get("shown_subjects") or [""], "space": [], "matrix": []}),
+        on_change=lambda: state.write_query(
+            {"of": state.get("shown_subjects") or [""], "space": [], "matrix": [], **ANY_CLASSES}
+        ),
         placeholder="Choose runs or series",
         label_visibility="collapsed",
     )
@@ -44,6 +54,7 @@ def space_switch(shown: Shown, mixed: bool) -> None:
         "Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
         "the model's answer is mapped, not asked again.",
         disabled=not mixed,
+        forget=ANY_CLASSES,
     )
 
 
@@ -76,6 +87,30 @@ def per_switch(per: Per) -> None:
     )
 
 
+def matrices_switch(matrices: Matrices) -> None:
+    """Each subject's own matrix, or the difference of two."""
+    _switch(
+        "matrices",
+        "Matrices",
+        list(Matrices),
+        matrices,
+        "Each subject's own matrix, or what the second has more or less than the first, cell by cell.",
+    )
+
+
+def order_switch(order: ClassOrder) -> None:
+    """In which order the classes stand."""
+    _switch(
+        "order",
+        "Order of the classes",
+        list(ClassOrder),
+        order,
+        "As in the taxonomy, or so that classes which are confused with each other stand together: average-linkage "
+        "clustering of the shares confused, with optimal leaf order. Matrices side by side in the same classes "
+        "have the same order.",
+    )
+
+
 def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[QueueItem], shown: Shown) -> None:
     """What the queue holds and how it came about."""
     what = (
@@ -95,8 +130,9 @@ def _switch(
     help: str | None = None,
     *,
     disabled: bool = False,
+    forget: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> None:
-    """One value among few; a change goes to ``parameter`` of the address."""
+    """One value among few; a change goes to ``parameter`` of the address, and what it makes void is forgotten."""
     key = f"shown_{parameter}"
     st.segmented_control(
         label,
@@ -107,5 +143,5 @@ def _switch(
         disabled=disabled,
         help=help,
         label_visibility="collapsed",
-        on_change=lambda: state.write_query({parameter: [str(state.get(key))]}),
+        on_change=lambda: state.write_query({parameter: [str(state.get(key))], **forget}),
     )

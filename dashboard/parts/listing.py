@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard import links, state
-from dashboard.actions.browse import Filters, Judged, Listed, n_patients
+from dashboard.actions.browse import Filters, Judged, Listed, n_patients, same_cell_elsewhere
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.links import Cell, Shown, image_url
 from dashboard.parts.gallery import Tile
-from dashboard.words import counted, plain, share_text
+from dashboard.words import counted, one_of, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.labels import Label, LeafSpace
 
@@ -21,8 +21,7 @@ def judged(desk: Desk, compare: Callable[[Shown], Comparison], shown: Shown, cel
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
     if cell is None:
         return None
-    beside = shown if cell.subject in shown.subjects else replace(shown, subjects=(*shown.subjects, cell.subject))
-    comparison = compare(beside)
+    comparison = compare(_beside(shown, cell))
     subject, evaluation = comparison.of(cell.subject)
     stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
     return Judged(subject, evaluation, stored, comparison.basis(evaluation))
@@ -39,8 +38,9 @@ def sentence(
     if cell is None or judged is None:
         st.markdown(f"{what}, {where}.")
         return
-    sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": cell.either}
-    named = ", ".join(f"{side} **{plain(name)}**" for side, name in sides.items() if name)
+    either = (cell.either,) if cell.either else ()
+    sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": either}
+    named = ", ".join(f"{side} **{plain(one_of(names))}**" for side, names in sides.items() if names)
     text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. {plain(judged.basis)}."
     n_runs = len(judged.subject.runs)
     if (cell.true or cell.predicted) and n_runs > 1 and filters.keep_everything and listed:
@@ -50,6 +50,22 @@ def sentence(
             f"= {total / n_runs:,.1f} per run, the count in the mean matrix."
         )
     st.markdown(text)
+
+
+def same_cell(compare: Callable[[Shown], Comparison], shown: Shown, cell: Cell | None) -> None:
+    """The same cell of the other subjects shown, where they are judged in the same classes."""
+    if cell is None or not cell.named:
+        return
+    view = links.read_matrix_view(state.query())
+    counts = same_cell_elsewhere(compare(_beside(shown, cell)), cell)
+    with st.container(horizontal=True):
+        for subject, n_images in counts:
+            st.page_link(
+                "views/images.py",
+                label=f"The same cell of {plain(subject.title)}: {counted(n_images, 'image')}",
+                icon=":material/compare_arrows:",
+                query_params=links.to_cell(shown, replace(cell, subject=subject.subject_id), view),
+            )
 
 
 def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
@@ -66,7 +82,10 @@ def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
     if cell:
         with columns[1]:
             st.page_link(
-                "views/compare.py", label="Back to Compare", icon=":material/arrow_back:", query_params=shown.query()
+                "views/compare.py",
+                label="Back to Compare",
+                icon=":material/arrow_back:",
+                query_params=links.to_compare(shown, links.read_matrix_view(state.query())),
             )
 
 
@@ -104,3 +123,8 @@ def pager(pages: int, page: int) -> None:
         st.pagination(
             pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
         )
+
+
+def _beside(shown: Shown, cell: Cell) -> Shown:
+    """What is shown, with the cell's subject among it."""
+    return shown if cell.subject in shown.subjects else replace(shown, subjects=(*shown.subjects, cell.subject))

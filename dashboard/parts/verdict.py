@@ -169,7 +169,7 @@ def _draw(
     st.plotly_chart(
         charts_verdict.forest_figure(lines, judgement.subject.subject_id, names, rule.margin, look),
         key=key,
-        on_select=clicked(key, lambda who, name: Cell(who, true=name or None), open_cell),
+        on_select=clicked(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
         selection_mode="points",
         theme=None,
         config={"displayModeBar": False, "doubleClick": False},

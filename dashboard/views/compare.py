@@ -1,19 +1,22 @@
 """Compare: per-class figures and confusion matrices of runs and series, side by side."""
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls
+from dashboard.parts.matrices import matrices
 from dashboard.parts.verdict import verdict
-from model_zoo.core.choices import ClassFigure, Per
+from model_zoo.core.choices import ClassFigure
 
 desk = cached.desk()
 known = cached.subjects()
 query = state.query()
 shown = links.read_shown(query, opening(desk))
 figure = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL)
-per = links.choice(query, "per", Per, Per.TRUE)
+view = links.read_matrix_view(query)
 
 title, switches = st.columns([1, 4], vertical_alignment="center")
 title.title("Compare", anchor=False)
@@ -38,7 +41,7 @@ comparison.label_space(judged, sum(image.split is shown.split for image in decid
 
 def open_cell(cell: links.Cell) -> None:
     """The images behind a mark or a cell, before this page is drawn again."""
-    state.go("views/images.py", links.to_cell(shown, cell))
+    state.go("views/images.py", links.to_cell(shown, cell, view))
 
 
 look = charts.look(state.dark())
@@ -50,9 +53,4 @@ head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
     controls.figure_switch(figure)
 comparison.classes(judged, figure, look, open_cell)
-
-head, which = st.columns([5, 3], vertical_alignment="bottom")
-head.subheader("Confusion", anchor=False)
-with which.container(horizontal=True, horizontal_alignment="right"):
-    controls.per_switch(per)
-comparison.matrices(judged, per, query.get("matrix", ()), look, open_cell)
+matrices(judged, view, desk.workspace, partial(cached.difference, shown), shown, look, open_cell)

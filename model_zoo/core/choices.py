@@ -40,6 +40,20 @@ class Per(StrEnum):
     PREDICTED = "predicted"
 
 
+class Matrices(StrEnum):
+    """Which matrices are shown: each subject's own, or the second's minus the first's."""
+
+    EACH = "each"
+    DIFFERENCE = "difference"
+
+
+class ClassOrder(StrEnum):
+    """In which order the classes of a matrix stand."""
+
+    TAXONOMY = "taxonomy"
+    CONFUSED = "confused"
+
+
 class ClassFigure(StrEnum):
     """A figure per class; recall is what the story calls accuracy per class."""
 

@@ -1,11 +1,11 @@
 """One run or series judged against labels in one label space: every figure of Compare starts here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from model_zoo.core.choices import ClassFigure
 from model_zoo.core.confusion import Confusion, count, mean
@@ -13,7 +13,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.labels import Label
 from model_zoo.core.metrics import Share, around, f1_from_overlap, share
 from model_zoo.core.predictions import Predictions
-from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, project
+from model_zoo.core.taxonomy import OUTSIDE, Projection, Taxonomy, project
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,32 @@ class Evaluation:
         """In how many of the S runs each image is of class ``index`` or called so, (N,)."""
         return ((self.truth == index) | (self.predicted == index)).sum(axis=0)
 
-    def n_runs_in_cell(self, true: int | None, predicted: int | None) -> NDArray[np.int64]:
+    def n_runs_in_cell(self, true: ArrayLike | None, predicted: ArrayLike | None) -> NDArray[np.int64]:
         """In how many of the S runs each image falls in the cell, (N,); ``None`` leaves a side open.
 
-        Summed over images this is S x the cell of the mean matrix.
+        A side is a class index or several. Summed over images this is S x the cell of the mean matrix, or the
+        sum of those cells.
         """
         inside = np.ones_like(self.predicted, dtype=np.bool_)
         if true is not None:
-            inside &= self.truth == true
+            inside &= np.isin(self.truth, true)
         if predicted is not None:
-            inside &= self.predicted == predicted
+            inside &= np.isin(self.predicted, predicted)
         return inside.sum(axis=0)
+
+    def project(self, projection: Projection) -> "Evaluation":
+        """The same answers in a coarser label space; images that the target does not know are outside there."""
+        truth = projection.apply(self.truth)
+        known = truth != OUTSIDE
+        return replace(
+            self,
+            taxonomy=projection.target,
+            image_ids=tuple(np.array(self.image_ids, dtype=object)[known]),
+            patients=self.patients[known],
+            truth=truth[known],
+            predicted=projection.apply(self.predicted)[:, known],
+            n_outside=self.n_outside + int((~known).sum()),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,28 @@
 """Typed links: what is written is read back; what is bad is said."""
 
+from urllib.parse import parse_qs
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links
-from dashboard.links import Cell, Shown
-from model_zoo.core.choices import Labels, Space, Split
+from dashboard.links import Cell, MatrixView, Shown
+from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.errors import LinkError
 
 names = st.text(min_size=1, max_size=30)
+several = st.lists(names, max_size=3, unique=True).map(tuple)
+views = st.builds(
+    MatrixView,
+    st.sampled_from(Matrices),
+    st.sampled_from(Per),
+    st.none() | st.sampled_from(ClassOrder),
+    st.none() | names,
+    several,
+    several,
+    several,
+)
 
 
 @given(
@@ -17,15 +30,23 @@ names = st.text(min_size=1, max_size=30)
     st.sampled_from(Space),
     st.sampled_from([Split.TEST, Split.VALIDATION]),
     st.sampled_from(Labels),
-    names,
-    st.none() | names,
-    st.none() | names,
+    st.builds(Cell, names, several, several, st.none() | names),
+    views,
 )
-def test_what_is_written_is_read_back(subjects, space, split, labels, who, true, predicted):
-    shown, cell = Shown(tuple(subjects), space, split, labels), Cell(who, true, predicted)
-    query = links.to_cell(shown, cell)
+def test_what_is_written_is_read_back(subjects, space, split, labels, cell, view):
+    shown = Shown(tuple(subjects), space, split, labels)
+    query = links.to_cell(shown, cell, view)
+    assert links.read_matrix_view(query) == view
+    assert parse_qs(links.images_url(shown, cell, view).removeprefix("images?")) == {
+        k: v for k, v in query.items() if v
+    }
     assert links.read_shown(query, Shown()) == shown
     assert links.read_cell(query) == cell
+
+
+def test_an_address_with_one_class_a_side_is_a_cell_as_ever():
+    query = {"cell": ["fine-s0"], "true": ["a"], "predicted": ["b"]}
+    assert links.read_cell(query) == Cell("fine-s0", ("a",), ("b",))
 
 
 def test_what_an_address_leaves_open_is_taken_from_the_default():

@@ -35,7 +35,7 @@ def test_undefined_is_a_dash():
 def test_differences_are_signed_points_and_no_end_reads_as_0_that_is_not():
     assert points_text(0.0056) == "+0.6"
     assert points_text(-0.0301) == "−3.0"
-    assert points_text(-0.0001) == "0.0"
+    assert points_text(-0.0001) == "0"
     assert points_text(float("nan")) == "–"
     assert points_interval(0.0002, 0.011) == "+0.02 to +1.10"
     assert points_interval(-0.01, 0.02) == "−1.0 to +2.0"

@@ -67,7 +67,7 @@ def test_the_images_of_a_cell_are_as_many_as_it_counts(animals):
     evaluation, subject_id = given.evaluation, given.subject.subject_id
     for i, true in enumerate(evaluation.taxonomy.names):
         for j, predicted in enumerate(evaluation.taxonomy.names):
-            cell = Cell(subject_id, true, predicted)
+            cell = Cell(subject_id, (true,), (predicted,))
             listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
             total = sum(one.n_in_cell for one in listed)
             assert total == pytest.approx(3 * evaluation.confusion.counts[i, j])
