@@ -110,7 +110,7 @@ def matrices(judged: Comparison, per: Per, chosen: Sequence[str], look: charts.L
         with column:
             title, which = st.columns([3, 2], vertical_alignment="bottom")
             title.markdown(
-                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.name)} "
+                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.reference)} "
                 f"({len(subject.taxonomy.classes)})"
             )
             seed = _which_matrix(which, subject, chosen)
@@ -180,7 +180,7 @@ def _what_is_kept(judged: Comparison) -> None:
     dropped = judged.dropped()
     if dropped:
         sizes = ", ".join(
-            f"{subject.taxonomy.name} {len(subject.taxonomy.classes)} → {n_classes}"
+            f"{subject.taxonomy.reference} {len(subject.taxonomy.classes)} → {n_classes}"
             for subject in judged.subjects
             if subject.title in dropped
         )

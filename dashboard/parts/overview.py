@@ -63,7 +63,7 @@ def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look
     columns: list[tuple[str, Sequence[str]]] = [("leaves", leaves)]
     places = [np.array([position[next(iter(one))] if len(one) == 1 else OUTSIDE for one in labels])]
     for taxonomy in path:
-        columns.append((taxonomy.name, taxonomy.names))
+        columns.append((taxonomy.reference, taxonomy.names))
         places.append(taxonomy.place_all(labels))
     if path:
         where = "test split" if dataset.split(Split.TEST) else "all splits"
@@ -76,7 +76,9 @@ def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look
         st.plotly_chart(figure, key="overview_flow", theme=None, config={"displayModeBar": False})
     with st.expander("What each taxonomy asks"):
         for taxonomy in taxonomies.values():
-            st.markdown(f"**{plain(taxonomy.name)}** ({len(taxonomy.classes)} classes): {plain(taxonomy.description)}")
+            st.markdown(
+                f"**{plain(taxonomy.reference)}** ({len(taxonomy.classes)} classes): {plain(taxonomy.description)}"
+            )
 
 
 def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -> None:
@@ -85,7 +87,7 @@ def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -
     for one in series:
         dates = sorted(run.card.created[:10] for run in one.runs)
         row = {
-            "taxonomy": plain(one.card.taxonomy.name),
+            "taxonomy": plain(one.card.taxonomy.reference),
             "classes": str(len(one.card.classes)),
             "seeds": str(len(one.runs)),
             "epochs": str(one.card.recipe.get("epochs", "–")),
