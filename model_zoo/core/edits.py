@@ -53,7 +53,7 @@ class Merge:
         leaves = frozenset[str]().union(*(_leaves(taxonomy, name) for name in self.names))
         if len(merged) < 2:
             raise TaxonomyError("A merge needs at least two classes; choose another one beside it.")
-        _check_name(self.into, [name for name in taxonomy.names if name not in merged], taxonomy)
+        check_class_name(self.into, [name for name in taxonomy.names if name not in merged], taxonomy)
         first = next(name for name in taxonomy.names if name in merged)
         pieces = {name: {self.into: leaves} if name == first else {} for name in merged}
         return _replaced(taxonomy, pieces)
@@ -105,7 +105,7 @@ class SplitOff:
         if not self.leaves or self.leaves == held:
             how_many = "all" if self.leaves else "none"
             raise TaxonomyError(f"Splitting off {how_many} of the leaves of {_short(self.name)} changes nothing.")
-        _check_name(self.new, taxonomy.names, taxonomy)
+        check_class_name(self.new, taxonomy.names, taxonomy)
         return _replaced(taxonomy, {self.name: {self.name: held - self.leaves, self.new: self.leaves}})
 
 
@@ -119,7 +119,7 @@ class Rename:
     def apply(self, taxonomy: Taxonomy, space: LeafSpace) -> Taxonomy:
         """``taxonomy`` with the class renamed, in its place."""
         leaves = _leaves(taxonomy, self.name)
-        _check_name(self.new, taxonomy.names, taxonomy)
+        check_class_name(self.new, taxonomy.names, taxonomy)
         return _replaced(taxonomy, {self.name: {self.new: leaves}})
 
 
@@ -172,7 +172,7 @@ class BringBack:
         if not self.leaves or not self.leaves <= taxonomy.outside:
             raise TaxonomyError("Only leaves that are outside can be brought back; choose at least one of them.")
         if self.name not in taxonomy.classes:
-            _check_name(self.name, taxonomy.names, taxonomy)
+            check_class_name(self.name, taxonomy.names, taxonomy)
         held = taxonomy.classes.get(self.name, frozenset())
         return _next(
             taxonomy, {**taxonomy.classes, self.name: held | self.leaves}, outside=taxonomy.outside - self.leaves
@@ -187,6 +187,18 @@ def edited(taxonomy: Taxonomy, edits: Iterable[Edit], space: LeafSpace) -> Taxon
     for edit in edits:
         taxonomy = edit.apply(taxonomy, space)
     return taxonomy
+
+
+def check_class_name(name: str, taken: Iterable[str], taxonomy: Taxonomy) -> None:
+    """`TaxonomyError` unless ``name`` can be given to a class of ``taxonomy`` beside the classes ``taken``."""
+    if not name or name != name.strip():
+        raise TaxonomyError(f"The name {_short(name)} is empty or has spaces around it; write it without them.")
+    if len(name) > MAX_NAME:
+        raise TaxonomyError(f"A class name of {len(name):,} characters is too long; use at most {MAX_NAME}.")
+    if name == ELSEWHERE or any("\ud800" <= character <= "\udfff" for character in name):
+        raise TaxonomyError(f"No class can be called {_short(name)}; choose another name.")
+    if name in taken:
+        raise TaxonomyError(f"Taxonomy {taxonomy.name!r} has a class {_short(name)} already; choose another name.")
 
 
 def _leaves(taxonomy: Taxonomy, name: str) -> Label:
@@ -204,17 +216,6 @@ def _replaced(taxonomy: Taxonomy, pieces: Mapping[str, Mapping[str, Label]]) -> 
 
 def _next(taxonomy: Taxonomy, classes: Mapping[str, Label], outside: Label) -> Taxonomy:
     return Taxonomy(taxonomy.name, classes, outside, taxonomy.description, taxonomy.version + 1)
-
-
-def _check_name(name: str, taken: Iterable[str], taxonomy: Taxonomy) -> None:
-    if not name or name != name.strip():
-        raise TaxonomyError(f"The name {_short(name)} is empty or has spaces around it; write it without them.")
-    if len(name) > MAX_NAME:
-        raise TaxonomyError(f"A class name of {len(name):,} characters is too long; use at most {MAX_NAME}.")
-    if name == ELSEWHERE or any("\ud800" <= character <= "\udfff" for character in name):
-        raise TaxonomyError(f"No class can be called {_short(name)}; choose another name.")
-    if name in taken:
-        raise TaxonomyError(f"Taxonomy {taxonomy.name!r} has a class {_short(name)} already; choose another name.")
 
 
 def _refined_name(group: Label, taxonomies: Sequence[Taxonomy], places: Sequence[int]) -> str:

@@ -66,7 +66,12 @@ class Taxonomy:
     @property
     def reference(self) -> str:
         """The name alone for the first version, ``name.v2`` for the second."""
-        return self.name if self.version == 1 else f"{self.name}.v{self.version}"
+        return self.name if self.version == 1 else self.pinned
+
+    @property
+    def pinned(self) -> str:
+        """``name.v1``, also for the first version: this one, whatever newer ones there may be."""
+        return f"{self.name}.v{self.version}"
 
     @cached_property
     def index_of(self) -> Mapping[str, int]:
