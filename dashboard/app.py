@@ -14,6 +14,7 @@ st.set_page_config(page_title="TaxoScope", page_icon=str(HERE / "icon.png"), lay
 page = st.navigation(
     [
         st.Page(HERE / "views/overview.py", title="Overview", icon=":material/account_tree:", default=True),
+        st.Page(HERE / "views/taxonomies.py", title="Taxonomies", url_path="taxonomies", icon=":material/call_merge:"),
         st.Page(HERE / "views/compare.py", title="Compare", url_path="compare", icon=":material/grid_on:"),
         st.Page(HERE / "views/images.py", title="Images", url_path="images", icon=":material/photo_library:"),
         st.Page(HERE / "views/inspect.py", title="Inspect", url_path="inspect", icon=":material/search:"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard.actions import compare as comparing
+from dashboard.actions import taxonomies as editing
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.verdicts import Judgement, judgements
 from dashboard.links import Shown
@@ -12,8 +13,9 @@ from model_zoo.core.choices import Per
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
+from model_zoo.core.taxonomy import Taxonomy
 
-__all__ = ["Desk", "comparison", "desk", "difference", "subjects", "verdicts"]
+__all__ = ["Desk", "comparison", "desk", "difference", "previews", "subjects", "verdicts"]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -65,3 +67,16 @@ def _comparison(
         now.labels(_shown.labels),
         now.dataset().patients,
     )
+
+
+def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[editing.Preview, ...]:
+    """Every series judged in the classes of ``taxonomy``; computed again after each decision, manifest or run."""
+    of = f"{taxonomy.pinned} {taxonomy.hash}"
+    return _previews(of, str(shown.split), str(shown.labels), desk().revision(), taxonomy, shown)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _previews(
+    of: str, split: str, labels: str, revision: str, _taxonomy: Taxonomy, _shown: Shown
+) -> tuple[editing.Preview, ...]:
+    return editing.previews(desk(), _taxonomy, _shown.split, _shown.labels)

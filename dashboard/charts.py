@@ -173,21 +173,23 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             arrangement="snap",
             textfont={"color": look.text, "shadow": f"0 0 3px {look.background}"},
             node={
-                "label": [as_text(name) for _, names in columns for name in names],
+                "label": [as_text(short(name)) for _, names in columns for name in names],
+                "customdata": [as_text(name) for _, names in columns for name in names],
                 "color": [
                     SUBJECT_COLOURS[c % len(SUBJECT_COLOURS)] for c, (_, names) in enumerate(columns) for _ in names
                 ],
+                "align": "left",  # a class that leads nowhere stays in its own column
                 "pad": 6,
                 "thickness": 12,
                 "line": {"width": 0},
-                "hovertemplate": "%{label}: %{value:,.0f} images<extra></extra>",
+                "hovertemplate": "%{customdata}: %{value:,.0f} images<extra></extra>",
             },
             link={
                 "source": [int(start[int(c)] + a) for c, a, _, _ in links],
                 "target": [int(start[int(c) + 1] + b) for c, _, b, _ in links],
                 "value": [float(value) for *_, value in links],
                 "color": "rgba(110,135,160,0.42)",
-                "hovertemplate": "%{source.label} → %{target.label}: %{value:,.0f} images<extra></extra>",
+                "hovertemplate": "%{source.customdata} → %{target.customdata}: %{value:,.0f} images<extra></extra>",
             },
         )
     )
@@ -198,11 +200,12 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             xref="paper",
             yref="paper",
             showarrow=False,
-            text=f"<b>{as_text(title)}</b><br>{len(names)}",
+            text=f"<b>{as_text(short(title))}</b><br>{len(names)}",
             font={"size": 12, "color": look.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
-    return dress(figure, look, height=520, margin={"l": 8, "r": 8, "t": 72, "b": 10})
+    height = int(np.clip(82 + 23 * max(len(names) for _, names in columns), 300, 1200))
+    return dress(figure, look, height=height, margin={"l": 8, "r": 8, "t": 72, "b": 10})
 
 
 def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
@@ -235,3 +238,8 @@ def _gap(upper: ArrayLike, lower: ArrayLike) -> list[float]:
 def as_text(name: str) -> str:
     """A name as text: plotly reads a small HTML."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def short(name: str) -> str:
+    """A name cut to what an axis or a flow has room for."""
+    return name if len(name) <= 22 else name[:20] + "…"

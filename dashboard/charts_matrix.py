@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.charts import Look, as_text, dress
+from dashboard.charts import Look, as_text, dress, short
 from dashboard.words import share_text, signed
 from model_zoo.core.choices import Per
 from model_zoo.core.confusion import Confusion
@@ -260,7 +260,7 @@ def _ticks(names: Sequence[str], size: int) -> dict[str, object]:
     return {
         "tickmode": "array",
         "tickvals": list(range(0, len(names), step)),
-        "ticktext": [as_text(_short(name)) for name in names[::step]],
+        "ticktext": [as_text(short(name)) for name in names[::step]],
         "tickfont": {"size": size},
     }
 
@@ -283,7 +283,3 @@ def _on(position: float, colours: Sequence[str]) -> str:
 
 def _channels(colour: str) -> tuple[float, ...]:
     return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 22 else name[:20] + "…"

@@ -78,7 +78,7 @@ def runs(workspace: WorkspaceOption = None) -> None:
 
 @commands.command()
 def train(
-    taxonomy: Annotated[str, typer.Option(help="Name of the taxonomy to train on.")],
+    taxonomy: Annotated[str, typer.Option(help="Taxonomy to train on: its newest version, or that of NAME.v1.")],
     seeds: Annotated[str, typer.Option(help="Seeds, such as 0, 0-7 or 1,4,9.")] = "0",
     workspace: WorkspaceOption = None,
     architecture: Annotated[str | None, typer.Option(help="Any timm architecture; default: the recipe's.")] = None,

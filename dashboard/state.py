@@ -16,12 +16,12 @@ def query() -> Query:
 
 
 def write_query(parameters: Mapping[str, Sequence[str]]) -> None:
-    """Set parameters of the address; an empty list removes one."""
-    for name, values in parameters.items():
-        if values:
-            st.query_params[name] = list(values)
-        elif name in st.query_params:
-            del st.query_params[name]
+    """Set parameters of the address, together one step in the browser's history; an empty list removes one."""
+    before = query()
+    after = {**before, **{name: tuple(values) for name, values in parameters.items()}}
+    after = {name: values for name, values in after.items() if values}
+    if after != before:
+        st.query_params.from_dict({name: list(values) for name, values in after.items()})
 
 
 def dark() -> bool:

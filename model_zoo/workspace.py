@@ -3,7 +3,6 @@
 import hashlib
 import os
 import threading
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,8 @@ from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
 from model_zoo.images import decode
-from model_zoo.run import Run, Series, group_into_series, is_plain, read_run
+from model_zoo.run import Run, Series, group_into_series, read_run
+from model_zoo.taxonomy_files import Versions, find_version, find_versions, read_toml, save_version, texts
 
 PROJECT = Path(__file__).resolve().parent.parent
 _KEEPING = threading.Lock()  # reading kept.csv and writing it with one row more is one step
@@ -37,10 +37,10 @@ class Workspace:
             raise WorkspaceError(
                 f"{folders[0]} is no workspace: it has no {DECLARATION} that declares what a label consists of."
             )
-        declaration = _read_toml(path)
+        declaration = read_toml(path)
         self.name = str(declaration.get("name", folders[0].name))
         self.description = str(declaration.get("description", ""))
-        self.opening = _texts(declaration.get("opening", []), f"{path}: opening")
+        self.opening = texts(declaration.get("opening", []), f"{path}: opening")
         self.space = _leaf_space(declaration, path)
         self.rule = _rule(declaration.get("verdict", {}), path)
 
@@ -80,27 +80,20 @@ class Workspace:
         return DataSet(self.space, tuple(image for path in paths for image in read_manifest(path, self.space)))
 
     def taxonomies(self) -> Mapping[str, Taxonomy]:
-        """Taxonomy name -> taxonomy, from the finest to the coarsest; validated against the leaf space."""
-        found: dict[str, Taxonomy] = {}
-        for folder in self._find_all("taxonomies"):
-            here: dict[str, Taxonomy] = {}
-            for path in sorted(folder.glob("*.toml")):
-                taxonomy = read_taxonomy(path, self.space)
-                if taxonomy.name in here:
-                    raise TaxonomyError(
-                        f"Taxonomy file {path}: {taxonomy.name!r} is there already; rename one of them."
-                    )
-                here[taxonomy.name] = taxonomy
-            found = here | found
-        return dict(sorted(found.items(), key=lambda item: -len(item[1].classes)))
+        """Taxonomy name -> its newest version, from the finest to the coarsest; validated against the leaf space."""
+        return {name: versions[-1] for name, versions in self.versions().items()}
 
-    def taxonomy(self, name: str) -> Taxonomy:
-        """One taxonomy by name; `WorkspaceError` lists what there is."""
-        known = self.taxonomies()
-        if name not in known:
-            listed = ", ".join(known) or "none yet"
-            raise WorkspaceError(f"No taxonomy {name!r} in this workspace; it has {listed}.")
-        return known[name]
+    def versions(self) -> Versions:
+        """Taxonomy name -> all its versions, the newest last."""
+        return find_versions(self._taxonomy_folders, self.space)
+
+    def taxonomy(self, reference: str) -> Taxonomy:
+        """``fine``: the newest of that name; ``fine.v1``: that version; `WorkspaceError` lists what there is."""
+        return find_version(self.versions(), reference)
+
+    def save_taxonomy(self, taxonomy: Taxonomy) -> Taxonomy:
+        """Write ``taxonomy`` as the next version of its name into the writable folder; old versions stay."""
+        return save_version(taxonomy, self._taxonomy_folders, self.space)
 
     def runs(self) -> tuple[Run, ...]:
         """All runs whose card can be read and fits the leaf space, by name."""
@@ -149,7 +142,7 @@ class Workspace:
     @cached_property
     def _generated(self) -> Mapping[str, Any]:
         path = self.recipe_path()
-        if path is None or "phantom" not in _read_toml(path):
+        if path is None or "phantom" not in read_toml(path):
             return {}
         from model_zoo.phantom.generate import Recipe, plan
 
@@ -186,6 +179,10 @@ class Workspace:
                 else:
                     yield run
 
+    @property
+    def _taxonomy_folders(self) -> list[Path]:
+        return [folder / "taxonomies" for folder in self.folders]
+
     def _find(self, relative: str) -> Path | None:
         return next(iter(self._find_all(relative)), None)
 
@@ -193,40 +190,12 @@ class Workspace:
         return [folder / relative for folder in self.folders if (folder / relative).exists()]
 
 
-def read_taxonomy(path: Path, space: LeafSpace) -> Taxonomy:
-    """The taxonomy in a TOML file, validated; `TaxonomyError` names the file and the leaf."""
-    values = _read_toml(path)
-    name, classes = values.get("name"), values.get("classes")
-    if not isinstance(classes, dict) or not isinstance(name, str):
-        raise TaxonomyError(f"Taxonomy file {path} needs a name and a table [classes] of class = label.")
-    if not is_plain(name):  # runs are named after it
-        raise TaxonomyError(
-            f"Taxonomy file {path}: name {name[:100]!r} cannot stand in a path, as its runs' must; "
-            "use letters, digits, space, - _ . alone, with a letter or digit in front."
-        )
-    try:
-        return Taxonomy(
-            name=name,
-            classes={name: _parse_leaves(written, space) for name, written in classes.items()},
-            outside=_parse_leaves(values.get("outside", []), space),
-            description=str(values.get("description", "")),
-            version=int(values.get("version", 1)),
-        ).check(space)
-    except (LabelError, TaxonomyError, WorkspaceError, TypeError, ValueError, OverflowError) as error:
-        raise TaxonomyError(f"Taxonomy file {path}: {error}") from error
-
-
-def _parse_leaves(written: object, space: LeafSpace) -> Label:
-    texts = (written,) if isinstance(written, str) else _texts(written, "a class")
-    return frozenset[str]().union(*(space.parse(text) for text in texts))
-
-
 def _leaf_space(declaration: Mapping[str, Any], path: Path) -> LeafSpace:
     try:
         table = declaration.get("parts", {})
-        parts = tuple(Part(name, _texts(values, f"parts.{name}")) for name, values in table.items())
+        parts = tuple(Part(name, texts(values, f"parts.{name}")) for name, values in table.items())
         forbidden = tuple(dict(combination) for combination in declaration.get("forbidden", ()))
-        return LeafSpace(parts, _texts(declaration.get("lone", []), "lone"), forbidden)
+        return LeafSpace(parts, texts(declaration.get("lone", []), "lone"), forbidden)
     except (LabelError, TypeError, ValueError, AttributeError, WorkspaceError) as error:
         raise WorkspaceError(f"{path} does not declare a leaf space: {error}") from error
 
@@ -240,19 +209,6 @@ def _rule(written: object, path: Path) -> Rule:
     except (TypeError, ValueError) as error:
         figures = ", ".join(Headline)
         raise WorkspaceError(f"{path}: [verdict] cannot be read ({error}); figure is one of {figures}.") from error
-
-
-def _texts(values: object, what: str) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise WorkspaceError(f"{what} must be a list of texts in quotes; got {values!r}.")
-    return tuple(values)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WorkspaceError(f"Cannot read {path}: {error}.") from error
 
 
 def _suffix(raw: bytes) -> str:

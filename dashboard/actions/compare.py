@@ -74,7 +74,7 @@ class Comparison:
 
 def label_space_name(taxonomy: Taxonomy, common: bool) -> str:
     """A label space in words, with its number of classes."""
-    name, n_classes = taxonomy.name, len(taxonomy.classes)
+    name, n_classes = taxonomy.reference, len(taxonomy.classes)
     if not common:
         return f"Classes of {name} ({n_classes})"
     return (
@@ -85,7 +85,7 @@ def label_space_name(taxonomy: Taxonomy, common: bool) -> str:
 def series_subject(series: Series) -> Subject:
     """A series as a subject (one run is a series of one)."""
     stems = {run.run_id.removesuffix(f"-s{run.card.seed}") for run in series.runs}
-    name = stems.pop() if len(stems) == 1 else series.card.taxonomy.name
+    name = stems.pop() if len(stems) == 1 else series.card.taxonomy.reference
     return Subject(series.series_id, f"{name} · {counted(len(series.runs), 'seed')}", series.runs)
 
 

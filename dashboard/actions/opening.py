@@ -2,14 +2,19 @@
 
 from dashboard.actions.desk import Desk
 from dashboard.links import Shown
+from model_zoo.run import Series
 
 
 def opening(desk: Desk) -> Shown:
-    """The series of the taxonomies that the workspace opens with, else the first two series."""
+    """The series of the taxonomies that the workspace opens with, in the newest version trained; else the first two."""
     series = desk.series()
     wanted = [
-        next((one.series_id for one in series if one.card.taxonomy.name == name), None)
+        max((one for one in series if one.card.taxonomy.name == name), key=_version, default=None)
         for name in desk.workspace.opening
     ]
-    subjects = [series_id for series_id in wanted if series_id] or [one.series_id for one in series[:2]]
+    subjects = [one.series_id for one in wanted if one] or [one.series_id for one in series[:2]]
     return Shown(subjects=tuple(subjects))
+
+
+def _version(series: Series) -> int:
+    return series.card.taxonomy.version

@@ -28,7 +28,7 @@ def train_seeds(
     if recipe is None:
         raise WorkspaceError(f"{workspace.writable} has no recipe.toml; write its [training] table to train here.")
     training = loop.Training.read(recipe)
-    stem = taxonomy.name
+    stem = taxonomy.reference
     if architecture and architecture != training.architecture:
         training, stem = replace(training, architecture=architecture), f"{stem}-{architecture}"
     if epochs and epochs != training.epochs:

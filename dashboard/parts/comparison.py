@@ -129,7 +129,7 @@ def _what_is_kept(judged: Comparison) -> None:
     dropped = judged.dropped()
     if dropped:
         sizes = ", ".join(
-            f"{subject.taxonomy.name} {len(subject.taxonomy.classes)} → {n_classes}"
+            f"{subject.taxonomy.reference} {len(subject.taxonomy.classes)} → {n_classes}"
             for subject in judged.subjects
             if subject.title in dropped
         )

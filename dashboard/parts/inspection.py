@@ -165,7 +165,7 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         state = str(error)
     return {
         "title": run.run_id,
-        "caption": f"trained on {run.card.taxonomy.name} ({len(run.card.classes)} classes)",
+        "caption": f"trained on {run.card.taxonomy.reference} ({len(run.card.classes)} classes)",
         "image": image_url(image_id),
         "map": map_url(run.run_id, image_id, run.card.weights_sha256, **asked) if has_map else None,
         "state": state,

@@ -104,7 +104,7 @@ def _each(judged: Comparison, view: MatrixView, laid_out: LaidOut, look: Look, o
         with column:
             title, which = st.columns([3, 2], vertical_alignment="bottom")
             title.markdown(
-                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.name)} "
+                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.reference)} "
                 f"({len(subject.taxonomy.classes)})"
             )
             seed = _which_matrix(which, subject, view.runs)

@@ -1,21 +1,20 @@
 """The sections of Overview."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard import charts
 from dashboard.actions.compare import Comparison
+from dashboard.actions.taxonomies import flow
 from dashboard.links import run_url
 from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.evaluation import Evaluation, accuracy, churn
-from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
+from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet
 from model_zoo.run import Series
 
@@ -57,14 +56,6 @@ def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look
     )
     path = [taxonomies[name] for name in taxonomies if name in chosen]
     images = dataset.split(Split.TEST) or dataset.images
-    labels = [image.label for image in images]
-    leaves = [leaf for leaf in dataset.space.leaves if frozenset({leaf}) in set(labels)]
-    position = {leaf: k for k, leaf in enumerate(leaves)}
-    columns: list[tuple[str, Sequence[str]]] = [("leaves", leaves)]
-    places = [np.array([position[next(iter(one))] if len(one) == 1 else OUTSIDE for one in labels])]
-    for taxonomy in path:
-        columns.append((taxonomy.name, taxonomy.names))
-        places.append(taxonomy.place_all(labels))
     if path:
         where = "test split" if dataset.split(Split.TEST) else "all splits"
         patients = len({image.patient_id or image.image_id for image in images})
@@ -72,11 +63,13 @@ def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look
             f"Width: images by original label; {where}, {counted(len(images), 'image')} of "
             f"{counted(patients, 'patient')}. Hover for names and counts."
         )
-        figure = charts.flow_figure(columns, _flows(places), look)
+        figure = charts.flow_figure(*flow(path, dataset, images), look)
         st.plotly_chart(figure, key="overview_flow", theme=None, config={"displayModeBar": False})
     with st.expander("What each taxonomy asks"):
         for taxonomy in taxonomies.values():
-            st.markdown(f"**{plain(taxonomy.name)}** ({len(taxonomy.classes)} classes): {plain(taxonomy.description)}")
+            st.markdown(
+                f"**{plain(taxonomy.reference)}** ({len(taxonomy.classes)} classes): {plain(taxonomy.description)}"
+            )
 
 
 def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -> None:
@@ -85,7 +78,7 @@ def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -
     for one in series:
         dates = sorted(run.card.created[:10] for run in one.runs)
         row = {
-            "taxonomy": plain(one.card.taxonomy.name),
+            "taxonomy": plain(one.card.taxonomy.reference),
             "classes": str(len(one.card.classes)),
             "seeds": str(len(one.runs)),
             "epochs": str(one.card.recipe.get("epochs", "–")),
@@ -127,12 +120,3 @@ def _chain(taxonomies: Sequence[Taxonomy]) -> list[Taxonomy]:
         before = [best[j] for j in range(k) if taxonomies[j].refines(taxonomy)]
         best.append([*max(before, key=len, default=[]), taxonomy])
     return max(best, key=len)
-
-
-def _flows(places: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    flows = []
-    for column, (here, there) in enumerate(pairwise(places)):
-        both = (here != OUTSIDE) & (there != OUTSIDE)
-        pairs, images = np.unique(np.stack([here[both], there[both]]), axis=1, return_counts=True)
-        flows += [(column, a, b, n) for (a, b), n in zip(pairs.T, images, strict=True)]
-    return np.array(flows, dtype=np.float64)

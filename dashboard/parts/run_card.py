@@ -65,7 +65,7 @@ def curves(run: Run, dataset: DataSet, look: charts.Look) -> None:
         theme=None,
         config={"displayModeBar": False},
     )
-    right.caption(f"Accuracy in the classes of {plain(run.card.taxonomy.name)}. Validation: {basis}.")
+    right.caption(f"Accuracy in the classes of {plain(run.card.taxonomy.reference)}. Validation: {basis}.")
     right.plotly_chart(
         charts.history_figure(history, {"validation": "validation_accuracy"}, "accuracy", look),
         key="run_accuracy",

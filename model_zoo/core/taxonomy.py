@@ -63,6 +63,16 @@ class Taxonomy:
         """Class names in index order."""
         return tuple(self.classes)
 
+    @property
+    def reference(self) -> str:
+        """The name alone for the first version, ``name.v2`` for the second."""
+        return self.name if self.version == 1 else self.pinned
+
+    @property
+    def pinned(self) -> str:
+        """``name.v1``, also for the first version: this one, whatever newer ones there may be."""
+        return f"{self.name}.v{self.version}"
+
     @cached_property
     def index_of(self) -> Mapping[str, int]:
         """Leaf -> index of its class; leaves outside are absent."""
@@ -171,7 +181,7 @@ def project(source: Taxonomy, target: Taxonomy) -> Projection:
     if blocked := standing_in_the_way(source, target):
         name, leaves = next(iter(blocked.items()))
         raise TaxonomyError(
-            f"Taxonomy {source.name!r} cannot be projected onto {target.name!r}: "
+            f"Taxonomy {source.reference!r} cannot be projected onto {target.reference!r}: "
             f"class {name!r} holds {', '.join(leaves)}, which fall into different classes there."
         )
     index = [
@@ -202,7 +212,7 @@ def common_ground(taxonomies: Sequence[Taxonomy]) -> Taxonomy:
     for taxonomy in taxonomies:
         if list(classes.items()) == list(taxonomy.classes.items()) and seen - known == taxonomy.outside:
             return taxonomy
-    names = " & ".join(dict.fromkeys(taxonomy.name for taxonomy in taxonomies))
+    names = " & ".join(dict.fromkeys(taxonomy.reference for taxonomy in taxonomies))
     return Taxonomy(f"common ground of {names}", classes, outside=seen - known)
 
 

@@ -1,0 +1,50 @@
+"""Taxonomies: what each asks, edited with what trained series would score, saved as new versions."""
+
+import streamlit as st
+
+from dashboard import cached, charts, links, state
+from dashboard.actions.taxonomies import class_counts, open_draft
+from dashboard.links import Shown
+from dashboard.parts import controls, taxonomies, taxonomy_editor
+from model_zoo.core.choices import Split
+
+desk = cached.desk()
+workspace, dataset, series, query = desk.workspace, desk.dataset(), desk.series(), state.query()
+versions, space = workspace.versions(), desk.workspace.space
+
+title, which, files = st.columns([2, 4, 2], vertical_alignment="center")
+title.title("Taxonomies", anchor=False)
+if not versions:
+    st.info("No taxonomy yet: import one, or put a file into the workspace's folder `taxonomies`.")
+    taxonomy_editor.importing(workspace, {})
+    st.stop()
+opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
+drafted = open_draft(links.read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
+shown = links.read_shown(query, Shown(split=Split.VALIDATION))
+look = charts.look(state.dark())
+with which:
+    taxonomies.picker(versions, drafted, space)
+with files.container(horizontal=True, horizontal_alignment="right"):
+    taxonomy_editor.export(drafted, space)
+    taxonomy_editor.importing(workspace, workspace.taxonomies())
+taxonomies.headline(drafted, series, workspace)
+
+left, right = st.columns([2, 3], gap="large")
+with left:
+    st.subheader("Edit", anchor=False)
+    taxonomy_editor.editor(drafted, space)
+    taxonomy_editor.steps(drafted, space)
+    with st.expander("Save", expanded=drafted.changed):
+        taxonomy_editor.saving(drafted, workspace)
+with right:
+    head, switches = st.columns([3, 2], vertical_alignment="bottom")
+    head.subheader("Trained series in these classes", anchor=False)
+    with switches.container(horizontal=True, horizontal_alignment="right"):
+        controls.split_switch(shown)
+    taxonomies.previews(cached.previews(drafted.taxonomy, shown), drafted, shown)
+    st.subheader("From leaves to classes", anchor=False)
+    taxonomies.flow_chart(drafted, dataset, look)
+
+st.subheader("Classes", anchor=False)
+taxonomies.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)
+taxonomies.all_versions(versions, series)
