@@ -41,7 +41,7 @@ from scipy.stats import norm, rankdata
 from model_zoo.core.choices import Cause
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.groups import Group
-from model_zoo.core.taxonomy import OUTSIDE
+from model_zoo.core.summing import net_of_summing, summing
 from model_zoo.core.wrong_answers import WrongAnswers, quasi_independent, wrong_answers
 
 LEVEL = 0.99
@@ -51,6 +51,7 @@ FEWEST = 3
 
 _TAIL = (1 - LEVEL) / len(Cause)
 _PERMUTATIONS = 4_000
+_REGROUPED = 2_000
 _REDRAWN = 300
 _MOST_ROWS = 20_000  # images x runs that the null of the third measure looks at
 
@@ -131,10 +132,11 @@ def imbalance(recall: NDArray[np.float64], training: NDArray[np.int64], seed: in
 def confusion(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) -> Measure:
     """Share in [0, 1] of the wrong answers on pairs of classes beyond rates, pulls and ``groups``.
 
-    The index of dissimilarity between the pairs' observed and expected wrong answers (Kuha & Firth 2011). Chance alone gives more than 0; the null's quantile is its mean and SD over redrawn answers with
-    normal tails, as the index sums over many pairs.
+    The index of dissimilarity between the pairs' observed and expected wrong answers (Kuha & Firth 2011).
+    Chance alone gives more than 0; the null's quantile is its mean and SD over redrawn answers with normal
+    tails, as the index sums over many pairs.
     """
-    blocks = _blocks(groups, answers.n_classes)
+    blocks = group_blocks(groups, answers.n_classes)
     expected = quasi_independent(answers.counts, blocks)
     value = float(pair_excess(answers.counts, expected))
     if math.isnan(value) or answers.n_classes < 4:  # with three classes rates and pulls explain everything
@@ -151,23 +153,6 @@ def pair_excess(counts: NDArray[np.float64], expected: NDArray[np.float64]) -> N
     total = counts.sum(axis=(-2, -1))
     excess = np.clip(more, 0, None).sum(axis=(-2, -1))
     return np.divide(excess, total, out=np.full_like(total, np.nan), where=total > 0)
-
-
-def summing(
-    truth: NDArray[np.int64], probabilities: NDArray[np.floating], coarser: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which answers become right, and which wrong, when probabilities are summed before the argmax; both (S, N).
-
-    The rule of the verdict is the argmax, then mapped to ``coarser`` (K,); images whose own class is
-    `OUTSIDE` there are in neither.
-    """
-    onto = _one_hot(coarser)
-    places = onto.argmax(axis=-1)
-    mapped = places[probabilities.argmax(axis=-1)]
-    summed = (probabilities @ onto).argmax(axis=-1)
-    true = places[truth]
-    judged = (coarser != OUTSIDE)[truth]
-    return (summed == true) & (mapped != true) & judged, (summed != true) & (mapped == true) & judged
 
 
 def capacity(
@@ -188,8 +173,8 @@ def capacity(
     of = np.broadcast_to(truth, contested.shape)[contested]
     step = -(-len(rows) // _MOST_ROWS) or 1
     rng = np.random.default_rng([seed, 3])
-    exchanged = rng.permuted(np.tile(coarser, (_PERMUTATIONS, 1)), axis=1)
-    net = _net_of_summing(of[::step], rows[::step].astype(np.float32), exchanged)
+    exchanged = rng.permuted(np.tile(coarser, (_REGROUPED, 1)), axis=1)
+    net = net_of_summing(of[::step], rows[::step].astype(np.float32), exchanged)
     return Measure(Cause.CAPACITY, value, _upper(net * step / gained.size))
 
 
@@ -224,6 +209,12 @@ def large_groups(groups: Sequence[Group], n_classes: int) -> tuple[Group, ...]:
     return tuple(group for group in groups if FEWEST <= len(group.members) <= n_classes - FEWEST)
 
 
+def group_blocks(groups: Sequence[Group], n_classes: int) -> NDArray[np.bool_] | None:
+    """The members of the `large_groups`, (G, K), for `quasi_independent`."""
+    large = large_groups(groups, n_classes)
+    return np.stack([group.mask(n_classes) for group in large]) if large else None
+
+
 def _stays_inside(
     answers: WrongAnswers, groups: Sequence[Group], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -240,36 +231,6 @@ def _stays_inside(
 def _sums(matrix: NDArray[np.float64], inside: NDArray[np.float64]) -> NDArray[np.float64]:
     """Per group (G, K) the sum of matrix (..., K, K) over its members both ways, (..., G)."""
     return ((matrix @ inside.T) * inside.T).sum(axis=-2)
-
-
-def _net_of_summing(
-    truth: NDArray[np.int64], rows: NDArray[np.float32], coarser: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Answers made right less made wrong, for each of B ways ``coarser`` (B, K) to put classes together."""
-    n_classes, said = rows.shape[1], rows.argmax(axis=1)
-    nets = []
-    batch = max(1, 4_000_000 // max(1, rows.size))
-    for start in range(0, len(coarser), batch):
-        some = coarser[start : start + batch]
-        onto = _one_hot(some).astype(np.float32)  # (b, K, G)
-        places = onto.argmax(axis=2)
-        flat = onto.transpose(1, 0, 2).reshape(n_classes, -1)
-        summed = (rows @ flat).reshape(len(rows), len(some), -1).argmax(axis=2)
-        true, mapped, judged = places.T[truth], places.T[said], (some != OUTSIDE).T[truth]
-        change = (summed == true).astype(np.int8) - (mapped == true).astype(np.int8)
-        nets.append((change * judged).sum(axis=0, dtype=np.float64))
-    return np.concatenate(nets)
-
-
-def _one_hot(coarser: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(..., K) class indices as (..., K, G); what is `OUTSIDE` comes last, as a class of its own."""
-    last = int(coarser.max()) + 1
-    return np.asarray(np.where(coarser == OUTSIDE, last, coarser)[..., None] == np.arange(last + 1), dtype=np.float64)
-
-
-def _blocks(groups: Sequence[Group], n_classes: int) -> NDArray[np.bool_] | None:
-    large = large_groups(groups, n_classes)
-    return np.stack([group.mask(n_classes) for group in large]) if large else None
 
 
 def _centred_ranks(values: NDArray[np.generic]) -> NDArray[np.float64]:
