@@ -28,7 +28,11 @@ def summing(
 def net_of_summing(
     truth: NDArray[np.int64], rows: NDArray[np.float32], coarser: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Answers (R,) with probabilities ``rows`` (R, K) made right less made wrong, for each of B ways ``coarser`` (B, K) to put classes together."""
+    """Answers made right less answers made wrong by summing, for each of B ways to put classes together, (B,).
+
+    ``rows`` (R, K) holds the probabilities of R answers about images of the classes ``truth`` (R,);
+    ``coarser`` (B, K) the coarser class of each class in each way.
+    """
     n_classes, said = rows.shape[1], rows.argmax(axis=1)
     nets = []
     batch = max(1, _AT_ONCE // max(1, rows.size))
