@@ -41,7 +41,7 @@ from scipy.stats import norm, rankdata
 from model_zoo.core.choices import Cause
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.groups import Group
-from model_zoo.core.summing import net_of_summing, summing
+from model_zoo.core.summing import n_ways, net_of_summing, summing
 from model_zoo.core.wrong_answers import WrongAnswers, quasi_independent, wrong_answers
 
 LEVEL = 0.99
@@ -165,8 +165,7 @@ def capacity(
     """
     gained, lost = summing(truth, probabilities, coarser)
     value = float(gained.mean() - lost.mean()) if gained.size else math.nan
-    n_classes = len(coarser)
-    if math.isnan(value) or len(set(coarser.tolist())) in (1, n_classes):
+    if math.isnan(value) or n_ways(coarser) * _TAIL < 1:
         return Measure(Cause.CAPACITY, value, math.nan)
     contested = probabilities.max(axis=-1) <= 0.5  # else the sum cannot say another class than the argmax
     rows = probabilities[contested]
@@ -175,7 +174,7 @@ def capacity(
     rng = np.random.default_rng([seed, 3])
     exchanged = rng.permuted(np.tile(coarser, (_REGROUPED, 1)), axis=1)
     net = net_of_summing(of[::step], rows[::step].astype(np.float32), exchanged)
-    return Measure(Cause.CAPACITY, value, _upper(net * step / gained.size))
+    return Measure(Cause.CAPACITY, value, _quantile(net * step / gained.size))
 
 
 def scatter(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) -> Measure:
@@ -240,5 +239,9 @@ def _centred_ranks(values: NDArray[np.generic]) -> NDArray[np.float64]:
 
 def _upper(by_chance: NDArray[np.float64]) -> float:
     """The value that at most a `_TAIL` of the draws exceed; NaN if none ever does, so that nothing could stand out."""
-    high = float(np.quantile(by_chance, 1 - _TAIL, method="higher"))
-    return high + 1e-9 if high + 1e-9 < by_chance.max() else math.nan
+    high = _quantile(by_chance)
+    return high if high < by_chance.max() else math.nan
+
+
+def _quantile(by_chance: NDArray[np.float64]) -> float:
+    return float(np.quantile(by_chance, 1 - _TAIL, method="higher")) + 1e-9  # sums in another order differ by less

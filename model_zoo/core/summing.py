@@ -1,5 +1,7 @@
 """Two ways to answer in a coarser label space: argmax then mapped, or probabilities summed then argmax."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,13 @@ def summing(
     true = places[truth]
     judged = (coarser != OUTSIDE)[truth]
     return (summed == true) & (mapped != true) & judged, (summed != true) & (mapped == true) & judged
+
+
+def n_ways(coarser: NDArray[np.int64]) -> float:
+    """In how many ways K classes can be put into coarser classes of the sizes that ``coarser`` (K,) has."""
+    _, sizes = np.unique(coarser, return_counts=True)
+    _, alike = np.unique(sizes, return_counts=True)  # coarser classes of one size may change places
+    return round(math.exp(math.lgamma(len(coarser) + 1) - sum(math.lgamma(n + 1) for n in (*sizes, *alike))))
 
 
 def net_of_summing(

@@ -14,7 +14,7 @@ from model_zoo.core.groups import Group
 from model_zoo.core.metrics import Share, around, share
 from model_zoo.core.summing import summing
 from model_zoo.core.taxonomy import OUTSIDE
-from model_zoo.core.wrong_answers import quasi_independent, wrong_answers
+from model_zoo.core.wrong_answers import foretold_pairs, quasi_independent, wrong_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class ErrorSplit:
 class Pair:
     """Two classes, by index, taken for each other; images, mean over runs.
 
-    ``expected`` is how often rates, pulls and groups of shared meaning would make it happen, both ways.
+    ``expected`` is how often that would happen, both ways, going by how these and all other classes are mixed
+    up otherwise: by rates, pulls and groups of shared meaning.
     """
 
     first: int
@@ -140,7 +141,7 @@ def error_split(evaluation: Evaluation, coarser: NDArray[np.int64]) -> ErrorSpli
 def confused_pairs(evaluation: Evaluation, groups: Sequence[Group]) -> list[Pair]:
     """Every pair of classes taken for each other at all, most images first."""
     counts = wrong_answers(evaluation).counts
-    expected = quasi_independent(counts, group_blocks(groups, len(counts)))
+    expected = foretold_pairs(counts, group_blocks(groups, len(counts)))
     pairs = [
         Pair(int(i), int(j), float(counts[i, j]), float(counts[j, i]), float(expected[i, j] + expected[j, i]))
         for i, j in zip(*np.triu_indices(len(counts), 1), strict=True)
@@ -218,15 +219,31 @@ def group_recalls(evaluation: Evaluation, groups: Sequence[Group]) -> list[Group
     return found
 
 
+def strongest(found: Sequence[GroupRecall]) -> GroupRecall | None:
+    """The group with the largest score, if any has one."""
+    scored = [one for one in found if not math.isnan(one.score)]
+    return max(scored, key=lambda one: one.score, default=None)
+
+
+def inside_strongest(evaluation: Evaluation, found: Sequence[GroupRecall]) -> Share:
+    """Wrong answers that stay inside the `strongest` group, of all images; of none where no group has a score."""
+    one = strongest(found)
+    if one is None:
+        return share_of(evaluation, ~evaluation.right, np.zeros(len(evaluation.truth), dtype=np.bool_))
+    members = one.group.mask(len(evaluation.taxonomy.classes))
+    return share_of(evaluation, ~evaluation.right & members[evaluation.truth] & members[evaluation.predicted])
+
+
 def small_classes(evaluation: Evaluation, training: NDArray[np.int64]) -> Share:
     """Images of classes with fewer training images than the median class that are answered wrongly, of all images."""
     small = training < np.median(training)
     return share_of(evaluation, ~evaluation.right & small[evaluation.truth])
 
 
-def excess_on_pairs(split: ErrorSplit, excess: float) -> Share:
-    """``excess``, a share of the wrong answers, as a share of all images, with their number of images and patients."""
-    return around(split.error, excess * split.error.value)
+def excess_on_pairs(split: ErrorSplit, pairs: Sequence[Pair]) -> Share:
+    """Wrong answers on pairs beyond those expected there, of all images."""
+    beyond = sum(max(0.0, pair.n_images - pair.expected) for pair in pairs)
+    return around(split.error, beyond / split.error.n_images if split.error.n_images else math.nan)
 
 
 def share_of(evaluation: Evaluation, hits: NDArray[np.bool_], among: NDArray[np.bool_] | None = None) -> Share:

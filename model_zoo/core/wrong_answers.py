@@ -75,28 +75,49 @@ def wrong_answers(evaluation: Evaluation) -> WrongAnswers:
     return WrongAnswers(k, clusters % k, cluster.astype(np.int64), events % k, n_times / n_runs)
 
 
-def quasi_independent(counts: NDArray[np.float64], blocks: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+def quasi_independent(
+    counts: NDArray[np.float64], blocks: NDArray[np.bool_] | None = None, kept: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Expected wrong answers if each class had a rate of being wrong and each a pull, and no pair were special.
 
     ``counts`` (..., K, K), the diagonal ignored. Log-linear quasi-independence off the diagonal (Goodman 1968;
     Bishop, Fienberg & Holland 1975, ch. 5): row and column totals are kept, and, for each of ``blocks``
     (G, K), a group of classes, the total of wrong answers that stay inside it. Fitted by iterative
-    proportional scaling (Csiszár 1975).
+    proportional scaling (Csiszár 1975). Where ``kept`` (..., K, K) is given, the other cells do not count
+    and are foretold from those that do.
     """
     k = counts.shape[-1]
     off = ~np.eye(k, dtype=np.bool_)
-    counts = np.where(off, counts, 0.0)
+    kept = off if kept is None else kept & off
+    counts = np.where(kept, counts, 0.0)
     insides = [] if blocks is None else [np.outer(block, block) & off for block in blocks]
     totals = [np.where(inside, counts, 0.0).sum(axis=(-2, -1), keepdims=True) for inside in insides]
     rows, columns = counts.sum(axis=-1, keepdims=True), counts.sum(axis=-2, keepdims=True)
     fitted = np.broadcast_to(off, counts.shape).astype(np.float64)
     for _ in range(_ROUNDS):
         for inside, total in zip(insides, totals, strict=True):
-            now = np.where(inside, fitted, 0.0).sum(axis=(-2, -1), keepdims=True)
+            now = np.where(inside & kept, fitted, 0.0).sum(axis=(-2, -1), keepdims=True)
             fitted = np.where(inside, fitted * _ratio(total, now), fitted)
-        fitted *= _ratio(columns, fitted.sum(axis=-2, keepdims=True))
-        fitted *= _ratio(rows, fitted.sum(axis=-1, keepdims=True))
+        fitted *= _ratio(columns, np.where(kept, fitted, 0.0).sum(axis=-2, keepdims=True))
+        fitted *= _ratio(rows, np.where(kept, fitted, 0.0).sum(axis=-1, keepdims=True))
     return fitted
+
+
+def foretold_pairs(counts: NDArray[np.float64], blocks: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Wrong answers (K, K) expected on each pair of classes, both ways, from all the *other* pairs.
+
+    Unlike a fit to all cells this also shows a pair that holds most of its classes' wrong answers.
+    """
+    k = len(counts)
+    first, second = np.triu_indices(k, 1)
+    kept = np.ones((len(first), k, k), dtype=np.bool_)
+    pairs = np.arange(len(first))
+    kept[pairs, first, second] = kept[pairs, second, first] = False
+    fitted = quasi_independent(np.broadcast_to(counts, kept.shape), blocks, kept)
+    expected = np.zeros((k, k))
+    expected[first, second] = fitted[pairs, first, second]
+    expected[second, first] = fitted[pairs, second, first]
+    return expected
 
 
 def _counted(cells: NDArray[np.int64], weights: NDArray[np.float64], n_cells: int) -> NDArray[np.float64]:

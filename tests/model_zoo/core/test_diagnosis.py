@@ -1,6 +1,7 @@
 """The four causes: sums by hand, laws, oracles, and simulators that plant exactly one of them."""
 
 import sys
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,9 @@ from model_zoo.core.diagnosis import (
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.groups import Group, shared_meanings
 from model_zoo.core.labels import LeafSpace, Part
-from model_zoo.core.summing import net_of_summing, summing
+from model_zoo.core.summing import n_ways, net_of_summing, summing
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
-from model_zoo.core.wrong_answers import quasi_independent, wrong_answers
+from model_zoo.core.wrong_answers import foretold_pairs, quasi_independent, wrong_answers
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
@@ -134,6 +135,17 @@ def test_quasi_independence_is_the_poisson_regressions(with_groups):
     assert quasi_independent(counts, blocks)[i, j] == pytest.approx(theirs, abs=1e-3)
 
 
+def test_a_pair_is_foretold_from_the_other_pairs_alone():
+    rates, pulls = np.array([1.0, 2, 3, 4, 5]), np.array([2.0, 1, 4, 3, 2])
+    counts = np.outer(rates, pulls) * ~np.eye(5, dtype=bool)
+    planted = counts.copy()
+    planted[0, 3] += 90
+    planted[3, 0] += 20
+    foretold = foretold_pairs(planted)
+    assert foretold[[0, 3], [3, 0]] == pytest.approx(counts[[0, 3], [3, 0]], rel=1e-3)
+    assert quasi_independent(planted)[0, 3] > 3 * counts[0, 3]  # a fit to all cells follows the planted pair
+
+
 # --- the measures
 
 
@@ -189,6 +201,13 @@ def test_the_null_of_summing_counts_as_summing_does(seed):
     for way, net in zip(ways, nets, strict=True):
         gained, lost = summing(truth, probabilities, way)
         assert net == gained.sum() - lost.sum()
+
+
+def test_the_ways_of_putting_classes_together_by_hand():
+    assert n_ways(np.array([0, 0, 1, 1])) == 3  # ab|cd, ac|bd, ad|bc
+    assert n_ways(np.array([0, 0, 0, 1])) == 4
+    assert n_ways(np.array([0, 1, 2, 3])) == n_ways(np.array([0, 0, 0, 0])) == 1
+    assert n_ways(np.array([0] * 6 + [1] * 6 + list(range(2, 9)))) == comb(19, 6) * comb(13, 6) // 2
 
 
 def test_nothing_is_said_of_siblings_where_no_class_has_any():
