@@ -1,6 +1,6 @@
 """Data with exactly one planted cause, and with none: does only the planted one's measure leave its null range?
 
-    uv run --no-sync python benchmarks/causes.py [--trials 50] [--cause CAUSE] [--first 0]
+    uv run --no-sync python benchmarks/causes.py [--trials 50] [--first 0]
 
 Simulated predictions of one run, about 2,000 images of 400 patients, 15 classes in 3 groups of 5 (drawn by lot),
 training images from 20 to 1,000 a class (drawn by lot). A patient's images share their noise.
@@ -79,14 +79,8 @@ def imbalance(seed: int) -> Trial:
 def confusion(seed: int) -> Trial:
     """Three pairs of classes, drawn by lot, look alike in a third of their images; the label is a matter of opinion."""
     trial = nothing(seed)
-    for one, other in trial.rng.permutation(N_CLASSES)[:6].reshape(3, 2):
-        alike = np.isin(trial.truth, (one, other)) & (trial.rng.random(len(trial.truth)) < 0.35)
-        own = np.where(trial.truth == one, one, other)
-        partner = np.where(trial.truth == one, other, one)
-        rows = np.flatnonzero(alike)
-        trial.scores[rows, partner[rows]] += MARGIN
-        swapped = rows[trial.rng.random(len(rows)) < 0.5]
-        trial.truth[swapped] = np.where(own[swapped] == one, other, one)
+    for pair in trial.rng.permutation(N_CLASSES)[:6].reshape(3, 2):
+        _look_alike(trial, *pair)
     return trial
 
 
@@ -108,12 +102,54 @@ def scatter(seed: int) -> Trial:
     return trial
 
 
+def pairs_in_one_group(seed: int) -> Trial:
+    """As `confusion`, but both pairs lie in the same group."""
+    trial = nothing(seed)
+    for pair in trial.rng.permutation(np.flatnonzero(trial.group_of == 0))[:4].reshape(2, 2):
+        _look_alike(trial, *pair)
+    return trial
+
+
+def uneven_scatter(seed: int) -> Trial:
+    """As `scatter`, but some members draw more of the group's images than others."""
+    trial = nothing(seed)
+    inside = (trial.group_of[trial.truth] == trial.rng.integers(N_GROUPS))[:, None] & trial.others()
+    lift = np.minimum(1.4, np.exp(0.5 * trial.rng.normal(size=N_CLASSES)))
+    trial.scores = np.where(inside, trial.scores + (MARGIN - 1.0) * lift, trial.scores)
+    return trial
+
+
+def small_classes_in_one_group(seed: int) -> Trial:
+    """As `imbalance`, but the supports follow the groups: one holds the small classes, one the large."""
+    trial = nothing(seed)
+    trial.training[np.argsort(trial.group_of, kind="stable")] = np.sort(trial.training)
+    lean = np.log(trial.training)
+    trial.scores += 0.7 * (lean - lean.mean())
+    return trial
+
+
+def _look_alike(trial: Trial, one: int, other: int) -> None:
+    """In a third of the images of both classes both score alike, and the label is a matter of opinion."""
+    rows = np.flatnonzero(np.isin(trial.truth, (one, other)) & (trial.rng.random(len(trial.truth)) < 0.35))
+    partner = np.where(trial.truth[rows] == one, other, one)
+    trial.scores[rows, partner] += MARGIN
+    swapped = trial.rng.random(len(rows)) < 0.5
+    trial.truth[rows[swapped]] = partner[swapped]
+
+
 PLANTED: dict[Cause | None, Callable[[int], Trial]] = {
     None: nothing,
     Cause.IMBALANCE: imbalance,
     Cause.CONFUSION: confusion,
     Cause.CAPACITY: capacity,
     Cause.SCATTER: scatter,
+}
+
+
+HARD: dict[str, tuple[Cause, Callable[[int], Trial]]] = {
+    "confusion: two pairs, both in one group": (Cause.CONFUSION, pairs_in_one_group),
+    "scatter: members draw unevenly": (Cause.SCATTER, uneven_scatter),
+    "imbalance: small classes all in one group": (Cause.IMBALANCE, small_classes_in_one_group),
 }
 
 
@@ -129,16 +165,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first trial")
     arguments = parser.parse_args()
     print(f"{'planted':44}{'right':>8}" + "".join(f"{cause.name.lower():>12}" for cause in Cause) + f"{'s/trial':>9}")
-    for planted, simulate in PLANTED.items():
+    rows = [(planted or "none", planted, simulate) for planted, simulate in PLANTED.items()]
+    for name, planted, simulate in rows + [(name, *hard) for name, hard in HARD.items()]:
         started = time.perf_counter()
         found = [simulate(arguments.first + seed).measured() for seed in range(arguments.trials)]
         seconds = (time.perf_counter() - started) / arguments.trials
         right = np.mean([as_planted(planted, measures) for measures in found])
         out = np.array([[one.stands_out for one in measures] for measures in found]).mean(axis=0)
-        print(
-            f"{planted or 'none':44}{right:>8.0%}" + "".join(f"{share:>12.0%}" for share in out) + f"{seconds:>9.2f}",
-            flush=True,
-        )
+        print(f"{name:44}{right:>8.0%}" + "".join(f"{share:>12.0%}" for share in out) + f"{seconds:>9.2f}", flush=True)
 
 
 if __name__ == "__main__":

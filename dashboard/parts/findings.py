@@ -191,14 +191,18 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
     else:
         sentence = "There are too few classes to tell whether groups of shared meaning keep their wrong answers."
     gain, retraining = diagnosis.gains[Cause.SCATTER]
-    about = f"the wrong answers inside {plain(top.group.name)}" if top else "there is no such group"
+    bound = "no group can be judged here."
+    if top:
+        bound = (
+            f"at most {_share(gain.share)} in its own classes: the wrong answers inside {plain(top.group.name)}. Where "
+            "the members are one class they are no mistakes, so this is no gain there."
+        )
     return Finding(
         sentence,
         f"Measure: by how many SD of random groups wrong answers stay inside, largest of all groups "
         f"{'–' if math.isnan(measure.value) else f'{measure.value:.1f}'}; {_by_chance(measure.null_high, '{:.1f}')}.",
         [
-            (gain.evidence, f"at most {_share(gain.share)} in its own classes: {about}. Where the members are one "
-             "class they are no mistakes, so this is no gain there."),
+            (gain.evidence, bound),
             (retraining.evidence, "what a model trained with the group as one class would do elsewhere; it takes "
              "such runs."),
         ],

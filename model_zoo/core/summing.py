@@ -31,7 +31,8 @@ def n_ways(coarser: NDArray[np.int64]) -> float:
     """In how many ways K classes can be put into coarser classes of the sizes that ``coarser`` (K,) has."""
     _, sizes = np.unique(coarser, return_counts=True)
     _, alike = np.unique(sizes, return_counts=True)  # coarser classes of one size may change places
-    return round(math.exp(math.lgamma(len(coarser) + 1) - sum(math.lgamma(n + 1) for n in (*sizes, *alike))))
+    log = math.lgamma(len(coarser) + 1) - sum(math.lgamma(n + 1) for n in (*sizes, *alike))
+    return math.exp(log) if log < 700 else math.inf
 
 
 def net_of_summing(
