@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page(HERE / "views/overview.py", title="Overview", icon=":material/account_tree:", default=True),
         st.Page(HERE / "views/taxonomies.py", title="Taxonomies", url_path="taxonomies", icon=":material/call_merge:"),
         st.Page(HERE / "views/compare.py", title="Compare", url_path="compare", icon=":material/grid_on:"),
+        st.Page(HERE / "views/diagnose.py", title="Diagnose", url_path="diagnose", icon=":material/troubleshoot:"),
         st.Page(HERE / "views/images.py", title="Images", url_path="images", icon=":material/photo_library:"),
         st.Page(HERE / "views/inspect.py", title="Inspect", url_path="inspect", icon=":material/search:"),
         st.Page(HERE / "views/review.py", title="Review", url_path="review", icon=":material/rate_review:"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from dashboard.actions import compare as comparing
+from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.verdicts import Judgement, judgements
@@ -15,7 +16,7 @@ from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
 from model_zoo.core.taxonomy import Taxonomy
 
-__all__ = ["Desk", "comparison", "desk", "difference", "previews", "subjects", "verdicts"]
+__all__ = ["Desk", "comparison", "desk", "diagnosis", "difference", "previews", "subjects", "verdicts"]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -80,3 +81,28 @@ def _previews(
     of: str, split: str, labels: str, revision: str, _taxonomy: Taxonomy, _shown: Shown
 ) -> tuple[editing.Preview, ...]:
     return editing.previews(desk(), _taxonomy, _shown.split, _shown.labels)
+
+
+def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
+    """One subject, diagnosed in its own classes and in ``coarser``, over the split and labels of ``shown``."""
+    name = f"{coarser.name} {coarser.hash}"
+    return _diagnosis(subject_id, name, str(shown.split), str(shown.labels), desk().revision(), coarser, shown)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Four causes, each against thousands of chance draws …")
+def _diagnosis(
+    subject_id: str, coarser: str, split: str, labels: str, revision: str, _coarser: Taxonomy, _shown: Shown
+) -> diagnosing.Diagnosis:
+    now = desk()
+    (subject,) = comparing.find_subjects(now.series(), (subject_id,))
+    stored = tuple(now.predictions(run.run_id, _shown.split) for run in subject.runs)
+    return diagnosing.diagnose(
+        subject,
+        _coarser,
+        _shown.split,
+        _shown.labels,
+        now.labels(_shown.labels),
+        now.dataset(),
+        stored,
+        now.store.all(),
+    )

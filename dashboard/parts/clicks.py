@@ -10,7 +10,7 @@ Open = Callable[[Cell], None]
 
 def chart_key(name: str) -> str:
     """A click navigates away; coming back, the chart must not repeat it: its key changes with each click."""
-    return f"{name}_{state.get('compare_clicks', 0)}"
+    return f"{name}_{state.get('chart_clicks', 0)}"
 
 
 def clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Callable[[], None]:
@@ -19,7 +19,7 @@ def clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Call
     def call() -> None:
         points = state.get(key)["selection"]["points"]
         if points:
-            state.bump("compare_clicks")
+            state.bump("chart_clicks")
             open_cell(cell(*points[0]["customdata"]))
 
     return call

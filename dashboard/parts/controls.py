@@ -37,7 +37,7 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
         key=state.shows("shown_subjects", [one for one in shown.subjects if one in known]),
         format_func=lambda subject_id: known[subject_id].title,
         on_change=lambda: state.write_query(
-            {"of": state.get("shown_subjects") or [""], "space": [], "matrix": [], **ANY_CLASSES}
+            {"of": state.get("shown_subjects") or [""], "space": [], "matrix": [], "coarser": [], **ANY_CLASSES}
         ),
         placeholder="Choose runs or series",
         label_visibility="collapsed",

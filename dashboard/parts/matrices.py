@@ -11,7 +11,7 @@ from dashboard import state
 from dashboard.actions.compare import Comparison, Subject
 from dashboard.actions.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference
 from dashboard.charts import Look
-from dashboard.charts_matrix import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
+from dashboard.charts.matrices import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
 from dashboard.links import Cell, MatrixView, Shown, images_url
 from dashboard.parts import controls
 from dashboard.parts.clicks import Open, chart_key, clicked

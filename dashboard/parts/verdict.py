@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import charts, charts_verdict
+from dashboard import charts
 from dashboard.actions.compare import Comparison
 from dashboard.actions.verdicts import Judgement, question_of, too_few, why_none
+from dashboard.charts.verdicts import Line, forest_figure
 from dashboard.links import Cell
 from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.words import counted, plain, points_interval, points_text, share_text
@@ -151,14 +152,10 @@ def _draw(
         title = str(headline) if headline is rule.figure else f"{headline} (secondary)"
         deciding = headline is rule.figure
         lines.append(
-            charts_verdict.Line(
-                title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding=deciding
-            )
+            Line(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding=deciding)
         )
     for row in judgement.rows[question, figure]:
-        lines.append(
-            charts_verdict.Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
-        )
+        lines.append(Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients))
     names = judgement.subject.title, judgement.reference.title
     st.caption(
         f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % intervals; those of the classes ({figure}) hold all "
@@ -167,7 +164,7 @@ def _draw(
     )
     key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")
     st.plotly_chart(
-        charts_verdict.forest_figure(lines, judgement.subject.subject_id, names, rule.margin, look),
+        forest_figure(lines, judgement.subject.subject_id, names, rule.margin, look),
         key=key,
         on_select=clicked(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
         selection_mode="points",

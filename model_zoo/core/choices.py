@@ -92,3 +92,20 @@ class Answer(StrEnum):
     SAME = "the same within the margin"
     NOT_SETTLED = "not settled"
     TOO_FEW = "too few to say"
+
+
+class Cause(StrEnum):
+    """Why a figure is low; the order is that of the pages and ranks nothing."""
+
+    IMBALANCE = "unbalanced, too few images"
+    CONFUSION = "confusion, labels by opinion"
+    CAPACITY = "capacity wasted, small classes pushed out"
+    SCATTER = "one signal scattered over many classes"
+
+
+class Evidence(StrEnum):
+    """What stands behind the gain that removing a cause would bring."""
+
+    BOUND = "bound"
+    RETRAINED = "measured by retraining"
+    NOT_IDENTIFIABLE = "not identifiable"

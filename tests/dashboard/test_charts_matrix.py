@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dashboard import charts
-from dashboard.charts_matrix import NAMES_UP_TO, confusion_figure, difference_figure
+from dashboard.charts.matrices import NAMES_UP_TO, confusion_figure, difference_figure
 from model_zoo.core.choices import Per
 from model_zoo.core.confusion import Confusion, count
 from model_zoo.core.difference import difference

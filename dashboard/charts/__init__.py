@@ -99,8 +99,8 @@ def class_figure(
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": _gap([one.share.high for one in figures], means),
-                "arrayminus": _gap(means, [one.share.low for one in figures]),
+                "array": gap([one.share.high for one in figures], means),
+                "arrayminus": gap(means, [one.share.low for one in figures]),
                 "color": colour,
                 "thickness": 1.6,
                 "width": 4,
@@ -230,7 +230,8 @@ def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
     return figure
 
 
-def _gap(upper: ArrayLike, lower: ArrayLike) -> list[float]:
+def gap(upper: ArrayLike, lower: ArrayLike) -> list[float]:
+    """How far error bars reach: ``upper - lower``, 0 where undefined."""
     gap = np.asarray(upper) - np.asarray(lower)
     return list(np.clip(np.nan_to_num(gap), 0, None))
 

@@ -1,0 +1,253 @@
+"""Diagnose one run or series: the four causes, each with its figures and the images behind them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.actions.compare import Subject
+from dashboard.reviews.decisions import Decision
+from dashboard.reviews.standing import in_force
+from dashboard.words import LABELS, counted
+from model_zoo.core import symptoms
+from model_zoo.core.calibration import Calibration, calibration_there
+from model_zoo.core.choices import Cause, ClassFigure, Evidence, Labels, Split
+from model_zoo.core.diagnosis import Measure, measure_causes
+from model_zoo.core.errors import LabelError, LinkError
+from model_zoo.core.evaluation import Evaluation, Figure, accuracy, class_figures, evaluate
+from model_zoo.core.groups import shared_meanings
+from model_zoo.core.labels import Label, LeafSpace
+from model_zoo.core.metrics import Share
+from model_zoo.core.predictions import Predictions
+from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, common_ground, project
+from model_zoo.datasets import DataSet
+
+NOTHING = Share(math.nan, math.nan, math.nan, 0.0, 0, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What removing a cause would bring, as a share of all images; `NOTHING` where it is not identifiable.
+
+    ``coarser`` says whether the share counts answers in the coarser space; else in the own classes.
+    """
+
+    evidence: Evidence
+    share: Share
+    coarser: bool = False
+
+
+@dataclass(frozen=True)
+class People:
+    """What several people decided about the same images, in the classes of one taxonomy.
+
+    ``n_people`` gave any label; ``n_images`` got one from at least two of them. ``disagreements`` (K, K)
+    counts pairs of people by the two classes they gave, symmetric, agreements on the diagonal.
+    """
+
+    n_people: int
+    n_images: int
+    disagreements: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One subject judged in its own K classes, with what each cause looks like.
+
+    ``coarser_of`` (K,) is the class of ``coarser`` that each class falls into; ``training`` (K,) the
+    training images of each class, ``n_train_left_out`` those that no class holds. ``gained`` and ``lost``
+    (N,) say in how many runs summing makes each image right, or wrong.
+    """
+
+    subject: Subject
+    split: Split
+    labels: Labels
+    evaluation: Evaluation
+    coarser: Taxonomy
+    coarser_of: NDArray[np.int64]
+    training: NDArray[np.int64]
+    n_train_left_out: int
+    measures: Mapping[Cause, Measure]
+    gains: Mapping[Cause, tuple[Gain, ...]]
+    recalls: tuple[Figure, ...]
+    recall_and_support: symptoms.Correlation
+    pulls: tuple[symptoms.Ratio, ...]
+    pull_and_support: symptoms.Correlation
+    errors: symptoms.ErrorSplit
+    pairs: tuple[symptoms.Pair, ...]
+    people: People
+    people_and_models: symptoms.Correlation
+    mass: NDArray[np.float64]
+    gained_share: Share
+    lost_share: Share
+    gained: NDArray[np.int64]
+    lost: NDArray[np.int64]
+    calibration: Calibration
+    groups: tuple[symptoms.GroupRecall, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The subject's own classes, in index order."""
+        return self.evaluation.taxonomy.names
+
+    @property
+    def merges(self) -> bool:
+        """Whether the coarser space puts any classes together."""
+        return len(set(self.coarser_of.tolist())) < len(self.coarser_of)
+
+    @property
+    def basis(self) -> str:
+        """What the figures stand on: label space, split, labels, images and patients."""
+        taxonomy = self.evaluation.taxonomy
+        return (
+            f"Classes of {taxonomy.name} ({len(taxonomy.classes)}); {self.split} split, {LABELS[self.labels]}, "
+            f"{counted(len(self.evaluation.truth), 'image')} of {counted(self.evaluation.n_patients, 'patient')}"
+        )
+
+    def images(self, n_runs: NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
+        """(image id, in how many runs) for the images of ``n_runs`` (N,) that are not 0, most runs first."""
+        order = np.argsort(-n_runs, kind="stable")
+        return tuple((self.evaluation.image_ids[k], int(n_runs[k])) for k in order if n_runs[k])
+
+
+def coarser_spaces(
+    subjects: Sequence[Subject], taxonomies: Mapping[str, Taxonomy], opening: Sequence[str]
+) -> Mapping[str, Taxonomy]:
+    """Name -> label space in which the subjects can be looked at more coarsely; the first is the one to open with.
+
+    Of subjects with different classes that is their common ground; then the taxonomies that all of them
+    refine, those that the workspace opens with first, else from fine to coarse. A subject that refines none
+    is looked at in its own classes.
+    """
+    own = [subject.taxonomy for subject in subjects]
+    fewest = min(len(taxonomy.classes) for taxonomy in own)
+    ground = common_ground(own)
+    found = {ground.name: ground} if len({taxonomy.hash for taxonomy in own}) > 1 else {}
+    fitting = [
+        one
+        for one in taxonomies.values()
+        if all(taxonomy.refines(one) for taxonomy in own) and 1 < len(one.classes) < max(2, fewest)
+    ]
+    fitting.sort(key=lambda one: one.name not in opening)
+    found |= {one.name: one for one in fitting if one.name not in found}
+    return found or {ground.name: ground}
+
+
+def find_coarser(spaces: Mapping[str, Taxonomy], asked: str | None) -> Taxonomy:
+    """The asked space, or the first; `LinkError` if there is none of that name."""
+    if asked is not None and asked not in spaces:
+        raise LinkError(f"There is no coarser space {asked[:100]!r} here; it can be {', '.join(spaces)}.")
+    return spaces[asked] if asked is not None else next(iter(spaces.values()))
+
+
+def diagnose(
+    subject: Subject,
+    coarser: Taxonomy,
+    split: Split,
+    which: Labels,
+    labels: Mapping[str, Label],
+    dataset: DataSet,
+    stored: Sequence[Predictions],
+    decisions: Iterable[Decision],
+) -> Diagnosis:
+    """All that the four causes show of ``subject``, whose runs' predictions are ``stored``.
+
+    ``which`` names what the ``labels`` (image id -> label) are; training images count by their original
+    label, as the runs were trained on it.
+    """
+    taxonomy, groups = subject.taxonomy, shared_meanings(subject.taxonomy, dataset.space)
+    evaluation = evaluate(stored, taxonomy, taxonomy, labels, dataset.patients)
+    rows = [stored[0].row_of[image_id] for image_id in evaluation.image_ids]
+    probabilities = np.stack([one.probabilities[rows] for one in stored])
+    coarser_of = project(taxonomy, coarser).index
+    training, n_train_left_out = training_images(taxonomy, dataset)
+    measured = measure_causes(evaluation, probabilities, training, coarser_of, groups)
+    measures = {measure.cause: measure for measure in measured}
+    pulls = symptoms.pull(evaluation)
+    errors = symptoms.error_split(evaluation, coarser_of)
+    pairs = symptoms.confused_pairs(evaluation, groups)
+    gained_share, lost_share, gained, lost = symptoms.changed_by_summing(evaluation, probabilities, coarser_of)
+    found = symptoms.group_recalls(evaluation, groups)
+    people = people_of(decisions, taxonomy, dataset.space)
+    retraining = Gain(Evidence.NOT_IDENTIFIABLE, NOTHING, coarser=True)
+    return Diagnosis(
+        subject=subject,
+        split=split,
+        labels=which,
+        evaluation=evaluation,
+        coarser=coarser,
+        coarser_of=coarser_of,
+        training=training,
+        n_train_left_out=n_train_left_out,
+        measures=measures,
+        gains={
+            Cause.IMBALANCE: (Gain(Evidence.BOUND, symptoms.small_classes(evaluation, training)),),
+            Cause.CONFUSION: (Gain(Evidence.BOUND, symptoms.excess_on_pairs(errors, pairs)),),
+            Cause.CAPACITY: (Gain(Evidence.BOUND, gained_share, coarser=True), retraining),
+            Cause.SCATTER: (Gain(Evidence.BOUND, symptoms.inside_strongest(evaluation, found)), retraining),
+        },
+        recalls=tuple(class_figures(evaluation, ClassFigure.RECALL)),
+        recall_and_support=symptoms.recall_and_support(evaluation, training),
+        pulls=tuple(pulls),
+        pull_and_support=symptoms.correlation(np.array([one.value for one in pulls]), training.astype(np.float64)),
+        errors=errors,
+        pairs=tuple(pairs),
+        people=people,
+        people_and_models=symptoms.people_and_models(people.disagreements, evaluation),
+        mass=symptoms.mass(evaluation, probabilities, coarser_of),
+        gained_share=gained_share,
+        lost_share=lost_share,
+        gained=gained,
+        lost=lost,
+        calibration=calibration_there(evaluation, probabilities, coarser_of),
+        groups=tuple(found),
+    )
+
+
+def training_images(taxonomy: Taxonomy, dataset: DataSet) -> tuple[NDArray[np.int64], int]:
+    """Images of the training split per class of ``taxonomy``, (K,), and how many of them no class holds."""
+    placed = taxonomy.place_all([image.label for image in dataset.split(Split.TRAIN)])
+    known = placed[placed != OUTSIDE]
+    return np.bincount(known, minlength=len(taxonomy.classes)), len(placed) - len(known)
+
+
+def people_of(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace) -> People:
+    """The labels that people gave, one per person and image (the last in force), in the classes of ``taxonomy``."""
+    said: dict[str, dict[str, int]] = {}
+    for decision in in_force(decisions):
+        if decision.answer.gives_label:
+            try:
+                place = taxonomy.place(space.parse(decision.after))
+            except LabelError:  # given before the workspace was declared anew
+                continue
+            said.setdefault(decision.image_id, {})[decision.reviewer] = place
+    n_classes = len(taxonomy.classes)
+    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    n_images = 0
+    for answers in said.values():
+        n_images += len(answers) > 1
+        for one, other in combinations(answers.values(), 2):
+            if OUTSIDE not in (one, other):
+                counts[one, other] += 1
+                counts[other, one] += one != other
+    return People(len({name for answers in said.values() for name in answers}), n_images, counts)
+
+
+def retrained(diagnoses: Sequence[Diagnosis]) -> tuple[Figure, ...]:
+    """Accuracy of each subject in the coarser space (argmax, then mapped): what training anew changed in all."""
+    return tuple(accuracy(_mapped(one)) for one in diagnoses)
+
+
+def _mapped(diagnosis: Diagnosis) -> Evaluation:
+    own, onto = diagnosis.evaluation, diagnosis.coarser_of
+    known = (onto != OUTSIDE)[own.truth]
+    return Evaluation(
+        diagnosis.coarser,
+        tuple(np.array(own.image_ids, dtype=object)[known]),
+        own.patients[known],
+        onto[own.truth[known]],
+        onto[own.predicted[:, known]],
+    )

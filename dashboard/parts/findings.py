@@ -1,0 +1,230 @@
+"""What Diagnose found, in sentences: Markdown, with every name made plain."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.actions.diagnose import Diagnosis
+from dashboard.words import counted, interval_text, plain, share_text
+from model_zoo.core.choices import Cause, Evidence
+from model_zoo.core.metrics import Share
+from model_zoo.core.symptoms import Correlation, imbalance_ratio, strongest
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence on what was found, one on the measure behind it, and what removing the cause would buy."""
+
+    sentence: str
+    measure: str
+    gains: Sequence[tuple[Evidence, str]]
+
+
+def find(cause: Cause, diagnosis: Diagnosis) -> Finding:
+    """What one cause's card begins and ends with."""
+    return {
+        Cause.IMBALANCE: _imbalance,
+        Cause.CONFUSION: _confusion,
+        Cause.CAPACITY: _capacity,
+        Cause.SCATTER: _scatter,
+    }[cause](diagnosis)
+
+
+def support(diagnosis: Diagnosis) -> str:
+    """How unevenly the classes are supported, and whom the answers lean to."""
+    training, names = diagnosis.training, diagnosis.names
+    ratio = imbalance_ratio(training)
+    most, fewest = int(training.argmax()), int(training.argmin())
+    left_out = diagnosis.n_train_left_out
+    return (
+        f"Training images of a class: {training[most]:,} ({plain(names[most])}) to {training[fewest]:,} "
+        f"({plain(names[fewest])}), ratio {'–' if not math.isfinite(ratio) else f'{ratio:,.1f}'}; "
+        f"{counted(int(training.sum()), 'image')} in all"
+        + (f", {left_out:,} more that no class holds" if left_out else "")
+        + f". Answers lean to classes with many training images by a rank correlation of "
+        f"{_correlation(diagnosis.pull_and_support)}."
+    )
+
+
+def split(diagnosis: Diagnosis) -> str:
+    """The wrong answers, split by the coarser space."""
+    errors, coarser = diagnosis.errors, plain(diagnosis.coarser.name)
+    return (
+        f"Wrong: {_share(errors.error)} = inside one class of {coarser} {_share(errors.inside)} "
+        f"+ across its classes {_share(errors.across)}."
+    )
+
+
+def people(diagnosis: Diagnosis) -> str:
+    """Whether people mix up the pairs that models mix up; or why that cannot be said yet."""
+    asked = diagnosis.people
+    if asked.n_people < 2:
+        who = "Nobody has" if asked.n_people == 0 else "Only one person has"
+        return f"{who} decided about images so far; with decisions by two people this shows which pairs people mix up."
+    if asked.n_images == 0:
+        return "No image has a decision by two people yet; with such images this shows which pairs people mix up."
+    both = diagnosis.people_and_models
+    text = f"{counted(asked.n_people, 'person').replace('persons', 'people')}, "
+    text += f"{counted(asked.n_images, 'image')} decided by at least two of them. "
+    if math.isnan(both.value):
+        return text + "So far that says nothing about pairs of classes: people agreed, or met too few classes."
+    return (
+        text
+        + f"Pairs that people mix up against pairs that models mix up: rank correlation {_correlation(both, 'pair')}."
+    )
+
+
+def frequencies(diagnosis: Diagnosis) -> str:
+    """Which class is called least for how often it is true."""
+    known = [(one.value, k) for k, one in enumerate(diagnosis.pulls) if not math.isnan(one.value)]
+    if not known:
+        return "No class has an image here."
+    least, most = min(known)[1], max(known)[1]
+    low, high = diagnosis.pulls[least], diagnosis.pulls[most]
+    return (
+        f"Called least for how often it is true: {plain(diagnosis.names[least])} ({low.n_predicted:,.1f} for "
+        f"{low.n_true:,.0f} images); most: {plain(diagnosis.names[most])} ({high.n_predicted:,.1f} for "
+        f"{high.n_true:,.0f}). "
+        "Small classes that are called too seldom look the same whether they are pushed out or badly learned: "
+        "see card 1."
+    )
+
+
+def calibration(diagnosis: Diagnosis) -> str:
+    """The calibration error in the coarser space, with its bias."""
+    return (
+        f"Calibration in the classes of {plain(diagnosis.coarser.name)}: expected error "
+        f"{share_text(diagnosis.calibration.ece)}. This figure is biased upwards: perfect probabilities would show "
+        f"{share_text(diagnosis.calibration.ece_of_perfect)} with as many images."
+    )
+
+
+def _imbalance(diagnosis: Diagnosis) -> Finding:
+    measure = diagnosis.measures[Cause.IMBALANCE]
+    if measure.stands_out:
+        sentence = "Classes with fewer training images are found less often, more clearly than chance makes it look."
+    elif measure.can_tell:
+        sentence = "That classes with fewer training images are found less often cannot be told from chance."
+    else:
+        sentence = "There are too few classes to tell whether the number of training images matters."
+    (gain,) = diagnosis.gains[Cause.IMBALANCE]
+    return Finding(
+        sentence,
+        f"Measure: rank correlation of recall with training images {_correlation(diagnosis.recall_and_support)}; "
+        f"{_by_chance(measure.null_high, '{:.2f}')}.",
+        [
+            (gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
+             "images than the median class."),
+            (Evidence.NOT_IDENTIFIABLE, "what more images would really bring; it takes runs trained with more, or "
+             "fewer, images of these classes alone."),
+        ],
+    )  # fmt: skip
+
+
+def _confusion(diagnosis: Diagnosis) -> Finding:
+    measure, names = diagnosis.measures[Cause.CONFUSION], diagnosis.names
+    worst = max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
+    if measure.stands_out and worst:
+        sentence = (
+            "Some pairs of classes are mixed up more often than each of them is with others, above all "
+            f"{plain(names[worst.first])} and {plain(names[worst.second])} "
+            f"({worst.n_images:,.1f} images, {worst.expected:,.1f} expected)."
+        )
+    elif measure.can_tell:
+        sentence = "No pairs of classes are mixed up more often than each of them is with others."
+    else:
+        sentence = "There are too few classes or wrong answers to tell whether certain pairs are mixed up."
+    (gain,) = diagnosis.gains[Cause.CONFUSION]
+    return Finding(
+        sentence,
+        "Measure: share of the wrong answers that rates, pulls and groups of classes, fitted to all of them, leave "
+        f"over on pairs {share_text(measure.value)}; "
+        f"{_by_chance(100 * measure.null_high, '{:.1f} %')}.",
+        [
+            (gain.evidence, f"at most {_share(gain.share)}: the wrong answers on pairs beyond what is expected "
+             "there, chance included."),
+            (Evidence.NOT_IDENTIFIABLE, "how much of it is the labels' fault and how much the model's, before people "
+             "have judged these images again."),
+        ],
+    )  # fmt: skip
+
+
+def _capacity(diagnosis: Diagnosis) -> Finding:
+    measure, coarser = diagnosis.measures[Cause.CAPACITY], plain(diagnosis.coarser.name)
+    changes = (
+        f"adding up the probabilities of siblings would make {_images(diagnosis.gained_share)} right and "
+        f"{_images(diagnosis.lost_share)} wrong"
+    )
+    if not diagnosis.merges:
+        sentence = f"Its classes are those of {coarser}: none has siblings that could take probability from it."
+    elif measure.stands_out:
+        sentence = f"Answers are lost because probability is split among siblings: {changes}."
+    elif measure.can_tell:
+        sentence = f"No more is lost by splitting probability among siblings than among random classes: {changes}."
+    else:
+        sentence = f"There are too few ways to put these classes together to tell: {changes}."
+    gain, retraining = diagnosis.gains[Cause.CAPACITY]
+    return Finding(
+        sentence,
+        f"Measure: images made right less images made wrong {100 * measure.value:+.2f} points; "
+        f"{_by_chance(100 * measure.null_high, '{:+.2f} points')}.",
+        [
+            (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "
+             "right, on these predictions." if diagnosis.merges else "nothing, as there are no siblings."),
+            (retraining.evidence, "what freed capacity, or a wider model, would bring; it takes such runs."),
+        ],
+    )  # fmt: skip
+
+
+def _scatter(diagnosis: Diagnosis) -> Finding:
+    measure, top = diagnosis.measures[Cause.SCATTER], strongest(diagnosis.groups)
+    if top is None:
+        sentence = "No group of three or more classes with a shared meaning, and three others, can be judged here."
+    elif measure.stands_out:
+        sentence = (
+            f"The group {plain(top.group.name)} is recognised as a group ({share_text(top.as_group.value)}) better "
+            f"than member by member ({share_text(top.exactly.value)}): {share_text(top.stays)} of its wrong answers "
+            f"stay inside, {share_text(top.expected)} would be expected."
+        )
+    elif measure.can_tell:
+        sentence = "Wrong answers stay inside no group of shared meaning more than inside random groups of classes."
+    else:
+        sentence = "There are too few classes to tell whether groups of shared meaning keep their wrong answers."
+    gain, retraining = diagnosis.gains[Cause.SCATTER]
+    bound = "no group can be judged here."
+    if top:
+        bound = (
+            f"at most {_share(gain.share)} in its own classes: the wrong answers inside {plain(top.group.name)}. Where "
+            "the members are one class they are no mistakes, so this is no gain there."
+        )
+    return Finding(
+        sentence,
+        f"Measure: by how many SD of random groups wrong answers stay inside, largest of all groups "
+        f"{'–' if math.isnan(measure.value) else f'{measure.value:.1f}'}; {_by_chance(measure.null_high, '{:.1f}')}.",
+        [
+            (gain.evidence, bound),
+            (retraining.evidence, "what a model trained with the group as one class would do elsewhere; it takes "
+             "such runs."),
+        ],
+    )  # fmt: skip
+
+
+def _by_chance(high: float, form: str) -> str:
+    return "the range of chance cannot be told" if math.isnan(high) else f"chance alone gives up to {form.format(high)}"
+
+
+def _share(share: Share) -> str:
+    return f"{share_text(share.value)} (95 % {interval_text(share.low, share.high)})"
+
+
+def _images(share: Share) -> str:
+    n = share.value * share.n_images
+    return "no images" if not n > 0 else f"{n:,.1f} images ({share_text(share.value)})"
+
+
+def _correlation(one: Correlation, noun: str = "class") -> str:
+    if math.isnan(one.value):
+        return "–"
+    what = f"{one.n:,} {'classes' if noun == 'class' else 'pairs'}"
+    interval = "" if math.isnan(one.low) else f"95 % {one.low:.2f} to {one.high:.2f} over "
+    return f"{one.value:.2f} ({interval}{what})".replace("-", "−")

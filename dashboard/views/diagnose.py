@@ -1,0 +1,46 @@
+"""Diagnose: why answers are wrong, four possible causes of one or two runs or series, measured alike."""
+
+import streamlit as st
+
+from dashboard import cached, charts, links, state
+from dashboard.actions.compare import find_subjects
+from dashboard.actions.diagnose import coarser_spaces, find_coarser
+from dashboard.actions.opening import opening
+from dashboard.parts import controls, diagnosis
+
+AT_MOST = 2
+
+desk, known, query = cached.desk(), cached.subjects(), state.query()
+shown = links.read_shown(query, opening(desk))
+
+title, switches = st.columns([1, 4], vertical_alignment="center")
+title.title("Diagnose", anchor=False)
+controls.subject_picker(known, shown)
+if not shown.subjects:
+    st.info(
+        "Choose a run or series above, or two to see them side by side."
+        if known
+        else "There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`."
+    )
+    st.stop()
+
+subjects = find_subjects(desk.series(), shown.subjects)[:AT_MOST]
+spaces = coarser_spaces(subjects, desk.workspace.taxonomies(), desk.workspace.opening)
+coarser = find_coarser(spaces, links.text(query, "coarser"))
+with switches.container(horizontal=True, horizontal_alignment="right"):
+    controls.labels_switch(shown)
+    controls.split_switch(shown)
+    diagnosis.coarser_picker(spaces, coarser)
+
+found = [cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
+diagnosis.introduction(found, shown)
+
+
+def open_cell(cell: links.Cell) -> None:
+    """The images behind a mark, before this page is drawn again."""
+    state.go("views/images.py", links.to_cell(diagnosis.alone(shown, cell.subject), cell))
+
+
+opened = diagnosis.cards(found, diagnosis.Page(shown, charts.look(state.dark()), open_cell))
+if opened:
+    st.switch_page("views/inspect.py", query_params=links.to_image(opened, shown))

@@ -1,0 +1,71 @@
+"""From a cause to the images behind it, each number on screen against one recomputed from the files by other code."""
+
+import re
+
+from browser.recomputed import MANIFEST, answers, class_names, class_of, in_classes_of, percent
+from browser.serving import settle
+from playwright.sync_api import expect
+from scipy.stats import spearmanr
+from sklearn.metrics import recall_score
+
+
+def test_from_a_cause_to_its_images(opened):
+    page = opened("diagnose", height=5200)
+    expect(page.get_by_role("heading", level=3)).to_have_count(4)
+    expect(page.get_by_text("does not sum to 100 %")).to_be_visible()
+    text = page.get_by_test_id("stMain").inner_text()
+
+    names, own = class_names("fine"), class_of("fine")
+    training = MANIFEST[MANIFEST.split == "train"].label.map(own).value_counts()
+    most, fewest = training.max(), training.min()
+    assert f"Training images of a class: {most} ({training.idxmax()}) to {fewest} (" in text
+    assert f"ratio {most / fewest:.1f}; {training.sum():,} images in all" in text
+    pairs = in_classes_of("fine", "fine")
+    recalls = sum(recall_score(t, s, labels=names, average=None) for t, s in pairs) / len(pairs)
+    rho = spearmanr(recalls, training.loc[names]).statistic
+    assert f"rank correlation of recall with training images {rho:.2f} (95 % " in text
+
+    coarse = {name: class_of("consolidated")[leaf] for leaf, name in own.items()}
+    inside = sum(((t != s) & (t.map(coarse) == s.map(coarse))).mean() for t, s in pairs) / len(pairs)
+    wrong = sum((t != s).mean() for t, s in pairs) / len(pairs)
+    assert re.search(rf"Wrong: {percent(wrong)} \(.*\) = inside one class of consolidated {percent(inside)} ", text)
+    accuracies = [
+        sum((t == s).mean() for t, s in judged) / len(judged)
+        for judged in (in_classes_of("consolidated", "fine"), in_classes_of("consolidated", "consolidated"))
+    ]
+    first, second = map(percent, accuracies)
+    assert re.search(rf"is right on {first}, .* on {second} of images", text)
+
+    row = page.get_by_role("row", name=re.compile("bpd / cereb")).first
+    counts = [sum(((t == a) & (s == b)).sum() for t, s in pairs) for a, b in (("bpd", "cereb"), ("cereb", "bpd"))]
+    shown = row.get_by_role("cell").all_inner_texts()
+    assert shown[:3] == [f"{n / len(pairs):.1f}" for n in (*counts, sum(counts))]
+    with page.context.expect_page() as found:
+        row.get_by_role("link").nth(1).click()
+    images = found.value
+    images.wait_for_url(re.compile("/images.*true=cereb.*predicted=bpd"))
+    settle(images)
+    cell = sum(((t == "cereb") & (s == "bpd")).astype(int) for t, s in pairs)
+    expect(images.get_by_text(f"{(cell > 0).sum()} images of ")).to_be_visible()
+    expect(images.get_by_text(f"together {cell.sum():,} times in {len(pairs)} runs")).to_be_visible()
+
+
+def test_a_mark_opens_its_class_and_another_coarser_space_is_a_link(opened):
+    (run,) = [name for name in answers("fine") if name.endswith("s0")]
+    page = opened(f"diagnose?of={run}&coarser=one_negative&split=validation", height=1400)
+    said = answers("fine", "validation")[run]
+    truth = MANIFEST.label.loc[said.index].map(class_of("fine"))
+    coarse = {name: class_of("one_negative")[leaf] for leaf, name in class_of("fine").items()}
+    inside = ((truth != said) & (truth.map(coarse) == said.map(coarse))).mean()
+    expect(page.get_by_text(f"inside one class of one_negative {percent(inside)} ")).to_be_visible()
+    marks = page.locator(".js-plotly-plot:has(.errorbars)").first
+    place = marks.evaluate(
+        """plot => { const one = plot._fullData[0], i = one.customdata.findIndex(c => c[1] === 'no_fl');
+        const b = plot.getBoundingClientRect(), { xaxis: x, yaxis: y } = plot._fullLayout;
+        return [b.x + x._offset + x.d2p(one.x[i]), b.y + y._offset + y.d2p(one.y[i])] }"""
+    )
+    page.mouse.move(*place)
+    page.mouse.click(*place)
+    page.wait_for_url(re.compile("/images.*true=no_fl"))
+    settle(page)
+    expect(page.get_by_text(f"{(truth == 'no_fl').sum()} images of ")).to_be_visible()
