@@ -53,3 +53,11 @@ class Labels(StrEnum):
 
     ORIGINAL = "original"
     REVIEWED = "reviewed"
+
+
+class Quality(StrEnum):
+    """A score of how well a label fits what a model says; each is in [0, 1], lower is worse."""
+
+    SELF_CONFIDENCE = "self-confidence"
+    NORMALIZED_MARGIN = "normalised margin"
+    CONFIDENCE_WEIGHTED_ENTROPY = "confidence-weighted entropy"
