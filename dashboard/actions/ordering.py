@@ -21,7 +21,6 @@ from dashboard.reviews.queue import (
 )
 from dashboard.words import counted, share_text
 from model_zoo.core.choices import Labels, Order, Space, Split
-from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.label_errors import find_label_errors
 from model_zoo.core.labels import Label
@@ -34,11 +33,15 @@ SPACES = {Space.NATIVE: "native", Space.COMMON: "common ground"}
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The images that wait, in order; ``about`` says on screen how they came about, ``chosen_by`` in each decision."""
+    """The images that wait, in order; ``about`` says on screen how they came about, ``chosen_by`` in each decision.
+
+    ``empty`` says what to do where there are none.
+    """
 
     items: tuple[QueueItem, ...] = ()
-    about: str = ""
+    about: str = "Nothing is chosen"
     chosen_by: str = ""
+    empty: str = "Nothing waits here. Choose other runs or another order, or open a list of images from Images."
 
 
 def listed(image_ids: Sequence[str]) -> Queue:
@@ -57,8 +60,8 @@ def ordered(
 ) -> Queue:
     """The queue of one split in ``order``, from what the subjects' runs say of it; empty without a subject.
 
-    ``seed`` draws the random order. `RunError` for training images of which no run has
-    out-of-fold predictions.
+    Training images are judged by out-of-fold predictions alone, and wait in vain where no run has
+    any. ``seed`` draws the random order.
     """
     if not order.uses_runs:
         items = random_queue([image.image_id for image in desk.dataset().split(split)], seed)
@@ -66,7 +69,14 @@ def ordered(
         return Queue(items, about, f"random order, seed {seed}, of {counted(len(items), 'image')} ({split})")
     if not subjects:
         return Queue()
-    said = _said(desk, subjects, split)
+    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    if not said:
+        run_id = subjects[0].runs[0].run_id
+        return Queue(
+            about="Training images, which no model that has not learned from them was asked about",
+            empty="The chosen runs have learned from the training images, so they cannot judge their labels. "
+            f"`taxoscope predict {run_id} --cross-fit 5` trains models that have not, and asks them.",
+        )
     ground = common_ground([one.subject.taxonomy for one in said])
     if order is Order.DISAGREE:
         return _queue(ranked_queue(_disagreeing(said, ground)), order, SPACES[Space.COMMON], split)
@@ -114,18 +124,9 @@ _CHOSEN_BY = {
 def _queue(items: tuple[QueueItem, ...], order: Order, where: str, split: Split) -> Queue:
     folds = ", out of fold" if split is Split.TRAIN else ""
     about = f"{_ABOUT[order]} ({where}, {split} split{folds})"
+    if folds:
+        about += "; maps are the runs' own, which learned from these images"
     return Queue(items, about, f"{_CHOSEN_BY[order]} ({where.removesuffix(' ground')}, {split}{folds})")
-
-
-def _said(desk: Desk, subjects: Sequence[Subject], split: Split) -> list[Asked]:
-    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
-    if not said:
-        run_id = subjects[0].runs[0].run_id
-        raise RunError(
-            "A run has learned from the training images, so it cannot judge their labels; "
-            f"`taxoscope predict {run_id} --cross-fit 5` asks models that have not."
-        )
-    return said
 
 
 def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:

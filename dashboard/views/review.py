@@ -44,5 +44,5 @@ review_panel(
     queue.chosen_by,
     key="review_panel",
     queue=repr(sorted(query.items())),
-    empty="Nothing waits here. Choose other runs or another order, or open a list of images from Images.",
+    empty=queue.empty,
 )

@@ -59,7 +59,7 @@ def test_it_writes_them_once_and_says_where(workspace, tmp_path):
     ("arguments", "code", "sentence"),
     [
         (["shapes-s1", "--cross-fit", "5"], 1, "There is no run 'shapes-s1' here; it has shapes-s0."),
-        (["shapes-s0", "--cross-fit", "1"], 2, "not in the range"),
+        (["shapes-s0", "--cross-fit", "1"], 2, "Invalid value for '--cross-fit'"),
         (["shapes-s0"], 2, "Missing option '--cross-fit'"),
     ],
 )
