@@ -6,17 +6,18 @@ import streamlit as st
 
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
+from dashboard.actions import ordering
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.verdicts import Judgement, judgements
 from dashboard.links import Shown
-from model_zoo.core.choices import Per
+from model_zoo.core.choices import Order, Per
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
 from model_zoo.core.taxonomy import Taxonomy
 
-__all__ = ["Desk", "comparison", "desk", "diagnosis", "difference", "previews", "subjects", "verdicts"]
+__all__ = ["Desk", "comparison", "desk", "diagnosis", "difference", "previews", "queue", "subjects", "verdicts"]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -53,6 +54,31 @@ def _difference(
 ) -> Difference:
     first, second = (one.project(_layout.projection) for one in comparison(_shown).evaluations)
     return subtract(first, second, Per(per))
+
+
+def queue(shown: Shown, order: Order, seed: int) -> ordering.Queue:
+    """The review queue of ``shown`` in ``order``; computed again after each decision, manifest or run."""
+    return _queue(*_parts(shown), str(order), seed, desk().revision(), shown)
+
+
+def _parts(shown: Shown) -> tuple[tuple[str, ...], str, str, str]:
+    return shown.subjects, str(shown.space), str(shown.split), str(shown.labels)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _queue(
+    subjects: tuple[str, ...],
+    space: str,
+    split: str,
+    labels: str,
+    order: str,
+    seed: int,
+    revision: str,
+    _shown: Shown,
+) -> ordering.Queue:
+    now = desk()
+    chosen = comparing.find_subjects(now.series(), _shown.subjects)
+    return ordering.ordered(now, chosen, Order(order), _shown.space, _shown.split, _shown.labels, seed)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

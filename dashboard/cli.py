@@ -94,6 +94,24 @@ def train(
         sys.exit(130)
 
 
+@commands.command()
+def predict(
+    run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
+    cross_fit: Annotated[
+        int, typer.Option(help="Number of folds: 5 trains five models, each without its fold.", min=2)
+    ],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Judge every training image by a model that never saw its patient: the ground for finding label errors."""
+    from dashboard.actions.train import cross_fit_run
+
+    try:
+        cross_fit_run(_open(workspace), run, cross_fit, console)
+    except KeyboardInterrupt:
+        console.print("Stopped; whole folds are kept, and the same command goes on from there.", style="yellow")
+        sys.exit(130)
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """``0-7`` or ``1,4,9`` as seeds; `WorkspaceError` for anything else."""
     seeds: list[int] = []

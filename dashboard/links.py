@@ -1,7 +1,7 @@
 """Typed links: what a page shows, written to and read from its address. No Streamlit here."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -14,6 +14,9 @@ from model_zoo.core.labels import LeafSpace
 
 Query = Mapping[str, Sequence[str]]
 """Parameter -> its values, as in ``?of=a&of=b``."""
+
+JUDGED = (Split.TEST, Split.VALIDATION)
+"""The splits over which runs are judged."""
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -131,13 +134,17 @@ def read_draft(query: Query, default: str, space: LeafSpace) -> Draft:
     )
 
 
-def read_shown(query: Query, default: Shown) -> Shown:
-    """What an address asks for; what it leaves open is taken from ``default``. `LinkError` for unknown values."""
+def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) -> Shown:
+    """What an address asks for; what it leaves open is taken from ``default``. `LinkError` for unknown values.
+
+    ``splits`` are those that the page can show: a list of any other has no predictions to show.
+    """
+    split = read_split(query, default.split)
     return replace(
         default,
         subjects=tuple(one for one in dict.fromkeys(query["of"]) if one) if "of" in query else default.subjects,
         space=choice(query, "space", Space, default.space),
-        split=_judged_split(query, default.split),
+        split=split if split is not None and split in splits else default.split,
         labels=choice(query, "labels", Labels, default.labels),
     )
 
@@ -192,12 +199,6 @@ def run_url(run_id: str) -> str:
 def to_image(image_id: str, shown: Shown) -> dict[str, list[str]]:
     """The address of one image, inspected with the runs shown."""
     return {"image": [image_id]} | shown.query()
-
-
-def _judged_split(query: Query, default: Split) -> Split:
-    """Runs are judged over test or validation; a list of training images has no predictions to show."""
-    asked = read_split(query, default)
-    return asked if asked in (Split.TEST, Split.VALIDATION) else default
 
 
 def image_url(image_id: str) -> str:

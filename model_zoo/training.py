@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from model_zoo.core.choices import Split
-from model_zoo.core.errors import ImageError, WorkspaceError
+from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.images import Preprocessing
@@ -68,6 +68,16 @@ class Training:
             fields = ", ".join(cls.__dataclass_fields__)
             raise WorkspaceError(
                 f"Recipe {path} has no usable [training] table ({error}); it needs {fields}."
+            ) from error
+
+    @classmethod
+    def of(cls, card: Card) -> "Training":
+        """The training that a card tells of; `RunError` where it was none of this loop's."""
+        try:
+            return cls(architecture=card.architecture, preprocessing=card.preprocessing, **card.recipe)
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"Run {card.run_id!r} was not trained by this recipe's loop ({error}); it cannot be trained again here."
             ) from error
 
     def to_json(self) -> dict[str, Any]:
@@ -124,16 +134,7 @@ def train(
     started = time.monotonic()
     dataset = workspace.dataset()
     examples, validation = (_placed(*pixels[split], taxonomy, workspace) for split in (Split.TRAIN, Split.VALIDATION))
-    if len(examples.targets) < 2:
-        n_images = len(examples.targets)
-        raise WorkspaceError(
-            f"Only {n_images} training image(s) have a label that taxonomy {taxonomy.name!r} can place; label more."
-        )
-    torch.manual_seed(seed)
-    torch.set_flush_denormal(True)  # values that small change nothing and cost up to a fifth of the time
-    model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
-    history = _fit(model, examples, validation, training, seed, run_id, report)
-    model.eval()
+    model, history = fit(taxonomy, training, seed, examples, validation, run_id, report)
     predictions: dict[Split, Predictions] = {
         split: Predictions(ids, taxonomy.names, probabilities(model, block, training.preprocessing))
         for split, (ids, block) in pixels.items()
@@ -160,7 +161,32 @@ def train(
     return write_run(card, workspace.writable / "runs", weights, history, predictions)
 
 
-def _fit(
+def fit(
+    taxonomy: Taxonomy,
+    training: Training,
+    seed: int,
+    examples: Examples,
+    validation: Examples,
+    run_id: str,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[nn.Module, list[Epoch]]:
+    """A model fitted on ``examples`` and nothing else, in evaluation mode, and its history.
+
+    ``validation`` is watched, never chosen by. `WorkspaceError` for fewer than two examples.
+    """
+    if len(examples.targets) < 2:
+        n_images = len(examples.targets)
+        raise WorkspaceError(
+            f"Only {n_images} training image(s) have a label that taxonomy {taxonomy.name!r} can place; label more."
+        )
+    torch.manual_seed(seed)
+    torch.set_flush_denormal(True)  # values that small change nothing and cost up to a fifth of the time
+    model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
+    history = _epochs(model, examples, validation, training, seed, run_id, report)
+    return model.eval(), history
+
+
+def _epochs(
     model: nn.Module,
     examples: Examples,
     validation: Examples,

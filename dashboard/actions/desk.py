@@ -3,7 +3,7 @@
 import gc
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -17,6 +17,7 @@ from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.datasets import DataSet, ImageRecord
 from model_zoo.images import decode
+from model_zoo.out_of_fold import FOLDER, out_of_fold_path, read_out_of_fold
 from model_zoo.run import Run, Series
 from model_zoo.workspace import KEPT, MANIFEST, Workspace
 
@@ -99,20 +100,20 @@ class Desk:
 
     def predictions(self, run_id: str, split: Split) -> Predictions:
         """A run's stored predictions, kept in memory for the runs asked last."""
-        run = self.runs().get(run_id)
-        if run is None:
-            raise LinkError(f"There is no run {run_id[:100]!r} in this workspace; choose another.")
-        key = (run_id, run.card.weights_sha256, split)
-        with self._lock:
-            if key in self._predictions:
-                self._predictions.move_to_end(key)
-                return self._predictions[key]
-        read = run.predictions(split)
-        with self._lock:
-            self._predictions[key] = read
-            while len(self._predictions) > MAX_PREDICTIONS:
-                self._predictions.popitem(last=False)
-        return read
+        run = self._run(run_id)
+        return self._remembered((run_id, run.card.weights_sha256, split), lambda: run.predictions(split))
+
+    def out_of_fold(self, run_id: str) -> Predictions | None:
+        """What models that never saw its patient say of each training image; None where nobody asked them.
+
+        `RunError` where they were asked about other images, labels or patients than today's.
+        """
+        run, dataset = self._run(run_id), self.dataset()
+        path = out_of_fold_path(self.workspace.folders, run)
+        if path is None:
+            return None
+        stamp = f"{path} {path.stat().st_mtime_ns} {self._n_read}"
+        return self._remembered((run_id, stamp, Split.TRAIN), lambda: read_out_of_fold(path, run, dataset).predictions)
 
     def standing(self) -> Mapping[str, Label]:
         """Image id -> standing label, for the images whose label somebody confirmed or corrected."""
@@ -146,6 +147,24 @@ class Desk:
         """An upload still in memory."""
         return self._uploads.get(upload_id)
 
+    def _run(self, run_id: str) -> Run:
+        run = self.runs().get(run_id)
+        if run is None:
+            raise LinkError(f"There is no run {run_id[:100]!r} in this workspace; choose another.")
+        return run
+
+    def _remembered(self, key: tuple[str, str, Split], read: Callable[[], Predictions]) -> Predictions:
+        with self._lock:
+            if key in self._predictions:
+                self._predictions.move_to_end(key)
+                return self._predictions[key]
+        found = read()
+        with self._lock:
+            self._predictions[key] = found
+            while len(self._predictions) > MAX_PREDICTIONS:
+                self._predictions.popitem(last=False)
+        return found
+
     def _standing(self) -> tuple[Mapping[str, Label], tuple[str, ...]]:
         dataset, labels, sentences = self.dataset(), {}, []
         for image_id, text in standing_labels(self.store.all()).items():
@@ -159,7 +178,7 @@ class Desk:
         return labels, tuple(sentences)
 
     def _read_runs(self) -> tuple[tuple[Series, ...], tuple[str, ...]]:
-        folders = [folder / "runs" for folder in self.workspace.folders]
+        folders = [folder / name for folder in self.workspace.folders for name in ("runs", FOLDER)]
         stamp = sum(folder.stat().st_mtime for folder in folders if folder.is_dir())
         with self._lock:
             if self._runs is None or self._runs[0] != stamp:

@@ -1,14 +1,20 @@
-"""Train the seeds of a series with a live progress bar."""
+"""Train the seeds of a series, or a run's recipe once per fold, with a live progress bar."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.out_of_fold import out_of_fold_path
 from model_zoo.run import check_run_id
 from model_zoo.workspace import Workspace
+
+if TYPE_CHECKING:
+    from model_zoo.training import Progress as Trained
 
 
 def train_seeds(
@@ -38,33 +44,54 @@ def train_seeds(
     there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
     if taken := sorted(there & set(run_ids.values())):
         raise RunError(f"Run {taken[0]!r} is there already; remove it or choose other seeds.")
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=console,
-        refresh_per_second=4,
-    )
-    with bar:
-        reading = bar.add_task("Reading images", state="")
-        pixels = loop.read_pixels(
-            workspace,
-            training.preprocessing,
-            lambda done, total: bar.update(reading, completed=done, total=total, state=f"{done}/{total}"),
-        )
-        bar.remove_task(reading)
+    with _bar(console) as bar:
+        reading = _reading(bar)
+        pixels = loop.read_pixels(workspace, training.preprocessing, reading)
         for seed, run_id in run_ids.items():
-            task = bar.add_task(run_id, state="")
-
-            def show(now: loop.Progress, task: TaskID = task) -> None:
-                bar.update(
-                    task,
-                    total=now.epochs * now.steps,
-                    completed=(now.epoch - 1) * now.steps + now.step,
-                    state=f"epoch {now.epoch}/{now.epochs}  loss {now.loss:.3f}  "
-                    f"validation {now.validation_accuracy:.1%}  {now.seconds_left:.0f} s left",
-                )
-
-            run = loop.train(workspace, taxonomy, training, seed, pixels, run_id, show)
+            run = loop.train(workspace, taxonomy, training, seed, pixels, run_id, _watched(bar, run_id))
             console.print(f"{run.run_id}: {run.card.duration_s:.0f} s, written to {run.folder}", soft_wrap=True)
+
+
+def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Console) -> None:
+    """Out-of-fold predictions of a run's recipe over all training images; refused where there are some already."""
+    from model_zoo.cross_fitting import cross_fit
+    from model_zoo.prediction import fitted_pixels
+
+    runs = {run.run_id: run for run in workspace.runs()}
+    if run_id not in runs:
+        raise RunError(f"There is no run {run_id[:100]!r} here; it has {', '.join(runs) or 'none yet'}.")
+    run = runs[run_id]
+    if there := out_of_fold_path(workspace.folders, run):
+        raise RunError(f"Run {run_id!r} has out-of-fold predictions already ({there}); remove them to make new ones.")
+    with _bar(console) as bar:
+        image_ids, pixels = fitted_pixels(workspace, Split.TRAIN, run.card.preprocessing, _reading(bar))
+        watched = [_watched(bar, f"{run_id} without fold {fold} of {n_folds}") for fold in range(1, n_folds + 1)]
+        path = cross_fit(workspace, run, n_folds, image_ids, pixels, lambda fold, now: watched[fold](now))
+    console.print(f"{run_id}: {len(image_ids):,} training images judged out of fold, {path}", soft_wrap=True)
+
+
+def _bar(console: Console) -> Progress:
+    state = TextColumn("{task.fields[state]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), state)
+    return Progress(*columns, console=console, refresh_per_second=4)
+
+
+def _reading(bar: Progress) -> Callable[[int, int], None]:
+    """A task that counts images read, and is gone when all are."""
+    task = bar.add_task("Reading images", state="")
+    return lambda done, total: bar.update(
+        task, completed=done, total=total, state=f"{done}/{total}", visible=done < total
+    )
+
+
+def _watched(bar: Progress, name: str) -> "Callable[[Trained], None]":
+    """A task that follows one training."""
+    task = bar.add_task(name, state="", visible=False)
+    return lambda now: bar.update(
+        task,
+        total=now.epochs * now.steps,
+        completed=(now.epoch - 1) * now.steps + now.step,
+        state=f"epoch {now.epoch}/{now.epochs}  loss {now.loss:.3f}  "
+        f"validation {now.validation_accuracy:.1%}  {now.seconds_left:.0f} s left",
+        visible=True,
+    )

@@ -8,9 +8,11 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.compare import Subject
-from dashboard.links import Shown
+from dashboard.actions.ordering import Queue
+from dashboard.links import JUDGED, Shown
 from dashboard.reviews.queue import QueueItem
-from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Per, Space, Split
+from dashboard.words import plain
+from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Order, Per, Space, Split
 
 _NAMES: Mapping[StrEnum, str] = {
     Space.NATIVE: "Native",
@@ -23,6 +25,13 @@ _NAMES: Mapping[StrEnum, str] = {
     ClassOrder.CONFUSED: "Confused together",
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
+    Split.TRAIN: "Training",
+    Order.WRONG: "Wrong in most runs",
+    Order.LABEL_ERROR: "Likely label error",
+    Order.MARGIN: "Low margin",
+    Order.LOSS: "High loss",
+    Order.DISAGREE: "Chosen runs disagree",
+    Order.RANDOM: "Random",
 }
 
 ANY_CLASSES: Mapping[str, list[str]] = {"group": [], "open": [], "only": []}
@@ -58,9 +67,9 @@ def space_switch(shown: Shown, mixed: bool) -> None:
     )
 
 
-def split_switch(shown: Shown) -> None:
-    """Test or validation."""
-    _switch("split", "Split", [Split.TEST, Split.VALIDATION], shown.split)
+def split_switch(shown: Shown, splits: Sequence[Split] = JUDGED) -> None:
+    """Test, validation or whatever else the page can show."""
+    _switch("split", "Split", splits, shown.split)
 
 
 def labels_switch(shown: Shown) -> None:
@@ -111,15 +120,22 @@ def order_switch(order: ClassOrder) -> None:
     )
 
 
-def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[QueueItem], shown: Shown) -> None:
-    """What the queue holds and how it came about."""
-    what = (
-        "The images listed in Images"
-        if listed
-        else "Images that some chosen run gets wrong, most runs first "
-        f"({_NAMES[shown.space].lower()}, {shown.split} split)"
+def order_picker(order: Order) -> None:
+    """Which images wait for a reviewer, and which of them first."""
+    st.selectbox(
+        "Order of the queue",
+        list(Order),
+        key=state.shows("review_order", order),
+        format_func=lambda option: _NAMES[option],
+        on_change=lambda: state.write_query({"order": [str(state.get("review_order"))]}),
+        label_visibility="collapsed",
+        width=240,
     )
-    st.caption(f"{what}: {len(items):,}; {len(waiting):,} wait for an answer.")
+
+
+def queue_line(queue: Queue, waiting: Sequence[QueueItem]) -> None:
+    """What the queue holds and how it came about."""
+    st.caption(f"{plain(queue.about)}: {len(queue.items):,}; {len(waiting):,} wait for an answer.")
 
 
 def _switch(

@@ -1,47 +1,73 @@
 """Which images wait for a reviewer, and in which order."""
 
-from collections.abc import Container, Iterable, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.taxonomy import OUTSIDE
+Ranked = Mapping[str, tuple[float, str]]
+"""Image id -> its place (lowest first) and, in one short phrase, why it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """An image that waits, and how many of the chosen runs get it wrong (0 <= n_wrong <= n_runs)."""
+    """An image that waits, and in one short phrase why it is shown ('' for a list that somebody chose)."""
 
     image_id: str
-    n_wrong: int
-    n_runs: int
+    why: str = ""
 
 
-def wrong_queue(
-    image_ids: Sequence[str], truth: NDArray[np.int64], predicted: NDArray[np.int64]
-) -> tuple[QueueItem, ...]:
-    """The images that some run gets wrong: most runs wrong first, then in the order of ``image_ids``.
+def ranked_queue(ranked: Ranked) -> tuple[QueueItem, ...]:
+    """The images by their place, lowest first, equal ones as listed."""
+    return tuple(QueueItem(image_id, why) for image_id, (_, why) in sorted(ranked.items(), key=lambda one: one[1][0]))
 
-    ``truth`` (N,) and ``predicted`` (S, N) are class indices of one label space, S runs over N
-    images. An image whose truth is `OUTSIDE` has no class here and is left out; a prediction
-    `OUTSIDE` is wrong. Raises `ValueError` when the shapes do not fit.
-    """
-    n_images = len(image_ids)
-    if truth.shape != (n_images,) or predicted.ndim != 2 or predicted.shape[1] != n_images:
-        raise ValueError(
-            f"{n_images} images need truth ({n_images},) and predictions (S, {n_images}); "
-            f"got {truth.shape} and {predicted.shape}."
-        )
-    n_wrong = np.where(truth == OUTSIDE, 0, (predicted != truth).sum(axis=0))
-    order = np.argsort(-n_wrong, kind="stable")
-    n_queued = int((n_wrong > 0).sum())
-    return tuple(QueueItem(image_ids[i], int(n_wrong[i]), len(predicted)) for i in order[:n_queued])
+
+def lowest(each: Iterable[Ranked]) -> dict[str, tuple[float, str]]:
+    """Several rankings as one: each image at its lowest place, with the reason of that one."""
+    found: dict[str, tuple[float, str]] = {}
+    for ranked in each:
+        for image_id, place in ranked.items():
+            if image_id not in found or place[0] < found[image_id][0]:
+                found[image_id] = place
+    return found
+
+
+def random_queue(image_ids: Iterable[str], seed: int) -> tuple[QueueItem, ...]:
+    """The images in an order drawn by ``seed``: by the hash of seed and id, so that a new image moves no other."""
+
+    def drawn(image_id: str) -> bytes:
+        return hashlib.sha256(f"{seed}:{image_id}".encode()).digest()
+
+    return tuple(QueueItem(image_id, "drawn at random") for image_id in sorted(dict.fromkeys(image_ids), key=drawn))
 
 
 def listed_queue(image_ids: Iterable[str]) -> tuple[QueueItem, ...]:
-    """Any list of images as a queue, each image once, in the given order; no run is asked."""
-    return tuple(QueueItem(image_id, 0, 0) for image_id in dict.fromkeys(image_ids))
+    """Any list of images as a queue, each image once, in the given order."""
+    return tuple(QueueItem(image_id) for image_id in dict.fromkeys(image_ids))
+
+
+def disagreement(predicted: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The share of pairs of R runs that answer differently, per image, (N,), in [0, 1]; ``predicted`` is (R, N).
+
+    All 0 for fewer than two runs.
+    """
+    n_runs, n_images = predicted.shape
+    if n_runs < 2:
+        return np.zeros(n_images)
+    pairs: NDArray[np.float64] = np.zeros(n_images)
+    for i in range(n_runs - 1):
+        pairs += (predicted[i] != predicted[i + 1 :]).sum(axis=0)
+    pairs /= n_runs * (n_runs - 1) / 2
+    return pairs
+
+
+def votes(answers: Sequence[str]) -> str:
+    """``cat in 6 of 8 runs, dog in 2``: what several runs say of one image, most first."""
+    first, *others = Counter(answers).most_common()
+    return ", ".join([f"{first[0]} in {first[1]} of {len(answers)} runs", *(f"{name} in {n}" for name, n in others)])
 
 
 def remaining(items: Iterable[QueueItem], answered: Container[str]) -> tuple[QueueItem, ...]:

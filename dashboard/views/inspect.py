@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, links, state
-from dashboard.actions import queueing
+from dashboard.actions import ordering
 from dashboard.actions.compare import find_subjects
 from dashboard.actions.opening import opening
 from dashboard.parts import inspection
@@ -32,7 +32,7 @@ st.subheader("Decide", anchor=False)
 subjects = tuple(known[one] for one in shown.subjects)
 review_panel(
     desk,
-    queueing.listed([image_id]),
+    ordering.listed([image_id]).items,
     1,
     subjects,
     shown.split,

@@ -3,43 +3,46 @@
 import streamlit as st
 
 from dashboard import cached, links, state
-from dashboard.actions import queueing
+from dashboard.actions import ordering, queueing
 from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
 from dashboard.parts import controls, listing
 from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
+from model_zoo.core.choices import Order, Split
 
 desk, query, known = cached.desk(), state.query(), cached.subjects()
-shown, cell = links.read_shown(query, opening(desk)), links.read_cell(query)
 listed = links.text(query, "queue") == "listed"
+splits = links.JUDGED if listed else (*links.JUDGED, Split.TRAIN)
+shown, cell = links.read_shown(query, opening(desk), splits), links.read_cell(query)
+order, seed = links.choice(query, "order", Order, Order.WRONG), links.whole(query, "seed", 1)
 
-st.title("Review", anchor=False)
+title, switches = st.columns([1, 4], vertical_alignment="center")
+title.title("Review", anchor=False)
 controls.subject_picker(known, shown)
 if listed:
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
     judged = listing.judged(desk, cached.comparison, shown, cell)
     filters = read_filters(query, dataset.space, dataset)
-    items = queueing.listed(
+    queue = ordering.listed(
         [one.image.image_id for one in browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)]
     )
-    chosen_by = "a list from Images"
-elif shown.subjects:
-    items = queueing.wrong_in_any(cached.comparison(shown))
-    chosen_by = f"wrong in some chosen run ({shown.space}, {shown.split})"
 else:
-    items, chosen_by = (), ""
+    with switches.container(horizontal=True, horizontal_alignment="right"):
+        controls.order_picker(order)
+        controls.split_switch(shown, splits)
+    queue = cached.queue(shown, order, seed)
 subjects = tuple(known[one] for one in shown.subjects if one in known)
-waiting = queueing.waiting(desk, items, reviewer_name("review_panel"))
-controls.queue_line(listed, items, waiting, shown)
+waiting = queueing.waiting(desk, queue.items, reviewer_name("review_panel"))
+controls.queue_line(queue, waiting)
 review_panel(
     desk,
     waiting,
-    len(items),
+    len(queue.items),
     subjects,
     shown.split,
-    chosen_by,
+    queue.chosen_by,
     key="review_panel",
     queue=repr(sorted(query.items())),
-    empty="Nothing waits here. Choose runs that get something wrong, or open a list of images from Images.",
+    empty=queue.empty,
 )

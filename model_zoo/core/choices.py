@@ -109,3 +109,27 @@ class Evidence(StrEnum):
     BOUND = "bound"
     RETRAINED = "measured by retraining"
     NOT_IDENTIFIABLE = "not identifiable"
+
+
+class Quality(StrEnum):
+    """A score of how well a label fits what a model says; each is in [0, 1], lower is worse."""
+
+    SELF_CONFIDENCE = "self-confidence"
+    NORMALIZED_MARGIN = "normalised margin"
+    CONFIDENCE_WEIGHTED_ENTROPY = "confidence-weighted entropy"
+
+
+class Order(StrEnum):
+    """Which images wait for a reviewer, and which of them first."""
+
+    WRONG = "wrong"
+    LABEL_ERROR = "label-error"
+    MARGIN = "low-margin"
+    LOSS = "high-loss"
+    DISAGREE = "disagree"
+    RANDOM = "random"
+
+    @property
+    def uses_runs(self) -> bool:
+        """Whether the order depends on what runs say (a random one does not)."""
+        return self is not Order.RANDOM

@@ -78,3 +78,4 @@ def test_a_list_over_all_splits_is_judged_over_the_default_split():
     assert links.read_split({"split": ["all"]}, Split.TEST) is None
     assert links.read_shown({"split": ["all"]}, Shown()).split is Split.TEST
     assert links.read_shown({"split": ["train"]}, Shown()).split is Split.TEST
+    assert links.read_shown({"split": ["train"]}, Shown(), list(Split)).split is Split.TRAIN

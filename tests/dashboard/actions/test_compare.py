@@ -1,13 +1,10 @@
 """Subjects side by side: the numbers against the Parquet files, counted by other code."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from dashboard.actions import queueing
 from dashboard.actions.browse import Filters, Judged, Right, Sure, browse
 from dashboard.actions.compare import all_subjects, compare, find_subjects
 from dashboard.links import Cell
@@ -112,32 +109,6 @@ def test_the_confidence_shown_is_that_of_the_class_shown(animals):
     assert bands[0] == sum(bands[1:]) == 60
     below = browse(dataset, dataset.labels, Split.TEST, Filters(sure=Sure.BELOW_50), given)
     assert {one.image.image_id for one in below} == {one.image.image_id for one in listed if one.confidence < 0.5}
-
-
-def test_the_queue_holds_what_any_run_gets_wrong_most_runs_first(animals):
-    comparison = judged(animals, Space.COMMON, "things", "kinds")
-    queue = queueing.wrong_in_any(comparison)
-    n_wrong = sum((~one.right).sum(axis=0) for one in comparison.evaluations)
-    assert [item.n_wrong for item in queue] == sorted(n_wrong[n_wrong > 0], reverse=True)
-    assert {item.n_runs for item in queue} == {5}
-
-
-def test_the_queue_does_not_depend_on_the_order_of_stored_answers(animals):
-    comparison = judged(animals, Space.COMMON, "things", "kinds")
-    first, second = comparison.evaluations
-    turned = replace(
-        second,
-        image_ids=second.image_ids[::-1][:-5],
-        patients=second.patients[::-1][:-5],
-        truth=second.truth[::-1][:-5],
-        predicted=second.predicted[:, ::-1][:, :-5],
-    )
-    queue = queueing.wrong_in_any(replace(comparison, evaluations=(first, turned)))
-    wrong = {image_id: int(n) for image_id, n in zip(first.image_ids, (~first.right).sum(axis=0), strict=True)}
-    for image_id, n in zip(turned.image_ids, (~turned.right).sum(axis=0), strict=True):
-        wrong[image_id] += int(n)
-    assert {item.image_id: item.n_wrong for item in queue} == {one: n for one, n in wrong.items() if n}
-    assert {item.n_runs for item in queue if item.image_id not in turned.image_ids} <= {3}
 
 
 def test_figures_say_what_they_stand_on(animals):

@@ -1,0 +1,80 @@
+"""The order of the queue, switched on screen: its first images against those recomputed from the files."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser.conftest import Open
+from browser.recomputed import MANIFEST, PROJECT, class_names, class_of
+from playwright.sync_api import Page, expect
+
+TEST = list(MANIFEST.index[MANIFEST.split == "test"])
+
+
+def mean_answer(taxonomy: str) -> pd.DataFrame:
+    """Images x classes, mean over the runs of a taxonomy, from the Parquet files alone."""
+    names = class_names(taxonomy)
+    runs = sorted((PROJECT / "model_zoo" / "runs").glob(f"{taxonomy}-s*"))
+    frames = [pd.read_parquet(run / "predictions_test.parquet").set_index("image_id") for run in runs]
+    mean = sum(frame[[f"p:{name}" for name in names]].to_numpy(float) for frame in frames) / len(frames)
+    return pd.DataFrame(mean, index=frames[0].index, columns=names)
+
+
+def doubted() -> tuple[pd.Series, dict[str, str]]:
+    """The probability of the given label where another class is likelier, lowest first, and why in words."""
+    lowest, why = {}, {}
+    for taxonomy in ("fine", "consolidated"):
+        mean, given = mean_answer(taxonomy), MANIFEST.label.map(class_of(taxonomy))
+        for image_id, row in mean.iterrows():
+            own, best = row[given[image_id]], row.idxmax()
+            if best != given[image_id] and own < lowest.get(image_id, 2):
+                lowest[image_id] = own
+                why[image_id] = f"given {given[image_id]}; {taxonomy} · 8 seeds: {best} {100 * row[best]:.0f} %"
+    return pd.Series(lowest).sort_values(kind="stable"), why
+
+
+def first_of(page: Page) -> str:
+    return page.locator(".reviewer").get_attribute("data-image") or ""
+
+
+def test_the_order_is_switched_kept_in_the_address_and_says_why(opened: Open) -> None:
+    own, why = doubted()
+    page = opened("review")
+    expect(page.locator(".why")).to_have_text("wrong in 16 of 16 runs")
+    page.get_by_role("combobox", name="Order of the queue").click()
+    page.get_by_role("option", name="Likely label error").click()
+    expect(page.locator(".why")).to_have_text(why[own.index[0]])
+    assert "order=label-error" in page.url
+    assert first_of(page) == own.index[0]
+    expect(page.locator(".count")).to_have_text(f"{len(own)} left of {len(own)}")
+    page.reload()
+    expect(page.locator(".why")).to_have_text(why[own.index[0]])
+
+
+def test_chance_takes_every_image_in_the_order_of_the_hash(opened: Open) -> None:
+    drawn = sorted(TEST, key=lambda image_id: hashlib.sha256(f"3:{image_id}".encode()).hexdigest())
+    page = opened("review?order=random&seed=3")
+    expect(page.locator(".count")).to_have_text(f"{len(TEST)} left of {len(TEST)}")
+    assert first_of(page) == drawn[0]
+
+
+@pytest.mark.parametrize("order", ["low-margin", "disagree"])
+def test_other_orders_open_from_their_address(opened: Open, order: str) -> None:
+    """On the classes of `consolidated`, the common ground of the two series."""
+    page = opened(f"review?order={order}")
+    onto = pd.Series({name: class_of("consolidated")[leaf] for leaf, name in class_of("fine").items()})
+    means = [mean_answer("fine").T.groupby(onto).sum().T, mean_answer("consolidated")]
+    if order == "low-margin":
+        top = [np.sort(mean.to_numpy(), axis=1)[:, -2:] for mean in means]
+        lead = pd.concat([pd.Series(t[:, 1] - t[:, 0], index=m.index) for t, m in zip(top, means)], axis=1).min(axis=1)
+        assert lead[first_of(page)] == pytest.approx(lead.min(), abs=1e-6)
+    else:
+        expect(page.locator(".why")).to_contain_text("of 16 runs, ")
+
+
+def test_training_images_wait_for_models_that_never_saw_them(opened: Open) -> None:
+    page = opened("review?order=label-error&split=train")
+    expect(page.get_by_text("cannot judge their labels")).to_contain_text("taxoscope predict fine-s0 --cross-fit 5")
+    page.get_by_role("radio", name="Test").click()
+    expect(page.locator(".why")).to_contain_text("given ")
