@@ -26,7 +26,10 @@ any of them.
 What cannot be told apart: a group of two from a pair of classes, so that groups and their complements
 need at least three members; a group from its complement, as the same wrong answers cross their border;
 opinion about *all* pairs of a group from a signal scattered over it; small classes pushed out by the
-softmax from small classes badly learned, which is why support enters the first measure alone. With few
+softmax from small classes badly learned, which is why support enters the first measure alone. Neighbouring
+causes blur into one another: several pairs that all lie in one group may also look like a signal scattered
+over it, and members that draw the group's images unevenly like pairs (`benchmarks/causes.py` says how often).
+The classes are the sample of the first, third and fourth null: they say nothing of other classes. With few
 classes there are too few ways to exchange them: the range is then undefined (NaN) and nothing is said.
 """
 
