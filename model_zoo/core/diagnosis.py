@@ -55,7 +55,8 @@ FEWEST = 3
 _TAIL = (1 - LEVEL) / len(Cause)
 _PERMUTATIONS = 4_000
 _REGROUPED = 2_000
-_REDRAWN = 300
+_REDRAWN = (60, 300)  # least and most redraws; fewer of more answers
+_ANSWERS_REDRAWN = 3_000_000
 _MOST_ROWS = 20_000  # images x runs that the null of the third measure looks at
 
 
@@ -145,7 +146,8 @@ def confusion(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) -> 
     if math.isnan(value) or answers.n_classes < 4:  # with three classes rates and pulls explain everything
         return Measure(Cause.CONFUSION, value, math.nan)
     rng = np.random.default_rng([seed, 2])
-    null = [pair_excess(drawn, quasi_independent(drawn, blocks)) for drawn in answers.redraw(expected, _REDRAWN, rng)]
+    n_draws = int(np.clip(_ANSWERS_REDRAWN // len(answers.true), *_REDRAWN))
+    null = [pair_excess(drawn, quasi_independent(drawn, blocks)) for drawn in answers.redraw(expected, n_draws, rng)]
     by_chance = np.concatenate([np.atleast_1d(one) for one in null])
     return Measure(Cause.CONFUSION, value, float(by_chance.mean() + norm.isf(_TAIL) * by_chance.std(ddof=1)))
 
