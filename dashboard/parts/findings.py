@@ -106,7 +106,7 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
     elif measure.can_tell:
         sentence = "That classes with fewer training images are found less often cannot be told from chance."
     else:
-        sentence = "There are too few classes to tell whether the number of training images matters."
+        sentence = "There are too few classes, or too little between them, to tell whether training images matter."
     (gain,) = diagnosis.gains[Cause.IMBALANCE]
     return Finding(
         sentence,
@@ -189,7 +189,9 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
     elif measure.can_tell:
         sentence = "Wrong answers stay inside no group of shared meaning more than inside random groups of classes."
     else:
-        sentence = "There are too few classes to tell whether groups of shared meaning keep their wrong answers."
+        sentence = (
+            "There are too few classes or wrong answers to tell whether groups of shared meaning keep theirs inside."
+        )
     gain, retraining = diagnosis.gains[Cause.SCATTER]
     bound = "no group can be judged here."
     if top:

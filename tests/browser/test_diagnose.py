@@ -36,7 +36,7 @@ def test_from_a_cause_to_its_images(opened):
     first, second = map(percent, accuracies)
     assert re.search(rf"is right on {first}, .* on {second} of images", text)
 
-    row = page.get_by_role("row", name=re.compile("bpd / cereb")).first
+    row = page.get_by_role("row", name="bpd / cereb").first
     counts = [sum(((t == a) & (s == b)).sum() for t, s in pairs) for a, b in (("bpd", "cereb"), ("cereb", "bpd"))]
     shown = row.get_by_role("cell").all_inner_texts()
     assert shown[:3] == [f"{n / len(pairs):.1f}" for n in (*counts, sum(counts))]
