@@ -14,12 +14,22 @@ def chart_key(name: str) -> str:
 
 
 def clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Callable[[], None]:
-    """A callback for chart ``key``: opens the cell that the two names of the clicked mark make."""
+    """A callback for chart ``key``: opens the cell that the two names of the clicked mark make.
+
+    The second click of a double click takes the mark's selection back. It reaches the server as a request for
+    the page that the first click left, so it opens the same cell again: the first click wins.
+    """
 
     def call() -> None:
-        points = state.get(key)["selection"]["points"]
+        points = state.get(key, {}).get("selection", {}).get("points", [])
         if points:
             state.bump("chart_clicks")
-            open_cell(cell(*points[0]["customdata"]))
+            state.put(_OPENED, [key, *points[0]["customdata"]])
+        chart, *names = state.get(_OPENED, [""])
+        if chart == key:
+            open_cell(cell(*names))
 
     return call
+
+
+_OPENED = "chart_opened"

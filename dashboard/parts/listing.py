@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -56,15 +57,13 @@ def same_cell(compare: Callable[[Shown], Comparison], shown: Shown, cell: Cell |
     """The same cell of the other subjects shown, where they are judged in the same classes."""
     if cell is None or not cell.named:
         return
-    view = links.read_matrix_view(state.query())
-    counts = same_cell_elsewhere(compare(_beside(shown, cell)), cell)
     with st.container(horizontal=True):
-        for subject, n_images in counts:
-            st.page_link(
-                "views/images.py",
-                label=f"The same cell of {plain(subject.title)}: {counted(n_images, 'image')}",
+        for subject, n_images in same_cell_elsewhere(compare(_beside(shown, cell)), cell):
+            st.button(
+                f"The same cell of {plain(subject.title)}: {counted(n_images, 'image')}",
                 icon=":material/compare_arrows:",
-                query_params=links.to_cell(shown, replace(cell, subject=subject.subject_id), view),
+                key=f"same_cell_{subject.subject_id}",
+                on_click=partial(state.write_query, {"cell": [subject.subject_id], "page": []}),
             )
 
 
