@@ -4,20 +4,31 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from dashboard.actions import advising, ordering
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
-from dashboard.actions import ordering
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.verdicts import Judgement, judgements
 from dashboard.links import Shown
-from model_zoo.core.choices import Order, Per
+from model_zoo.core.choices import Order, Per, Split
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
 from model_zoo.core.taxonomy import Taxonomy
 
-__all__ = ["Desk", "comparison", "desk", "diagnosis", "difference", "previews", "queue", "subjects", "verdicts"]
+__all__ = [
+    "Desk",
+    "advice",
+    "comparison",
+    "desk",
+    "diagnosis",
+    "difference",
+    "previews",
+    "queue",
+    "subjects",
+    "verdicts",
+]
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -107,6 +118,16 @@ def _previews(
     of: str, split: str, labels: str, revision: str, _taxonomy: Taxonomy, _shown: Shown
 ) -> tuple[editing.Preview, ...]:
     return editing.previews(desk(), _taxonomy, _shown.split, _shown.labels)
+
+
+def advice(taxonomy: Taxonomy) -> advising.Advice | None:
+    """What to merge in ``taxonomy``, from answers over validation; computed again after each manifest or run."""
+    return _advice(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | None:
+    return advising.advise(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
 
 
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:

@@ -6,6 +6,7 @@ from dashboard import cached, charts, links, state
 from dashboard.actions.taxonomies import class_counts, open_draft
 from dashboard.links import Shown
 from dashboard.parts import controls, taxonomies, taxonomy_editor
+from dashboard.parts.advice import advice
 from model_zoo.core.choices import Split
 
 desk = cached.desk()
@@ -44,6 +45,9 @@ with right:
     taxonomies.previews(cached.previews(drafted.taxonomy, shown), drafted, shown)
     st.subheader("From leaves to classes", anchor=False)
     taxonomies.flow_chart(drafted, dataset, look)
+
+st.subheader("What to merge", anchor=False)
+advice(cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
 
 st.subheader("Classes", anchor=False)
 taxonomies.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)
