@@ -28,7 +28,7 @@ if listed:
         [one.image.image_id for one in browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)]
     )
 else:
-    with switches.container(horizontal=True, horizontal_alignment="right"):
+    with switches.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         controls.order_picker(order)
         controls.split_switch(shown, splits)
     queue = cached.queue(shown, order, seed)
