@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dashboard.words import counted, interval_text, plain, share_text
+from dashboard.words import counted, interval_text, one_of, plain, share_text, signed
 
 
 @given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))
@@ -30,3 +30,13 @@ def test_undefined_is_a_dash():
     assert share_text(float("nan")) == interval_text(float("nan"), float("nan")) == "–"
     assert share_text(0.1234) == "12.3 %"
     assert interval_text(0.1, 0.25) == "10.0–25.0 %"
+
+
+def test_a_difference_has_a_sign_unless_there_is_none():
+    assert [signed(value) for value in (12.34, -0.36, 0.0, float("nan"))] == ["+12.3", "−0.4", "0", "–"]
+    assert signed(-0.2, 0) == "−0"  # less, though it rounds to nothing
+
+
+def test_a_long_list_of_names_is_cut():
+    assert [one_of("abcdef"[:n]) for n in (1, 2, 4, 6)] == ["a", "a or b", "a, b, c or d", "a, b, c and 3 more"]
+    assert one_of("ab", "and") == "a and b"
