@@ -32,8 +32,8 @@ def interval_text(low: float, high: float) -> str:
 
 
 def points_text(difference: float, digits: int = 1) -> str:
-    """A difference of shares in points, signed: ``+0.6``."""
-    return signed(100 * difference, digits)
+    """A difference of shares in points, signed: ``+0.6``; what rounds to nothing has no sign."""
+    return "0" if round(abs(100 * difference), digits) == 0 else signed(100 * difference, digits)
 
 
 def points_interval(low: float, high: float) -> str:
@@ -43,11 +43,10 @@ def points_interval(low: float, high: float) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """``+12.3``, ``−0.4``; what rounds to nothing has no sign, undefined prints as a dash."""
+    """``+12.3``, ``−0.4``, ``0``; undefined prints as a dash."""
     if math.isnan(value):
         return "–"
-    text = f"{value:+.{digits}f}"
-    return "0" if float(text) == 0 else text.replace("-", "−")
+    return "0" if value == 0 else f"{value:+.{digits}f}".replace("-", "−")
 
 
 def one_of(names: Sequence[str], last: str = "or", at_most: int = 4) -> str:

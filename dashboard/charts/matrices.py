@@ -213,7 +213,7 @@ def _finish(
         range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, **_ticks([shown[k] for k in range(n)], size)
     )
     height = 960 if large else int(np.clip(150 + 30 * n, 260, 760))
-    reach = 12 if large else -1
+    reach = max(4, 400 // n) if large else -1  # half a cell, or all the way to the nearest
     return dress(figure, look, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
 
 

@@ -78,6 +78,9 @@ def merge_candidates(evaluation: Evaluation, space: LeafSpace) -> tuple[Candidat
     confusion, rng = _mean_confusion(evaluation, np.ones(len(fold), dtype=np.bool_)), np.random.default_rng(0)
     candidates = []
     for members, folds in {**meant, **looks}.items():
+        rise = _rise(confusion, members)
+        if rise == 0:
+            continue  # nothing is confused inside: a merge would forgive no error
         gains = _gains(evaluation, members, fold, folds)
         gain, half = _mean_and_half(gains, codes, np.isin(fold, list(folds)), tail)
         inside = np.isin(evaluation.truth, list(members))
@@ -86,7 +89,7 @@ def merge_candidates(evaluation: Evaluation, space: LeafSpace) -> tuple[Candidat
             Candidate(
                 names,
                 shared_meaning(taxonomy, names, space),
-                _rise(confusion, members),
+                rise,
                 _random_rises(confusion, len(members), rng),
                 gain,
                 gain - half,

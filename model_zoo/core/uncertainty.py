@@ -94,7 +94,7 @@ def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float,
 def largest_resampled(a: Ratios, b: Ratios) -> float:
     """The 95 % quantile over resamples of the largest studentised difference among J ratios."""
     weights = resamples(a.above.shape[1])
-    moved = a.resampled(weights).mean(axis=0) - b.resampled(weights).mean(axis=0)
+    moved = np.subtract(*(mean_defined(np.moveaxis(side.resampled(weights), 0, -1)) for side in (a, b)))
     spread = np.nanstd(moved, axis=0)
     studentised = np.abs(moved - np.nanmean(moved, axis=0))[:, spread > 0] / spread[spread > 0]
     return float(np.quantile(np.nan_to_num(studentised).max(axis=1, initial=0), LEVEL))

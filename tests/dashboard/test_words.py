@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text
+from dashboard.words import counted, interval_text, one_of, plain, points_interval, points_text, share_text, signed
 
 
 @given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))
@@ -39,3 +39,13 @@ def test_differences_are_signed_points_and_no_end_reads_as_0_that_is_not():
     assert points_text(float("nan")) == "–"
     assert points_interval(0.0002, 0.011) == "+0.02 to +1.10"
     assert points_interval(-0.01, 0.02) == "−1.0 to +2.0"
+
+
+def test_a_difference_has_a_sign_unless_there_is_none():
+    assert [signed(value) for value in (12.34, -0.36, 0.0, float("nan"))] == ["+12.3", "−0.4", "0", "–"]
+    assert signed(-0.2, 0) == "−0"  # less, though it rounds to nothing
+
+
+def test_a_long_list_of_names_is_cut():
+    assert [one_of("abcdef"[:n]) for n in (1, 2, 4, 6)] == ["a", "a or b", "a, b, c or d", "a, b, c and 3 more"]
+    assert one_of("ab", "and") == "a and b"
