@@ -282,7 +282,7 @@ def _read_step(step: str, space: LeafSpace) -> Edit:
             return SplitOff(name, space.parse(leaves), new)
         case ["rename", str(name), str(new)]:
             return Rename(name, new)
-        case ["move", str(name), int(position)] if abs(position) < 1_000_000:
+        case ["move", str(name), int(position)] if type(position) is int and abs(position) < 1_000_000:
             return Reorder(name, position)
         case ["outside", str(leaves)]:
             return MoveOutside(space.parse(leaves))

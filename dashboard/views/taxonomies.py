@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import cached, charts, links, state
 from dashboard.actions.taxonomies import class_counts, open_draft
 from dashboard.links import Shown
-from dashboard.parts import controls, taxonomies, taxonomy_editor
+from dashboard.parts import controls, taxonomies, taxonomy_drafts, taxonomy_editor
 from dashboard.parts.advice import advice
 from model_zoo.core.choices import Split
 
@@ -17,7 +17,7 @@ title, which, files = st.columns([2, 4, 2], vertical_alignment="center")
 title.title("Taxonomies", anchor=False)
 if not versions:
     st.info("No taxonomy yet: import one, or put a file into the workspace's folder `taxonomies`.")
-    taxonomy_editor.importing(workspace, {})
+    taxonomy_drafts.importing(workspace, {})
     st.stop()
 opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
 drafted = open_draft(links.read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
@@ -26,17 +26,17 @@ look = charts.look(state.dark())
 with which:
     taxonomies.picker(versions, drafted, space)
 with files.container(horizontal=True, horizontal_alignment="right"):
-    taxonomy_editor.export(drafted, space)
-    taxonomy_editor.importing(workspace, workspace.taxonomies())
+    taxonomy_drafts.export(drafted, space)
+    taxonomy_drafts.importing(workspace, workspace.taxonomies())
 taxonomies.headline(drafted, series, workspace)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
     st.subheader("Edit", anchor=False)
     taxonomy_editor.editor(drafted, space)
-    taxonomy_editor.steps(drafted, space)
+    taxonomy_drafts.steps(drafted, space)
     with st.expander("Save", expanded=drafted.changed):
-        taxonomy_editor.saving(drafted, workspace)
+        taxonomy_drafts.saving(drafted, workspace)
 with right:
     head, switches = st.columns([3, 2], vertical_alignment="bottom")
     head.subheader("Trained series in these classes", anchor=False)

@@ -19,6 +19,8 @@ from browser.serving import PROJECT, settle, taxoscope
 
 FULL = {
     "overview": "",
+    "taxonomies": "taxonomies",
+    "taxonomies-draft": 'taxonomies?taxonomy=fine.v1&step=["merge",["no_bpd","no_cereb"],"no_head"]',
     "compare": "compare",
     "compare-native": "compare?space=native",
     "compare-little": "compare?of=anatomy-e4b3766c&of=consolidated-a3b2aa53",
@@ -32,7 +34,8 @@ FULL = {
     "refused": "compare?of=no-such-run",
 }
 EMPTY = {
-    name: name.removeprefix("overview") for name in ("overview", "compare", "images", "review", "decisions", "run")
+    name: name.removeprefix("overview")
+    for name in ("overview", "taxonomies", "compare", "images", "review", "decisions", "run")
 }
 
 

@@ -9,7 +9,7 @@ from browser.recomputed import MANIFEST, in_classes_of
 from browser.serving import PROJECT, settle
 from playwright.sync_api import expect
 
-PAGES = ("", "compare", "images", "inspect", "review", "decisions", "run?run=fine-s0")
+PAGES = ("", "taxonomies", "compare", "images", "inspect", "review", "decisions", "run?run=fine-s0")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,12 @@ PAGES = ("", "compare", "images", "inspect", "review", "decisions", "run?run=fin
         ("images?cell=fine-s0&true=[a](http://evil)![p](http://evil/p.png)", "[a](http://evil)![p](http://evil/p.png)"),
         ("review?of=gone-s9", "gone-s9"),
         ("run?run=gone-s9", "gone-s9"),
+        ("taxonomies?taxonomy=fine.v7", "has no version 7; it has 1"),
+        ("taxonomies?taxonomy=%3Cscript%3E", "No taxonomy '<script>'"),
+        ("taxonomies?step=nonsense", "step that cannot be read"),
+        ('taxonomies?step=["rename","nose","x"]', "No class 'nose'"),
+        ('taxonomies?step=["outside","*.*.nowhere"]', "nowhere"),
+        ("taxonomies?split=tset", "tset"),
         ("images?label=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "script"),
     ],
 )

@@ -16,6 +16,7 @@ from dashboard.actions.listing import runs_table
 from dashboard.actions.train import train_seeds
 from dashboard.cli import parse_seeds
 from dashboard.settings import Settings
+from model_zoo.core.edits import Rename
 from model_zoo.core.errors import CheckpointError, RunError, WorkspaceError
 from model_zoo.workspace import PROJECT, Workspace
 
@@ -218,6 +219,14 @@ def test_a_folder_of_that_name_is_seen_even_if_it_is_no_run(unread):
     (unread.writable / "runs" / "kinds-s7").mkdir()
     with pytest.raises(RunError, match="'kinds-s7' is there already"):
         train_seeds(unread, "kinds", [7], Console())
+
+
+@pytest.mark.parametrize(("reference", "run_id"), [("kinds", "kinds.v2-s7"), ("kinds.v1", "kinds-s7")])
+def test_runs_of_a_later_version_are_named_after_it_and_the_newest_is_trained(unread, reference, run_id):
+    unread.save_taxonomy(Rename("animal", "pet").apply(unread.taxonomy("kinds"), unread.space))
+    (unread.writable / "runs" / run_id).mkdir()
+    with pytest.raises(RunError, match=f"'{run_id}' is there already"):
+        train_seeds(unread, reference, [7], Console())
 
 
 def test_a_run_name_that_grows_too_long_is_refused(unread):

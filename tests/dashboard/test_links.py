@@ -1,15 +1,17 @@
 """Typed links: what is written is read back; what is bad is said."""
 
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links
-from dashboard.links import Cell, MatrixView, Shown
+from dashboard.links import Cell, Draft, MatrixView, Shown
 from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
-from model_zoo.core.errors import LinkError
+from model_zoo.core.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
+from model_zoo.core.errors import LabelError, LinkError
+from model_zoo.core.labels import LeafSpace, Part
 
 names = st.text(min_size=1, max_size=30)
 several = st.lists(names, max_size=3, unique=True).map(tuple)
@@ -79,3 +81,50 @@ def test_a_list_over_all_splits_is_judged_over_the_default_split():
     assert links.read_shown({"split": ["all"]}, Shown()).split is Split.TEST
     assert links.read_shown({"split": ["train"]}, Shown()).split is Split.TEST
     assert links.read_shown({"split": ["train"]}, Shown(), list(Split)).split is Split.TRAIN
+
+
+# -- drafts -------------------------------------------------------------------------------------------------------
+
+SPACE = LeafSpace((Part("kind", ("cat", "d.o|g")), Part("size", ("s", "l"))), lone=("logo",))
+some = st.sets(st.sampled_from(SPACE.leaves), min_size=1).map(frozenset)
+edits = st.one_of(
+    st.builds(Merge, st.lists(names, max_size=3).map(tuple), names),
+    st.builds(SplitByPart, names, names),
+    st.builds(SplitOff, names, some, names),
+    st.builds(Rename, names, names),
+    st.builds(Reorder, names, st.integers(-9, 999_999)),
+    st.builds(MoveOutside, some),
+    st.builds(BringBack, some, names),
+)
+
+
+@given(names, st.lists(edits, max_size=4), st.none() | names, st.none() | names)
+def test_a_draft_is_read_back_from_its_address(base, steps, name, description):
+    draft = Draft(base, tuple(steps), name, description)
+    query = parse_qs(urlencode(draft.query(SPACE), doseq=True), keep_blank_values=True)
+    assert links.read_draft(query, "other", SPACE) == draft
+
+
+def test_an_address_without_a_draft_opens_the_default():
+    assert links.read_draft({}, "fine.v1", SPACE) == Draft("fine.v1")
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["", "x", "[]", '["merge"]', '["merge",["a",1],"x"]', '["merge","ab","x"]', '["move","a",true]', '["drop","a"]',
+     '["move","a",1.5]', '["move","a",' + "9" * 5000 + "]", "[" * 100_000, '{"merge":1}', '["split","a",null]'],
+)  # fmt: skip
+def test_a_step_that_cannot_be_read_is_one_sentence(step):
+    with pytest.raises(LinkError, match="step that cannot be read") as caught:
+        links.read_draft({"step": [step]}, "fine.v1", SPACE)
+    assert len(str(caught.value)) < 250
+
+
+def test_leaves_that_are_not_there_are_named():
+    with pytest.raises(LabelError, match="No value 'cow' in part 'kind'"):
+        links.read_draft({"step": ['["outside","cow.*"]']}, "fine.v1", SPACE)
+
+
+def test_a_draft_too_long_for_an_address_is_refused_before_a_browser_does():
+    with pytest.raises(LinkError, match="grown too long for an address; save it"):
+        Draft("fine.v1", tuple(Rename("a" * 300, "b" * 300) for _ in range(12))).query(SPACE)

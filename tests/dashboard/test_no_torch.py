@@ -24,7 +24,9 @@ assert not heavy, heavy
 """
 
 
-@pytest.mark.parametrize("page", ["overview", "compare", "diagnose", "images", "review", "decisions", "run"])
+@pytest.mark.parametrize(
+    "page", ["overview", "taxonomies", "compare", "diagnose", "images", "review", "decisions", "run"]
+)
 def test_a_page_that_runs_no_model_does_not_import_torch(page, animals, tmp_path):
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
