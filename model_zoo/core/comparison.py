@@ -266,7 +266,7 @@ def _simultaneous(pair: Pair, a: Ratios, b: Ratios, question: Question) -> NDArr
     between = influence[0].mean(axis=0) - influence[1].mean(axis=0)  # (P, J)
     covariance = between.T @ between
     if question is Question.CHECKPOINT:
-        parts = [uncertainty.over_patients(*(one[:, :, j] for one in influence)) for j in range(between.shape[1])]
+        parts = [Variance(uncertainty.few_patients(len(between)) * float(one)) for one in np.diag(covariance)]
     else:
         parts = [
             uncertainty.over_patients_and_seeds(

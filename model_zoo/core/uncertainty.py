@@ -56,7 +56,7 @@ class Variance:
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
     """Of the difference of two figures, from the influence (S, P) of the patients on each side's runs."""
     between = a.mean(axis=0) - b.mean(axis=0)
-    return Variance(_correction(a) * float(between @ between))
+    return Variance(few_patients(a.shape[1]) * float(between @ between))
 
 
 def over_patients_and_seeds(
@@ -72,8 +72,13 @@ def over_patients_and_seeds(
         n_runs = len(figure)
         own = influence - influence.mean(axis=0)
         seeds.append(float(np.nan_to_num(np.var(figure, ddof=1))) / n_runs)
-        interaction.append(_correction(influence) * float((own**2).sum()) / ((n_runs - 1) * n_runs))
+        interaction.append(few_patients(influence.shape[1]) * float((own**2).sum()) / ((n_runs - 1) * n_runs))
     return Variance(over_patients(a, b).patients, (seeds[0], seeds[1]), (interaction[0], interaction[1]))
+
+
+def few_patients(n_patients: int) -> float:
+    """What a sum of squares over patients is multiplied by, so that it does not fall short when they are few."""
+    return n_patients / max(1, n_patients - 1)
 
 
 def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float, float]:
@@ -130,7 +135,3 @@ def resamples(n_patients: int) -> NDArray[np.float32]:
     for row in weights:
         row[:] = np.bincount(rng.integers(0, n_patients, n_patients), minlength=n_patients)
     return weights
-
-
-def _correction(influence: NDArray[np.float64]) -> float:
-    return influence.shape[1] / max(1, influence.shape[1] - 1)
