@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import charts, charts_diagnosis
+from dashboard import charts
+from dashboard.charts import causes
 from model_zoo.core.calibration import calibration
 from model_zoo.core.choices import ClassFigure
 from model_zoo.core.evaluation import Evaluation, class_figures
@@ -34,8 +35,8 @@ def ends(values, bars):
 def test_each_mark_stands_at_its_class_with_its_interval(seed):
     evaluation = drawn(seed)
     recalls, pulls = class_figures(evaluation, ClassFigure.RECALL), pull(evaluation)
-    recall = charts_diagnosis.support_figure(recalls, TRAINING, "s", charts.LIGHT, "#000").data[0]
-    ratio = charts_diagnosis.pull_figure(NAMES, pulls, TRAINING, "s", charts.DARK, "#000").data[0]
+    recall = causes.support_figure(recalls, TRAINING, "s", charts.LIGHT, "#000").data[0]
+    ratio = causes.pull_figure(NAMES, pulls, TRAINING, "s", charts.DARK, "#000").data[0]
     for trace in (recall, ratio):
         assert [list(one) for one in trace.customdata] == [["s", name] for name in NAMES]
         assert list(trace.x) == [0.5, 5, 50, 500]  # a logarithmic axis has no 0
@@ -51,7 +52,7 @@ def test_each_mark_stands_at_its_class_with_its_interval(seed):
 
 def test_a_class_that_is_never_called_is_in_the_picture():
     evaluation = Evaluation(TAXONOMY, ("i", "j"), np.array([0, 1]), np.array([0, 1]), np.array([[1, 1]]))
-    figure = charts_diagnosis.pull_figure(NAMES, pull(evaluation), TRAINING, "s", charts.LIGHT, "#000")
+    figure = causes.pull_figure(NAMES, pull(evaluation), TRAINING, "s", charts.LIGHT, "#000")
     low, high = figure.layout.yaxis.range
     assert figure.data[0].y[0] == 0
     assert low < 0 < 2 < high
@@ -61,7 +62,7 @@ def test_probability_bars_sum_to_one():
     evaluation = drawn(1)
     p = np.random.default_rng(1).dirichlet(np.ones(4), (2, 30))
     shares = mass(evaluation, p, np.array([0, 0, 1, 1]))
-    figure = charts_diagnosis.mass_figure(NAMES, shares, charts.LIGHT)
+    figure = causes.mass_figure(NAMES, shares, charts.LIGHT)
     assert sum(np.array(bar.x)[:3] for bar in figure.data) == pytest.approx(np.ones(3))
     assert figure.data[0].y[0] == "a&lt;b&gt;"
 
@@ -70,7 +71,7 @@ def test_the_reliability_diagram_has_a_mark_per_bin():
     rng = np.random.default_rng(0)
     confidences = rng.random((1, 50))
     found = calibration(rng.random((1, 50)) < confidences, confidences, np.arange(50))
-    marks = charts_diagnosis.reliability_figure(found, charts.LIGHT, "#000").data[1]
+    marks = causes.reliability_figure(found, charts.LIGHT, "#000").data[1]
     assert list(marks.x) == [one.confidence for one in found.bins]
     assert list(marks.y) == [one.right.value for one in found.bins]
 
@@ -78,7 +79,7 @@ def test_the_reliability_diagram_has_a_mark_per_bin():
 def test_a_group_stands_beside_its_members():
     evaluation = drawn(2)
     recalls = class_figures(evaluation, ClassFigure.RECALL)
-    figure = charts_diagnosis.groups_figure(group_recalls(evaluation, GROUPS), recalls, "s", charts.LIGHT, "#000")
+    figure = causes.groups_figure(group_recalls(evaluation, GROUPS), recalls, "s", charts.LIGHT, "#000")
     members, groups = figure.data
     assert list(members.x) == [recalls[0].mean, recalls[1].mean]
     assert [list(one) for one in members.customdata] == [["s", "a<b>"], ["s", "b"]]
