@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.actions.verdicts import Judgement
 from dashboard.charts import SUBJECT_COLOURS, Look, as_text, dress
 from dashboard.words import counted, points_interval, points_text, share_text
-from model_zoo.core.comparison import Difference
+from model_zoo.core.choices import ClassFigure, Headline, Question
+from model_zoo.core.comparison import Difference, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,21 @@ class Line:
     n_images: int
     n_patients: int
     deciding: bool = False
+
+
+def forest_lines(judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure) -> list[Line]:
+    """The deciding figure, the secondary ones, and every class in ``figure``."""
+    lines = []
+    for headline in sorted(Headline, key=lambda one: one is not rule.figure):
+        said = judgement.verdicts[question, headline]
+        deciding = headline is rule.figure
+        title = str(headline) if deciding else f"{headline} (secondary)"
+        lines.append(Line(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
+    lines += [
+        Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
+        for row in judgement.rows[question, figure]
+    ]
+    return lines
 
 
 def forest_figure(
