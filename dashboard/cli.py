@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from dashboard.settings import Settings
+from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.workspace import Workspace
 
@@ -110,6 +111,30 @@ def predict(
     except KeyboardInterrupt:
         console.print("Stopped; whole folds are kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)
+
+
+@commands.command()
+def compare(
+    subjects: Annotated[list[str], typer.Argument(help="Runs or series; a taxonomy's name where it has one series.")],
+    report: Annotated[Path, typer.Option(help="Page to write; its numbers go beside it as .csv and .json.")],
+    split: Annotated[Split, typer.Option(help="Test for a verdict, validation to choose by.")] = Split.TEST,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a comparison as one self-contained page: verdict, classes, matrices, example images, hashes."""
+    from dashboard.actions.compare import named_subjects
+    from dashboard.actions.desk import Desk
+    from dashboard.links import Shown
+    from dashboard.report import report as made
+    from dashboard.report import write_report
+
+    if report.suffix != ".html" or not report.parent.is_dir():
+        raise WorkspaceError(
+            f"Cannot write a report to {report}; give a file ending in .html in a folder that is there."
+        )
+    desk = Desk(_open(workspace))
+    chosen = tuple(subject.subject_id for subject in named_subjects(desk.series(), subjects))
+    for path in write_report(made(desk, Shown(chosen, split=split)), report):
+        console.print(f"Written: {path}", soft_wrap=True)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -116,6 +116,20 @@ def find_subjects(series: Sequence[Series], subject_ids: Sequence[str]) -> tuple
     return tuple(known[subject_id] for subject_id in dict.fromkeys(subject_ids))
 
 
+def named_subjects(series: Sequence[Series], names: Sequence[str]) -> tuple[Subject, ...]:
+    """The subjects that ``names`` mean: ids, or the name of a taxonomy that has one series; else `LinkError`."""
+    of_taxonomy: dict[str, list[str]] = {}
+    for one in series:
+        of_taxonomy.setdefault(one.card.taxonomy.name, []).append(one.series_id)
+    ids = []
+    for name in names:
+        several = of_taxonomy.get(name, [])
+        if len(several) > 1:
+            raise LinkError(f"Taxonomy {name[:100]!r} has several series; name one of {', '.join(several)}.")
+        ids.append(several[0] if several else name)
+    return find_subjects(series, ids)
+
+
 def compare(
     subjects: tuple[Subject, ...],
     space: Space,

@@ -7,10 +7,12 @@ import streamlit as st
 from dashboard import charts
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
+from dashboard.actions.desk import Desk
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts.verdicts import forest_figure, forest_lines
-from dashboard.links import Cell
+from dashboard.links import Cell, Shown
 from dashboard.parts.clicks import Open, chart_key, clicked
+from dashboard.report import report
 from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import MIN_CLASS_PATIENTS, Rule
@@ -35,6 +37,18 @@ def verdict(
                 _say(judged, judgement, rule)
             with chart:
                 _draw(judged, judgement, rule, figure, look, open_cell)
+
+
+def report_button(desk: Desk, shown: Shown) -> None:
+    """Download what is compared as one page to send to a colleague."""
+    st.download_button(
+        "Report",
+        lambda: report(desk, shown).html,
+        "comparison.html",
+        "text/html",
+        icon=":material/download:",
+        help="One self-contained page with verdict, classes, matrices, example images and hashes.",
+    )
 
 
 def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:

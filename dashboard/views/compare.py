@@ -8,7 +8,7 @@ from dashboard import cached, charts, links, state
 from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls
 from dashboard.parts.matrices import matrices
-from dashboard.parts.verdict import verdict
+from dashboard.parts.verdict import report_button, verdict
 from model_zoo.core.choices import ClassFigure
 
 desk = cached.desk()
@@ -31,6 +31,7 @@ if not shown.subjects:
 
 judged = cached.comparison(shown)
 with switches.container(horizontal=True, horizontal_alignment="right"):
+    report_button(desk, shown)
     controls.labels_switch(shown)
     controls.split_switch(shown)
     controls.space_switch(shown, judged.mixes_label_spaces)
