@@ -115,7 +115,8 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
         if any(one.own.image_ids != one.mapped.image_ids for one in judged if one.own and one.mapped):
             st.caption(
                 "Arrows: from the images judged in own classes to those judged in these. The others are outside or fit "
-                "no single class, so the two accuracies of such a row are over different images."
+                "no single class, so the two accuracies of such a row are over different images. An answer that is "
+                "outside counts as wrong."
             )
         st.markdown(
             f"A coarser task is an easier one: what a series gains from its own classes to those of {these} is the "

@@ -8,6 +8,7 @@ from browser.recomputed import MANIFEST, answers, class_of, percent
 from browser.serving import PROJECT, settle, taxoscope
 from playwright.sync_api import expect
 from sklearn.metrics import accuracy_score
+from statsmodels.stats.proportion import proportion_confint
 
 NEGATIVES = [f"no_{structure}" for structure in ("ac", "bpd", "cereb", "fl", "crl", "afi")]
 MERGED = "only annotated"
@@ -52,18 +53,28 @@ def scores(page):
     """Series -> (own accuracy, accuracy in these classes, images, patients), as the preview shows them."""
     rows = page.get_by_test_id("stTable").first.locator("tbody tr").all()
     cells = [[cell.inner_text().replace("\xa0", " ") for cell in row.locator("th, td").all()] for row in rows]
-    return {row[0].split(" ·")[0]: (*(re.match(r"[\d.]+ %", cell)[0] for cell in row[2:4]), *row[4:]) for row in cells}
+    return {row[0].split(" ·")[0]: tuple(row[2:]) for row in cells}
 
 
 def recomputed(taxonomy, mapped, split="validation"):
     """The same from the Parquet files: mean over seeds, in own classes and with ``mapped`` applied to both sides."""
     runs = [(MANIFEST.label[said.index].map(class_of(taxonomy)), said) for said in answers(taxonomy, split).values()]
-    shares = [
-        percent(sum(accuracy_score(truth.map(by), said.map(by)) for truth, said in runs) / len(runs))
-        for by in ({name: name for name in class_of(taxonomy).values()}, mapped)
-    ]
     images = runs[0][1].index
-    return (*shares, f"{len(images):,}", f"{MANIFEST.patient_id[images].nunique():,}")
+    owners = MANIFEST.patient_id[images]
+    own = {name: name for name in class_of(taxonomy).values()}
+    return (*(with_interval(runs, by, owners) for by in (own, mapped)), f"{len(images):,}", f"{owners.nunique():,}")
+
+
+def with_interval(runs, by, owners):
+    """Accuracy and its interval: Wilson on images / design effect of patients, as CONTRIBUTING says."""
+    accuracy = sum(accuracy_score(truth.map(by), said.map(by)) for truth, said in runs) / len(runs)
+    right = sum((truth.map(by) == said.map(by)).astype(float) for truth, said in runs) / len(runs)
+    residuals = (right - accuracy).groupby(owners).sum()
+    n_images, n_patients = len(right), len(residuals)
+    clustered = n_patients / (n_patients - 1) * (residuals**2).sum() / n_images**2
+    effective = n_images / max(1, clustered / (accuracy * (1 - accuracy) / n_images))
+    low, high = proportion_confint(accuracy * effective, effective, method="wilson")
+    return f"{percent(accuracy)} ({100 * low:.1f}–{percent(high)})"
 
 
 def test_edit_preview_save_reload(own, opened):
