@@ -61,18 +61,17 @@ def confusion_figure(
         hoverinfo="skip",
         **_gaps(len(names)),
     )
-    if len(names) <= NUMBERS_UP_TO:
-        for i, j in np.argwhere(counts > 0):
-            text = _cell_text(shown[i, j], counts[i, j], per, of_runs)
-            colour = _on(depth[i, j], look.sequential)
-            _write(figure, int(i), int(j), as_text(text), colour, len(names), bold=bool(i == j))
+
+    def written(i: int, j: int) -> dict[str, object]:
+        text, colour = _cell_text(shown[i, j], counts[i, j], per, of_runs), _on(depth[i, j], look.sequential)
+        return _text(i, j, as_text(text), colour, len(names), bold=i == j)
 
     def hover(i: int, j: int) -> str:
         return f"{number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)" + (
             f"<br>mean of {of_runs} runs" if of_runs > 1 else ""
         )
 
-    return _finish(figure, names, columns, counts > 0, hover, merged or {}, look)
+    return _finish(figure, names, columns, counts > 0, written, hover, merged or {}, look)
 
 
 def difference_figure(
@@ -117,20 +116,17 @@ def difference_figure(
         )
     digits = 1 if len(names) <= 16 else 0
 
-    def change(i: int, j: int) -> str:
+    def written(i: int, j: int) -> dict[str, object]:
         doubt = UNSETTLED if not settled[i, j] and difference.n_differing[i, j] else ""
-        return signed(unit * values[i, j], digits) + doubt
-
-    if len(names) <= NUMBERS_UP_TO:
-        for i, j in np.argwhere(holds):
-            position = 0.5 + np.nan_to_num(improvement[i, j]) / largest / 2
-            colour = look.muted if few[i, j] else _on(position, look.diverging)
-            _write(figure, int(i), int(j), change(i, j), colour, len(names), bold=bool(settled[i, j] and read[i, j]))
+        text = signed(unit * values[i, j], digits) + doubt
+        position = 0.5 + np.nan_to_num(improvement[i, j]) / largest / 2
+        colour = look.muted if few[i, j] else _on(position, look.diverging)
+        return _text(i, j, text, colour, len(names), bold=bool(settled[i, j] and read[i, j]))
 
     def hover(i: int, j: int) -> str:
         return "<br>".join(_difference_lines(difference, i, j, titles, of_runs))
 
-    return _finish(figure, names, columns, holds, hover, merged or {}, look)
+    return _finish(figure, names, columns, holds, written, hover, merged or {}, look)
 
 
 def number(count: float, of_runs: int) -> str:
@@ -172,13 +168,14 @@ def _finish(
     names: Sequence[str],
     columns: Sequence[str],
     holds: NDArray[np.bool_],
+    written: Callable[[int, int], dict[str, object]],
     hover: Callable[[int, int], str],
     merged: Mapping[str, Sequence[str]],
     look: Look,
 ) -> go.Figure:
-    """Axes, and invisible squares over the cells: a heat map sends no clicks.
+    """Axes, what is ``written`` in the cells that hold images, and invisible squares: a heat map sends no clicks.
 
-    Every cell has one, but for large matrices only those that hold images (``holds``).
+    Every cell has a square, but in large matrices only those that hold images (``holds``).
     """
     n = len(names)
     large = n > NAMES_UP_TO
@@ -202,6 +199,8 @@ def _finish(
         figure.add_scattergl(**squares)
     else:
         figure.add_scatter(**squares)
+    if n <= NUMBERS_UP_TO:  # at once: adding them one by one takes the square of their number
+        figure.update_layout(annotations=[written(int(i), int(j)) for i, j in np.argwhere(holds)])
     size = 12 if n <= 20 else 9
     figure.update_xaxes(
         range=[-0.5, len(columns) - 0.5],
@@ -221,10 +220,10 @@ def _with_size(name: str, merged: Mapping[str, Sequence[str]]) -> str:
     return f"{name} ({len(merged[name])})" if name in merged else name
 
 
-def _write(figure: go.Figure, i: int, j: int, text: str, colour: str, n: int, *, bold: bool) -> None:
+def _text(i: int, j: int, text: str, colour: str, n: int, *, bold: bool) -> dict[str, object]:
     size = 12 if n <= 12 else 11 if n <= 16 else 9
     font = {"size": size, "color": colour, "weight": 600 if bold else 400}
-    figure.add_annotation(x=j, y=i, text=text, showarrow=False, font=font)
+    return {"x": j, "y": i, "text": text, "showarrow": False, "font": font}
 
 
 def _scale(colours: Sequence[str]) -> list[list[object]]:
