@@ -1,4 +1,4 @@
-"""`taxoscope ...`: serve the dashboard, train, list runs."""
+"""`taxoscope ...`: serve the dashboard, train, list runs, find out what they look at."""
 
 import os
 import socket
@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from dashboard.settings import Settings
+from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.workspace import Workspace
 
@@ -91,6 +92,27 @@ def train(
         train_seeds(_open(workspace), taxonomy, parse_seeds(seeds), console, architecture, epochs)
     except KeyboardInterrupt:
         console.print("Stopped; the unfinished run left nothing behind.", style="yellow")
+        sys.exit(130)
+
+
+@commands.command()
+def look(
+    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    split: Annotated[Split, typer.Option(help="Images to look over; their regions must be known.")] = Split.VALIDATION,
+    limit: Annotated[int | None, typer.Option(help="Look over so many images, drawn by chance.", min=1)] = None,
+    method: Annotated[CamMethod, typer.Option(help="How maps are computed.")] = CamMethod.GRAD_CAM,
+    together: Annotated[
+        list[str] | None, typer.Option(help="Regions to take as one as well, such as a+b; may be repeated.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Measure what a run looks at: its maps against known regions, its answers with a region painted out."""
+    from dashboard.actions.look import look_at_run
+
+    try:
+        look_at_run(_open(workspace), run, split, limit, method, together or [], console)
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing was written.", style="yellow")
         sys.exit(130)
 
 
