@@ -1,18 +1,23 @@
 """Typed links: what a page shows, written to and read from its address. No Streamlit here."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from model_zoo.core.choices import Labels, Space, Split
-from model_zoo.core.errors import LinkError
+from model_zoo.core.errors import LinkError, RegionError
+from model_zoo.core.regions import Box
 
 Query = Mapping[str, Sequence[str]]
 """Parameter -> its values, as in ``?of=a&of=b``."""
 
 E = TypeVar("E", bound=StrEnum)
+
+MAX_BOXES = 20
+"""Boxes that one address may draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,21 @@ class Cell:
         return {"cell": [self.subject]} | {name: [value] for name, value in sides.items() if value is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """What is painted out of an image: its regions by name, and boxes drawn on it, in whole pixels."""
+
+    regions: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_away` reads back."""
+        return {
+            "region": list(self.regions),
+            "box": [f"{box.x0:.0f},{box.y0:.0f},{box.x1:.0f},{box.y1:.0f}" for box in self.boxes],
+        }
+
+
 def read_shown(query: Query, default: Shown) -> Shown:
     """What an address asks for; what it leaves open is taken from ``default``. `LinkError` for unknown values."""
     return replace(
@@ -80,6 +100,14 @@ def read_cell(query: Query) -> Cell | None:
     subject = text(query, "cell")
     sides = [text(query, name) for name in ("true", "predicted", "either")]
     return Cell(subject, *sides) if subject else None
+
+
+def read_away(query: Query) -> Away:
+    """What an address wants painted out; `LinkError` for a box that is none, or more than `MAX_BOXES`."""
+    boxes = tuple(dict.fromkeys(query.get("box", ())))
+    if len(boxes) > MAX_BOXES:
+        raise LinkError(f"The address draws {len(boxes)} boxes; at most {MAX_BOXES} are painted out at once.")
+    return Away(tuple(dict.fromkeys(one for one in query.get("region", ()) if one)), tuple(map(_box, boxes)))
 
 
 def to_cell(shown: Shown, cell: Cell) -> dict[str, list[str]]:
@@ -117,6 +145,11 @@ def map_url(run_id: str, image_id: str, weights_sha256: str, **parameters: str) 
     return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{query}"
 
 
+def painted_url(image_id: str, away: Away) -> str:
+    """Where a browser finds an image with regions painted out."""
+    return f"/painted/{quote(image_id, safe='')}?{urlencode(away.query(), doseq=True)}"
+
+
 def text(query: Query, name: str) -> str | None:
     """The one value of a parameter; `LinkError` when it is given twice."""
     values = query.get(name, ())
@@ -143,3 +176,13 @@ def choice(query: Query, name: str, kind: type[E], default: E) -> E:
     if value not in list(kind):
         raise LinkError(f"The address asks for {name} = {value[:40]!r}; it can be {', '.join(kind)}.")
     return kind(value)
+
+
+def _box(written: str) -> Box:
+    edges = written.split(",")
+    if len(edges) == 4 and all(len(edge) <= 6 and edge.isascii() and edge.isdigit() for edge in edges):
+        with suppress(RegionError):
+            return Box(*(float(edge) for edge in edges))
+    raise LinkError(
+        f"The address draws box = {written[:40]!r}; it must be left,top,right,bottom in whole pixels, left < right."
+    )

@@ -48,12 +48,14 @@ def look(
     images: Iterator[tuple[str, str, Image.Image, Sequence[Region]]],
     split: Split,
     method: CamMethod,
+    n_known: int,
     together: Sequence[Sequence[str]] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> Looks:
     """Maps of what the run answers, and its answers with each region painted out.
 
-    ``images`` gives id, patient (or the id again), pixels and regions. Each region that is in an image is asked
+    ``images`` gives id, patient (or the id again), pixels and regions; ``n_known`` is how many there were to choose
+    from. Each region that is in an image is asked
     about by itself, and so is each set of them named in ``together``. ``progress`` is told how many images are done.
     The control's place depends on image and region alone.
     """
@@ -83,6 +85,7 @@ def look(
         layers=tuple((layer.name, *layer.grid) for layer in layers),
         classes=run.card.classes,
         n_images=n_images,
+        n_known=n_known,
         n_patients=len(patients),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         looks=tuple(looks),

@@ -20,7 +20,7 @@ FOLDER = "looks"
 
 @dataclass(frozen=True)
 class Looks:
-    """What one run looks at over ``n_images`` images of a split whose regions are known.
+    """What one run looks at over ``n_images`` of the ``n_known`` images of a split whose regions are known.
 
     ``layers`` are the layers of the maps, coarse first, with rows and columns of their cells; ``created`` is
     ISO 8601 in UTC. ``classes`` name the indices of ``removals``.
@@ -33,6 +33,7 @@ class Looks:
     layers: tuple[tuple[str, int, int], ...]
     classes: tuple[str, ...]
     n_images: int
+    n_known: int
     n_patients: int
     created: str
     looks: tuple[Look, ...]

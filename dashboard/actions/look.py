@@ -39,7 +39,8 @@ class Found:
         """What the figures stand on."""
         looks = self.looks
         images, patients = counted(looks.n_images, "image"), counted(looks.n_patients, "patient")
-        return f"{looks.split} split, original labels, {images} of {patients} whose regions are known"
+        chosen = f", drawn by chance from {looks.n_known:,}" if looks.n_images < looks.n_known else ""
+        return f"{looks.split} split, original labels, {images} of {patients} whose regions are known{chosen}"
 
 
 def look_at_run(
@@ -59,8 +60,9 @@ def look_at_run(
     dataset = workspace.dataset()
     images = _with_regions(workspace, dataset.split(split), split)
     sets = _sets(together, [name for _, regions in images for name in (region.name for region in regions)])
-    if limit is not None and limit < len(images):
-        chosen = np.random.default_rng(0).choice(len(images), limit, replace=False)
+    n_known = len(images)
+    if limit is not None and limit < n_known:
+        chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
         images = [images[k] for k in sorted(chosen)]
     from model_zoo.checkpoints import load_model
     from model_zoo.looking import look
@@ -74,7 +76,7 @@ def look_at_run(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
-        looks = look(run, model, opened(), split, method, sets, lambda done: bar.update(task, completed=done))
+        looks = look(run, model, opened(), split, method, n_known, sets, lambda done: bar.update(task, completed=done))
     for table in _tables(judge(looks, run, workspace, dataset)):
         console.print(table)
     paths = write_looks(looks, workspace.writable)

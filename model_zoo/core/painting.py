@@ -3,6 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.core.errors import RegionError
+
+MOST_PIXELS = 8_000_000
+"""Pixels of the box around what is painted out: about 6 s and 0.8 GB in colour."""
+
 _SWEEPS = 8
 """Rounds of averaging at each size; more changed no answer (`benchmarks/painting.py`)."""
 
@@ -14,11 +19,17 @@ def paint_out(pixels: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[n
 
     What borders on the region diffuses into it, from coarse to fine (pull-push, Gortler et al. 1996, with a few
     rounds of Laplace smoothing at each size); all else keeps its value. An image that is all region becomes black.
+    `RegionError` if the region reaches over more than `MOST_PIXELS`.
     """
     if not region.any():
         return pixels
     y, x = np.nonzero(region)
     rows, columns = _reach(y), _reach(x)
+    if (reach := (rows.stop - rows.start) * (columns.stop - columns.start)) > MOST_PIXELS:
+        raise RegionError(
+            f"The region reaches over {reach / 1e6:.0f} million pixels; at most {MOST_PIXELS // 1_000_000} million "
+            "can be painted out. Make the image smaller first."
+        )
     part, hole = pixels[rows, columns].astype(np.float32), region[rows, columns]
     filled = _filled(part.reshape(*hole.shape, -1), ~hole).reshape(part.shape)
     painted = pixels.copy()

@@ -84,7 +84,9 @@ def test_what_is_written_is_read_back_and_judged_alike(animals):
     look(animals, limit=9)
     run = next(one for one in animals.runs() if one.run_id == "seeing-s0")
     found_again = found(animals, run, animals.dataset(), Split.VALIDATION)
-    assert found_again.looks.n_images == 9
+    assert (found_again.looks.n_images, found_again.looks.n_known) == (9, 36)
+    assert "9 images of " in found_again.basis
+    assert found_again.basis.endswith("drawn by chance from 36")
     assert found_again.looks == read_looks(animals.writable, run.run_id, Split.VALIDATION)
     spaces = [one.taxonomy.name for one in found_again.flows if one.region == "disc"]
     assert spaces == ["things", "kinds"]  # sizes cannot be told from things
