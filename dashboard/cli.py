@@ -1,4 +1,4 @@
-"""`taxoscope ...`: serve the dashboard, train, list runs."""
+"""`taxoscope ...`: serve the dashboard, train, list runs, find out what they look at."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from dashboard.settings import Settings
-from model_zoo.core.choices import Split
+from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.workspace import Workspace
 
@@ -135,6 +135,27 @@ def compare(
     chosen = tuple(subject.subject_id for subject in named_subjects(desk.series(), subjects))
     for path in write_report(made(desk, Shown(chosen, split=split)), report):
         console.print(f"Written: {path}", soft_wrap=True)
+
+
+@commands.command()
+def look(
+    run: Annotated[str, typer.Argument(help="Name of the run.")],
+    split: Annotated[Split, typer.Option(help="Images to look over; their regions must be known.")] = Split.VALIDATION,
+    limit: Annotated[int | None, typer.Option(help="Look over so many images, drawn by chance.", min=1)] = None,
+    method: Annotated[CamMethod, typer.Option(help="How maps are computed.")] = CamMethod.GRAD_CAM,
+    together: Annotated[
+        list[str] | None, typer.Option(help="Regions to take as one as well, such as a+b; may be repeated.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Measure what a run looks at: its maps against known regions, its answers with a region painted out."""
+    from dashboard.actions.look import look_at_run
+
+    try:
+        look_at_run(_open(workspace), run, split, limit, method, together or [], console)
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing was written.", style="yellow")
+        sys.exit(130)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -9,8 +10,9 @@ from urllib.parse import quote, urlencode
 
 from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.edits import BringBack, Edit, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
-from model_zoo.core.errors import LinkError
+from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.labels import LeafSpace
+from model_zoo.core.regions import Box
 
 Query = Mapping[str, Sequence[str]]
 """Parameter -> its values, as in ``?of=a&of=b``."""
@@ -19,6 +21,9 @@ JUDGED = (Split.TEST, Split.VALIDATION)
 """The splits over which runs are judged."""
 
 E = TypeVar("E", bound=StrEnum)
+
+MAX_BOXES = 20
+"""Boxes that one address may draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,21 @@ class MatrixView:
             "matrix": list(self.runs),
         }
         return {name: values for name, values in parameters.items() if values}
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """What is painted out of an image: its regions by name, and boxes drawn on it, in whole pixels."""
+
+    regions: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_away` reads back."""
+        return {
+            "region": list(self.regions),
+            "box": [f"{box.x0:.0f},{box.y0:.0f},{box.x1:.0f},{box.y1:.0f}" for box in self.boxes],
+        }
 
 
 MAX_DRAFT = 6000
@@ -191,6 +211,14 @@ def images_url(shown: Shown, cell: Cell, view: MatrixView) -> str:
     return f"images?{urlencode(to_cell(shown, cell, view), doseq=True)}"
 
 
+def read_away(query: Query) -> Away:
+    """What an address wants painted out; `LinkError` for a box that is none, or more than `MAX_BOXES`."""
+    boxes = tuple(dict.fromkeys(query.get("box", ())))
+    if len(boxes) > MAX_BOXES:
+        raise LinkError(f"The address draws {len(boxes)} boxes; at most {MAX_BOXES} are painted out at once.")
+    return Away(tuple(dict.fromkeys(one for one in query.get("region", ()) if one)), tuple(map(_box, boxes)))
+
+
 def run_url(run_id: str) -> str:
     """The page of one run."""
     return f"run?{urlencode({'run': run_id})}"
@@ -213,6 +241,11 @@ def map_url(run_id: str, image_id: str, weights_sha256: str, **parameters: str) 
     """
     query = urlencode({**parameters, "weights": weights_sha256[:12]})
     return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{query}"
+
+
+def painted_url(image_id: str, away: Away) -> str:
+    """Where a browser finds an image with regions painted out."""
+    return f"/painted/{quote(image_id, safe='')}?{urlencode(away.query(), doseq=True)}"
 
 
 def text(query: Query, name: str) -> str | None:
@@ -289,3 +322,13 @@ def _read_step(step: str, space: LeafSpace) -> Edit:
         case ["back", str(leaves), str(name)]:
             return BringBack(space.parse(leaves), name)
     raise LinkError(f"The address holds a step that cannot be read: {step[:100]!r}; take it out or start over.")
+
+
+def _box(written: str) -> Box:
+    edges = written.split(",")
+    if len(edges) == 4 and all(len(edge) <= 6 and edge.isascii() and edge.isdigit() for edge in edges):
+        with suppress(RegionError):
+            return Box(*(float(edge) for edge in edges))
+    raise LinkError(
+        f"The address draws box = {written[:40]!r}; it must be left,top,right,bottom in whole pixels, left < right."
+    )

@@ -1,14 +1,18 @@
-"""HTTP routes beside Streamlit's: image files and class activation maps, by id, never by path."""
+"""HTTP routes beside Streamlit's: images, as they are or painted, and class activation maps; by id, never by path."""
 
+import io
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import quote
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dashboard.actions.away import paint
 from dashboard.actions.desk import desk
+from dashboard.links import read_away
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
@@ -20,7 +24,11 @@ Answer = Callable[[Request], Response]
 
 def routes() -> list[Route]:
     """The routes that `server` mounts; an image's id may hold slashes, a run's cannot."""
-    return [Route("/file/{image_id:path}", image_file), Route("/map/{run_id}/{image_id:path}", map_file)]
+    return [
+        Route("/file/{image_id:path}", image_file),
+        Route("/painted/{image_id:path}", painted_file),
+        Route("/map/{run_id}/{image_id:path}", map_file),
+    ]
 
 
 def _for_own_pages(answer: Answer) -> Answer:
@@ -57,13 +65,24 @@ def map_file(request: Request) -> Response:
     return Response(picture.png, media_type="image/png", headers=_KEPT | {"X-Caption": quote(picture.caption)})
 
 
-def _as_png(raw: bytes) -> bytes:
-    import io
+@_for_own_pages
+def painted_file(request: Request) -> Response:
+    """One image as PNG, with the regions and boxes of the address painted out."""
+    asked = request.query_params
+    away = read_away({name: tuple(asked.getlist(name)) for name in asked})
+    painted = paint(desk(), request.path_params["image_id"], away).painted
+    return Response(_png(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
 
+
+def _as_png(raw: bytes) -> bytes:
     from model_zoo.images import decode
 
+    return _png(decode(raw))
+
+
+def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    decode(raw).save(out, "PNG")
+    image.save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 

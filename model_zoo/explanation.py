@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam import EigenCAM, GradCAM, LayerCAM
+from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMElementWise, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
 from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import Tensor, nn
@@ -32,6 +32,10 @@ __all__ = ["Explanation", "ExplanationError", "TargetLayer", "explain", "target_
 
 _CAMS: dict[CamMethod, type[BaseCAM]] = {
     CamMethod.GRAD_CAM: GradCAM,  # Selvaraju et al. 2017, arXiv 1610.02391
+    CamMethod.GRAD_CAM_PLUSPLUS: GradCAMPlusPlus,  # Chattopadhay et al. 2018, arXiv 1710.11063
+    CamMethod.HIRES_CAM: HiResCAM,  # Draelos and Carin 2020, arXiv 2011.08891
+    CamMethod.XGRAD_CAM: XGradCAM,  # Fu et al. 2020, arXiv 2008.02312
+    CamMethod.ELEMENTWISE: GradCAMElementWise,  # HiRes-CAM with what speaks against the class left out of the sum
     CamMethod.LAYER_CAM: LayerCAM,  # Jiang et al. 2021, doi 10.1109/TIP.2021.3089943
     CamMethod.EIGEN_CAM: EigenCAM,  # Muhammad and Yeasin 2020, arXiv 2008.00299
 }

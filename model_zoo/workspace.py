@@ -1,6 +1,7 @@
 """A workspace: the folder that holds one piece of work, or a stack of them with the top one writable."""
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from model_zoo.taxonomy_files import Versions, find_version, find_versions, read
 PROJECT = Path(__file__).resolve().parent.parent
 _KEEPING = threading.Lock()  # reading kept.csv and writing it with one row more is one step
 DECLARATION, MANIFEST, KEPT, RECIPE = "workspace.toml", "manifest.csv", "kept.csv", "recipe.toml"
+REGIONS = "regions.jsonl"
 
 
 class Workspace:
@@ -41,6 +43,7 @@ class Workspace:
         self.name = str(declaration.get("name", folders[0].name))
         self.description = str(declaration.get("description", ""))
         self.opening = texts(declaration.get("opening", []), f"{path}: opening")
+        self._regions_name = str(declaration.get("regions", REGIONS))
         self.space = _leaf_space(declaration, path)
         self.rule = _rule(declaration.get("verdict", {}), path)
 
@@ -106,6 +109,17 @@ class Workspace:
     def series(self) -> tuple[Series, ...]:
         """The runs grouped into series, those of the finest taxonomy first."""
         return tuple(sorted(group_into_series(self.runs()), key=lambda one: -len(one.card.classes)))
+
+    def regions_paths(self) -> list[Path]:
+        """The files that say where in an image what lies: `REGIONS`, and the one that the declaration names."""
+        return [path for name in dict.fromkeys((REGIONS, self._regions_name)) for path in self._find_all(name)]
+
+    def regions(self) -> Mapping[str, object]:
+        """Image id -> its regions as written (see `read_regions`); the first file that knows an image counts."""
+        known: dict[str, object] = {}
+        for path in self.regions_paths():
+            known = _read_regions_file(path) | known
+        return known
 
     def recipe_path(self) -> Path | None:
         """The recipe of data and training, where there is one."""
@@ -188,6 +202,24 @@ class Workspace:
 
     def _find_all(self, relative: str) -> list[Path]:
         return [folder / relative for folder in self.folders if (folder / relative).exists()]
+
+
+def _read_regions_file(path: Path) -> dict[str, object]:
+    known: dict[str, object] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"Cannot read the regions {path}: {error}.") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            written = json.loads(line) if line.strip() else {"image_id": "", "regions": None}
+            if written["regions"] is not None:
+                known[str(written["image_id"])] = written["regions"]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise WorkspaceError(
+                f'{path}, line {number} ({error!r}): expected {{"image_id": ..., "regions": {{name: shapes}}}}.'
+            ) from error
+    return known
 
 
 def _leaf_space(declaration: Mapping[str, Any], path: Path) -> LeafSpace:

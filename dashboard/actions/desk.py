@@ -15,6 +15,7 @@ from model_zoo.core.choices import Labels, Split
 from model_zoo.core.errors import ImageError, LabelError, LinkError
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
+from model_zoo.core.regions import Region, read_regions
 from model_zoo.datasets import DataSet, ImageRecord
 from model_zoo.images import decode
 from model_zoo.out_of_fold import FOLDER, out_of_fold_path, read_out_of_fold
@@ -51,6 +52,7 @@ class Desk:
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
+        self._regions: tuple[tuple[float, ...], Mapping[str, object]] | None = None
 
     def dataset(self) -> DataSet:
         """The data set, read again when a manifest has changed."""
@@ -114,6 +116,15 @@ class Desk:
             return None
         stamp = f"{path} {path.stat().st_mtime_ns} {self._n_read}"
         return self._remembered((run_id, stamp, Split.TRAIN), lambda: read_out_of_fold(path, run, dataset).predictions)
+
+    def regions(self, image_id: str) -> tuple[Region, ...]:
+        """What is known to lie where in an image, read again when the file has changed; empty if nothing is known."""
+        stamp = tuple(path.stat().st_mtime for path in self.workspace.regions_paths())
+        with self._lock:
+            if self._regions is None or self._regions[0] != stamp:
+                self._regions = stamp, self.workspace.regions()
+            written = self._regions[1].get(image_id)
+        return () if written is None else read_regions(written)
 
     def standing(self) -> Mapping[str, Label]:
         """Image id -> standing label, for the images whose label somebody confirmed or corrected."""

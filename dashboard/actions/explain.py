@@ -1,16 +1,22 @@
-"""A class activation map as a picture to lay over the image."""
+"""A class activation map, and as a picture to lay over the image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dashboard.actions.desk import desk
 from dashboard.actions.models import image_of, loaded, png
 from dashboard.links import choice, text, whole
 from model_zoo.core.choices import CamMethod
 from model_zoo.core.errors import LinkError, RunError
+from model_zoo.run import Run
+
+if TYPE_CHECKING:
+    from model_zoo.explanation import Explanation
 
 DEPTHS = ("coarse", "medium", "fine", "finest")
 """From the last stage to an early one."""
@@ -43,29 +49,34 @@ def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> Ma
 
     `RunError` in one sentence where the map is zero everywhere.
     """
-    from model_zoo.explanation import explain
-
-    query = {name: (value,) for name, value in parameters.items()}
-    method = choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
     run = desk().runs().get(run_id)
     if run is None:
         raise LinkError(f"There is no run {run_id[:100]!r} here; choose another.")
-    name = text(query, "class")
-    index = run.card.taxonomy.class_index(name) if name and method.uses_class else None
-    ready, preprocessing = loaded(run), run.card.preprocessing
-    layer = ready.layers[min(whole(query, "depth", 1), len(ready.layers)) - 1]
     image = image_of(desk(), image_id)
-    import torch
-
-    inputs = torch.from_numpy(preprocessing.apply(image))[None]
-    found = explain(ready.model, inputs, class_index=index, layer=layer.name, method=method)
-    explained = run.card.classes[found.class_index] if method.uses_class else "whatever the class"
-    caption = f"{method} of {explained} at {layer.name} ({layer.grid[0]} × {layer.grid[1]} cells)"
+    found, caption = explained(run, image, parameters)
     if found.empty:
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")
     scale = min(1.0, MAX_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    return MapPicture(png(_coloured(preprocessing.place_back(found.heat, width, height))), caption)
+    return MapPicture(png(_coloured(run.card.preprocessing.place_back(found.heat, width, height))), caption)
+
+
+def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":
+    """The map of one run for one image, and how it was made; parameters as for `map_picture`."""
+    import torch
+
+    from model_zoo.explanation import explain
+
+    query = {name: (value,) for name, value in parameters.items()}
+    method = choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
+    name = text(query, "class")
+    index = run.card.taxonomy.class_index(name) if name and method.uses_class else None
+    ready = loaded(run)
+    layer = ready.layers[min(whole(query, "depth", 1), len(ready.layers)) - 1]
+    inputs = torch.from_numpy(run.card.preprocessing.apply(image))[None]
+    found = explain(ready.model, inputs, class_index=index, layer=layer.name, method=method)
+    shown = run.card.classes[found.class_index] if method.uses_class else "whatever the class"
+    return found, f"{method} of {shown} at {layer.name} ({layer.grid[0]} × {layer.grid[1]} cells)"
 
 
 def _coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:

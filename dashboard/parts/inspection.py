@@ -87,11 +87,12 @@ def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
         raise LinkError(f"No chosen run knows a class {asked[:100]!r}; choose one of {', '.join(names)}.")
     columns = st.columns([2, 2, 2])
     with columns[0]:
-        st.segmented_control(
+        st.selectbox(
             "Map",
             list(CamMethod),
-            required=True,
             key=state.shows("inspect_method", method),
+            help="How features and gradients become a map. HiRes-CAM and Layer-CAM keep each place's own gradient; "
+            "Grad-CAM and its kin average it over the image first, which can light up places that played no part.",
             on_change=lambda: state.write_query({"method": [str(state.get("inspect_method"))]}),
         )
     with columns[1]:

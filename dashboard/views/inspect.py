@@ -8,6 +8,7 @@ from dashboard.actions.compare import find_subjects
 from dashboard.actions.opening import opening
 from dashboard.parts import inspection
 from dashboard.parts.review_panel import review_panel
+from dashboard.parts.take_away import take_away
 
 desk, query, known = cached.desk(), state.query(), cached.subjects()
 shown, image_id = links.read_shown(query, opening(desk)), links.text(query, "image")
@@ -24,6 +25,7 @@ runs = inspection.run_picker(known, shown)
 options = inspection.map_options(runs, query)
 inspection.header(desk, image_id)
 inspection.panels(desk, runs, image_id, options)
+take_away(desk, runs, image_id, query, options)
 if desk.upload(image_id) is not None:
     if kept := inspection.keep(desk, image_id):
         st.switch_page("views/inspect.py", query_params=links.to_image(kept, shown))

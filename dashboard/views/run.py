@@ -1,9 +1,10 @@
-"""One run: its card and training curves."""
+"""One run: its card, what it looks at, and its training curves."""
 
 import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.parts import run_card
+from dashboard.parts.run_looks import run_looks
 from dashboard.words import plain
 from model_zoo.core.errors import LinkError
 
@@ -17,10 +18,13 @@ name = st.selectbox(
     "Run",
     list(runs),
     key=state.shows("run_name", asked or next(iter(runs))),
-    on_change=lambda: state.write_query({"run": [state.get("run_name")]}),
+    on_change=lambda: state.write_query({"run": [state.get("run_name")], "region": []}),
 )
 run = runs[name]
 st.title(plain(run.run_id), anchor=False)
 run_card.card(run.card)
 st.subheader("Training", anchor=False)
 run_card.curves(run, cached.desk().dataset(), charts.look(state.dark()))
+st.subheader("What does it look at?", anchor=False)
+if opened := run_looks(cached.desk(), run, state.query(), charts.look(state.dark())):
+    st.switch_page("views/inspect.py", query_params=opened)

@@ -7,6 +7,10 @@ class CamMethod(StrEnum):
     """How a class activation map is computed."""
 
     GRAD_CAM = "grad-cam"
+    GRAD_CAM_PLUSPLUS = "grad-cam-plusplus"
+    HIRES_CAM = "hires-cam"
+    XGRAD_CAM = "xgrad-cam"
+    ELEMENTWISE = "elementwise-grad-cam"
     LAYER_CAM = "layer-cam"
     EIGEN_CAM = "eigen-cam"
 

@@ -25,6 +25,10 @@ class ImageError(TaxoScopeError):
     """An image that cannot be decoded within the limits."""
 
 
+class RegionError(TaxoScopeError):
+    """A region of an image that is written or drawn in a way that cannot be."""
+
+
 class CheckpointError(TaxoScopeError):
     """Weights that are not safe to read or do not fit their card."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,17 @@ class Share:
     n_images: float
     n_patients: int
     design_effect: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of sums over images with its interval; NaN where there is nothing to divide by."""
+
+    value: float
+    low: float
+    high: float
+    n_images: int
+    n_patients: int
 
 
 def wilson(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -63,6 +74,25 @@ def around(pooled: Share, value: float) -> Share:
     """
     low, high = wilson(value, pooled.n_images / pooled.design_effect)
     return Share(value, low, high, pooled.n_images, pooled.n_patients, pooled.design_effect)
+
+
+def ratio(above: ArrayLike, below: ArrayLike, patients: ArrayLike, level: float = 0.95) -> Ratio:
+    """``sum(above) / sum(below)`` over N images, all (N,): a mean where ``below`` is 1; ``patients`` are codes.
+
+    The interval takes the patients' sums as what was sampled: linearised variance of a ratio (Cochran 1977,
+    chapter 6), Student t with patients - 1 degrees of freedom. It is NaN for one patient.
+    """
+    top, bottom = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    codes, owner = np.unique(np.asarray(patients), return_inverse=True)
+    if not bottom.sum() > 0:
+        return Ratio(math.nan, math.nan, math.nan, len(top), len(codes))
+    value = float(top.sum() / bottom.sum())
+    if len(codes) < 2:
+        return Ratio(value, math.nan, math.nan, len(top), len(codes))
+    residuals = np.bincount(owner, weights=top - value * bottom)
+    variance = len(codes) / (len(codes) - 1) * float(residuals @ residuals) / float(bottom.sum()) ** 2
+    half = float(stdtrit(len(codes) - 1, 0.5 + level / 2)) * math.sqrt(variance)
+    return Ratio(value, value - half, value + half, len(top), len(codes))
 
 
 def _design_effect(hits: NDArray[np.float64], totals: NDArray[np.float64], value: float) -> float:

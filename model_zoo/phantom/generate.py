@@ -27,7 +27,8 @@ HEADER = ("image_id", "path", "split", "patient_id", "label", "machine", "gestat
 class Screen:
     """A drawn screen: pixels (size, size) grey or (size, size, 3), and where what lies, in px.
 
-    ``structure`` is a polygon; ``markers`` and ``texts`` are boxes (x0, y0, x1, y1).
+    ``structure`` is a polygon; ``markers`` (crosses and the dots between them) and ``texts`` are boxes
+    (x0, y0, x1, y1).
     """
 
     pixels: NDArray[np.uint8]
@@ -104,7 +105,8 @@ def write_dataset(
                 "true_leaf": i.true_leaf,
                 "off_plane": i.off_plane,
                 "regions": regions.get(i.image_id),
-            }
+            },
+            separators=(",", ":"),
         )
         for i in planned
     )

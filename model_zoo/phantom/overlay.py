@@ -76,10 +76,12 @@ class Pen:
         self.markers.append(_clip((x - r, y - r, x + r + 1, y + r + 1), self.image.width))
 
     def dots(self, points: list[Pixel]) -> None:
-        """A dotted line through points."""
-        draw = ImageDraw.Draw(self.image)
-        for x, y in points:
-            draw.point((round(x), round(y)), fill=215)
+        """A dotted line through points: part of the markers, as much as the crosses at its ends."""
+        draw, side = ImageDraw.Draw(self.image), self.image.width
+        for x, y in dict.fromkeys((round(x), round(y)) for x, y in points):
+            draw.point((x, y), fill=215)
+            if 0 <= x < side and 0 <= y < side:
+                self.markers.append((x, y, x + 1, y + 1))
 
 
 def chrome(pen: Pen, planned: PlannedImage, depth_cm: float, rng: np.random.Generator) -> None:

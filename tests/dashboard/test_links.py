@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links
-from dashboard.links import Cell, Draft, MatrixView, Shown
+from dashboard.links import Away, Cell, Draft, MatrixView, Shown
 from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.labels import LeafSpace, Part
+from model_zoo.core.regions import Box
 
 names = st.text(min_size=1, max_size=30)
 several = st.lists(names, max_size=3, unique=True).map(tuple)
@@ -128,3 +129,33 @@ def test_leaves_that_are_not_there_are_named():
 def test_a_draft_too_long_for_an_address_is_refused_before_a_browser_does():
     with pytest.raises(LinkError, match="grown too long for an address; save it"):
         Draft("fine.v1", tuple(Rename("a" * 300, "b" * 300) for _ in range(12))).query(SPACE)
+
+
+# -- what is painted out --------------------------------------------------------------------------------------------
+
+edges = st.tuples(st.integers(0, 9999), st.integers(0, 9999), st.integers(1, 9999), st.integers(1, 9999))
+boxes = edges.map(lambda e: Box(e[0], e[1], e[0] + e[2], e[1] + e[3]))
+
+
+@given(st.lists(names, max_size=4, unique=True), st.lists(boxes, max_size=links.MAX_BOXES, unique=True))
+def test_what_is_taken_away_is_read_back(regions, drawn):
+    away = Away(tuple(regions), tuple(drawn))
+    assert links.read_away(away.query()) == away
+
+
+def test_an_address_without_regions_takes_nothing_away():
+    assert links.read_away({}) == Away()
+    assert links.read_away({"region": [""], "box": []}) == Away()
+
+
+@pytest.mark.parametrize(
+    "box", ["", "1,2,3", "1,2,3,4,5", "3,2,1,4", "1,2,1,4", "a,b,c,d", "-1,0,3,4", "0,0,1.5,2", "٣,0,9,9"]
+)
+def test_a_bad_box_is_one_sentence(box):
+    with pytest.raises(LinkError, match="left,top,right,bottom in whole pixels"):
+        links.read_away({"box": [box]})
+
+
+def test_too_many_boxes_are_refused():
+    with pytest.raises(LinkError, match="draws 21 boxes; at most 20"):
+        links.read_away({"box": [f"{k},0,{k + 1},1" for k in range(21)]})

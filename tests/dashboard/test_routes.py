@@ -4,6 +4,7 @@ import gc
 import io
 from urllib.parse import quote, unquote, urlencode
 
+import numpy as np
 import pytest
 from PIL import Image
 from second_workspace import build
@@ -11,9 +12,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.actions.desk import desk
-from dashboard.links import image_url
+from dashboard.links import Away, image_url, painted_url
 from dashboard.routes import routes
 from model_zoo.core.choices import Split
+from model_zoo.core.regions import Box
 from model_zoo.datasets import ImageRecord, read_manifest, write_manifest
 
 ODD_IDS = [
@@ -152,7 +154,28 @@ def test_a_map_of_what_is_not_there_is_404(client):
     assert "it can be" in sentence
 
 
-@pytest.mark.parametrize("path", [image_url("i0000"), image_url("nowhere"), map_url("things-s0", "i0000")])
+def test_a_painted_image_is_a_png_in_which_only_the_box_has_changed(client):
+    answer = client.get(painted_url("i0000", Away(boxes=(Box(10, 20, 40, 60),))))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    before = np.asarray(Image.open(io.BytesIO(client.get(image_url("i0000")).content)))
+    after = np.asarray(Image.open(io.BytesIO(answer.content)))
+    changed = np.argwhere((before != after).any(axis=2))
+    assert (changed.min(axis=0) >= [20, 10]).all()
+    assert (changed.max(axis=0) <= [59, 39]).all()
+
+
+@pytest.mark.parametrize("query", ["", "?box=1,2", "?region=hat", "?box=500,500,600,600"])
+def test_what_cannot_be_painted_out_is_404_in_one_sentence(client, query):
+    status, _ = said(client.get(f"/painted/i0000{query}"))
+    assert status == 404
+    assert said(client.get(f"/painted/nowhere{query or '?box=0,0,9,9'}"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [image_url("i0000"), image_url("nowhere"), "/painted/i0000?box=0,0,9,9", map_url("things-s0", "i0000")],
+)
 def test_other_sites_get_403_and_the_own_pages_do_not(client, path):
     for site in ("cross-site", "same-site", "x"):
         status, _ = said(client.get(path, headers={"Sec-Fetch-Site": site}))

@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam import EigenCAM, GradCAM, LayerCAM
+from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMElementWise, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
@@ -17,7 +17,16 @@ from model_zoo.core.choices import CamMethod
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.explanation import Explanation, ExplanationError, explain, target_layers
 
-PACKAGE = {CamMethod.GRAD_CAM: GradCAM, CamMethod.LAYER_CAM: LayerCAM, CamMethod.EIGEN_CAM: EigenCAM}
+PACKAGE = {
+    CamMethod.GRAD_CAM: GradCAM,
+    CamMethod.GRAD_CAM_PLUSPLUS: GradCAMPlusPlus,
+    CamMethod.HIRES_CAM: HiResCAM,
+    CamMethod.XGRAD_CAM: XGradCAM,
+    CamMethod.ELEMENTWISE: GradCAMElementWise,
+    CamMethod.LAYER_CAM: LayerCAM,
+    CamMethod.EIGEN_CAM: EigenCAM,
+}
+OF_A_CLASS = tuple(method for method in CamMethod if method.uses_class)
 SIZES = {
     "test_resnet": (1, 112, 112),
     "resnet18": (3, 224, 224),
@@ -72,7 +81,7 @@ def packages_own(name: str, inputs: Tensor, class_index: int, layer: str, method
     [
         ("test_resnet", ("layer4.0", "layer3.0", "layer2.0", "layer1.0", "layer2.0.conv2"), tuple(CamMethod)),
         ("resnet18", ("layer4.1", "layer3.1", "layer2.1"), tuple(CamMethod)),
-        ("resnet18", ("layer1.1",), (CamMethod.GRAD_CAM, CamMethod.LAYER_CAM)),
+        ("resnet18", ("layer1.1",), OF_A_CLASS),
         ("convnext_atto", ("stages.3", "stages.3.blocks.1", "stages.2", "stages.1"), tuple(CamMethod)),
         ("vit_tiny_patch16_224", ("blocks.11.norm1", "blocks.5.norm1", "blocks.2.norm1"), tuple(CamMethod)),
     ],
@@ -92,6 +101,22 @@ def test_equals_the_package_run_alone(name: str, layers: tuple[str, ...], method
                 np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
                 empty.append(found.empty)
     assert sum(empty) <= len(empty) / 4, empty  # a comparison of zeros would prove nothing
+
+
+def test_hires_cam_is_grad_cam_where_only_pooling_and_one_linear_layer_follow_and_not_before() -> None:
+    """Draelos and Carin 2020, section 4: the gradient is the same at every place of the last stage."""
+    model, inputs = network("test_resnet"), image("test_resnet")
+    maps = {
+        (layer, method): explain(model, inputs, class_index=3, layer=layer, method=method).heat
+        for layer in ("layer4.0", "layer2.0")
+        for method in (CamMethod.GRAD_CAM, CamMethod.HIRES_CAM)
+    }
+    last, early = (
+        np.abs(maps[layer, CamMethod.GRAD_CAM] - maps[layer, CamMethod.HIRES_CAM]).max()
+        for layer in ("layer4.0", "layer2.0")
+    )
+    assert last <= 1e-5
+    assert early > 0.1
 
 
 @pytest.mark.parametrize(
@@ -143,7 +168,7 @@ def test_160_maps_from_4_threads_are_the_single_threads_maps() -> None:
 
     def ask(turn: int) -> Explanation:
         name = names[turn % 2]
-        method, layer = methods[turn % 3], layers[name][turn // 2 % 3]
+        method, layer = methods[turn % len(methods)], layers[name][turn // 2 % 3]
         return explain(network(name), image(name, turn % 11), class_index=turn % 19, layer=layer, method=method)
 
     def predict(turn: int) -> Tensor:
@@ -224,7 +249,7 @@ def test_a_map_counted_by_hand() -> None:
     assert found.probabilities.tolist() == [1.0]
 
 
-@pytest.mark.parametrize("method", [CamMethod.GRAD_CAM, CamMethod.LAYER_CAM])
+@pytest.mark.parametrize("method", OF_A_CLASS)
 def test_a_map_that_is_zero_everywhere_says_so(method: CamMethod) -> None:
     torch.manual_seed(7)
     model = timm.create_model("test_resnet", in_chans=1, num_classes=3).eval()

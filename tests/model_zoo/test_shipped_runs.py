@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score
 from model_zoo.checkpoints import load_model
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import accuracy, evaluate
+from model_zoo.core.regions import read_regions
 from model_zoo.prediction import predict_images
 from model_zoo.workspace import PROJECT, Workspace
 
@@ -35,6 +36,17 @@ def test_every_taxonomy_has_its_seeds(demo):
     assert {one.card.taxonomy.name: len(one.runs) for one in series} == WANTED
     assert {one.card.taxonomy for one in series} == set(demo.taxonomies().values())
     assert sum(path.stat().st_size for path in PROJECT.glob("model_zoo/runs/*/model.safetensors")) < 60e6
+
+
+def test_the_demo_knows_where_what_lies_in_every_image_that_is_shown(demo):
+    shown = [image for split in (Split.VALIDATION, Split.TEST) for image in demo.dataset().split(split)]
+    regions = demo.regions()
+    assert regions.keys() == {image.image_id for image in shown}
+    for image in shown:
+        known = {one.name: one.shapes for one in read_regions(regions[image.image_id])}
+        parts = demo.space.parts_of(image.label)
+        assert bool(known["markers"]) == (parts["markers"] == "placed")
+        assert bool(known["texts"]) == (parts["annotation"] == "present")
 
 
 def test_cards_tell_the_recipe_and_the_data_they_were_trained_on(demo):

@@ -83,7 +83,20 @@ def test_a_marker_is_brighter_than_what_lies_beside_it(recipe, planned):
     for image in [one for one in planned if ".placed." in one.true_leaf][:20]:
         screen = render(image, recipe)
         for x0, y0, x1, y1 in screen.markers:
-            assert screen.pixels[y0:y1, x0:x1].max() >= 240
+            cross = (x1 - x0, y1 - y0) != (1, 1)
+            assert screen.pixels[y0:y1, x0:x1].max() >= (240 if cross else 215)
+
+
+def test_the_markers_cover_all_that_placing_them_draws(recipe, planned, monkeypatch):
+    screens = [(image, render(image, recipe)) for image in planned if ".placed." in image.true_leaf][:20]
+    monkeypatch.setattr("model_zoo.phantom.overlay.calipers", lambda pen, ends, ellipse: None)
+    for image, screen in screens:
+        drawn = screen.pixels != render(image, recipe).pixels
+        covered = np.zeros_like(drawn)
+        for x0, y0, x1, y1 in screen.markers:
+            covered[y0:y1, x0:x1] = True
+        assert drawn.any()
+        assert not (drawn & ~covered).any()
 
 
 def test_writing_twice_changes_nothing(recipe, planned, tmp_path, monkeypatch):

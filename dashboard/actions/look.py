@@ -1,0 +1,190 @@
+"""Find out what a run looks at, with a progress bar; what was found, in words and tables."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dashboard.words import counted, interval_text, share_text
+from model_zoo.core.choices import CamMethod, Split
+from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.looks import EnergyFigure, Flow, energy_figures, flow
+from model_zoo.core.regions import Region, read_regions
+from model_zoo.core.taxonomy import Taxonomy, standing_in_the_way
+from model_zoo.datasets import DataSet, ImageRecord
+from model_zoo.images import decode
+from model_zoo.looks import Looks, read_looks, write_looks
+from model_zoo.run import Run
+from model_zoo.workspace import REGIONS, Workspace
+
+FEW_PATIENTS = 10
+"""Below this many patients a figure gets its count and no interval."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run looks at: the figures of its maps, and what becomes of its right answers in each label space."""
+
+    looks: Looks
+    energies: tuple[EnergyFigure, ...]
+    flows: tuple[Flow, ...]
+
+    @property
+    def basis(self) -> str:
+        """What the figures stand on."""
+        looks = self.looks
+        images, patients = counted(looks.n_images, "image"), counted(looks.n_patients, "patient")
+        chosen = f", drawn by chance from {looks.n_known:,}" if looks.n_images < looks.n_known else ""
+        return f"{looks.split} split, original labels, {images} of {patients} whose regions are known{chosen}"
+
+
+def look_at_run(
+    workspace: Workspace,
+    run_id: str,
+    split: Split,
+    limit: int | None,
+    method: CamMethod,
+    together: Sequence[str],
+    console: Console,
+) -> None:
+    """Look at a run over the images whose regions are known, print what was found and write it beside the run.
+
+    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``.
+    """
+    run = _run(workspace, run_id)
+    dataset = workspace.dataset()
+    images = _with_regions(workspace, dataset.split(split), split)
+    sets = _sets(together, [name for _, regions in images for name in (region.name for region in regions)])
+    n_known = len(images)
+    if limit is not None and limit < n_known:
+        chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
+        images = [images[k] for k in sorted(chosen)]
+    from model_zoo.checkpoints import load_model
+    from model_zoo.looking import look
+
+    def opened() -> Iterator[tuple[str, str, Image.Image, Sequence[Region]]]:
+        for image, regions in images:
+            pixels = decode(workspace.image_path(image))
+            yield image.image_id, image.patient_id or image.image_id, pixels, regions
+
+    model = load_model(run)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, refresh_per_second=4) as bar:
+        task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
+        looks = look(run, model, opened(), split, method, n_known, sets, lambda done: bar.update(task, completed=done))
+    for table in _tables(judge(looks, run, workspace, dataset)):
+        console.print(table)
+    paths = write_looks(looks, workspace.writable)
+    console.print("Written: " + ", ".join(str(path) for path in paths), soft_wrap=True)
+
+
+def found(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> Found | None:
+    """What was found about a run over a split; ``None`` if nobody looked, or at other weights of that name."""
+    for folder in workspace.folders:
+        looks = read_looks(folder, run.run_id, split)
+        if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
+            return judge(looks, run, workspace, dataset)
+    return None
+
+
+def judge(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> Found:
+    """The figures of what was found, against the original labels; in the run's own label space first."""
+    source = run.card.taxonomy
+    spaces = label_spaces(source, workspace)
+    labels = dataset.labels
+    regions = list(dict.fromkeys(one.region for one in looks.removals))
+    flows = [
+        flow([one for one in looks.removals if one.region == region and one.image_id in labels], source, space, labels)
+        for region in regions
+        for space in spaces
+    ]
+    return Found(looks, tuple(energy_figures(looks.looks)), tuple(flows))
+
+
+def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:
+    """A run's own taxonomy, then those of the workspace that its answers can be told in."""
+    known = workspace.taxonomies().values()
+    return [source, *(one for one in known if one != source and not standing_in_the_way(source, one))]
+
+
+def moved_text(one: Flow) -> tuple[str, str]:
+    """How many right answers move, and how many do for as much painted out elsewhere; with intervals."""
+    return _share_text(one, control=False), _share_text(one, control=True)
+
+
+def energy_texts(one: EnergyFigure) -> tuple[str, ...]:
+    """Share of the map's energy, of the area, energy per area, peak on the region, images: as words."""
+    share, ratio, enough = one.share, one.ratio, one.share.n_patients >= FEW_PATIENTS
+    low, high = (max(0.0, share.low), min(1.0, share.high)) if enough else (np.nan, np.nan)
+    within = f" ({max(0.0, ratio.low):.2f}–{ratio.high:.2f})" if enough else ""
+    peak = share_text(one.peak.value) + (f" ({interval_text(one.peak.low, one.peak.high)})" if enough else "")
+    images = f"{counted(share.n_images, 'image')} of {counted(share.n_patients, 'patient')}"
+    return (
+        share_text(share.value) + (f" ({interval_text(low, high)})" if enough else ""),
+        share_text(one.area),
+        "–" if np.isnan(ratio.value) else f"{ratio.value:.2f} ×{within}",
+        peak,
+        images + (f"; {one.n_empty:,} maps empty" if one.n_empty else ""),
+    )
+
+
+def _share_text(one: Flow, *, control: bool) -> str:
+    share = one.control if control else one.moved
+    enough = share.n_patients >= FEW_PATIENTS
+    return share_text(share.value) + (f" ({interval_text(share.low, share.high)})" if enough else "")
+
+
+def _tables(all_of_it: Found) -> list[Table]:
+    looks = all_of_it.looks
+    title = (
+        f"Where the maps of {looks.run_id} lie ({looks.method} of what it answers; {all_of_it.basis}; 95 % intervals)"
+    )
+    energies = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    for name in ("layer", "region", "energy on it", "its area", "energy per area", "peak on it", "over"):
+        energies.add_column(name)
+    for one in all_of_it.energies:
+        energies.add_row(one.layer, one.region, *energy_texts(one))
+    title = (
+        f"What becomes of right answers of {looks.run_id} with a region painted out ({all_of_it.basis}; 95 % intervals)"
+    )
+    moved = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    for name in ("region", "told in", "right answers", "become another", "as much painted out beside it"):
+        moved.add_column(name)
+    for one_flow in all_of_it.flows:
+        among = one_flow.moved
+        images = f"{counted(round(among.n_images), 'image')} of {counted(among.n_patients, 'patient')}"
+        moved.add_row(one_flow.region, one_flow.taxonomy.name, images, *moved_text(one_flow))
+    return [energies, moved]
+
+
+def _run(workspace: Workspace, run_id: str) -> Run:
+    runs = {run.run_id: run for run in workspace.runs()}
+    if run_id not in runs:
+        raise RunError(f"There is no run {run_id[:100]!r} in this workspace; `taxoscope runs` lists them.")
+    return runs[run_id]
+
+
+def _with_regions(
+    workspace: Workspace, images: Sequence[ImageRecord], split: Split
+) -> list[tuple[ImageRecord, tuple[Region, ...]]]:
+    written = workspace.regions()
+    known = [(image, read_regions(written[image.image_id])) for image in images if image.image_id in written]
+    if not known:
+        raise WorkspaceError(
+            f"No image of the {split} split has known regions; write them to {workspace.writable / REGIONS}, one line "
+            'per image: {"image_id": ..., "regions": {name: [[left, top, right, bottom], ...]}}.'
+        )
+    return known
+
+
+def _sets(together: Sequence[str], known: Sequence[str]) -> list[list[str]]:
+    sets = [[name.strip() for name in one.split("+")] for one in together]
+    if strangers := [name for names in sets for name in names if name not in known]:
+        listed = ", ".join(sorted(set(known)))
+        raise WorkspaceError(f"No image here has a region {strangers[0]!r}; the regions are {listed}.")
+    return sets
