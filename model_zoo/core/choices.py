@@ -32,6 +32,13 @@ class Space(StrEnum):
     COMMON = "common"
 
 
+class MappedBy(StrEnum):
+    """How a prediction gets into a coarser label space: the model's answer mapped, or its probabilities summed."""
+
+    ANSWER = "answer"
+    SUM = "sum"
+
+
 class Per(StrEnum):
     """What the shares of a confusion matrix are shares of."""
 
