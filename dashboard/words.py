@@ -15,9 +15,9 @@ def plain(text: str) -> str:
     return _MARKS.sub(r"\\\1", text.replace("\n", " "))
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str | None = None) -> str:
     """``1 image``, ``1,447 images``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def share_text(value: float, digits: int = 1) -> str:

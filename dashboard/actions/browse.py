@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.actions.compare import Subject
-from dashboard.links import Cell
+from dashboard.actions.subset import images_where
+from dashboard.links import Cell, Where
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
+from model_zoo.core.summing import change
 from model_zoo.core.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy, project
 from model_zoo.datasets import DataSet, ImageRecord
 
@@ -62,13 +64,15 @@ _BANDS = {
 class Judged:
     """A subject, judged in one label space, with the stored predictions of its runs.
 
-    ``basis`` says in words what was judged: label space, split, labels, images and patients.
+    ``basis`` says in words what was judged: label space, split, labels, images and patients. ``sums`` judges the
+    same by probabilities summed; only a cell that asks what becomes of images by summing needs it.
     """
 
     subject: Subject
     evaluation: Evaluation
     predictions: tuple[Predictions, ...]
     basis: str = ""
+    sums: Evaluation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,13 @@ class Filters:
     sure: Sure = Sure.ANY
     patient: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    where: Where | None = None
     sort: Sort = Sort.MANIFEST
 
     @property
     def keep_everything(self) -> bool:
-        """Whether only the order is asked for."""
-        return replace(self, sort=Sort.MANIFEST) == Filters()
+        """Whether nothing is filtered out of what was judged: ``where`` restricts that too."""
+        return replace(self, sort=Sort.MANIFEST, where=None) == Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,9 @@ def browse(
 ) -> tuple[Listed, ...]:
     """The images that pass, sorted. A cell keeps those that fall in it in at least one run, most runs first."""
     images = dataset.images if split is None else dataset.split(split)
+    if filters.where is not None:
+        inside = images_where(filters.where, dataset, labels)
+        images = tuple(image for image in images if image.image_id in inside)
     asked = _asked(judged, cell) if judged else {}
     needs_run = (cell is not None and cell.named) or filters.right != Right.ANY or filters.sure != Sure.ANY
     listed = []
@@ -143,7 +151,7 @@ def n_patients(listed: Sequence[Listed]) -> int:
 
 def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     evaluation, taxonomy = judged.evaluation, judged.evaluation.taxonomy
-    n_in = _n_in_cell(evaluation, cell)
+    n_in = _n_in_cell(judged, cell)
     n_wrong = (~evaluation.right).sum(axis=0)
     n_runs = len(evaluation.predicted)
     said, confidence = _most_said(judged)
@@ -154,7 +162,10 @@ def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     }
 
 
-def _n_in_cell(evaluation: Evaluation, cell: Cell | None) -> NDArray[np.int64]:
+def _n_in_cell(judged: Judged, cell: Cell | None) -> NDArray[np.int64]:
+    evaluation = judged.evaluation
+    if cell is not None and cell.summing is not None and judged.sums is not None:
+        return change(evaluation, judged.sums).n_runs(cell.summing)
     if cell is not None and cell.either is not None:
         return evaluation.n_runs_either(evaluation.taxonomy.class_index(cell.either))
     sides = (cell.true, cell.predicted) if cell else (None, None)

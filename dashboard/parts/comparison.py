@@ -1,6 +1,6 @@
 """The sections of Compare: which label space, headline figures, classes, matrices."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import charts, state
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.links import Cell
+from dashboard.links import Cell, images_words
 from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Per, Space
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, support
@@ -93,7 +93,7 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
                     colours,
                 ),
                 key=key,
-                on_select=_clicked(key, lambda who, name: Cell(who, **{_SIDE[figure]: name}), open_cell),
+                on_select=_clicked(key, _BEHIND[figure], open_cell),
                 selection_mode="points",
                 theme=None,
                 config={"displayModeBar": False, "doubleClick": False},
@@ -138,7 +138,11 @@ _OPENS = {
     ClassFigure.PRECISION: "Click a mark for the images called so.",
     ClassFigure.F1: "Click a mark for the images of the class or called so.",
 }
-_SIDE = {ClassFigure.RECALL: "true", ClassFigure.PRECISION: "predicted", ClassFigure.F1: "either"}
+_BEHIND: Mapping[ClassFigure, Callable[[str, str], Cell]] = {
+    ClassFigure.RECALL: lambda who, name: Cell(who, true=name),
+    ClassFigure.PRECISION: lambda who, name: Cell(who, predicted=name),
+    ClassFigure.F1: lambda who, name: Cell(who, either=name),
+}
 _UNITS = {
     Per.COUNT: "Cells: images.",
     Per.TRUE: "Cells: % of the true class's images.",
@@ -191,7 +195,8 @@ def _what_is_kept(judged: Comparison) -> None:
 
 
 def _each_its_own(judged: Comparison) -> str:
-    return f"{judged.split} split; the subjects are judged over different images, each chart says which".capitalize()
+    images = images_words(judged.split, judged.where)
+    return f"{images[0].upper()}{images[1:]}; the subjects are judged over different images, each chart says which"
 
 
 def _support_texts(evaluation: Evaluation) -> list[str]:

@@ -7,8 +7,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.compare import Subject
-from dashboard.links import Shown
+from dashboard.links import Shown, Where
 from dashboard.reviews.queue import QueueItem
+from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, Labels, Per, Space, Split
 
 _NAMES: Mapping[StrEnum, str] = {
@@ -57,6 +58,25 @@ def labels_switch(shown: Shown) -> None:
     _switch("labels", "Labels", list(Labels), shown.labels)
 
 
+def where_picker(offered: Mapping[Where, str], shown: Shown) -> None:
+    """All images, or some: a value of a column, a range of numbers, a true class; everything is computed again."""
+    chosen = shown.where
+    names = {"": "All images"} | {where.written: name for where, name in offered.items()}
+    value = chosen.written if chosen else ""
+    if chosen:
+        names.setdefault(value, chosen.words)
+    st.selectbox(
+        "Images",
+        list(names),
+        key=state.shows("shown_where", value),
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+        width=230,
+        help="Everything on this page is computed again over some of the images only.",
+        on_change=lambda: state.write_query({"where": [state.get("shown_where")] if state.get("shown_where") else []}),
+    )
+
+
 def figure_switch(figure: ClassFigure) -> None:
     """Recall, precision or F1 of each class."""
     _switch(
@@ -82,7 +102,7 @@ def queue_line(listed: bool, items: Sequence[QueueItem], waiting: Sequence[Queue
         "The images listed in Images"
         if listed
         else "Images that some chosen run gets wrong, most runs first "
-        f"({_NAMES[shown.space].lower()}, {shown.split} split)"
+        f"({_NAMES[shown.space].lower()}, {plain(shown.images)})"
     )
     st.caption(f"{what}: {len(items):,}; {len(waiting):,} wait for an answer.")
 

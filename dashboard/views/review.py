@@ -26,7 +26,7 @@ if listed:
     chosen_by = "a list from Images"
 elif shown.subjects:
     items = queueing.wrong_in_any(cached.comparison(shown))
-    chosen_by = f"wrong in some chosen run ({shown.space}, {shown.split})"
+    chosen_by = f"wrong in some chosen run ({shown.space}, {shown.images})"
 else:
     items, chosen_by = (), ""
 subjects = tuple(known[one] for one in shown.subjects if one in known)

@@ -39,6 +39,13 @@ class MappedBy(StrEnum):
     SUM = "sum"
 
 
+class Becomes(StrEnum):
+    """What becomes of an answer when probabilities are summed instead."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
 class Per(StrEnum):
     """What the shares of a confusion matrix are shares of."""
 

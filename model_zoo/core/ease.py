@@ -3,7 +3,7 @@
 A coarser taxonomy asks less: whoever merges classes raises the accuracy of every model, the guesser's too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,24 +78,22 @@ def gap(
     native: tuple[Evaluation, Evaluation], common: tuple[Evaluation, Evaluation], patients: Mapping[str, str]
 ) -> Gap:
     """How far the second subject of each pair is ahead of the first; ``patients``: image id -> patient id."""
-    (first, second), (first_common, second_common) = native, common
-    rise, rest = [(1.0, second), (-1.0, first)], [(1.0, second_common), (-1.0, first_common)]
-    question = rise + [(-weight, one) for weight, one in rest]
-    beyond_half = question + [(-weight / 2, one) for weight, one in rise]
-    return Gap(*(_combined(terms, patients) for terms in (rise, rest, question, beyond_half)))
+    judged = (*native, *common)
+    image_ids = tuple(dict.fromkeys(image_id for one in judged for image_id in one.image_ids))
+    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
+    codes = patient_codes(image_ids, patients)
+    accuracies, influence = np.full(4, np.nan), np.zeros((4, len(image_ids)))
+    for k, one in enumerate(judged):
+        if len(one.truth):
+            right = one.right.mean(axis=0)
+            accuracies[k] = right.mean()
+            rows = [row_of[image_id] for image_id in one.image_ids]
+            influence[k, rows] = (right - accuracies[k]) * len(image_ids) / len(rows)
+    return Gap(*(unbounded(float(weights @ accuracies), weights @ influence, codes) for weights in _GAPS))
 
 
-def _combined(terms: Sequence[tuple[float, Evaluation]], patients: Mapping[str, str]) -> Share:
-    """The weighted sum of accuracies, over images that may differ, paired by patient; NaN if one is undefined."""
-    moved: dict[str, float] = {}
-    value = 0.0
-    for weight, evaluation in terms:
-        right = evaluation.right.mean(axis=0)
-        accuracy = float(right.mean()) if len(right) else float("nan")
-        value += weight * accuracy
-        for image_id, one in zip(evaluation.image_ids, weight * (right - accuracy) / max(1, len(right)), strict=True):
-            moved[image_id] = moved.get(image_id, 0.0) + one
-    return unbounded(value, np.array(list(moved.values())) * len(moved), patient_codes(moved, patients))
+# Of the accuracies (first native, second native, first common, second common), in the order of Gap's fields.
+_GAPS = np.array([[-1, 1, 0, 0], [0, 0, -1, 1], [-1, 1, 1, -1], [-0.5, 0.5, 1, -1]])
 
 
 def _frequencies(evaluation: Evaluation) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """What a model said: which image, what probability for which class."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +36,12 @@ class Predictions:
     def predicted(self) -> NDArray[np.int64]:
         """Class index of the highest probability, (N,)."""
         return self.probabilities.argmax(axis=1).astype(np.int64)
+
+    def only(self, image_ids: Set[str]) -> "Predictions":
+        """These predictions for the images among ``image_ids``; others it names were not asked and are not missed."""
+        rows = [row for row, image_id in enumerate(self.image_ids) if image_id in image_ids]
+        kept = tuple(self.image_ids[row] for row in rows)
+        return Predictions(kept, self.classes, self.probabilities[rows].reshape(len(rows), len(self.classes)))
 
     @cached_property
     def row_of(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.core.choices import Becomes
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation, Figure
 from model_zoo.core.linearised import mean_of, over_runs
@@ -14,38 +15,29 @@ from model_zoo.core.linearised import mean_of, over_runs
 class Change:
     """Images that become right or wrong from one evaluation to the other; the net may be negative.
 
-    ``n_become_right`` and ``n_become_wrong`` count the runs in which each of the N images does, (N,).
-    ``net`` is the change of accuracy in [-1, 1], per run and over the series, with the patients' interval.
+    ``became`` (S, N) is 1 where a run becomes right on an image, -1 where it becomes wrong, 0 elsewhere. ``net`` is
+    the change of accuracy in [-1, 1], per run and over the series, with the patients' interval.
     """
 
     image_ids: tuple[str, ...]
-    become_right: NDArray[np.bool_]  # (S, N)
-    become_wrong: NDArray[np.bool_]  # (S, N)
+    became: NDArray[np.int64]
     net: Figure
 
-    @property
-    def n_become_right(self) -> NDArray[np.int64]:
-        """In how many runs each image becomes right, (N,)."""
-        return self.become_right.sum(axis=0)
+    def n_runs(self, becomes: Becomes) -> NDArray[np.int64]:
+        """In how many runs each image becomes right or wrong, (N,)."""
+        return (self.became == _SIGN[becomes]).sum(axis=0)
 
-    @property
-    def n_become_wrong(self) -> NDArray[np.int64]:
-        """In how many runs each image becomes wrong, (N,)."""
-        return self.become_wrong.sum(axis=0)
+    def n_images(self, becomes: Becomes) -> NDArray[np.int64]:
+        """How many images become right or wrong in each run, (S,)."""
+        return (self.became == _SIGN[becomes]).sum(axis=1)
 
-    @property
-    def ids_become_right(self) -> tuple[str, ...]:
-        """The images that become right in some run, most runs first."""
-        return self._ids(self.n_become_right)
+    def ids(self, becomes: Becomes) -> tuple[str, ...]:
+        """The images that become right or wrong in some run, most runs first."""
+        n_runs = self.n_runs(becomes)
+        return tuple(self.image_ids[k] for k in np.argsort(-n_runs, kind="stable") if n_runs[k])
 
-    @property
-    def ids_become_wrong(self) -> tuple[str, ...]:
-        """The images that become wrong in some run, most runs first."""
-        return self._ids(self.n_become_wrong)
 
-    def _ids(self, n_runs: NDArray[np.int64]) -> tuple[str, ...]:
-        order = np.argsort(-n_runs, kind="stable")
-        return tuple(self.image_ids[k] for k in order if n_runs[k])
+_SIGN = {Becomes.RIGHT: 1, Becomes.WRONG: -1}
 
 
 def change(answers: Evaluation, sums: Evaluation) -> Change:
@@ -57,6 +49,6 @@ def change(answers: Evaluation, sums: Evaluation) -> Change:
         answers.predicted.shape != sums.predicted.shape
     ):
         raise RunError("These evaluations are not of the same runs, images and classes; evaluate the same twice.")
-    moved = sums.right.astype(np.float64) - answers.right
-    net = over_runs("change by summing", answers, map(mean_of, moved), None)
-    return Change(answers.image_ids, moved > 0, moved < 0, net)
+    became = sums.right.astype(np.int64) - answers.right
+    net = over_runs("change by summing", answers, map(mean_of, became.astype(np.float64)), None)
+    return Change(answers.image_ids, became, net)

@@ -6,7 +6,7 @@ from evaluations import FOUR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import MappedBy
+from model_zoo.core.choices import Becomes, MappedBy
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import accuracy, evaluate
 from model_zoo.core.predictions import Predictions
@@ -33,8 +33,8 @@ def test_many_small_probabilities_outweigh_the_largest():
     answers, sums = both(runs, REST, "aba")
     assert (answers.predicted.tolist(), sums.predicted.tolist()) == ([[0, 0, 0]], [[1, 1, 0]])
     found = change(answers, sums)
-    assert found.ids_become_right == ("i1",)  # b, called a by the answer, the rest by the sum
-    assert found.ids_become_wrong == ("i0",)
+    assert found.ids(Becomes.RIGHT) == ("i1",)  # b, called a by the answer, the rest by the sum
+    assert found.ids(Becomes.WRONG) == ("i0",)
     assert found.net.mean == 0
 
 
@@ -42,9 +42,10 @@ def test_a_series_counts_in_how_many_runs_an_image_changes_and_the_net_may_be_ne
     unsure, sure = [0.4, 0.3, 0.3, 0], [0.9, 0.1, 0, 0]
     answers, sums = both([said(unsure, sure, unsure), said(unsure, unsure, sure)], REST, "aab")
     found = change(answers, sums)
-    assert found.n_become_wrong.tolist() == [2, 1, 0]
-    assert found.n_become_right.tolist() == [0, 0, 1]
-    assert found.ids_become_wrong == ("i0", "i1")
+    assert found.n_runs(Becomes.WRONG).tolist() == [2, 1, 0]
+    assert found.n_runs(Becomes.RIGHT).tolist() == [0, 0, 1]
+    assert found.ids(Becomes.WRONG) == ("i0", "i1")
+    assert (found.n_images(Becomes.RIGHT).tolist(), found.n_images(Becomes.WRONG).tolist()) == ([1, 0], [1, 2])
     assert found.net.per_run == pytest.approx([(1 - 1) / 3, -2 / 3])
     assert found.net.mean == pytest.approx(accuracy(sums).mean - accuracy(answers).mean)
 
@@ -54,7 +55,7 @@ def test_what_lies_outside_is_a_candidate_of_its_own():
     answers, sums = both([said([0.3, 0.25, 0, 0.45], [0.3, 0.3, 0.3, 0.1], tie)], NO_D, "aab")
     assert answers.predicted.tolist() == [[OUTSIDE, 0, OUTSIDE]]
     assert sums.predicted.tolist() == [[OUTSIDE, 1, OUTSIDE]]  # .30 .25 .45; .30 .60 .10; .125 .4375 .4375
-    assert change(answers, sums).ids_become_wrong == ("i1",)
+    assert change(answers, sums).ids(Becomes.WRONG) == ("i1",)
 
 
 weights = st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(sum), min_size=1, max_size=12)
@@ -80,7 +81,7 @@ def test_the_summed_answer_has_the_highest_summed_probability(rows, space):
     chosen = totals[np.arange(len(p)), sums.predicted[0]]  # OUTSIDE, -1, is the last column
     assert chosen == pytest.approx(totals.max(axis=1), abs=1e-6)
     found = change(answers, sums)
-    gained = found.become_right.sum() - found.become_wrong.sum()
+    gained = found.n_images(Becomes.RIGHT).sum() - found.n_images(Becomes.WRONG).sum()
     assert found.net.mean == pytest.approx(gained / len(answers.truth))
 
 
