@@ -5,13 +5,13 @@ class never predicted has F1 = 0 and no precision, so that macro precision is th
 the label space is a class that no image is of.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.choices import ClassFigure
-from model_zoo.core.evaluation import Evaluation, Figure
+from model_zoo.core.evaluation import Evaluation, Figure, class_figures
 from model_zoo.core.linearised import Judged, mean_of, over_runs
 from model_zoo.core.taxonomy import OUTSIDE
 
@@ -45,7 +45,9 @@ def macro(evaluation: Evaluation, figure: ClassFigure) -> Figure:
         return float(each[present].mean()), influence * n / present.sum()
 
     weights = 1 / (present.sum() * of[truth])
-    return over_runs(_MACRO[figure], evaluation, map(judge, evaluation.predicted), weights=weights)
+    classes = [row for row, images in zip(class_figures(evaluation, figure), of, strict=False) if images]
+    hidden = _hidden(classes, figure)
+    return over_runs(_MACRO[figure], evaluation, map(judge, evaluation.predicted), weights=weights, hidden=hidden)
 
 
 def kappa(evaluation: Evaluation) -> Figure:
@@ -109,6 +111,22 @@ _MACRO = {
     ClassFigure.PRECISION: "macro precision",
     ClassFigure.F1: "macro F1",
 }
+
+
+def _hidden(classes: Sequence[Figure], figure: ClassFigure) -> float:
+    """The variance of a macro average that classes with few or no mistakes do not show.
+
+    A class of few patients, all right, seems never to vary. Each class has at least the variance of its share with
+    one success and one failure added (Laplace) to its images / design effect; for F1 by the delta method.
+    """
+    hidden = 0.0
+    for one in (row.share for row in classes if row.share.n_patients):
+        value = one.value / (2 - one.value) if figure is ClassFigure.F1 else one.value
+        trials = one.n_images / one.design_effect
+        smoothed = (value * trials + 1) / (trials + 2)
+        slope = 2 / (1 + smoothed) ** 2 if figure is ClassFigure.F1 else 1.0
+        hidden += slope**2 * max(0.0, smoothed * (1 - smoothed) - value * (1 - value)) / trials
+    return hidden / max(1, len(classes)) ** 2
 
 
 def _agreement(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import t as student
 
 from model_zoo.core.evaluation import Evaluation, Figure
@@ -25,6 +26,7 @@ def over_runs(
     runs: Iterable[Judged],
     bounds: tuple[float, float] | None = (0.0, 1.0),
     weights: NDArray[np.float64] | None = None,
+    hidden: float = 0.0,
 ) -> Figure:
     """A figure of every run, its mean over the runs where it is defined, and the patients' interval of that mean.
 
@@ -41,7 +43,7 @@ def over_runs(
     influence = np.mean([one for _, one in defined], axis=0)
     if bounds is None:
         return Figure(name, unbounded(value, influence, evaluation.patients), per_run)
-    return Figure(name, bounded(value, influence, evaluation.patients, *bounds, weights=weights), per_run)
+    return Figure(name, bounded(value, influence, evaluation.patients, *bounds, weights, hidden), per_run)
 
 
 def bounded(
@@ -51,20 +53,21 @@ def bounded(
     low: float = 0.0,
     high: float = 1.0,
     weights: NDArray[np.float64] | None = None,
+    hidden: float = 0.0,
 ) -> Share:
     """``value`` in [low, high] with Wilson's interval at its effective number of trials.
 
-    ``influence`` and ``patients`` (codes) have shape (N,). With the figure scaled to a share m, n = m (1 - m) /
-    variance (Korn & Graubard 1998), so that the interval of a plain share is that of `metrics.share`. Where nothing
-    varies (all right, or one patient) n is Kish's 1 / sum of squared weights of the patients, from the images'
-    ``weights`` (N,), summing to 1; equal if not given. A class with few images, all right, adds nothing to the
-    variance: such a figure is less certain than it looks.
+    ``influence`` and ``patients`` (codes) have shape (N,); ``hidden`` is variance that the influences cannot show.
+    With the figure scaled to a share m, n = m (1 - m) / variance, times the squared ratio of the normal quantile to
+    Student's for P - 1 degrees of freedom (Korn & Graubard 1998). Where nothing varies (all right, or one patient)
+    n is Kish's 1 / sum of squared weights of the patients, from the images' ``weights`` (N,), summing to 1; equal
+    if not given.
     """
     variance, effect, n_patients = _variance(influence, patients)
     scaled = min(1.0, max(0.0, (value - low) / (high - low)))
-    spread = variance / (high - low) ** 2
+    spread = (variance + hidden) / (high - low) ** 2
     if n_patients > 1 and scaled * (1 - scaled) > 1e-12 and spread > 1e-15:
-        trials = scaled * (1 - scaled) / spread
+        trials = scaled * (1 - scaled) / spread * float(ndtri(0.975) / student.ppf(0.975, n_patients - 1)) ** 2
     else:
         shares = np.full(len(patients), 1 / len(patients)) if weights is None else weights
         trials = 1 / float((np.bincount(patients, weights=shares) ** 2).sum())
