@@ -9,7 +9,7 @@ from dashboard import charts
 from dashboard.actions.compare import Comparison
 from dashboard.actions.verdicts import Judgement, question_of, too_few, why_none
 from dashboard.charts.verdicts import Line, forest_figure
-from dashboard.links import Cell
+from dashboard.links import Cell, Where
 from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.words import counted, plain, points_interval, points_text, share_text
 from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
@@ -42,27 +42,32 @@ def verdict(
                 _draw(judged, judgement, rule, figure, look, open_cell)
 
 
-def headline(judgement: Judgement, said: Verdict) -> str:
-    """The verdict in one sentence, as Markdown."""
+def headline(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
+    """The verdict in one sentence, as Markdown; what holds for the images of ``where`` alone says so first."""
     subject, reference = plain(judgement.subject.title), plain(judgement.reference.title)
     by = f"{abs(100 * said.difference.value):.1f} points"
     margin = f"{100 * said.margin:g} point{'' if said.margin == 0.01 else 's'}"
+    start = "On these images: " if where else ""
     if said.answer in (Answer.BETTER, Answer.WORSE):
-        return f"{subject} is {said.answer} than {reference}, by {by} of {said.figure}."
+        return f"{start}{subject} is {said.answer} than {reference}, by {by} of {said.figure}."
     if said.answer is Answer.SAME:
-        return f"{subject} and {reference} are the same within {margin} of {said.figure}."
+        return f"{start}{subject} and {reference} are the same within {margin} of {said.figure}."
     if said.answer is Answer.NOT_SETTLED:
-        return f"Not settled: {subject} or {reference} may be better in {said.figure}."
-    return f"No answer: {too_few(judgement, said.question)}"
+        return f"{start}{'not' if where else 'Not'} settled: {subject} or {reference} may be better in {said.figure}."
+    return f"{start}{'no' if where else 'No'} answer: {too_few(judgement, said.question)}"
 
 
 def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:
     asked = question_of(judgement)
-    st.caption("Verdict")
+    st.caption(
+        f"Secondary look, restricted to {plain(judged.where.words)}: not the verdict that was fixed beforehand"
+        if judged.where
+        else "Verdict"
+    )
     for question in Question:
         said = judgement.verdicts[question, rule.figure]
         if question is asked:
-            st.subheader(headline(judgement, said), anchor=False)
+            st.subheader(headline(judgement, said, judged.where), anchor=False)
             st.markdown(_figures(judgement, said))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
     apart = judgement.pair.n_apart
@@ -79,7 +84,7 @@ def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
         said = judgement.verdicts[other, rule.figure]
-        st.markdown(f"*{_ASKED[other]}.* {headline(judgement, said)} {_figures(judgement, said)}")
+        st.markdown(f"*{_ASKED[other]}.* {headline(judgement, said, judged.where)} {_figures(judgement, said)}")
         st.markdown(_method(judgement, rule))
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links
-from dashboard.links import Cell, MatrixView, Shown
-from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
+from dashboard.links import Cell, MatrixView, Shown, Where
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.errors import LinkError
 
 names = st.text(min_size=1, max_size=30)
@@ -30,14 +30,15 @@ views = st.builds(
     st.sampled_from(Space),
     st.sampled_from([Split.TEST, Split.VALIDATION]),
     st.sampled_from(Labels),
-    st.builds(Cell, names, several, several, st.none() | names),
+    st.none() | st.builds(Where, names | st.sampled_from([":", "\\", "a:b", "\\:"]), st.text(max_size=30)),
+    st.builds(Cell, names, several, several, st.none() | names, st.none() | st.sampled_from(Becomes)),
     views,
 )
-def test_what_is_written_is_read_back(subjects, space, split, labels, cell, view):
-    shown = Shown(tuple(subjects), space, split, labels)
+def test_what_is_written_is_read_back(subjects, space, split, labels, where, cell, view):
+    shown = Shown(tuple(subjects), space, split, labels, where)
     query = links.to_cell(shown, cell, view)
     assert links.read_matrix_view(query) == view
-    assert parse_qs(links.images_url(shown, cell, view).removeprefix("images?")) == {
+    assert parse_qs(links.images_url(shown, cell, view).removeprefix("images?"), keep_blank_values=True) == {
         k: v for k, v in query.items() if v
     }
     assert links.read_shown(query, Shown()) == shown
@@ -61,6 +62,10 @@ def test_what_an_address_leaves_open_is_taken_from_the_default():
         ({"space": ["everywhere"]}, "space = 'everywhere'; it can be native, common"),
         ({"labels": ["x", "y"]}, "'labels' 2 times"),
         ({"split": ["tset"]}, "split = 'tset'"),
+        ({"where": ["machine"]}, "where = 'machine'; write a column of the manifest, a colon and a value"),
+        ({"where": [":x"]}, "where = ':x'"),
+        ({"where": [""]}, "where = ''"),
+        ({"where": ["a:b", "c:d"]}, "'where' 2 times"),
     ],
 )
 def test_a_bad_link_is_one_sentence(query, sentence):
@@ -79,3 +84,12 @@ def test_a_list_over_all_splits_is_judged_over_the_default_split():
     assert links.read_shown({"split": ["all"]}, Shown()).split is Split.TEST
     assert links.read_shown({"split": ["train"]}, Shown()).split is Split.TEST
     assert links.read_shown({"split": ["train"]}, Shown(), list(Split)).split is Split.TRAIN
+
+
+def test_a_restriction_reads_as_one_printable_line():
+    assert Where("machine", "aurora").words == "machine = aurora"
+    assert Where("weeks", "20..30").words == "20 ≤ weeks < 30"
+    assert (Where("weeks", "..30").words, Where("weeks", "20..").words) == ("weeks < 30", "20 ≤ weeks")
+    assert Where("machine", "").words == "machine = (empty)"
+    assert Where("machine", "a\n\tb\x00" + "c" * 500).words == "machine = a b " + "c" * 55 + "…"
+    assert Where("weeks", "nan..30").range is Where("weeks", "..").range is Where("weeks", "20").range is None
