@@ -1,21 +1,24 @@
 """Every cache of the pages; each key names all that the answer depends on (ids and the revision)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.actions import advising, ordering
+from dashboard.actions import advising, ease, ordering
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.desk import Desk, desk
+from dashboard.actions.subset import images_where
+from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
-from dashboard.links import Shown
-from model_zoo.core.choices import Order, Per, Split
+from dashboard.links import Shown, Where
+from model_zoo.core.choices import MappedBy, Order, Per, Space, Split
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
-from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.core.taxonomy import Taxonomy, common_ground
 
 __all__ = [
     "Desk",
@@ -26,9 +29,15 @@ __all__ = [
     "difference",
     "previews",
     "queue",
+    "restrictions",
+    "secondary",
+    "side_by_side",
     "subjects",
     "verdicts",
 ]
+
+_Key = tuple[tuple[str, ...], str, str, str, str, str]
+"""What every figure depends on: subjects, label space, split, labels, restriction and revision."""
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
@@ -36,66 +45,71 @@ def subjects() -> Mapping[str, comparing.Subject]:
     return comparing.all_subjects(desk().series())
 
 
-def comparison(shown: Shown) -> comparing.Comparison:
+def comparison(shown: Shown, mapped_by: MappedBy = MappedBy.ANSWER) -> comparing.Comparison:
     """The subjects of ``shown``, judged; computed again after each decision, manifest or run."""
-    return _comparison(shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision(), shown)
+    return _comparison(_key(shown), str(mapped_by), shown)
 
 
 def verdicts(shown: Shown) -> tuple[Judgement, ...]:
     """Every subject of ``shown`` against the first; empty where a comparison gets no verdict."""
-    return _verdicts(shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision(), shown)
+    return _verdicts(_key(shown), shown)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _verdicts(
-    subjects: tuple[str, ...], space: str, split: str, labels: str, revision: str, _shown: Shown
-) -> tuple[Judgement, ...]:
-    return judgements(comparison(_shown), desk().workspace.rule)
+def side_by_side(shown: Shown) -> ease.SideBySide:
+    """The subjects of ``shown`` in both label spaces, whichever is shown."""
+    return _side_by_side(_key(replace(shown, space=Space.COMMON)), shown)
+
+
+def secondary(shown: Shown) -> tuple[ease.Secondary, ...]:
+    """Further figures of the subjects of ``shown``."""
+    return _secondary(_key(shown), shown)
 
 
 def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
     """The second subject's matrix minus the first's, in the lines of ``layout``."""
-    key = (shown.subjects, str(shown.space), str(shown.split), str(shown.labels), desk().revision())
-    return _difference(key, tuple(layout.lines.items()), str(per), shown, layout)
+    return _difference(_key(shown), tuple(layout.lines.items()), str(per), shown, layout)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _difference(
-    key: tuple[object, ...], lines: tuple[object, ...], per: str, _shown: Shown, _layout: Layout
-) -> Difference:
-    first, second = (one.project(_layout.projection) for one in comparison(_shown).evaluations)
-    return subtract(first, second, Per(per))
+def restrictions(shown: Shown) -> Mapping[Where, str]:
+    """What the images of ``shown`` can be restricted to, with its name."""
+    everything = replace(shown, where=None, space=Space.COMMON)
+    return _restrictions(_key(everything), everything)
 
 
 def queue(shown: Shown, order: Order, seed: int) -> ordering.Queue:
     """The review queue of ``shown`` in ``order``; computed again after each decision, manifest or run."""
-    return _queue(*_parts(shown), str(order), seed, desk().revision(), shown)
+    return _queue(_key(shown), str(order), seed, shown)
 
 
-def _parts(shown: Shown) -> tuple[tuple[str, ...], str, str, str]:
-    return shown.subjects, str(shown.space), str(shown.split), str(shown.labels)
+def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[editing.Preview, ...]:
+    """Every series judged in the classes of ``taxonomy``; computed again after each decision, manifest or run."""
+    images = replace(shown, subjects=(), space=Space.COMMON)
+    return _previews(_key(images), f"{taxonomy.pinned} {taxonomy.hash}", taxonomy, images)
+
+
+def advice(taxonomy: Taxonomy) -> advising.Advice | None:
+    """What to merge in ``taxonomy``, from answers over validation; computed again after each manifest or run."""
+    return _advice(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
+def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
+    """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
+    alone = replace(shown, subjects=(subject_id,), space=Space.NATIVE)
+    return _diagnosis(_key(alone), f"{coarser.name} {coarser.hash}", coarser, alone)
+
+
+def _key(shown: Shown) -> _Key:
+    where = shown.where.written if shown.where else ""
+    return shown.subjects, str(shown.space), str(shown.split), str(shown.labels), where, desk().revision()
+
+
+def _only(shown: Shown) -> frozenset[str] | None:
+    """The images that ``shown`` is restricted to, if it is."""
+    return images_where(shown.where, desk().dataset(), desk().labels(shown.labels)) if shown.where else None
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _queue(
-    subjects: tuple[str, ...],
-    space: str,
-    split: str,
-    labels: str,
-    order: str,
-    seed: int,
-    revision: str,
-    _shown: Shown,
-) -> ordering.Queue:
-    now = desk()
-    chosen = comparing.find_subjects(now.series(), _shown.subjects)
-    return ordering.ordered(now, chosen, Order(order), _shown.space, _shown.split, _shown.labels, seed)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _comparison(
-    subjects: tuple[str, ...], space: str, split: str, labels: str, revision: str, _shown: Shown
-) -> comparing.Comparison:
+def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Comparison:
     now = desk()
     return comparing.compare(
         comparing.find_subjects(now.series(), _shown.subjects),
@@ -104,25 +118,33 @@ def _comparison(
         _shown.labels,
         now.labels(_shown.labels),
         now.dataset().patients,
+        where=_shown.where,
+        only=_only(_shown),
+        mapped_by=MappedBy(mapped_by),
     )
 
 
-def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[editing.Preview, ...]:
-    """Every series judged in the classes of ``taxonomy``; computed again after each decision, manifest or run."""
-    of = f"{taxonomy.pinned} {taxonomy.hash}"
-    return _previews(of, str(shown.split), str(shown.labels), desk().revision(), taxonomy, shown)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _verdicts(key: _Key, _shown: Shown) -> tuple[Judgement, ...]:
+    return judgements(comparison(_shown), desk().workspace.rule)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _side_by_side(key: _Key, _shown: Shown) -> ease.SideBySide:
+    native, common = (comparison(replace(_shown, space=one)) for one in (Space.NATIVE, Space.COMMON))
+    sums = comparison(replace(_shown, space=Space.COMMON), MappedBy.SUM)
+    return ease.side_by_side(native, common, sums, desk().dataset().patients)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _secondary(key: _Key, _shown: Shown) -> tuple[ease.Secondary, ...]:
+    return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _previews(
-    of: str, split: str, labels: str, revision: str, _taxonomy: Taxonomy, _shown: Shown
-) -> tuple[editing.Preview, ...]:
-    return editing.previews(desk(), _taxonomy, _shown.split, _shown.labels)
-
-
-def advice(taxonomy: Taxonomy) -> advising.Advice | None:
-    """What to merge in ``taxonomy``, from answers over validation; computed again after each manifest or run."""
-    return _advice(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+def _difference(key: _Key, lines: tuple[object, ...], per: str, _shown: Shown, _layout: Layout) -> Difference:
+    first, second = (one.project(_layout.projection) for one in comparison(_shown).evaluations)
+    return subtract(first, second, Per(per))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -130,19 +152,39 @@ def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | No
     return advising.advise(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
 
 
-def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
-    """One subject, diagnosed in its own classes and in ``coarser``, over the split and labels of ``shown``."""
-    name = f"{coarser.name} {coarser.hash}"
-    return _diagnosis(subject_id, name, str(shown.split), str(shown.labels), desk().revision(), coarser, shown)
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _restrictions(key: _Key, _shown: Shown) -> Mapping[Where, str]:
+    now, dataset = desk(), desk().dataset()
+    ground = common_ground([one.taxonomy for one in comparing.find_subjects(now.series(), _shown.subjects)])
+    return all_restrictions(dataset, dataset.split(_shown.split), ground)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _queue(key: _Key, order: str, seed: int, _shown: Shown) -> ordering.Queue:
+    now = desk()
+    return ordering.ordered(
+        now,
+        comparing.find_subjects(now.series(), _shown.subjects),
+        Order(order),
+        _shown.space,
+        _shown.split,
+        _shown.labels,
+        seed,
+        where=_shown.where,
+        only=_only(_shown),
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _previews(key: _Key, of: str, _taxonomy: Taxonomy, _shown: Shown) -> tuple[editing.Preview, ...]:
+    return editing.previews(desk(), _taxonomy, _shown.split, _shown.labels, only=_only(_shown))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Four causes, each against thousands of chance draws …")
-def _diagnosis(
-    subject_id: str, coarser: str, split: str, labels: str, revision: str, _coarser: Taxonomy, _shown: Shown
-) -> diagnosing.Diagnosis:
-    now = desk()
-    (subject,) = comparing.find_subjects(now.series(), (subject_id,))
-    stored = tuple(now.predictions(run.run_id, _shown.split) for run in subject.runs)
+def _diagnosis(key: _Key, coarser: str, _coarser: Taxonomy, _shown: Shown) -> diagnosing.Diagnosis:
+    now, only = desk(), _only(_shown)
+    (subject,) = comparing.find_subjects(now.series(), _shown.subjects)
+    stored = [now.predictions(run.run_id, _shown.split) for run in subject.runs]
     return diagnosing.diagnose(
         subject,
         _coarser,
@@ -150,6 +192,7 @@ def _diagnosis(
         _shown.labels,
         now.labels(_shown.labels),
         now.dataset(),
-        stored,
+        [said if only is None else said.only(only) for said in stored],
         now.store.all(),
+        where=_shown.where,
     )

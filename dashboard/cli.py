@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from dashboard.settings import Settings
-from model_zoo.core.choices import CamMethod, Split
+from model_zoo.core.choices import CamMethod, Labels, Space, Split
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.workspace import Workspace
 
@@ -121,19 +121,19 @@ def compare(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write a comparison as one self-contained page: verdict, classes, matrices, example images, hashes."""
-    from dashboard.actions.compare import named_subjects
+    from dashboard.actions import compare as comparing
     from dashboard.actions.desk import Desk
-    from dashboard.links import Shown
+    from dashboard.actions.verdicts import judgements
     from dashboard.report import report as made
     from dashboard.report import write_report
 
     if report.suffix != ".html" or not report.parent.is_dir():
-        raise WorkspaceError(
-            f"Cannot write a report to {report}; give a file ending in .html in a folder that is there."
-        )
+        raise WorkspaceError(f"Cannot write a report to {report}; give a file ending in .html in an existing folder.")
     desk = Desk(_open(workspace))
-    chosen = tuple(subject.subject_id for subject in named_subjects(desk.series(), subjects))
-    for path in write_report(made(desk, Shown(chosen, split=split)), report):
+    chosen = comparing.named_subjects(desk.series(), subjects)
+    dataset = desk.dataset()
+    judged = comparing.compare(chosen, Space.COMMON, split, Labels.ORIGINAL, dataset.labels, dataset.patients)
+    for path in write_report(made(desk, judged, judgements(judged, desk.workspace.rule)), report):
         console.print(f"Written: {path}", soft_wrap=True)
 
 

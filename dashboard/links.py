@@ -1,6 +1,8 @@
 """Typed links: what a page shows, written to and read from its address. No Streamlit here."""
 
 import json
+import math
+import re
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -8,7 +10,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.edits import BringBack, Edit, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.labels import LeafSpace
@@ -27,13 +29,56 @@ MAX_BOXES = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """The images that figures are restricted to: those with ``value`` in a column of the manifest.
+
+    For a column of numbers ``low..high`` asks for low <= number < high, either side open; in the column ``label``
+    a pattern asks for all images whose label lies within it.
+    """
+
+    column: str
+    value: str
+
+    @property
+    def written(self) -> str:
+        """``column:value``, colons and backslashes in the column escaped by a backslash."""
+        return re.sub(r"([\\:])", r"\\\1", self.column) + ":" + self.value
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The numbers from and to which the value asks, infinite where open; ``None`` for any other value."""
+        try:
+            low, high = (float(side) if side else None for side in self.value.split(".."))
+        except ValueError:
+            return None
+        if low is high is None or any(side is not None and not math.isfinite(side) for side in (low, high)):
+            return None
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+    @property
+    def words(self) -> str:
+        """As the pages write it: one printable line."""
+        column = _one_line(self.column)
+        if self.range is None:
+            return f"{column} = {_one_line(self.value) or '(empty)'}"
+        low, high = self.value.split("..")
+        return f"{f'{_one_line(low)} ≤ ' if low else ''}{column}{f' < {_one_line(high)}' if high else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """Which runs or series are shown, in which label space, over which split, against which labels."""
+    """Which runs or series are shown, in which label space, over which images, against which labels."""
 
     subjects: tuple[str, ...] = ()
     space: Space = Space.COMMON
     split: Split = Split.TEST
     labels: Labels = Labels.ORIGINAL
+    where: Where | None = None
+
+    @property
+    def images(self) -> str:
+        """The images judged, in words: the split and what restricts it."""
+        return images_words(self.split, self.where)
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_shown` reads back."""
@@ -42,29 +87,36 @@ class Shown:
             "space": [str(self.space)],
             "split": [str(self.split)],
             "labels": [str(self.labels)],
-        }
+        } | ({"where": [self.where.written]} if self.where else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """Images of one subject by true and predicted class; a side may name several, and ``()`` leaves it open.
 
-    ``either`` asks instead for the images that are of a class or called so: what its F1 rests on.
+    ``either`` asks instead for the images that are of a class or called so: what its F1 rests on;
+    ``summing`` for those that become right or wrong when probabilities are summed.
     """
 
     subject: str
     true: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
     either: str | None = None
+    summing: Becomes | None = None
 
     @property
     def named(self) -> bool:
-        """Whether any class is named."""
-        return bool(self.true or self.predicted or self.either is not None)
+        """Whether it asks for some of the subject's images only."""
+        return bool(self.true or self.predicted or self.either is not None or self.summing)
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_cell` reads back."""
-        sides = {"true": self.true, "predicted": self.predicted, "either": (self.either,) if self.either else ()}
+        sides = {
+            "true": self.true,
+            "predicted": self.predicted,
+            "either": (self.either,) if self.either else (),
+            "summing": (str(self.summing),) if self.summing else (),
+        }
         return {"cell": [self.subject]} | {name: list(values) for name, values in sides.items() if values}
 
 
@@ -166,7 +218,20 @@ def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) 
         space=choice(query, "space", Space, default.space),
         split=split if split is not None and split in splits else default.split,
         labels=choice(query, "labels", Labels, default.labels),
+        where=read_where(query) or default.where,
     )
+
+
+def read_where(query: Query) -> Where | None:
+    """What an address restricts the images to, if anything."""
+    written = text(query, "where")
+    if written is None:
+        return None
+    match = re.fullmatch(r"((?:[^\\:]|\\.)+):(.*)", written, re.DOTALL)
+    if match is None:
+        asked = f"where = {written[:40]!r}"
+        raise LinkError(f"The address asks for {asked}; write a column of the manifest, a colon and a value.")
+    return Where(re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL), match[2])
 
 
 def read_split(query: Query, default: Split | None) -> Split | None:
@@ -180,7 +245,8 @@ def read_cell(query: Query) -> Cell | None:
     """The cell that an address names, if any."""
     subject, either = text(query, "cell"), text(query, "either")
     true, predicted = (several(query, name) for name in ("true", "predicted"))
-    return Cell(subject, true, predicted, either) if subject else None
+    summing = choice(query, "summing", Becomes, Becomes.RIGHT) if "summing" in query else None
+    return Cell(subject, true, predicted, either, summing) if subject else None
 
 
 def read_matrix_view(query: Query) -> MatrixView:
@@ -219,6 +285,11 @@ def read_away(query: Query) -> Away:
     return Away(tuple(dict.fromkeys(one for one in query.get("region", ()) if one)), tuple(map(_box, boxes)))
 
 
+def images_words(split: Split, where: Where | None) -> str:
+    """A split and what restricts it: "test split where machine = aurora"."""
+    return f"{split} split{f' where {where.words}' if where else ''}"
+
+
 def run_url(run_id: str) -> str:
     """The page of one run."""
     return f"run?{urlencode({'run': run_id})}"
@@ -227,6 +298,11 @@ def run_url(run_id: str) -> str:
 def to_image(image_id: str, shown: Shown) -> dict[str, list[str]]:
     """The address of one image, inspected with the runs shown."""
     return {"image": [image_id]} | shown.query()
+
+
+def _one_line(value: str, most: int = 60) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def image_url(image_id: str) -> str:

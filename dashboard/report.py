@@ -18,14 +18,13 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from dashboard.actions import verdict_words as words
-from dashboard.actions.compare import Comparison, compare, find_subjects
+from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.export import safe_cell
-from dashboard.actions.verdicts import Judgement, judgements, question_of, why_none
+from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts import LIGHT, class_figure
 from dashboard.charts.matrices import confusion_figure
 from dashboard.charts.verdicts import forest_figure, forest_lines
-from dashboard.links import Shown
 from model_zoo.core.choices import ClassFigure, Per, Question
 from model_zoo.core.evaluation import accuracy, churn, class_figures
 from model_zoo.datasets import write_whole
@@ -43,12 +42,8 @@ class Report:
     json: str
 
 
-def report(desk: Desk, shown: Shown) -> Report:
-    """What Compare says of ``shown``; `TaxoScopeError` as there."""
-    dataset = desk.dataset()
-    subjects = find_subjects(desk.series(), shown.subjects)
-    judged = compare(subjects, shown.space, shown.split, shown.labels, desk.labels(shown.labels), dataset.patients)
-    found = judgements(judged, desk.workspace.rule)
+def report(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> Report:
+    """What Compare says of ``judged`` and the judgements ``found`` in it."""
     return Report(_html(desk, judged, found), _csv(judged), json.dumps(_json(desk, judged, found), indent=2))
 
 
@@ -100,9 +95,10 @@ def _verdict(desk: Desk, judged: Comparison, judgement: Judgement) -> str:
     lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL)
     method = "".join(f"<li>{escape(line)}</li>" for line in words.method(judgement, rule))
     return (
-        f"<section><h2>{escape(words.headline(judgement, said))}</h2><p>{escape(words.figures(said))}</p>"
+        f"<section><h2>{escape(words.headline(judgement, said, judged.where))}</h2><p>{escape(words.figures(said))}</p>"
         f"<p class=quiet>{escape(words.uncertain(judgement, asked))}</p>"
-        f"<p>{escape(f'{words.ASKED[other]}. {words.headline(judgement, beside)} {words.figures(beside)}')}</p>"
+        f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
+        f"{escape(words.figures(beside))}</p>"
         f"{_chart(forest_figure(lines, judgement.subject.subject_id, names, rule.margin, LIGHT))}"
         f"<ul class=quiet>{method}</ul>{_examples(desk, judged, judgement)}</section>"
     )
@@ -151,6 +147,7 @@ def _json(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> dict[st
         "basis": {
             "label space": judged.evaluations[0].taxonomy.name if judged.same_images else None,
             "split": str(judged.split),
+            "restricted to": judged.where.written if judged.where else None,
             "labels": str(judged.labels),
         },
         "subjects": {

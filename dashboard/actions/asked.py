@@ -1,7 +1,7 @@
 """What chosen runs say of the images of one split, from stored predictions alone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
 from model_zoo.core.choices import Split
+from model_zoo.core.evaluation import Evaluation, probabilities_in
 from model_zoo.core.predictions import Predictions
-from model_zoo.core.taxonomy import Taxonomy, project
 from model_zoo.run import Run
 
 
@@ -23,12 +23,13 @@ class Asked:
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
 
-    def probabilities(self, image_ids: Sequence[str], space: Taxonomy) -> NDArray[np.float64]:
-        """What each of S runs says of ``image_ids`` in the classes of ``space``, (S, N, K): own classes summed."""
-        onto = project(self.subject.taxonomy, space).matrix
-        return np.stack(
-            [one.probabilities[[one.row_of[image_id] for image_id in image_ids]] @ onto for one in self.predictions]
-        )
+    def only(self, image_ids: Set[str]) -> "Asked":
+        """The same of the images among ``image_ids``."""
+        return replace(self, predictions=tuple(one.only(image_ids) for one in self.predictions))
+
+    def probabilities(self, judged: Evaluation) -> NDArray[np.float64]:
+        """What each of S runs says of the images of ``judged`` in its label space, (S, N, K): own classes summed."""
+        return np.stack(list(probabilities_in(judged, self.predictions, self.subject.taxonomy)))
 
 
 def asked(desk: Desk, subject: Subject, split: Split) -> Asked | None:

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.links import Cell
+from dashboard.actions.subset import images_where
+from dashboard.links import Cell, Where
 from model_zoo.core.choices import Split
-from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.evaluation import Evaluation, probabilities_in
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
-from model_zoo.core.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy, project
+from model_zoo.core.summing import change
+from model_zoo.core.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord
 
 
@@ -62,13 +64,15 @@ _BANDS = {
 class Judged:
     """A subject, judged in one label space, with the stored predictions of its runs.
 
-    ``basis`` says in words what was judged: label space, split, labels, images and patients.
+    ``basis`` says in words what was judged: label space, split, labels, images and patients. ``sums`` judges the
+    same by probabilities summed; only a cell that asks what becomes of images by summing needs it.
     """
 
     subject: Subject
     evaluation: Evaluation
     predictions: tuple[Predictions, ...]
     basis: str = ""
+    sums: Evaluation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,13 @@ class Filters:
     sure: Sure = Sure.ANY
     patient: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    where: Where | None = None
     sort: Sort = Sort.MANIFEST
 
     @property
     def keep_everything(self) -> bool:
-        """Whether only the order is asked for."""
-        return replace(self, sort=Sort.MANIFEST) == Filters()
+        """Whether nothing is filtered out of what was judged: ``where`` restricts that too."""
+        return replace(self, sort=Sort.MANIFEST, where=None) == Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,9 @@ def browse(
 ) -> tuple[Listed, ...]:
     """The images that pass, sorted. A cell keeps those that fall in it in at least one run, most runs first."""
     images = dataset.images if split is None else dataset.split(split)
+    if filters.where is not None:
+        inside = images_where(filters.where, dataset, labels)
+        images = tuple(image for image in images if image.image_id in inside)
     asked = _asked(judged, cell) if judged else {}
     needs_run = (cell is not None and cell.named) or filters.right != Right.ANY or filters.sure != Sure.ANY
     listed = []
@@ -136,12 +144,18 @@ def browse(
     return tuple(_sorted(listed, filters.sort, cell is not None and cell.named))
 
 
-def same_cell_elsewhere(comparison: Comparison, cell: Cell) -> list[tuple[Subject, int]]:
-    """The other subjects judged in the same classes, with how many images fall in the cell in some run of theirs."""
+def same_cell_elsewhere(
+    comparison: Comparison, cell: Cell, sums: Comparison | None = None
+) -> list[tuple[Subject, int]]:
+    """The other subjects judged in the same classes, with how many images fall in the cell in some run of theirs.
+
+    A cell that asks what becomes of images by summing needs ``sums``, the same by probabilities summed.
+    """
     _, own = comparison.of(cell.subject)
+    summed = sums.evaluations if sums else [None] * len(comparison.subjects)
     return [
-        (subject, int((n_runs_in_cell(evaluation, cell) > 0).sum()))
-        for subject, evaluation in zip(comparison.subjects, comparison.evaluations, strict=True)
+        (subject, int((n_runs_in_cell(evaluation, cell, by_sum) > 0).sum()))
+        for subject, evaluation, by_sum in zip(comparison.subjects, comparison.evaluations, summed, strict=True)
         if subject.subject_id != cell.subject and evaluation.taxonomy == own.taxonomy
     ]
 
@@ -153,7 +167,7 @@ def n_patients(listed: Sequence[Listed]) -> int:
 
 def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     evaluation, taxonomy = judged.evaluation, judged.evaluation.taxonomy
-    n_in = n_runs_in_cell(evaluation, cell)
+    n_in = n_runs_in_cell(evaluation, cell, judged.sums)
     n_wrong = (~evaluation.right).sum(axis=0)
     n_runs = len(evaluation.predicted)
     said, confidence = _most_said(judged)
@@ -164,8 +178,13 @@ def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     }
 
 
-def n_runs_in_cell(evaluation: Evaluation, cell: Cell | None) -> NDArray[np.int64]:
-    """In how many runs each judged image falls in the cell, (N,); `TaxonomyError` for a class that is not there."""
+def n_runs_in_cell(evaluation: Evaluation, cell: Cell | None, sums: Evaluation | None = None) -> NDArray[np.int64]:
+    """In how many runs each judged image falls in the cell, (N,); `TaxonomyError` for a class that is not there.
+
+    ``sums`` judges the same by probabilities summed; only a cell that asks for what becomes of images needs it.
+    """
+    if cell is not None and cell.summing is not None and sums is not None:
+        return change(evaluation, sums).n_runs(cell.summing)
     if cell is not None and cell.either is not None:
         return evaluation.n_runs_either(evaluation.taxonomy.class_index(cell.either))
     sides = (cell.true, cell.predicted) if cell else ((), ())
@@ -179,15 +198,13 @@ def _index(taxonomy: Taxonomy, name: str) -> int:
 
 def _most_said(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The class that most runs predict, and its probability, mean over the runs that do; both (N,)."""
-    evaluation, first = judged.evaluation, judged.predictions[0]
+    evaluation = judged.evaluation
     predicted = evaluation.predicted
     n_classes = len(evaluation.taxonomy.classes)
     votes = np.stack([(predicted == k).sum(axis=0) for k in (*range(n_classes), OUTSIDE)])
     winner = votes.argmax(axis=0)
     said = np.where(winner == n_classes, OUTSIDE, winner)
-    rows = [first.row_of[image_id] for image_id in evaluation.image_ids]
-    projection = project(judged.subject.taxonomy, evaluation.taxonomy)
-    mapped = np.stack([one.probabilities[rows] @ projection.matrix for one in judged.predictions])
+    mapped = np.stack(list(probabilities_in(evaluation, judged.predictions, judged.subject.taxonomy)))
     of_said = np.take_along_axis(mapped, np.maximum(said, 0)[None, :, None], axis=2)[..., 0]
     confidence = (of_said * (predicted == said)).sum(axis=0) / (predicted == said).sum(axis=0)
     return said, np.where(said == OUTSIDE, np.nan, confidence)

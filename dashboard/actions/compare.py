@@ -1,10 +1,11 @@
 """Put runs and series side by side: natively, or on the ground they share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from dashboard.links import Where, images_words
 from dashboard.words import LABELS, counted
-from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.choices import Labels, MappedBy, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.labels import Label
@@ -40,6 +41,7 @@ class Comparison:
     labels: Labels
     ground: Taxonomy
     evaluations: tuple[Evaluation, ...]
+    where: Where | None = None
 
     @property
     def mixes_label_spaces(self) -> bool:
@@ -52,11 +54,12 @@ class Comparison:
         return len({evaluation.image_ids for evaluation in self.evaluations}) == 1
 
     def basis(self, evaluation: Evaluation) -> str:
-        """What a figure stands on: label space, split, labels, images and patients."""
+        """What a figure stands on: label space, split, what restricts it, labels, images and patients."""
         common = self.mixes_label_spaces and self.space is Space.COMMON
         return (
-            f"{label_space_name(evaluation.taxonomy, common)}; {self.split} split, {LABELS[self.labels]}, "
-            f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}"
+            f"{label_space_name(evaluation.taxonomy, common)}; {images_words(self.split, self.where)}, "
+            f"{LABELS[self.labels]}, {counted(len(evaluation.truth), 'image')} of "
+            f"{counted(evaluation.n_patients, 'patient')}"
         )
 
     def of(self, subject_id: str) -> tuple[Subject, Evaluation]:
@@ -137,20 +140,25 @@ def compare(
     which: Labels,
     labels: Mapping[str, Label],
     patients: Mapping[str, str],
+    *,
+    where: Where | None = None,
+    only: Set[str] | None = None,
+    mapped_by: MappedBy = MappedBy.ANSWER,
 ) -> Comparison:
-    """Judge every subject over the stored predictions of ``split``: argmax, then mapped.
+    """Judge every subject over the stored predictions of ``split``, restricted to the images ``only`` if given.
 
-    ``which`` names what the ``labels`` (image id -> label) are.
+    ``which`` names what the ``labels`` (image id -> label) are, ``where`` what ``only`` are.
     """
     ground = common_ground([subject.taxonomy for subject in subjects])
     evaluations = tuple(
         evaluate(
-            [run.predictions(split) for run in subject.runs],
+            [said if only is None else said.only(only) for said in (run.predictions(split) for run in subject.runs)],
             subject.taxonomy,
             ground if space is Space.COMMON else subject.taxonomy,
             labels,
             patients,
+            mapped_by,
         )
         for subject in subjects
     )
-    return Comparison(subjects, space, split, which, ground, evaluations)
+    return Comparison(subjects, space, split, which, ground, evaluations, where)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.actions.compare import Subject
+from dashboard.links import Where, images_words
 from dashboard.reviews.decisions import Decision
 from dashboard.reviews.standing import in_force
 from dashboard.words import LABELS, counted
@@ -87,6 +88,7 @@ class Diagnosis:
     lost: NDArray[np.int64]
     calibration: Calibration
     groups: tuple[symptoms.GroupRecall, ...]
+    where: Where | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,10 +102,11 @@ class Diagnosis:
 
     @property
     def basis(self) -> str:
-        """What the figures stand on: label space, split, labels, images and patients."""
+        """What the figures stand on: label space, split, what restricts it, labels, images and patients."""
         taxonomy = self.evaluation.taxonomy
         return (
-            f"Classes of {taxonomy.name} ({len(taxonomy.classes)}); {self.split} split, {LABELS[self.labels]}, "
+            f"Classes of {taxonomy.name} ({len(taxonomy.classes)}); {images_words(self.split, self.where)}, "
+            f"{LABELS[self.labels]}, "
             f"{counted(len(self.evaluation.truth), 'image')} of {counted(self.evaluation.n_patients, 'patient')}"
         )
 
@@ -152,16 +155,18 @@ def diagnose(
     dataset: DataSet,
     stored: Sequence[Predictions],
     decisions: Iterable[Decision],
+    *,
+    where: Where | None = None,
 ) -> Diagnosis:
     """All that the four causes show of ``subject``, whose runs' predictions are ``stored``.
 
-    ``which`` names what the ``labels`` (image id -> label) are; training images count by their original
-    label, as the runs were trained on it.
+    ``which`` names what the ``labels`` (image id -> label) are, ``where`` what restricts ``stored``; training
+    images are never restricted and count by their original label, as the runs were trained on it.
     """
     taxonomy, groups = subject.taxonomy, shared_meanings(subject.taxonomy, dataset.space)
     evaluation = evaluate(stored, taxonomy, taxonomy, labels, dataset.patients)
     rows = [stored[0].row_of[image_id] for image_id in evaluation.image_ids]
-    probabilities = np.stack([one.probabilities[rows] for one in stored])
+    probabilities = np.stack([one.probabilities[rows] for one in stored]).astype(np.float64)
     coarser_of = project(taxonomy, coarser).index
     training, n_train_left_out = training_images(taxonomy, dataset)
     measured = measure_causes(evaluation, probabilities, training, coarser_of, groups)
@@ -204,6 +209,7 @@ def diagnose(
         lost=lost,
         calibration=calibration_there(evaluation, probabilities, coarser_of),
         groups=tuple(found),
+        where=where,
     )
 
 
@@ -238,16 +244,4 @@ def people_of(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpac
 
 def retrained(diagnoses: Sequence[Diagnosis]) -> tuple[Figure, ...]:
     """Accuracy of each subject in the coarser space (argmax, then mapped): what training anew changed in all."""
-    return tuple(accuracy(_mapped(one)) for one in diagnoses)
-
-
-def _mapped(diagnosis: Diagnosis) -> Evaluation:
-    own, onto = diagnosis.evaluation, diagnosis.coarser_of
-    known = (onto != OUTSIDE)[own.truth]
-    return Evaluation(
-        diagnosis.coarser,
-        tuple(np.array(own.image_ids, dtype=object)[known]),
-        own.patients[known],
-        onto[own.truth[known]],
-        onto[own.predicted[:, known]],
-    )
+    return tuple(accuracy(one.evaluation.project(project(one.evaluation.taxonomy, one.coarser))) for one in diagnoses)

@@ -1,7 +1,7 @@
 """The orders of the review queue: which images wait, which first, and why each is shown."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from dashboard.actions.asked import Asked, asked
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
+from dashboard.links import Where, images_words
 from dashboard.reviews.queue import (
     QueueItem,
     Ranked,
@@ -57,19 +58,26 @@ def ordered(
     split: Split,
     which: Labels,
     seed: int = 1,
+    *,
+    where: Where | None = None,
+    only: Set[str] | None = None,
 ) -> Queue:
     """The queue of one split in ``order``, from what the subjects' runs say of it; empty without a subject.
 
     Training images are judged by out-of-fold predictions alone, and wait in vain where no run has
-    any. ``seed`` draws the random order.
+    any. ``seed`` draws the random order. ``only`` restricts the images, and ``where`` names what they are.
     """
     if not order.uses_runs:
-        items = random_queue([image.image_id for image in desk.dataset().split(split)], seed)
-        about = f"All images of the {split} split in random order (drawn by seed {seed})"
-        return Queue(items, about, f"random order, seed {seed}, of {counted(len(items), 'image')} ({split})")
+        image_ids = [image.image_id for image in desk.dataset().split(split)]
+        items = random_queue([one for one in image_ids if only is None or one in only], seed)
+        about = f"All images of the {images_words(split, where)} in random order (drawn by seed {seed})"
+        chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
+        return Queue(items, about, chosen_by)
     if not subjects:
         return Queue()
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    if only is not None:
+        said = [one.only(only) for one in said]
     if not said:
         run_id = subjects[0].runs[0].run_id
         return Queue(
@@ -79,16 +87,16 @@ def ordered(
         )
     ground = common_ground([one.subject.taxonomy for one in said])
     if order is Order.DISAGREE:
-        return _queue(ranked_queue(_disagreeing(said, ground)), order, SPACES[Space.COMMON], split)
+        return _queue(ranked_queue(_disagreeing(said, ground)), order, SPACES[Space.COMMON], split, where)
     native = space is Space.NATIVE or order is Order.LABEL_ERROR
     labels, patients = desk.labels(which), desk.dataset().patients
     judged = [_judged(one, one.subject.taxonomy if native else ground, labels, patients) for one in said]
     if order is Order.WRONG:
-        return _queue(wrong_in_any(judged), order, SPACES[space], split)
+        return _queue(wrong_in_any(judged), order, SPACES[space], split, where)
     place = {Order.LABEL_ERROR: _label_errors, Order.MARGIN: _margins, Order.LOSS: _losses}[order]
     ranked = lowest(place(one, evaluation) for one, evaluation in zip(said, judged, strict=True))
-    where = "own classes" if order is Order.LABEL_ERROR else SPACES[space]
-    return _queue(ranked_queue(ranked), order, where, split)
+    classes = "own classes" if order is Order.LABEL_ERROR else SPACES[space]
+    return _queue(ranked_queue(ranked), order, classes, split, where)
 
 
 def wrong_in_any(judged: Sequence[Evaluation]) -> tuple[QueueItem, ...]:
@@ -121,12 +129,18 @@ _CHOSEN_BY = {
 }
 
 
-def _queue(items: tuple[QueueItem, ...], order: Order, where: str, split: Split) -> Queue:
+def _queue(items: tuple[QueueItem, ...], order: Order, classes: str, split: Split, where: Where | None) -> Queue:
     folds = ", out of fold" if split is Split.TRAIN else ""
-    about = f"{_ABOUT[order]} ({where}, {split} split{folds})"
+    about = f"{_ABOUT[order]} ({classes}, {images_words(split, where)}{folds})"
     if folds:
         about += "; maps are the runs' own, which learned from these images"
-    return Queue(items, about, f"{_CHOSEN_BY[order]} ({where.removesuffix(' ground')}, {split}{folds})")
+    return Queue(
+        items, about, f"{_CHOSEN_BY[order]} ({classes.removesuffix(' ground')}, {_short(split, where)}{folds})"
+    )
+
+
+def _short(split: Split, where: Where | None) -> str:
+    return f"{split}, {where.words}" if where else str(split)
 
 
 def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:
@@ -135,7 +149,7 @@ def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: 
 
 def _label_errors(one: Asked, judged: Evaluation) -> Ranked:
     """By self-confidence, where another class is likelier than the given one (confident learning's ranking)."""
-    found = find_label_errors(judged.truth, one.probabilities(judged.image_ids, judged.taxonomy))
+    found = find_label_errors(judged.truth, one.probabilities(judged))
     names = judged.taxonomy.names
     rows = np.flatnonzero(found.likeliest != found.given)
     own, best = found.quality(), found.probabilities.max(axis=1)
@@ -153,7 +167,7 @@ def _margins(one: Asked, judged: Evaluation) -> Ranked:
     names = judged.taxonomy.names
     if len(names) < 2:
         return {}
-    mean = one.probabilities(judged.image_ids, judged.taxonomy).mean(axis=0)
+    mean = one.probabilities(judged).mean(axis=0)
     second, first = np.argsort(mean, axis=1, kind="stable")[:, -2:].T
     rows = np.arange(len(mean))
     lead = mean[rows, first] - mean[rows, second]
@@ -170,7 +184,7 @@ def _margins(one: Asked, judged: Evaluation) -> Ranked:
 def _losses(one: Asked, judged: Evaluation) -> Ranked:
     """By the cross-entropy of the given label, mean over runs."""
     names = judged.taxonomy.names
-    own = one.probabilities(judged.image_ids, judged.taxonomy)[:, np.arange(len(judged.truth)), judged.truth]
+    own = one.probabilities(judged)[:, np.arange(len(judged.truth)), judged.truth]
     loss = -np.log(np.maximum(own, _SMALLEST)).mean(axis=0)
     return {
         image_id: (-float(loss[k]), f"given {names[judged.truth[k]]}; {one.who}: loss {loss[k]:.1f} nats")

@@ -1,7 +1,7 @@
 """Taxonomies looked at, edited and saved: what a draft is, and what trained series would score in its classes."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -151,8 +151,12 @@ def class_counts(taxonomy: Taxonomy, dataset: DataSet, labels: Mapping[str, Labe
     return {split: _counted(taxonomy, images, labels) for split in JUDGED if (images := dataset.split(split))}
 
 
-def previews(desk: Desk, taxonomy: Taxonomy, split: Split, which: Labels) -> tuple[Preview, ...]:
+def previews(
+    desk: Desk, taxonomy: Taxonomy, split: Split, which: Labels, *, only: Set[str] | None = None
+) -> tuple[Preview, ...]:
     """Every series judged over the stored predictions of ``split`` in its own classes and in those of ``taxonomy``.
+
+    Restricted to the images ``only`` if given.
 
     The model's answer (argmax) is mapped, not asked again: the free part of what a coarser taxonomy brings.
     """
@@ -161,7 +165,8 @@ def previews(desk: Desk, taxonomy: Taxonomy, split: Split, which: Labels) -> tup
     for subject in map(series_subject, desk.series()):
         own, blocked = subject.taxonomy, standing_in_the_way(subject.taxonomy, taxonomy)
         try:
-            said = [desk.predictions(run.run_id, split) for run in subject.runs]
+            stored = [desk.predictions(run.run_id, split) for run in subject.runs]
+            said = [one if only is None else one.only(only) for one in stored]
             native = evaluate(said, own, own, labels, patients)
             mapped = None if blocked else evaluate(said, own, taxonomy, labels, patients)
         except TaxoScopeError as error:

@@ -3,6 +3,7 @@
 import math
 
 from dashboard.actions.verdicts import Judgement, too_few
+from dashboard.links import Where
 from dashboard.words import counted, points_interval, points_text, share_text
 from model_zoo.core.choices import Answer, Question
 from model_zoo.core.comparison import Rule, Verdict, clustered_mcnemar
@@ -13,18 +14,19 @@ ASKED = {
 }
 
 
-def headline(judgement: Judgement, said: Verdict) -> str:
-    """The verdict in one sentence."""
+def headline(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
+    """The verdict in one sentence; what holds for the images of ``where`` alone says so first."""
     subject, reference = judgement.subject.title, judgement.reference.title
     by = f"{abs(100 * said.difference.value):.1f} points"
     margin = f"{100 * said.margin:g} point{'' if said.margin == 0.01 else 's'}"
+    start = "On these images: " if where else ""
     if said.answer in (Answer.BETTER, Answer.WORSE):
-        return f"{subject} is {said.answer} than {reference}, by {by} of {said.figure}."
+        return f"{start}{subject} is {said.answer} than {reference}, by {by} of {said.figure}."
     if said.answer is Answer.SAME:
-        return f"{subject} and {reference} are the same within {margin} of {said.figure}."
+        return f"{start}{subject} and {reference} are the same within {margin} of {said.figure}."
     if said.answer is Answer.NOT_SETTLED:
-        return f"Not settled: {subject} or {reference} may be better in {said.figure}."
-    return f"No answer: {too_few(judgement, said.question)}"
+        return f"{start}{'not' if where else 'Not'} settled: {subject} or {reference} may be better in {said.figure}."
+    return f"{start}{'no' if where else 'No'} answer: {too_few(judgement, said.question)}"
 
 
 def figures(said: Verdict) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.links import Cell
+from dashboard.links import Cell, images_words
 from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Space
@@ -140,7 +140,8 @@ def _what_is_kept(judged: Comparison) -> None:
 
 
 def _each_its_own(judged: Comparison) -> str:
-    return f"{judged.split} split; the subjects are judged over different images, each chart says which".capitalize()
+    images = images_words(judged.split, judged.where)
+    return f"{images[0].upper()}{images[1:]}; the subjects are judged over different images, each chart says which"
 
 
 def _support_texts(evaluation: Evaluation) -> list[str]:

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.actions.compare import Subject
 from dashboard.actions.ordering import Queue
-from dashboard.links import JUDGED, Shown
+from dashboard.links import JUDGED, Shown, Where
 from dashboard.reviews.queue import QueueItem
 from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Order, Per, Space, Split
@@ -75,6 +75,25 @@ def split_switch(shown: Shown, splits: Sequence[Split] = JUDGED) -> None:
 def labels_switch(shown: Shown) -> None:
     """Original labels or as reviewed: one switch that recomputes everything."""
     _switch("labels", "Labels", list(Labels), shown.labels)
+
+
+def where_picker(offered: Mapping[Where, str], shown: Shown) -> None:
+    """All images, or some: a value of a column, a range of numbers, a true class; everything is computed again."""
+    chosen = shown.where
+    names = {"": "All images"} | {where.written: name for where, name in offered.items()}
+    value = chosen.written if chosen else ""
+    if chosen:
+        names.setdefault(value, chosen.words)
+    st.selectbox(
+        "Images",
+        list(names),
+        key=state.shows("shown_where", value),
+        format_func=names.__getitem__,
+        label_visibility="collapsed",
+        width=230,
+        help="Everything on this page is computed again over some of the images only.",
+        on_change=lambda: state.write_query({"where": [state.get("shown_where")] if state.get("shown_where") else []}),
+    )
 
 
 def figure_switch(figure: ClassFigure) -> None:

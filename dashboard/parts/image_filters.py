@@ -32,6 +32,7 @@ def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
         sure=links.choice(query, "sure", Sure, Sure.ANY),
         patient=links.text(query, "patient") or "",
         columns={name: value for name, value in columns.items() if value},
+        where=links.read_where(query),
         sort=links.choice(query, "sort", Sort, Sort.MANIFEST),
     )
 
@@ -77,9 +78,12 @@ def _removable(filters: Filters, drawn: Container[str]) -> None:
     others = {f"column.{name}": (name, value) for name, value in filters.columns.items() if name not in drawn}
     if filters.patient:
         others["patient"] = ("patient", filters.patient)
-    for parameter, (name, value) in others.items():
+    only = {parameter: f"{name} {value}" for parameter, (name, value) in others.items()}
+    if filters.where:
+        only["where"] = filters.where.words
+    for parameter, words in only.items():
         st.button(
-            f"only {plain(name)} {plain(value)}",
+            f"only {plain(words)}",
             icon=":material/close:",
             key=f"only_{parameter}",
             on_click=partial(state.write_query, {parameter: [], "page": []}),
@@ -103,7 +107,7 @@ def _select(
 
     def changed() -> None:
         chosen = state.get(key) or empty
-        sides = ("true", "predicted", "either") if parameter == "cell" else ()
+        sides = ("true", "predicted", "either", "summing") if parameter == "cell" else ()
         cleared: dict[str, list[str]] = {side: [] for side in sides}
         state.write_query({parameter: [chosen] if chosen else [], "page": [], **cleared})
 

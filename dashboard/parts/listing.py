@@ -14,18 +14,20 @@ from dashboard.actions.desk import Desk
 from dashboard.links import Cell, Shown, image_url
 from dashboard.parts.gallery import Tile
 from dashboard.words import counted, one_of, plain, share_text
-from model_zoo.core.choices import Split
+from model_zoo.core.choices import MappedBy, Split
 from model_zoo.core.labels import Label, LeafSpace
 
 
-def judged(desk: Desk, compare: Callable[[Shown], Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
+def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
     if cell is None:
         return None
-    comparison = compare(_beside(shown, cell))
+    beside = _beside(shown, cell)
+    comparison = compare(beside)
     subject, evaluation = comparison.of(cell.subject)
     stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
-    return Judged(subject, evaluation, stored, comparison.basis(evaluation))
+    sums = compare(beside, MappedBy.SUM).of(cell.subject)[1] if cell.summing else None
+    return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums)
 
 
 def sentence(
@@ -34,6 +36,8 @@ def sentence(
     """How many images of how many patients, and what they have in common."""
     what = f"**{counted(len(listed), 'image')}** of {counted(n_patients(listed), 'patient')}"
     where = f"{split} split" if split else "all splits"
+    if filters.where:
+        where += f" where {plain(filters.where.words)}"
     if split is Split.TRAIN:
         where += " (the models learned from these)"
     if cell is None or judged is None:
@@ -42,23 +46,28 @@ def sentence(
     either = (cell.either,) if cell.either else ()
     sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": either}
     named = ", ".join(f"{side} **{plain(one_of(names))}**" for side, names in sides.items() if names)
+    if cell.summing:
+        named = f"answers that become {cell.summing} when probabilities are summed"
     text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. {plain(judged.basis)}."
     n_runs = len(judged.subject.runs)
-    if (cell.true or cell.predicted) and n_runs > 1 and filters.keep_everything and listed:
+    if (cell.true or cell.predicted or cell.summing) and n_runs > 1 and filters.keep_everything and listed:
         total = sum(one.n_in_cell for one in listed)
+        does, there = ("does so", "table") if cell.summing else ("falls in this cell", "mean matrix")
         text += (
-            f" Each image falls in this cell in some seed; together {total:,} times in {n_runs} runs "
-            f"= {total / n_runs:,.1f} per run, the count in the mean matrix."
+            f" Each image {does} in some seed; together {total:,} times in {n_runs} runs "
+            f"= {total / n_runs:,.1f} per run, the count in the {there}."
         )
     st.markdown(text)
 
 
-def same_cell(compare: Callable[[Shown], Comparison], shown: Shown, cell: Cell | None) -> None:
+def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> None:
     """The same cell of the other subjects shown, where they are judged in the same classes."""
     if cell is None or not cell.named:
         return
+    beside = _beside(shown, cell)
+    sums = compare(beside, MappedBy.SUM) if cell.summing else None
     with st.container(horizontal=True):
-        for subject, n_images in same_cell_elsewhere(compare(_beside(shown, cell)), cell):
+        for subject, n_images in same_cell_elsewhere(compare(beside), cell, sums):
             st.button(
                 f"The same cell of {plain(subject.title)}: {counted(n_images, 'image')}",
                 icon=":material/compare_arrows:",

@@ -14,6 +14,7 @@ from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.evaluation import Evaluation, accuracy, churn
+from model_zoo.core.hierarchy import longest_chain
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet
 from model_zoo.run import Series
@@ -50,7 +51,7 @@ def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: charts.Look
     if not taxonomies:
         st.info("No taxonomy yet: put a file into the workspace's folder `taxonomies`.")
         return
-    chain = _chain(list(taxonomies.values()))
+    chain = longest_chain(list(taxonomies.values()))
     chosen = st.multiselect(
         "Taxonomies, from fine to coarse", list(taxonomies), default=[one.name for one in chain], key="overview_path"
     )
@@ -111,12 +112,3 @@ def _figures(evaluation: Evaluation) -> tuple[str, ...]:
         f"{len(evaluation.truth):,}",
         f"{evaluation.n_patients:,}",
     )
-
-
-def _chain(taxonomies: Sequence[Taxonomy]) -> list[Taxonomy]:
-    """The longest path in which each taxonomy refines the next; ``taxonomies`` go from fine to coarse."""
-    best: list[list[Taxonomy]] = []
-    for k, taxonomy in enumerate(taxonomies):
-        before = [best[j] for j in range(k) if taxonomies[j].refines(taxonomy)]
-        best.append([*max(before, key=len, default=[]), taxonomy])
-    return max(best, key=len)

@@ -109,7 +109,7 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
         rows = [_preview_row(one, these) for one in judged]
         st.table(pd.DataFrame(rows).set_index("series"), border="horizontal")
         st.caption(
-            f"Accuracy, mean over seeds (95 % interval, patients only); {shown.split} split, {LABELS[shown.labels]}. "
+            f"Accuracy, mean over seeds (95 % interval, patients only); {plain(shown.images)}, {LABELS[shown.labels]}. "
             "The models' answers are mapped (argmax, then mapped), nothing is trained or asked again."
         )
         if any(one.own.image_ids != one.mapped.image_ids for one in judged if one.own and one.mapped):

@@ -10,7 +10,7 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts.verdicts import forest_figure, forest_lines
-from dashboard.links import Cell, Shown
+from dashboard.links import Cell
 from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.report import report
 from dashboard.words import plain
@@ -39,11 +39,11 @@ def verdict(
                 _draw(judged, judgement, rule, figure, look, open_cell)
 
 
-def report_button(desk: Desk, shown: Shown) -> None:
+def report_button(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> None:
     """Download what is compared as one page to send to a colleague."""
     st.download_button(
         "Report",
-        lambda: report(desk, shown).html,
+        lambda: report(desk, judged, found).html,
         "comparison.html",
         "text/html",
         icon=":material/download:",
@@ -54,15 +54,21 @@ def report_button(desk: Desk, shown: Shown) -> None:
 def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:
     asked = question_of(judgement)
     said = judgement.verdicts[asked, rule.figure]
-    st.caption("Verdict")
-    st.subheader(plain(words.headline(judgement, said)), anchor=False)
+    st.caption(
+        f"Secondary look, restricted to {plain(judged.where.words)}: not the verdict that was fixed beforehand"
+        if judged.where
+        else "Verdict"
+    )
+    st.subheader(plain(words.headline(judgement, said, judged.where)), anchor=False)
     st.markdown(plain(words.figures(said)))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
     st.caption(f"{plain(basis)}. {plain(words.uncertain(judgement, asked))}")
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
         said = judgement.verdicts[other, rule.figure]
-        st.markdown(plain(f"{words.ASKED[other]}. {words.headline(judgement, said)} {words.figures(said)}"))
+        st.markdown(
+            plain(f"{words.ASKED[other]}. {words.headline(judgement, said, judged.where)} {words.figures(said)}")
+        )
         st.markdown("\n".join(f"- {plain(line)}" for line in words.method(judgement, rule)))
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.actions.opening import opening
-from dashboard.parts import comparison, controls
+from dashboard.parts import comparison, controls, ease
 from dashboard.parts.matrices import matrices
 from dashboard.parts.verdict import report_button, verdict
 from model_zoo.core.choices import ClassFigure
@@ -31,10 +31,11 @@ if not shown.subjects:
 
 judged = cached.comparison(shown)
 with switches.container(horizontal=True, horizontal_alignment="right"):
-    report_button(desk, shown)
+    report_button(desk, judged, cached.verdicts(shown))
     controls.labels_switch(shown)
     controls.split_switch(shown)
     controls.space_switch(shown, judged.mixes_label_spaces)
+    controls.where_picker(cached.restrictions(shown), shown)
 
 decided = [desk.image(image_id) for image_id in desk.standing()]
 comparison.label_space(judged, sum(image.split is shown.split for image in decided))
@@ -48,6 +49,8 @@ def open_cell(cell: links.Cell) -> None:
 look = charts.look(state.dark())
 verdict(judged, cached.verdicts(shown), desk.workspace.rule, figure, look, open_cell)
 comparison.headline(judged)
+ease.side_by_side(cached.side_by_side(shown), shown)
+ease.more_figures(judged, cached.secondary(shown))
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Each class", anchor=False)

@@ -36,6 +36,20 @@ class Space(StrEnum):
     COMMON = "common"
 
 
+class MappedBy(StrEnum):
+    """How a prediction gets into a coarser label space: the model's answer mapped, or its probabilities summed."""
+
+    ANSWER = "answer"
+    SUM = "sum"
+
+
+class Becomes(StrEnum):
+    """What becomes of an answer when probabilities are summed instead."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
 class Per(StrEnum):
     """What the shares of a confusion matrix are shares of."""
 

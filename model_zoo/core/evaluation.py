@@ -1,18 +1,18 @@
 """One run or series judged against labels in one label space: every figure of Compare starts here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model_zoo.core.choices import ClassFigure
+from model_zoo.core.choices import ClassFigure, MappedBy
 from model_zoo.core.confusion import Confusion, count, mean
 from model_zoo.core.errors import RunError
 from model_zoo.core.labels import Label
 from model_zoo.core.metrics import Share, around, f1_from_overlap, share
-from model_zoo.core.predictions import Predictions
+from model_zoo.core.predictions import Predictions, summed_answers
 from model_zoo.core.taxonomy import OUTSIDE, Projection, Taxonomy, project
 
 
@@ -115,9 +115,12 @@ def evaluate(
     space: Taxonomy,
     labels: Mapping[str, Label],
     patients: Mapping[str, str],
+    mapped_by: MappedBy = MappedBy.ANSWER,
 ) -> Evaluation:
-    """Judge runs of one taxonomy ``source`` in the label space ``space``: argmax, then mapped.
+    """Judge runs of one taxonomy ``source`` in the label space ``space``.
 
+    ``mapped_by`` is how predictions get there: argmax, then mapped (what is deployed, and the rule of every
+    verdict), or probabilities summed, then argmax; ties go to the model's own answer.
     ``labels`` and ``patients`` (image id -> patient id) cover all predicted images; an image
     without patient is a patient of its own.
     """
@@ -139,10 +142,8 @@ def evaluate(
     truth = space.place_all(standing)
     placed = truth != OUTSIDE
     n_outside = sum(1 for label in standing if label <= space.outside)
-    owners = [(patients.get(image_id, ""), "" if patients.get(image_id) else image_id) for image_id in first.image_ids]
-    code_of = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
-    codes = np.array([code_of[owner] for owner in owners], dtype=np.int64)
-    predicted = np.stack([projection.apply(one.predicted) for one in predictions])
+    codes = patient_codes(first.image_ids, patients)
+    predicted = np.stack([_answers(one, projection, mapped_by) for one in predictions])
     return Evaluation(
         taxonomy=space,
         image_ids=tuple(np.array(first.image_ids, dtype=object)[placed]),
@@ -152,6 +153,25 @@ def evaluate(
         n_left_out=int((~placed).sum()) - n_outside,
         n_outside=n_outside,
     )
+
+
+def probabilities_in(
+    evaluation: Evaluation, predictions: Sequence[Predictions], source: Taxonomy
+) -> Iterator[NDArray[np.float64]]:
+    """What each run of taxonomy ``source`` says of the evaluation's images in its label space, (N, K) a run.
+
+    Probabilities of classes that fall together are summed; a row sums to less than 1 by what lies outside.
+    """
+    onto = project(source, evaluation.taxonomy).matrix
+    for one in predictions:
+        yield one.probabilities[[one.row_of[image_id] for image_id in evaluation.image_ids]] @ onto
+
+
+def patient_codes(image_ids: Iterable[str], patients: Mapping[str, str]) -> NDArray[np.int64]:
+    """A number per patient, in order of appearance, (N,); an image without patient is a patient of its own."""
+    owners = [(patients.get(image_id, ""), "" if patients.get(image_id) else image_id) for image_id in image_ids]
+    code_of = {owner: code for code, owner in enumerate(dict.fromkeys(owners))}
+    return np.array([code_of[owner] for owner in owners], dtype=np.int64)
 
 
 def accuracy(evaluation: Evaluation) -> Figure:
@@ -204,6 +224,13 @@ def churn(predicted: NDArray[np.int64]) -> float:
         votes[np.arange(n_images), one] += 1
     agreeing = (votes * (votes - 1)).sum()
     return 1 - float(agreeing) / (n_images * n_runs * (n_runs - 1))
+
+
+def _answers(one: Predictions, projection: Projection, mapped_by: MappedBy) -> NDArray[np.int64]:
+    """Class indices of the projection's target, (N,)."""
+    if mapped_by is MappedBy.SUM:
+        return summed_answers(one.probabilities.astype(np.float64), projection.index)
+    return projection.apply(one.predicted)
 
 
 def _shares(

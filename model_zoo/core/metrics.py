@@ -12,6 +12,7 @@ from scipy.special import ndtri, stdtrit
 class Share:
     """A share in [0, 1] with its interval; all NaN when there is nothing to take a share of.
 
+    Figures on another scale (kappa, a loss, a difference) travel in the same record, within their own bounds.
     ``n_images`` may be fractional when it is a mean over seeds; ``design_effect`` >= 1 is by
     how much images of the same patients inflate the variance.
     """

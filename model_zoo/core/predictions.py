@@ -1,5 +1,6 @@
 """What a model said: which image, what probability for which class."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import RunError
+from model_zoo.core.taxonomy import OUTSIDE
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,30 @@ class Predictions:
         """Class index of the highest probability, (N,)."""
         return self.probabilities.argmax(axis=1).astype(np.int64)
 
+    def only(self, image_ids: Set[str]) -> "Predictions":
+        """These predictions for the images among ``image_ids``; others it names were not asked and are not missed."""
+        rows = [row for row, image_id in enumerate(self.image_ids) if image_id in image_ids]
+        kept = tuple(self.image_ids[row] for row in rows)
+        return Predictions(kept, self.classes, self.probabilities[rows].reshape(len(rows), len(self.classes)))
+
     @cached_property
     def row_of(self) -> dict[str, int]:
         """Image id -> row."""
         return {image_id: row for row, image_id in enumerate(self.image_ids)}
+
+
+def summed_answers(probabilities: NDArray[np.floating], coarser: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The coarser classes with the highest summed ``probabilities`` (..., K); a tie goes to that of the argmax.
+
+    ``coarser`` (K,) is the coarser class of each class, and the result (...,); or (B, K), one row for each way to put
+    classes together, and the result (..., B). `OUTSIDE` is a candidate like any other. Sums are as precise as
+    ``probabilities``.
+    """
+    last = int(coarser.max()) + 1
+    placed = np.where(coarser == OUTSIDE, last, coarser)
+    onto = (placed[..., None] == np.arange(last + 1)).astype(probabilities.dtype)
+    summed = np.tensordot(probabilities, onto, axes=(-1, -2))
+    mapped, best = placed.T[probabilities.argmax(axis=-1)], summed.argmax(axis=-1)
+    of_mapped, of_best = (np.take_along_axis(summed, one[..., None], axis=-1)[..., 0] for one in (mapped, best))
+    answers = np.where(of_best > of_mapped, best, mapped)
+    return np.where(answers == last, OUTSIDE, answers)

@@ -86,6 +86,7 @@ def test_a_mark_of_a_class_opens_the_images_that_its_figure_rests_on(opened):
     page = opened("compare?figure=F1", height=2200)
     marks = page.locator("[class*=st-key-classes_] .js-plotly-plot").first
     expect(marks.locator(".errorbars").first).to_be_attached()
+    marks.scroll_into_view_if_needed()
     place = marks.evaluate(
         """plot => { const one = plot._fullData.find(d => d.error_x?.visible);
         const i = one.customdata.findIndex(c => c[1] === 'no_marker'), b = plot.getBoundingClientRect();
@@ -128,6 +129,7 @@ def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
     names = class_names("consolidated")
     i, j = names.index("cereb"), names.index("bpd")
     plot = page.locator(".js-plotly-plot:has(.hm)").first
+    plot.scroll_into_view_if_needed()
     box = plot.locator(".nsewdrag").bounding_box()
     step_x, step_y = box["width"] / len(names), box["height"] / len(names)
     page.mouse.click(box["x"] + step_x * (j + 0.5), box["y"] + step_y * (i + 0.5))

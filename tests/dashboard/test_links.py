@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links
-from dashboard.links import Away, Cell, Draft, MatrixView, Shown
-from model_zoo.core.choices import ClassOrder, Labels, Matrices, Per, Space, Split
+from dashboard.links import Away, Cell, Draft, MatrixView, Shown, Where
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.labels import LeafSpace, Part
@@ -33,14 +33,15 @@ views = st.builds(
     st.sampled_from(Space),
     st.sampled_from([Split.TEST, Split.VALIDATION]),
     st.sampled_from(Labels),
-    st.builds(Cell, names, several, several, st.none() | names),
+    st.none() | st.builds(Where, names | st.sampled_from([":", "\\", "a:b", "\\:"]), st.text(max_size=30)),
+    st.builds(Cell, names, several, several, st.none() | names, st.none() | st.sampled_from(Becomes)),
     views,
 )
-def test_what_is_written_is_read_back(subjects, space, split, labels, cell, view):
-    shown = Shown(tuple(subjects), space, split, labels)
+def test_what_is_written_is_read_back(subjects, space, split, labels, where, cell, view):
+    shown = Shown(tuple(subjects), space, split, labels, where)
     query = links.to_cell(shown, cell, view)
     assert links.read_matrix_view(query) == view
-    assert parse_qs(links.images_url(shown, cell, view).removeprefix("images?")) == {
+    assert parse_qs(links.images_url(shown, cell, view).removeprefix("images?"), keep_blank_values=True) == {
         k: v for k, v in query.items() if v
     }
     assert links.read_shown(query, Shown()) == shown
@@ -64,6 +65,10 @@ def test_what_an_address_leaves_open_is_taken_from_the_default():
         ({"space": ["everywhere"]}, "space = 'everywhere'; it can be native, common"),
         ({"labels": ["x", "y"]}, "'labels' 2 times"),
         ({"split": ["tset"]}, "split = 'tset'"),
+        ({"where": ["machine"]}, "where = 'machine'; write a column of the manifest, a colon and a value"),
+        ({"where": [":x"]}, "where = ':x'"),
+        ({"where": [""]}, "where = ''"),
+        ({"where": ["a:b", "c:d"]}, "'where' 2 times"),
     ],
 )
 def test_a_bad_link_is_one_sentence(query, sentence):
@@ -159,3 +164,12 @@ def test_a_bad_box_is_one_sentence(box):
 def test_too_many_boxes_are_refused():
     with pytest.raises(LinkError, match="draws 21 boxes; at most 20"):
         links.read_away({"box": [f"{k},0,{k + 1},1" for k in range(21)]})
+
+
+def test_a_restriction_reads_as_one_printable_line():
+    assert Where("machine", "aurora").words == "machine = aurora"
+    assert Where("weeks", "20..30").words == "20 ≤ weeks < 30"
+    assert (Where("weeks", "..30").words, Where("weeks", "20..").words) == ("weeks < 30", "20 ≤ weeks")
+    assert Where("machine", "").words == "machine = (empty)"
+    assert Where("machine", "a\n\tb\x00" + "c" * 500).words == "machine = a b " + "c" * 55 + "…"
+    assert Where("weeks", "nan..30").range is Where("weeks", "..").range is Where("weeks", "20").range is None

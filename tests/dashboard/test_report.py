@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from command import run
 
-from dashboard.actions.compare import find_subjects, named_subjects
+from dashboard.actions.compare import compare, named_subjects
 from dashboard.actions.desk import Desk
-from dashboard.links import Shown
+from dashboard.actions.verdicts import judgements
 from dashboard.report import report
-from model_zoo.core.choices import Split
+from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import accuracy, evaluate
 from model_zoo.core.taxonomy import common_ground
@@ -25,12 +25,15 @@ def desk(animals):
     return Desk(animals)
 
 
-def of(desk, *names):
-    return Shown(tuple(one.subject_id for one in named_subjects(desk.series(), names)))
+def made_of(desk, *names, subjects=None):
+    dataset = desk.dataset()
+    chosen = subjects or named_subjects(desk.series(), names)
+    judged = compare(chosen, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
+    return report(desk, judged, judgements(judged, desk.workspace.rule))
 
 
 def test_the_numbers_beside_it_are_those_of_the_stored_predictions(desk):
-    made = report(desk, of(desk, "things", "kinds"))
+    made = made_of(desk, "things", "kinds")
     subjects = named_subjects(desk.series(), ["things", "kinds"])
     ground = common_ground([one.taxonomy for one in subjects])
     dataset = desk.dataset()
@@ -47,7 +50,7 @@ def test_the_numbers_beside_it_are_those_of_the_stored_predictions(desk):
 
 
 def test_the_page_asks_nobody_for_anything(desk):
-    html = report(desk, of(desk, "things", "kinds")).html
+    html = made_of(desk, "things", "kinds").html
     page = html[: html.index("<script>")] + html[html.index("</script>", html.index("</style>")) :]
     assert not re.search(r"""(src|href)\s*=\s*["']?(?!data:)[a-z]*:?//""", page)
     shown = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
@@ -56,13 +59,10 @@ def test_the_page_asks_nobody_for_anything(desk):
     assert all(base64.b64decode(one) in files for one in shown)
 
 
-def test_names_are_text(desk, monkeypatch):
+def test_names_are_text(desk):
     hostile = '</script><img src=x onerror="alert(1)">'
-    subjects = tuple(
-        replace(one, title=hostile) for one in find_subjects(desk.series(), of(desk, "things", "kinds").subjects)
-    )
-    monkeypatch.setattr("dashboard.report.find_subjects", lambda series, ids: subjects)
-    html = report(desk, of(desk, "things", "kinds")).html
+    subjects = tuple(replace(one, title=hostile) for one in named_subjects(desk.series(), ["things", "kinds"]))
+    html = made_of(desk, subjects=subjects).html
     assert "<img src=x" not in html
     assert "&lt;/script&gt;" in html
 

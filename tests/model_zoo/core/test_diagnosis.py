@@ -30,7 +30,7 @@ from model_zoo.core.summing import n_ways, net_of_summing, summing
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.core.wrong_answers import foretold_pairs, quasi_independent, wrong_answers
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
 
 import causes
 

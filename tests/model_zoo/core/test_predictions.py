@@ -37,3 +37,10 @@ def test_no_image_is_a_table_too():
 def test_what_is_no_table_of_probabilities_is_refused(rows, ids, sentence):
     with pytest.raises(RunError, match=sentence):
         table(rows, ids)
+
+
+def test_some_images_only_keep_their_order_and_answers():
+    some = table([[0.2, 0.8], [1, 0], [0.3, 0.7]]).only({"i2", "i0", "never asked"})
+    assert some.image_ids == ("i0", "i2")
+    assert some.probabilities == pytest.approx(np.array([[0.2, 0.8], [0.3, 0.7]]))
+    assert table([[1, 0]]).only(set()).probabilities.shape == (0, 2)
