@@ -27,6 +27,7 @@ FULL = {
     "images": "images",
     "images-cell": "images?cell=fine-d4c5c234&of=fine-d4c5c234&of=consolidated-a3b2aa53&true=cereb&predicted=bpd",
     "inspect": "inspect?image=te-0030",
+    "inspect-taken-away": "inspect?image=te-0088&region=markers&box=0,190,75,224",
     "inspect-nothing": "inspect",
     "review": "review",
     "decisions": "decisions",
