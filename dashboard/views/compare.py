@@ -18,7 +18,7 @@ shown = links.read_shown(query, opening(desk))
 figure = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL)
 view = links.read_matrix_view(query)
 
-title, switches = st.columns([1, 4], vertical_alignment="center")
+title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Compare", anchor=False)
 controls.subject_picker(known, shown)
 if not shown.subjects:

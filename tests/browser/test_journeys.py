@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 
 def test_compare_shows_what_the_files_say(opened):
-    page = opened("compare", height=2200)
+    page = opened("compare", height=3400)
     names = class_names("consolidated")
     matrices = page.locator(".js-plotly-plot:has(.hm)")
     expect(matrices).to_have_count(2)
@@ -31,7 +31,7 @@ def test_compare_shows_what_the_files_say(opened):
 
 
 def test_the_verdict_is_the_one_recomputed_from_the_files(opened):
-    page = opened("compare", height=2200)
+    page = opened("compare", height=3400)
     fine, consolidated = (in_classes_of("consolidated", one) for one in ("fine", "consolidated"))
     value, low, high = difference_of_series(consolidated, fine)
     assert 0 < low < value < high < 0.02, "the demo's own story: better, and not within 1 point"
@@ -62,15 +62,15 @@ def test_no_verdict_in_native_classes(opened):
 
 
 def test_native_shows_each_in_its_own_classes(opened):
-    page = opened("compare?space=native", height=2200)
+    page = opened("compare?space=native", height=3400)
     pairs = in_classes_of("fine", "fine")
     mean = sum(accuracy_score(t, s) for t, s in pairs) / len(pairs)
     assert page.get_by_test_id("stMetricValue").first.inner_text() == percent(mean)
-    expect(page.get_by_text("answer different questions")).to_be_visible()
+    expect(page.get_by_text("these figures answer different questions")).to_be_visible()
 
 
 def test_hovering_a_class_gives_its_recall(opened):
-    page = opened("compare", height=2200)
+    page = opened("compare", height=3400)
     pairs = in_classes_of("consolidated", "fine")
     recall = sum(recall_score(t, s, labels=["cereb"], average=None)[0] for t, s in pairs) / len(pairs)
     shown = page.evaluate(
@@ -83,7 +83,7 @@ def test_hovering_a_class_gives_its_recall(opened):
 
 
 def test_a_mark_of_a_class_opens_the_images_that_its_figure_rests_on(opened):
-    page = opened("compare?figure=F1", height=2200)
+    page = opened("compare?figure=F1", height=3400)
     marks = page.locator("[class*=st-key-classes_] .js-plotly-plot").first
     expect(marks.locator(".errorbars").first).to_be_attached()
     marks.scroll_into_view_if_needed()
@@ -125,7 +125,7 @@ def tiles_by_image(page):
 
 
 def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
-    page = opened("compare", height=2200)
+    page = opened("compare", height=3400)
     names = class_names("consolidated")
     i, j = names.index("cereb"), names.index("bpd")
     plot = page.locator(".js-plotly-plot:has(.hm)").first

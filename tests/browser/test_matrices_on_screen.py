@@ -61,7 +61,7 @@ def n_images(pairs, true, said):
 
 
 def test_from_the_difference_to_the_images_of_both(opened):
-    page = opened("compare", height=2200)
+    page = opened("compare", height=3400)
     page.get_by_role("radio", name="Difference").click()
     page.wait_for_url(re.compile("matrices=difference"))
     settle(page)
@@ -86,7 +86,7 @@ def test_from_the_difference_to_the_images_of_both(opened):
 
 
 def test_two_label_spaces_have_no_difference_until_they_share_one(opened):
-    page = opened("compare?space=native&matrices=difference&only=bpd", height=2200)
+    page = opened("compare?space=native&matrices=difference&only=bpd", height=3400)
     expect(page.get_by_text("look at the difference on their common ground")).to_be_visible()
     expect(page.locator(".js-plotly-plot:has(.hm)")).to_have_count(0)
     page.get_by_role("button", name="Show the common ground").click()
@@ -97,7 +97,7 @@ def test_two_label_spaces_have_no_difference_until_they_share_one(opened):
 
 def test_a_cell_of_groups_and_others_opens_all_their_images(opened):
     """fine-s0 in the classes of its own, collapsed by structure, and but two of those shown."""
-    page = opened("compare?of=fine-s0&group=part%3Astructure&only=bpd&only=cereb", height=2200)
+    page = opened("compare?of=fine-s0&group=part%3Astructure&only=bpd&only=cereb", height=3400)
     ((truth, said), *_) = in_classes_of("fine", "fine")
     groups = {"bpd": [], "cereb": [], "(other)": []}
     for name in class_names("fine"):
