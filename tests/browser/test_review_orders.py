@@ -1,15 +1,25 @@
 """The order of the queue, switched on screen: its first images against those recomputed from the files."""
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 from browser.conftest import Open
 from browser.recomputed import MANIFEST, PROJECT, class_names, class_of
+from browser.serving import Served, taxoscope
 from playwright.sync_api import Page, expect
 
 TEST = list(MANIFEST.index[MANIFEST.split == "test"])
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A demo of its own: other tests decide about images, which then no longer wait."""
+    served = taxoscope(tmp_path_factory.mktemp("orders"))
+    yield served.start()
+    served.stop()
 
 
 def mean_answer(taxonomy: str) -> pd.DataFrame:
