@@ -181,8 +181,11 @@ def fit(
         )
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)  # values that small change nothing and cost up to a fifth of the time
-    model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
-    history = _epochs(model, examples, validation, training, seed, run_id, report)
+    try:
+        model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
+        history = _epochs(model, examples, validation, training, seed, run_id, report)
+    finally:
+        torch.set_flush_denormal(False)  # it holds for all arithmetic of the process
     return model.eval(), history
 
 
