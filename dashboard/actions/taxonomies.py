@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dashboard.actions.compare import Subject, series_subject
 from dashboard.actions.desk import Desk
-from dashboard.links import Draft
+from dashboard.drafts import Draft
 from model_zoo.core.choices import Labels, Split
 from model_zoo.core.edits import (
     BringBack,

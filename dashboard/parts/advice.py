@@ -9,7 +9,8 @@ import streamlit as st
 from dashboard.actions.advising import Advice, into_name
 from dashboard.actions.taxonomies import Drafted
 from dashboard.actions.verdicts import Judgement, question_of
-from dashboard.links import Draft, Shown
+from dashboard.drafts import Draft
+from dashboard.links import Shown
 from dashboard.words import counted, one_of, plain, points_interval, points_text, signed
 from model_zoo.core.advice import Candidate
 from model_zoo.core.choices import Answer

@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboard import charts, state
 from dashboard.actions.taxonomies import Counts, Drafted, Preview, flow, train_command
-from dashboard.links import Draft, Shown
+from dashboard.drafts import Draft
+from dashboard.links import Shown
 from dashboard.words import LABELS, counted, interval_text, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation, accuracy

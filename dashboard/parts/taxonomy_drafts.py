@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.taxonomies import MAX_DESCRIPTION, Drafted, open_draft, read_upload, save, step_words
-from dashboard.links import Draft
+from dashboard.drafts import Draft
 from dashboard.parts.taxonomies import SAVED
 from dashboard.words import counted, plain
 from model_zoo.core.errors import TaxoScopeError

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.actions.taxonomies import class_counts, open_draft
+from dashboard.drafts import read_draft
 from dashboard.links import Shown
 from dashboard.parts import controls, taxonomies, taxonomy_drafts, taxonomy_editor
 from dashboard.parts.advice import advice
@@ -20,7 +21,7 @@ if not versions:
     taxonomy_drafts.importing(workspace, {})
     st.stop()
 opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
-drafted = open_draft(links.read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
+drafted = open_draft(read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
 shown = links.read_shown(query, Shown(split=Split.VALIDATION))
 look = charts.look(state.dark())
 with which:

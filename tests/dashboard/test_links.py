@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import links
-from dashboard.links import Away, Cell, Draft, MatrixView, Shown, Where
+from dashboard.drafts import Draft, read_draft
+from dashboard.links import Away, Cell, MatrixView, Shown, Where
 from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Per, Space, Split
 from model_zoo.core.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.errors import LabelError, LinkError
@@ -108,11 +109,11 @@ edits = st.one_of(
 def test_a_draft_is_read_back_from_its_address(base, steps, name, description):
     draft = Draft(base, tuple(steps), name, description)
     query = parse_qs(urlencode(draft.query(SPACE), doseq=True), keep_blank_values=True)
-    assert links.read_draft(query, "other", SPACE) == draft
+    assert read_draft(query, "other", SPACE) == draft
 
 
 def test_an_address_without_a_draft_opens_the_default():
-    assert links.read_draft({}, "fine.v1", SPACE) == Draft("fine.v1")
+    assert read_draft({}, "fine.v1", SPACE) == Draft("fine.v1")
 
 
 @pytest.mark.parametrize(
@@ -122,13 +123,13 @@ def test_an_address_without_a_draft_opens_the_default():
 )  # fmt: skip
 def test_a_step_that_cannot_be_read_is_one_sentence(step):
     with pytest.raises(LinkError, match="step that cannot be read") as caught:
-        links.read_draft({"step": [step]}, "fine.v1", SPACE)
+        read_draft({"step": [step]}, "fine.v1", SPACE)
     assert len(str(caught.value)) < 250
 
 
 def test_leaves_that_are_not_there_are_named():
     with pytest.raises(LabelError, match="No value 'cow' in part 'kind'"):
-        links.read_draft({"step": ['["outside","cow.*"]']}, "fine.v1", SPACE)
+        read_draft({"step": ['["outside","cow.*"]']}, "fine.v1", SPACE)
 
 
 def test_a_draft_too_long_for_an_address_is_refused_before_a_browser_does():

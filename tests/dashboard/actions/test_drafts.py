@@ -22,7 +22,7 @@ from dashboard.actions.taxonomies import (
     save,
     train_command,
 )
-from dashboard.links import Draft
+from dashboard.drafts import Draft
 from model_zoo.core.choices import Labels, Split
 from model_zoo.core.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.errors import TaxonomyError, TaxoScopeError
