@@ -26,7 +26,7 @@ MAX_IN_THE_WAY = 3
 """Classes of one series that are spelled out when it cannot be projected."""
 
 SAVED = "taxonomies_saved"
-"""Session key: the version saved last in this session."""
+"""Where the page remembers the version that it saved last."""
 
 
 def picker(versions: Versions, drafted: Drafted, space: LeafSpace) -> None:
