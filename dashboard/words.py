@@ -8,6 +8,8 @@ from model_zoo.core.choices import Labels
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
 
+NO_RUN_YET = "There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`."
+
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:&-])")
 
 

@@ -20,7 +20,7 @@ from dashboard.reviews.queue import (
     ranked_queue,
     votes,
 )
-from dashboard.words import counted, share_text
+from dashboard.words import NO_RUN_YET, counted, share_text
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.label_errors import find_label_errors
@@ -40,9 +40,9 @@ class Queue:
     """
 
     items: tuple[QueueItem, ...] = ()
-    about: str = "Nothing is chosen"
+    about: str = "No run or series is chosen"
     chosen_by: str = ""
-    empty: str = "Nothing waits here. Choose other runs or another order, or open a list of images from Images."
+    empty: str = "Choose other runs or another order, or open a list of images from Images."
 
 
 def listed(image_ids: Sequence[str]) -> Queue:
@@ -74,7 +74,7 @@ def ordered(
         chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
         return Queue(items, about, chosen_by)
     if not subjects:
-        return Queue()
+        return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
     if only is not None:
         said = [one.only(only) for one in said]

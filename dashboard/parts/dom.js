@@ -16,6 +16,11 @@ function el(tag, properties = {}, ...children) {
   return element;
 }
 
+// A sentence whose `commands` stand out.
+function sentence(text) {
+  return text.split("`").map((part, i) => (i % 2 ? el("code", { text: part }) : part));
+}
+
 function recall(place, otherwise) {
   try {
     return localStorage.getItem(place) ?? otherwise;

@@ -25,7 +25,7 @@ def review_panel(
     key: str,
     queue: str = "",
     position: str | None = None,
-    empty: str = "No image waits here.",
+    empty: str = "Open an image from Images or Compare.",
     compact: bool = False,
 ) -> None:
     """Draw the panel over the images that wait; each answer is stored before it is shown as saved."""

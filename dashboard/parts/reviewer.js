@@ -321,7 +321,7 @@ function drawDone(s) {
   const figures = [["relabelled", "relabel"], ["found right", "confirm"], ["cannot tell", "cannot_tell"], ["skipped", "skip"]].map(([text, answer]) =>
     el("div", { className: "figure" }, el("strong", { text: String(count(answer)) }), el("span", { text })));
   const back = () => el("div", { className: "answers" }, button(s, "undo", "Undo", { disabled: !box.history.length }));
-  if (!data.n_total) ui.done.replaceChildren(el("h3", { text: "No image waits here" }), el("p", { text: data.empty ?? "Choose other runs, or open a list of images from Compare or Images as a queue." }));
+  if (!data.n_total) ui.done.replaceChildren(el("h3", { text: "No image waits here" }), el("p", {}, sentence(data.empty ?? "Open a list of images from Images as a queue.")));
   else if (left > 0) ui.done.replaceChildren(el("h3", { text: "Fetching the next images…" }), el("p", { text: `${left} of ${data.n_total} are left.` }), back());
   else ui.done.replaceChildren(el("h3", { text: "This queue is done" }), el("p", { text: `All ${data.n_total} images are answered. Since you opened this page you decided:` }), el("div", { className: "figures" }, figures), back());
 }

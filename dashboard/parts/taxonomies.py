@@ -9,7 +9,7 @@ from dashboard import charts, state
 from dashboard.actions.taxonomies import Counts, Drafted, Preview, flow, train_command
 from dashboard.drafts import Draft
 from dashboard.links import Shown
-from dashboard.words import LABELS, counted, interval_text, plain, share_text
+from dashboard.words import LABELS, NO_RUN_YET, counted, interval_text, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation, accuracy
 from model_zoo.core.labels import LeafSpace
@@ -124,7 +124,7 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
             "*free* gain only. What training on these classes would bring is not known until such runs exist."
         )
     elif not found:
-        st.info("There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`.")
+        st.info(NO_RUN_YET)
     if shown.split is Split.TEST:
         st.warning("Test is for verdicts: who picks classes by their test figures will find test too kind to them.")
     blocked = [one for one in found if one.in_the_way]

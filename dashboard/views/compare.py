@@ -9,6 +9,7 @@ from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls, ease
 from dashboard.parts.matrices import matrices
 from dashboard.parts.verdict import report_button, verdict
+from dashboard.words import NO_RUN_YET
 from model_zoo.core.choices import ClassFigure
 
 desk = cached.desk()
@@ -22,11 +23,7 @@ title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Compare", anchor=False)
 controls.subject_picker(known, shown)
 if not shown.subjects:
-    st.info(
-        "Choose at least one run or series above."
-        if known
-        else "There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`."
-    )
+    st.info("Choose at least one run or series above." if known else NO_RUN_YET)
     st.stop()
 
 judged = cached.comparison(shown)

@@ -7,6 +7,7 @@ from dashboard.actions.compare import find_subjects
 from dashboard.actions.diagnose import coarser_spaces, find_coarser
 from dashboard.actions.opening import opening
 from dashboard.parts import controls, diagnosis
+from dashboard.words import NO_RUN_YET
 
 AT_MOST = 2
 
@@ -17,11 +18,7 @@ title, switches = st.columns([1, 4], vertical_alignment="center")
 title.title("Diagnose", anchor=False)
 controls.subject_picker(known, shown)
 if not shown.subjects:
-    st.info(
-        "Choose a run or series above, or two to see them side by side."
-        if known
-        else "There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`."
-    )
+    st.info("Choose a run or series above, or two to see them side by side." if known else NO_RUN_YET)
     st.stop()
 
 subjects = find_subjects(desk.series(), shown.subjects)[:AT_MOST]

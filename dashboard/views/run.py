@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import cached, charts, links, state
 from dashboard.parts import run_card
 from dashboard.parts.run_looks import run_looks
-from dashboard.words import plain
+from dashboard.words import NO_RUN_YET, plain
 from model_zoo.core.errors import LinkError
 
 runs = cached.desk().runs()
@@ -13,7 +13,9 @@ asked = links.text(state.query(), "run")
 if asked is not None and asked not in runs:
     raise LinkError(f"There is no run {asked[:100]!r} in this workspace; choose one from Overview.")
 if not runs:
-    raise LinkError("There is no trained run yet. Train one with `taxoscope train --taxonomy NAME`.")
+    st.title("Run", anchor=False)
+    st.info(NO_RUN_YET)
+    st.stop()
 name = st.selectbox(
     "Run",
     list(runs),

@@ -22,6 +22,7 @@ FULL = {
     "taxonomies": "taxonomies",
     "taxonomies-draft": 'taxonomies?taxonomy=fine.v1&step=["merge",["no_bpd","no_cereb"],"no_head"]',
     "compare": "compare",
+    "diagnose": "diagnose",
     "compare-native": "compare?space=native",
     "compare-little": "compare?of=anatomy-e4b3766c&of=consolidated-a3b2aa53",
     "images": "images",
@@ -36,7 +37,7 @@ FULL = {
 }
 EMPTY = {
     name: name.removeprefix("overview")
-    for name in ("overview", "taxonomies", "compare", "images", "review", "decisions", "run")
+    for name in ("overview", "taxonomies", "compare", "diagnose", "images", "inspect", "review", "decisions", "run")
 }
 
 
