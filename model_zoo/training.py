@@ -37,7 +37,8 @@ class Training:
     """The ``[training]`` table of a recipe: every choice except taxonomy and seed.
 
     AdamW under a one-cycle schedule that peaks at ``learning_rate`` (Smith & Topin 2018);
-    each image is padded by ``pad_px`` (of the model's input) and cropped at random.
+    each image is padded by ``pad_px`` (of the model's input) and cropped at random. ``class_weighted``
+    weighs the loss of each image by 1 / the images of its class, so that every class counts the same.
     """
 
     architecture: str
@@ -48,6 +49,7 @@ class Training:
     pad_px: int
     preprocessing: Preprocessing
     version: int
+    class_weighted: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2 or self.pad_px < 0 or not self.learning_rate > 0:
@@ -83,7 +85,8 @@ class Training:
     def to_json(self) -> dict[str, Any]:
         """Plain values for a card; the architecture and preprocessing stand there by themselves."""
         values = asdict(self)
-        return {name: values[name] for name in values if name not in ("architecture", "preprocessing")}
+        left_out = {"architecture", "preprocessing"} | (set() if self.class_weighted else {"class_weighted"})
+        return {name: value for name, value in values.items() if name not in left_out}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,8 @@ def fit(
     torch.set_flush_denormal(True)  # values that small change nothing and cost up to a fifth of the time
     try:
         model = build(training.architecture, training.preprocessing.input_size, len(taxonomy.classes))
-        history = _epochs(model, examples, validation, training, seed, run_id, report)
+        weights = class_weights(examples.targets, len(taxonomy.classes)) if training.class_weighted else None
+        history = _epochs(model, weights, examples, validation, training, seed, run_id, report)
     finally:
         torch.set_flush_denormal(False)  # it holds for all arithmetic of the process
     return model.eval(), history
@@ -191,6 +195,7 @@ def fit(
 
 def _epochs(
     model: nn.Module,
+    weights: torch.Tensor | None,
     examples: Examples,
     validation: Examples,
     training: Training,
@@ -214,7 +219,7 @@ def _epochs(
         order = torch.randperm(len(targets), generator=generator)
         for step, rows in enumerate(_batches(order, training.batch_size), start=1):
             batch = _jitter(inputs[rows], training.pad_px, generator)
-            loss = F.cross_entropy(model(batch), targets[rows])
+            loss = F.cross_entropy(model(batch), targets[rows], weights)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -228,6 +233,13 @@ def _epochs(
         history.append(Epoch(epoch, total / len(targets), validation_loss, accuracy, rate))
         report(Progress(run_id, epoch, training.epochs, steps, steps, loss.item(), accuracy, left))
     return history
+
+
+def class_weights(targets: NDArray[np.int64], n_classes: int) -> torch.Tensor:
+    """Weights (K,) under which every class of ``targets`` (N,) counts the same, their mean over images 1."""
+    counts = np.bincount(targets, minlength=n_classes)
+    weights = len(targets) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return torch.from_numpy(weights.astype(np.float32))
 
 
 def _batches(order: torch.Tensor, batch_size: int) -> list[torch.Tensor]:

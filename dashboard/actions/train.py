@@ -24,6 +24,7 @@ def train_seeds(
     console: Console,
     architecture: str | None = None,
     epochs: int | None = None,
+    class_weighted: bool = False,
 ) -> None:
     """One run per seed; all names, and the architecture at its size, are checked before the first image is read."""
     from model_zoo import training as loop
@@ -39,6 +40,8 @@ def train_seeds(
         training, stem = replace(training, architecture=architecture), f"{stem}-{architecture}"
     if epochs and epochs != training.epochs:
         training, stem = replace(training, epochs=epochs), f"{stem}-e{epochs}"
+    if class_weighted and not training.class_weighted:
+        training, stem = replace(training, class_weighted=True), f"{stem}-weighted"
     check_architecture(training.architecture, training.preprocessing.input_size)
     run_ids = {seed: check_run_id(f"{stem}-s{seed}") for seed in seeds}
     there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}

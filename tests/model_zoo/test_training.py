@@ -8,6 +8,7 @@ import pytest
 from drawn_workspace import TINY, make, shapes
 from PIL import Image
 from safetensors.numpy import load, save
+from sklearn.utils.class_weight import compute_class_weight
 
 from model_zoo.checkpoints import build, load_model, restore
 from model_zoo.core.choices import Split
@@ -16,7 +17,7 @@ from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import decode
 from model_zoo.prediction import fitted_pixels, predict_images, probabilities
 from model_zoo.run import group_into_series, read_run
-from model_zoo.training import Training, read_pixels, train
+from model_zoo.training import Training, class_weights, read_pixels, train
 
 
 def run_of(workspace, seed=0, run_id=None, training=TINY, report=lambda progress: None, taxonomy=None):
@@ -101,6 +102,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace, ru
     assert other.card.weights_sha256 != run.card.weights_sha256
     (series,) = group_into_series([run, other])
     assert series.seeds == (0, 1)
+
+
+def test_class_weights_are_those_of_scikit_learn_and_another_way_of_training(workspace, run):
+    targets = np.array([0, 0, 0, 0, 0, 0, 2, 2, 3])  # class 1 has no image: its weight is never used
+    expected = compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=targets)
+    assert class_weights(targets, 4)[[0, 2, 3]].tolist() == pytest.approx(expected)
+    weighted = run_of(workspace, 0, "weighted", replace(TINY, class_weighted=True))
+    assert weighted.card.weights_sha256 != run.card.weights_sha256
+    assert weighted.card.recipe == dict(run.card.recipe) | {"class_weighted": True}
+    assert weighted.card.series_key != run.card.series_key
+    assert Training.of(weighted.card) == replace(TINY, class_weighted=True)
 
 
 def test_what_is_learnt_does_not_depend_on_validation_and_test_images_or_labels(tmp_path, run):
