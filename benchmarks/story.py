@@ -31,14 +31,6 @@ PAIRS = (
 )
 
 
-def over(evaluation: Evaluation, kept: np.ndarray) -> Evaluation:
-    """The same runs over some of the images."""
-    ids = tuple(np.array(evaluation.image_ids, dtype=object)[kept])
-    return Evaluation(
-        evaluation.taxonomy, ids, evaluation.patients[kept], evaluation.truth[kept], evaluation.predicted[:, kept]
-    )
-
-
 def main() -> None:
     """Print both tables as Markdown."""
     workspace = Workspace.demo(Path(tempfile.mkdtemp()))
@@ -63,7 +55,7 @@ def main() -> None:
         ground = common_ground([series[first].card.taxonomy, series[second].card.taxonomy])
         sides = [judged(series[name], ground) for name in (second, first)]
         kept = np.array([image_id in measured for image_id in sides[0].image_ids])
-        for what, both in (("all", sides), ("measured", [over(side, kept) for side in sides])):
+        for what, both in (("all", sides), ("measured", [side.only(kept) for side in sides])):
             said = verdict(pair(*both), Headline.ACCURACY, Question.TRAINING, margin)
             gap = said.difference
             print(

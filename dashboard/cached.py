@@ -10,6 +10,7 @@ from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.desk import Desk, desk
+from dashboard.actions.retraining import Judge, retrainings
 from dashboard.actions.subset import images_where
 from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
@@ -185,14 +186,17 @@ def _diagnosis(key: _Key, coarser: str, _coarser: Taxonomy, _shown: Shown) -> di
     now, only = desk(), _only(_shown)
     (subject,) = comparing.find_subjects(now.series(), _shown.subjects)
     stored = [now.predictions(run.run_id, _shown.split) for run in subject.runs]
+    labels, dataset, workspace = now.labels(_shown.labels), now.dataset(), now.workspace
+    judge = Judge(_shown.split, labels, dataset.patients, only)
     return diagnosing.diagnose(
         subject,
         _coarser,
         _shown.split,
         _shown.labels,
-        now.labels(_shown.labels),
-        now.dataset(),
+        labels,
+        dataset,
         [said if only is None else said.only(only) for said in stored],
         now.store.all(),
+        retrained=retrainings(subject, now.series(), workspace.learning_curves(), _coarser, judge, workspace.rule),
         where=_shown.where,
     )

@@ -96,6 +96,26 @@ def train(
         sys.exit(130)
 
 
+@commands.command("learn-curve")
+def learn_curve(
+    subject: Annotated[str, typer.Argument(help="Run or series; a taxonomy's name where it has one series.")],
+    class_name: Annotated[str, typer.Argument(metavar="CLASS", help="The class whose images are varied.")],
+    percents: Annotated[str, typer.Option(help="Shares of its training images, in percent.")] = "25,50",
+    seeds: Annotated[str, typer.Option(help="Seeds, such as 0, 0-7 or 1,4,9.")] = "0-2",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Train again with fewer images of one class and everything else as it was: what are more of them worth?"""
+    from dashboard.actions.train import train_learning_curve
+
+    try:
+        train_learning_curve(
+            _open(workspace), subject, class_name, parse_percents(percents), parse_seeds(seeds), console
+        )
+    except KeyboardInterrupt:
+        console.print("Stopped; finished points are kept, and the same command goes on from there.", style="yellow")
+        sys.exit(130)
+
+
 @commands.command()
 def predict(
     run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
@@ -171,6 +191,14 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not seeds:
         raise WorkspaceError(f"Cannot read seeds {text!r}; write them as 0, 0-7 or 1,4,9.")
     return tuple(dict.fromkeys(seeds))
+
+
+def parse_percents(text: str) -> tuple[int, ...]:
+    """``25,50`` as percents between 1 and 99; `WorkspaceError` for anything else."""
+    pieces = [piece.strip() for piece in text.split(",")]
+    if not all(piece.isascii() and piece.isdigit() and 1 <= int(piece) <= 99 for piece in pieces):
+        raise WorkspaceError(f"Cannot read shares {text!r}; write them as 25,50: percents between 1 and 99.")
+    return tuple(int(piece) for piece in pieces)
 
 
 def _open(workspace: Path | None) -> Workspace:

@@ -24,9 +24,12 @@ from torch.nn import functional as F
 
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
+from model_zoo.core.folds import thin
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.images import Preprocessing
+from model_zoo.learning_curve import FOLDER, Kept
+from model_zoo.out_of_fold import owners
 from model_zoo.prediction import fitted_pixels, probabilities
 from model_zoo.run import Card, Epoch, Run, write_run
 from model_zoo.workspace import Workspace
@@ -111,6 +114,11 @@ class Examples:
     pixels: NDArray[np.uint8]
     targets: NDArray[np.int64]
 
+    def only(self, stays: NDArray[np.bool_]) -> "Examples":
+        """Those that stay, a mask (N,)."""
+        ids = tuple(image_id for image_id, keep in zip(self.image_ids, stays, strict=True) if keep)
+        return Examples(ids, self.pixels[stays], self.targets[stays])
+
 
 def read_pixels(
     workspace: Workspace, preprocessing: Preprocessing, progress: Callable[[int, int], None]
@@ -128,29 +136,34 @@ def train(
     pixels: Mapping[Split, tuple[tuple[str, ...], NDArray[np.uint8]]],
     run_id: str,
     report: Callable[[Progress], None] = lambda progress: None,
+    kept: Kept | None = None,
 ) -> Run:
     """Train one run and write it below the workspace's ``runs``; nothing is left when interrupted.
 
     Images whose label the taxonomy cannot place take no part. The number of epochs is fixed by
-    the recipe; validation is watched, never chosen by.
+    the recipe; validation is watched, never chosen by. With ``kept`` it is a point of a learning curve:
+    trained on some images of one class, written below `learning_curve.FOLDER`, without weights.
     """
     started = time.monotonic()
     dataset = workspace.dataset()
     examples, validation = (_placed(*pixels[split], taxonomy, workspace) for split in (Split.TRAIN, Split.VALIDATION))
+    if kept:
+        among = examples.targets == taxonomy.names.index(kept.class_name)
+        examples = examples.only(thin(owners(dataset, examples.image_ids), among, kept.n_images, seed))
     model, history = fit(taxonomy, training, seed, examples, validation, run_id, report)
     predictions: dict[Split, Predictions] = {
         split: Predictions(ids, taxonomy.names, probabilities(model, block, training.preprocessing))
         for split, (ids, block) in pixels.items()
         if split is not Split.TRAIN and ids
     }
-    weights = save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    weights = b"" if kept else save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
     card = Card(
         run_id=run_id,
         architecture=training.architecture,
         taxonomy=taxonomy,
         preprocessing=training.preprocessing,
         data_hash={str(split): dataset.hash(split, training.version) for split in pixels},
-        recipe=training.to_json(),
+        recipe=training.to_json() | (kept.to_recipe() if kept else {}),
         seed=seed,
         epochs_chosen="fixed in the recipe",
         n_train_images=len(examples.targets),
@@ -159,9 +172,9 @@ def train(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={name: version(name) for name in ("taxoscope", "torch", "timm", "numpy", "pillow")},
         processor=f"{platform.machine()}, {torch.get_num_threads()} threads",
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
+        weights_sha256=hashlib.sha256(weights).hexdigest() if weights else "",
     )
-    return write_run(card, workspace.writable / "runs", weights, history, predictions)
+    return write_run(card, workspace.writable / (FOLDER if kept else "runs"), weights, history, predictions)
 
 
 def fit(
@@ -277,6 +290,4 @@ def _placed(
 ) -> Examples:
     labels = workspace.dataset().labels
     targets = taxonomy.place_all([labels[image_id] for image_id in image_ids])
-    kept = targets != OUTSIDE
-    ids = tuple(image_id for image_id, keep in zip(image_ids, kept, strict=True) if keep)
-    return Examples(ids, pixels[kept], targets[kept])
+    return Examples(image_ids, pixels, targets).only(targets != OUTSIDE)

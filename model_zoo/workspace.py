@@ -16,6 +16,7 @@ from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
 from model_zoo.images import decode
+from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
 from model_zoo.run import Run, Series, group_into_series, read_run
 from model_zoo.taxonomy_files import Versions, find_version, find_versions, read_toml, save_version, texts
 
@@ -102,6 +103,10 @@ class Workspace:
         """All runs whose card can be read and fits the leaf space, by name."""
         return tuple(run for run in self._each_run() if isinstance(run, Run))
 
+    def learning_curves(self) -> tuple[Series, ...]:
+        """The runs that were trained on fewer images of one class, grouped by class and number."""
+        return group_into_series(run for run in self._each_run(LEARNING_CURVES) if isinstance(run, Run))
+
     def unreadable_runs(self) -> tuple[str, ...]:
         """One sentence for each run folder that cannot be used."""
         return tuple(problem for problem in self._each_run() if isinstance(problem, str))
@@ -176,9 +181,9 @@ class Workspace:
         write_whole(path, encode(render(self._generated[image.image_id], recipe).pixels, recipe))
         return path
 
-    def _each_run(self) -> Iterator[Run | str]:
+    def _each_run(self, name: str = "runs") -> Iterator[Run | str]:
         seen: set[str] = set()
-        for folder in self._find_all("runs"):
+        for folder in self._find_all(name):
             for child in sorted(folder.glob("*")):
                 if child.name in seen or child.name.startswith(".") or not child.is_dir():
                     continue

@@ -1,6 +1,7 @@
-"""What all tests share: Hypothesis without a stopwatch, and the same examples on every machine."""
+"""What all tests share: Hypothesis without a stopwatch and the same examples everywhere, and a Ctrl-C that is heard."""
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -8,3 +9,6 @@ from hypothesis import settings
 settings.register_profile("house", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+# A shell that runs the suite in the background has it ignore Ctrl-C, and commands that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)

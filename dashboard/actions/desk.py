@@ -18,7 +18,9 @@ from model_zoo.core.predictions import Predictions
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.datasets import DataSet, ImageRecord
 from model_zoo.images import decode
-from model_zoo.out_of_fold import FOLDER, out_of_fold_path, read_out_of_fold
+from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
+from model_zoo.out_of_fold import FOLDER as OUT_OF_FOLD
+from model_zoo.out_of_fold import out_of_fold_path, read_out_of_fold
 from model_zoo.run import Run, Series
 from model_zoo.workspace import KEPT, MANIFEST, Workspace
 
@@ -189,7 +191,9 @@ class Desk:
         return labels, tuple(sentences)
 
     def _read_runs(self) -> tuple[tuple[Series, ...], tuple[str, ...]]:
-        folders = [folder / name for folder in self.workspace.folders for name in ("runs", FOLDER)]
+        folders = [
+            folder / name for folder in self.workspace.folders for name in ("runs", OUT_OF_FOLD, LEARNING_CURVES)
+        ]
         stamp = sum(folder.stat().st_mtime for folder in folders if folder.is_dir())
         with self._lock:
             if self._runs is None or self._runs[0] != stamp:

@@ -1,6 +1,5 @@
 """Diagnose one run or series: the four causes, each with its figures and the images behind them."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.actions.compare import Subject
+from dashboard.actions.retraining import NOTHING_RETRAINED, Retrained
 from dashboard.links import Where, images_words
 from dashboard.reviews.decisions import Decision
 from dashboard.reviews.standing import in_force
@@ -26,12 +26,10 @@ from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, common_ground, project
 from model_zoo.datasets import DataSet
 
-NOTHING = Share(math.nan, math.nan, math.nan, 0.0, 0, math.nan)
-
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What removing a cause would bring, as a share of all images; `NOTHING` where it is not identifiable.
+    """What removing a cause would bring at most, as a share of all images.
 
     ``coarser`` says whether the share counts answers in the coarser space; else in the own classes.
     """
@@ -88,6 +86,7 @@ class Diagnosis:
     lost: NDArray[np.int64]
     calibration: Calibration
     groups: tuple[symptoms.GroupRecall, ...]
+    retrained: Retrained = NOTHING_RETRAINED
     where: Where | None = None
 
     @property
@@ -156,12 +155,14 @@ def diagnose(
     stored: Sequence[Predictions],
     decisions: Iterable[Decision],
     *,
+    retrained: Retrained = NOTHING_RETRAINED,
     where: Where | None = None,
 ) -> Diagnosis:
     """All that the four causes show of ``subject``, whose runs' predictions are ``stored``.
 
     ``which`` names what the ``labels`` (image id -> label) are, ``where`` what restricts ``stored``; training
-    images are never restricted and count by their original label, as the runs were trained on it.
+    images are never restricted and count by their original label, as the runs were trained on it. ``retrained``
+    is what `retrainings` found over the same images and labels.
     """
     taxonomy, groups = subject.taxonomy, shared_meanings(subject.taxonomy, dataset.space)
     evaluation = evaluate(stored, taxonomy, taxonomy, labels, dataset.patients)
@@ -177,7 +178,6 @@ def diagnose(
     gained_share, lost_share, gained, lost = symptoms.changed_by_summing(evaluation, probabilities, coarser_of)
     found = symptoms.group_recalls(evaluation, groups)
     people = people_of(decisions, taxonomy, dataset.space)
-    retraining = Gain(Evidence.NOT_IDENTIFIABLE, NOTHING, coarser=True)
     return Diagnosis(
         subject=subject,
         split=split,
@@ -191,8 +191,8 @@ def diagnose(
         gains={
             Cause.IMBALANCE: (Gain(Evidence.BOUND, symptoms.small_classes(evaluation, training)),),
             Cause.CONFUSION: (Gain(Evidence.BOUND, symptoms.excess_on_pairs(errors, pairs)),),
-            Cause.CAPACITY: (Gain(Evidence.BOUND, gained_share, coarser=True), retraining),
-            Cause.SCATTER: (Gain(Evidence.BOUND, symptoms.inside_strongest(evaluation, found)), retraining),
+            Cause.CAPACITY: (Gain(Evidence.BOUND, gained_share, coarser=True),),
+            Cause.SCATTER: (Gain(Evidence.BOUND, symptoms.inside_strongest(evaluation, found)),),
         },
         recalls=tuple(class_figures(evaluation, ClassFigure.RECALL)),
         recall_and_support=symptoms.recall_and_support(evaluation, training),
@@ -209,6 +209,7 @@ def diagnose(
         lost=lost,
         calibration=calibration_there(evaluation, probabilities, coarser_of),
         groups=tuple(found),
+        retrained=retrained,
         where=where,
     )
 

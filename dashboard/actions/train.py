@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from dashboard.actions.compare import named_subjects
+from dashboard.words import counted
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.learning_curve import Kept
 from model_zoo.out_of_fold import out_of_fold_path
 from model_zoo.run import check_run_id
 from model_zoo.workspace import Workspace
@@ -53,6 +56,45 @@ def train_seeds(
         for seed, run_id in run_ids.items():
             run = loop.train(workspace, taxonomy, training, seed, pixels, run_id, _watched(bar, run_id))
             console.print(f"{run.run_id}: {run.card.duration_s:.0f} s, written to {run.folder}", soft_wrap=True)
+
+
+def train_learning_curve(
+    workspace: Workspace, name: str, class_name: str, percents: Sequence[int], seeds: Sequence[int], console: Console
+) -> None:
+    """The way of training of a run or series, again with ``percents`` of the training images of one class.
+
+    Points that are there are not trained again, so that the same command goes on where it was stopped.
+    """
+    (subject,) = named_subjects(workspace.series(), [name])
+    card, dataset = subject.runs[0].card, workspace.dataset()
+    if class_name not in card.classes:
+        raise RunError(f"{name!r} has no class {class_name[:100]!r}; it has {', '.join(card.classes)}.")
+    targets = card.taxonomy.place_all([image.label for image in dataset.split(Split.TRAIN)])
+    n_images = int((targets == card.classes.index(class_name)).sum())
+    sizes = sorted({round(n_images * percent / 100) for percent in percents} - {0, n_images})
+    if not sizes:
+        raise RunError(f"{class_name!r} has {counted(n_images, 'training image')}: none of these shares leaves some.")
+    from model_zoo import training as loop
+
+    training = loop.Training.of(card)
+    if card.data_hash.get(Split.TRAIN) != dataset.hash(Split.TRAIN, training.version):
+        raise RunError(f"The training images or labels are not those that {name!r} was trained on; train it again.")
+    there = {run.run_id for series in workspace.learning_curves() for run in series.runs}
+    with _bar(console) as bar:
+        pixels = loop.read_pixels(workspace, training.preprocessing, _reading(bar))
+        for seed in seeds:
+            for size in sizes:
+                run_id = f"{card.series_key}-class{card.classes.index(class_name)}-{size}-s{seed}"
+                if run_id in there:
+                    continue
+                kept, watched = Kept(class_name, size), _watched(bar, f"{size} of {n_images}, seed {seed}")
+                run = loop.train(workspace, card.taxonomy, training, seed, pixels, check_run_id(run_id), watched, kept)
+                console.print(
+                    f"{class_name}, {size} of {n_images} training images, seed {seed}: {run.card.duration_s:.0f} s, "
+                    f"written to {run.folder}",
+                    soft_wrap=True,
+                )
+    console.print(f"Diagnose shows the curve of {class_name} for {subject.title}.", soft_wrap=True)
 
 
 def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Console) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from dashboard.actions.retraining import LearningCurve
 from dashboard.charts import SUBJECT_COLOURS, Look, as_text, dress, gap, short
 from dashboard.words import interval_text, share_text
 from model_zoo.core.calibration import Calibration
@@ -41,6 +42,42 @@ def support_figure(
     )
     figure.update_yaxes(title={"text": "recall"}, range=[-0.03, 1.06], tickformat=".0%")
     return figure
+
+
+def curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Figure:
+    """Recall of a class against how many of its images were trained on, a line per class, a stroke per seed."""
+    figure = go.Figure()
+    for k, curve in enumerate(curves):
+        colour = SUBJECT_COLOURS[k % len(SUBJECT_COLOURS)]
+        recalls = [point.recall for point in curve.points]
+        values, n_train = [one.mean for one in recalls], [point.n_train for point in curve.points]
+        strokes = [(n, value) for n, one in zip(n_train, recalls, strict=True) for value in one.per_run]
+        figure.add_scatter(
+            x=[n for n, _ in strokes],
+            y=[value for _, value in strokes],
+            mode="markers",
+            marker={"symbol": "line-ew", "size": 9, "line": {"width": 1.5, "color": colour}, "opacity": 0.55},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=n_train,
+            y=values,
+            name=as_text(short(curve.name)),
+            mode="lines+markers",
+            line={"color": colour, "width": 1.5},
+            marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": look.background}},
+            error_y=_interval(values, [one.share.low for one in recalls], [one.share.high for one in recalls], colour),
+            hovertemplate=[
+                f"<b>{as_text(curve.name)}</b><br>{n:,} training images, {len(one.per_run)} seeds"
+                f"<br>recall {share_text(one.mean)}, 95 % {interval_text(one.share.low, one.share.high)}"
+                f"<br>{one.share.n_images:,.0f} images, {one.share.n_patients} patients judged<extra></extra>"
+                for n, one in zip(n_train, recalls, strict=True)
+            ],
+        )
+    figure.update_xaxes(rangemode="tozero", title={"text": "training images of the class"}, gridcolor=look.grid)
+    figure.update_yaxes(title={"text": "recall"}, range=[-0.03, 1.06], tickformat=".0%", gridcolor=look.grid)
+    return dress(figure, look, height=300, legend=_LEGEND, showlegend=True, dragmode=False)
 
 
 def pull_figure(

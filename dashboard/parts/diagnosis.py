@@ -1,5 +1,6 @@
 """The sections of Diagnose: one card per cause, all drawn alike and in a fixed order."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -102,6 +103,14 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
     )
     _chart(figure, f"support_{diagnosis.subject.subject_id}", page)
     st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
+    st.markdown("**Learning curve**: fewer training images of one class, everything else as it was.")
+    subject_id, curves = diagnosis.subject.subject_id, diagnosis.retrained.curves
+    if curves:
+        _still(causes.curve_figure(curves, page.look), f"curve_{subject_id}")
+        st.caption("Lines up and down: 95 % interval, patients only; strokes: each seed.")
+    else:
+        st.caption("None has been trained. For the class that is found least, among those with few images, this does:")
+        st.code(f"taxoscope learn-curve {shlex.quote(subject_id)} {shlex.quote(findings.scarce(diagnosis))}", None)
 
 
 def _confusion(diagnosis: Diagnosis, colour: str, page: Page) -> None:

@@ -4,9 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from dashboard.actions.diagnose import Diagnosis
-from dashboard.words import counted, interval_text, plain, share_text
-from model_zoo.core.choices import Cause, Evidence
+from dashboard.actions.retraining import LearningCurve, Wider
+from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text
+from model_zoo.core.choices import Cause, Evidence, Question
+from model_zoo.core.comparison import Verdict
 from model_zoo.core.metrics import Share
 from model_zoo.core.symptoms import Correlation, imbalance_ratio, strongest
 
@@ -99,6 +103,40 @@ def calibration(diagnosis: Diagnosis) -> str:
     )
 
 
+def scarce(diagnosis: Diagnosis) -> str:
+    """The class that is found least among those with no more training images than the median class."""
+    few = diagnosis.training <= np.median(diagnosis.training)
+    return min(
+        (one for one, is_few in zip(diagnosis.recalls, few, strict=True) if is_few),
+        key=lambda one: math.inf if math.isnan(one.mean) else one.mean,
+    ).name
+
+
+def curve(one: LearningCurve) -> str:
+    """What the images of one class were worth, to itself and to all others."""
+    fewest, all_of_them = one.points[0].n_train, one.points[-1].n_train
+    return (
+        f"{all_of_them:,} training images of {plain(one.name)} instead of {fewest:,}: {_points(one.rise)} of its "
+        f"recall; all other classes together {_points(one.others)} of accuracy."
+    )
+
+
+def wider(one: Wider, diagnosis: Diagnosis) -> str:
+    """What a larger model, trained alike, changed in the coarser space."""
+    now = diagnosis.subject.runs[0].card.n_parameters
+    return (
+        f"{plain(one.subject.title)} with {one.n_parameters:,} parameters instead of {now:,}: {_points(one.verdict)} "
+        f"of accuracy in the classes of {plain(diagnosis.coarser.name)}."
+    )
+
+
+def _points(said: Verdict) -> str:
+    gap, over = said.difference, "patients and seeds" if said.question is Question.TRAINING else "patients"
+    interval = "no interval" if math.isnan(gap.low) else f"95 % {points_interval(gap.low, gap.high)}, over {over}"
+    n = f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}"
+    return f"{points_text(gap.value)} points ({interval}; {n})"
+
+
 def _imbalance(diagnosis: Diagnosis) -> Finding:
     measure = diagnosis.measures[Cause.IMBALANCE]
     if measure.stands_out:
@@ -115,8 +153,8 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
         [
             (gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
              "images than the median class."),
-            (Evidence.NOT_IDENTIFIABLE, "what more images would really bring; it takes runs trained with more, or "
-             "fewer, images of these classes alone."),
+            *((Evidence.RETRAINED, curve(one)) for one in diagnosis.retrained.curves),
+            (Evidence.NOT_IDENTIFIABLE, "what more images than there are would bring."),
         ],
     )  # fmt: skip
 
@@ -163,7 +201,7 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
         sentence = f"No more is lost by splitting probability among siblings than among random classes: {changes}."
     else:
         sentence = f"There are too few ways to put these classes together to tell: {changes}."
-    gain, retraining = diagnosis.gains[Cause.CAPACITY]
+    (gain,) = diagnosis.gains[Cause.CAPACITY]
     return Finding(
         sentence,
         f"Measure: images made right less images made wrong {100 * measure.value:+.2f} points; "
@@ -171,7 +209,10 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
         [
             (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "
              "right, on these predictions." if diagnosis.merges else "nothing, as there are no siblings."),
-            (retraining.evidence, "what freed capacity, or a wider model, would bring; it takes such runs."),
+            *((Evidence.RETRAINED, wider(one, diagnosis)) for one in diagnosis.retrained.wider),
+            (Evidence.NOT_IDENTIFIABLE, "what freed capacity would bring without training anew" if
+             diagnosis.retrained.wider else "what freed capacity, or a larger model, would bring; "
+             "`taxoscope train --taxonomy NAME --architecture NAME` trains one, to be shown here."),
         ],
     )  # fmt: skip
 
@@ -192,7 +233,7 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
         sentence = (
             "There are too few classes or wrong answers to tell whether groups of shared meaning keep theirs inside."
         )
-    gain, retraining = diagnosis.gains[Cause.SCATTER]
+    (gain,) = diagnosis.gains[Cause.SCATTER]
     bound = "no group can be judged here."
     if top:
         bound = (
@@ -205,7 +246,7 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
         f"{'–' if math.isnan(measure.value) else f'{measure.value:.1f}'}; {_by_chance(measure.null_high, '{:.1f}')}.",
         [
             (gain.evidence, bound),
-            (retraining.evidence, "what a model trained with the group as one class would do elsewhere; it takes "
+            (Evidence.NOT_IDENTIFIABLE, "what a model trained with the group as one class would do elsewhere; it takes "
              "such runs."),
         ],
     )  # fmt: skip

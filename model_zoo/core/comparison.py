@@ -6,7 +6,7 @@ this way of training; patients and seeds are crossed random effects. Both are co
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,8 +133,8 @@ def pair(a: Evaluation, b: Evaluation) -> Pair:
         rows = [(row, row_of[image_id]) for row, image_id in enumerate(a.image_ids) if image_id in row_of]
         n_apart = len(a.image_ids) + len(b.image_ids) - 2 * len(rows)
         own, other = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-        a = _rows(a, own, a.patients[own])
-        b = _rows(b, other, a.patients)
+        a = a.only(own)
+        b = replace(b.only(other), patients=a.patients)  # their codes must agree
     return Pair(a.taxonomy.names, counts_by_patient(a), counts_by_patient(b), n_apart)
 
 
@@ -300,8 +300,3 @@ def _least(settles: Callable[[float], bool], now: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if settles(middle / now) else (middle, high)
     return high
-
-
-def _rows(evaluation: Evaluation, rows: NDArray[np.int64], patients: NDArray[np.int64]) -> Evaluation:
-    ids = tuple(np.array(evaluation.image_ids, dtype=object)[rows])
-    return Evaluation(evaluation.taxonomy, ids, patients, evaluation.truth[rows], evaluation.predicted[:, rows])

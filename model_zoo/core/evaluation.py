@@ -70,19 +70,28 @@ class Evaluation:
             inside &= np.isin(self.predicted, predicted)
         return inside.sum(axis=0)
 
+    def only(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> "Evaluation":
+        """The same answers over some of the images: a mask (N,), or their rows."""
+        return replace(
+            self,
+            image_ids=tuple(np.array(self.image_ids, dtype=object)[kept]),
+            patients=self.patients[kept],
+            truth=self.truth[kept],
+            predicted=self.predicted[:, kept],
+        )
+
     def project(self, projection: Projection) -> "Evaluation":
         """The same answers in a coarser label space; images that the target does not know are outside there."""
         truth = projection.apply(self.truth)
         known = truth != OUTSIDE
-        return replace(
+        everywhere = replace(
             self,
             taxonomy=projection.target,
-            image_ids=tuple(np.array(self.image_ids, dtype=object)[known]),
-            patients=self.patients[known],
-            truth=truth[known],
-            predicted=projection.apply(self.predicted)[:, known],
+            truth=truth,
+            predicted=projection.apply(self.predicted),
             n_outside=self.n_outside + int((~known).sum()),
         )
+        return everywhere.only(known)
 
 
 @dataclass(frozen=True, slots=True)

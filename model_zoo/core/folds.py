@@ -1,4 +1,4 @@
-"""Folds of a cross-fit: all images of one patient lie in the same fold."""
+"""Training images chosen by patient: the folds of a cross-fit, and fewer images of one class."""
 
 from collections.abc import Hashable, Sequence
 
@@ -33,3 +33,21 @@ def patient_folds(
         fold_of[patient] = fold
         held[fold] += n_of[patient]
     return fold_of[owner]
+
+
+def thin(patients: Sequence[Hashable], among: NDArray[np.bool_], n_images: int, seed: int) -> NDArray[np.bool_]:
+    """Which of N images stay when only ``n_images`` of those ``among`` (N,) do, (N,).
+
+    Patient after patient, in an order drawn by ``seed``, so that fewer images are of fewer patients; what stays
+    for a number stays for every larger one. `WorkspaceError` unless 1 to all of them are asked for.
+    """
+    rows = np.flatnonzero(among)
+    if not 1 <= n_images <= len(rows):
+        raise WorkspaceError(f"{n_images} of {len(rows)} images cannot be kept; choose 1 to {len(rows)}.")
+    owners = [patients[row] for row in rows.tolist()]
+    each = dict.fromkeys(owners)
+    place = dict(zip(each, np.random.default_rng(seed).permutation(len(each)).tolist(), strict=True))
+    order = np.argsort([place[owner] for owner in owners], kind="stable")
+    stays = ~among
+    stays[rows[order[:n_images]]] = True
+    return stays

@@ -1,12 +1,19 @@
 """From a cause to the images behind it, each number on screen against one recomputed from the files by other code."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 from browser.recomputed import MANIFEST, answers, class_names, class_of, in_classes_of, percent
-from browser.serving import settle
+from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
 from scipy.stats import spearmanr
 from sklearn.metrics import recall_score
+
+from model_zoo.core.choices import Split
+from model_zoo.learning_curve import FOLDER, Kept
+from model_zoo.run import write_run
+from model_zoo.workspace import Workspace
 
 
 def test_from_a_cause_to_its_images(opened):
@@ -69,3 +76,52 @@ def test_a_mark_opens_its_class_and_another_coarser_space_is_a_link(opened):
     page.wait_for_url(re.compile("/images.*true=no_fl"))
     settle(page)
     expect(page.get_by_text(f"{(truth == 'no_fl').sum()} images of ")).to_be_visible()
+
+
+def test_a_learning_curve_and_a_larger_model_are_measured_by_retraining(tmp_path, new_page):
+    """Written by hand, as training takes minutes: runs of fine that answer like other seeds' or other images'."""
+    demo = Workspace.demo(tmp_path / "demo")
+    for run in demo.runs():
+        name, seed = run.card.taxonomy.name, run.card.seed
+        if name == "fine" and seed < 3:
+            said = {Split.TEST: run.predictions(Split.TEST)}
+            few = {Split.TEST: replace(said[Split.TEST], probabilities=np.full((1447, 19), 1 / 19, np.float32))}
+            thinned = replace(run.card, run_id=f"k{seed}", n_train_images=run.card.n_train_images - 12)
+            thinned = replace(thinned, recipe={**run.card.recipe, **Kept("no_crl", 6).to_recipe()})
+            write_run(thinned, demo.writable / FOLDER, b"", [], few)
+            wide = replace(run.card, run_id=f"wide-s{seed}", architecture="wide", n_parameters=5_000_000)
+            write_run(wide, demo.writable / "runs", b"", [], said)
+    served = taxoscope(tmp_path, TAXOSCOPE_DEMO_FOLDER=str(tmp_path / "demo")).start()
+    try:
+        page = new_page(height=5200)
+        (of,) = {one.series_id for one in demo.series() if len(one.runs) == 8 and one.card.taxonomy.name == "fine"}
+        page.goto(f"{served.url}/diagnose?of={of}&coarser=consolidated")
+        settle(page)
+        text = page.get_by_test_id("stMain").inner_text()
+        own, names = in_classes_of("fine", "fine"), class_names("fine")
+        found = 100 * sum((s[t == "no_crl"] == "no_crl").mean() for t, s in own) / len(own)
+        rest = 100 * sum((s[t != "no_crl"] == t[t != "no_crl"]).mean() for t, s in own) / len(own)
+        first = 100 * (own[0][0][own[0][0] != "no_crl"] == names[0]).mean()  # all alike: the first class is said
+        n = (own[0][0] == "no_crl").sum()
+        assert f"18 training images of no_crl instead of 6: {found:+.1f} points (95 % " in text
+        assert re.search(rf"over patients and seeds; {n} images of \d+ patients\) of its recall", text)
+        assert f"all other classes together {rest - first:+.1f} points" in text
+        coarse = in_classes_of("consolidated", "fine")
+        shares = [100 * (t == s).mean() for t, s in coarse]
+        gap = sum(shares[:3]) / 3 - sum(shares) / 8
+        assert re.search(
+            rf"wide · 3 seeds with 5,000,000 parameters instead of 374,\d+: {re.escape(f'{gap:+.1f}'.replace('-', '−'))} points",
+            text,
+        )
+    finally:
+        served.stop()
+
+
+def test_without_a_curve_the_page_says_the_command_that_trains_one(opened):
+    page = opened("diagnose", height=5200)
+    own, names = in_classes_of("fine", "fine"), class_names("fine")
+    training = MANIFEST[MANIFEST.split == "train"].label.map(class_of("fine")).value_counts().loc[names]
+    recalls = sum(recall_score(t, s, labels=names, average=None) for t, s in own) / len(own)
+    few = [k for k, n in enumerate(training) if n <= training.median()]
+    scarce = names[min(few, key=lambda k: recalls[k])]
+    expect(page.get_by_text(re.compile(rf"^taxoscope learn-curve fine-\w+ {scarce}$"))).to_be_visible()

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import charts
+from dashboard.actions.retraining import LearningCurve, Point
 from dashboard.charts import causes
 from model_zoo.core.calibration import calibration
-from model_zoo.core.choices import ClassFigure
+from model_zoo.core.choices import ClassFigure, Headline, Question
+from model_zoo.core.comparison import pair, verdict
 from model_zoo.core.evaluation import Evaluation, class_figures
 from model_zoo.core.groups import Group
 from model_zoo.core.symptoms import group_recalls, mass, pull
@@ -48,6 +50,20 @@ def test_each_mark_stands_at_its_class_with_its_interval(seed):
         )
     assert np.isnan([recall.y[3], ratio.y[3]]).all()
     assert "–" in recall.hovertemplate[3]
+
+
+def test_a_learning_curve_carries_its_points_their_intervals_and_its_seeds():
+    recalls = [class_figures(drawn(seed), ClassFigure.RECALL)[0] for seed in (1, 2)]
+    nothing = verdict(pair(drawn(1), drawn(2)), Headline.ACCURACY, Question.CHECKPOINT, 0.01)
+    curve = LearningCurve("a<b>", tuple(map(Point, (4, 9), recalls)), nothing, nothing)
+    strokes, line = causes.curve_figure([curve], charts.LIGHT).data
+    assert (list(line.x), list(line.y)) == ([4, 9], [one.mean for one in recalls])
+    assert np.array(ends(line.y, line.error_y)) == pytest.approx(
+        np.array([[one.share.low for one in recalls], [one.share.high for one in recalls]])
+    )
+    assert (list(strokes.x), list(strokes.y)) == ([4, 4, 9, 9], [v for one in recalls for v in one.per_run])
+    assert line.name == "a&lt;b&gt;"
+    assert line.hovertemplate[0].startswith("<b>a&lt;b&gt;</b><br>4 training images, 2 seeds")
 
 
 def test_a_class_that_is_never_called_is_in_the_picture():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_zoo.core.errors import WorkspaceError
-from model_zoo.core.folds import patient_folds
+from model_zoo.core.folds import patient_folds, thin
 
 
 def test_each_fold_gets_its_part_of_every_class():
@@ -39,3 +39,27 @@ def test_no_patient_lies_in_two_folds_and_none_is_empty(images, n_folds, seed):
     folds = patient_folds(patients, classes, n_folds, seed)
     assert len(set(zip(patients, folds.tolist()))) == len(set(patients))
     assert set(folds.tolist()) == set(range(n_folds))
+
+
+def test_fewer_images_of_one_class_are_of_fewer_patients():
+    patients = ["a", "a", "a", "b", "b", "c", "c", "d"]
+    among = np.array([1, 1, 0, 1, 1, 1, 1, 0], bool)  # two images each of a, b and c
+    for seed in range(5):
+        stays = thin(patients, among, 3, seed)
+        assert stays[~among].all()
+        kept = [patients[row] for row in np.flatnonzero(stays & among)]
+        assert (len(kept), len(set(kept))) == (3, 2)  # both images of one, one of another
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=40), st.integers(0, 99))
+def test_what_stays_for_a_number_stays_for_every_larger_one(images, seed):
+    patients, among = [one for one, _ in images], np.array([chosen for _, chosen in images])
+    n = int(among.sum())
+    before = ~among
+    for size in range(1, n + 1):
+        stays = thin(patients, among, size, seed)
+        assert (stays & among).sum() == size
+        assert stays[before].all()
+        before = stays
+    with pytest.raises(WorkspaceError, match=rf"{n + 1} of {n} images cannot be kept"):
+        thin(patients, among, n + 1, seed)
