@@ -6,6 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard.actions import advising, ease, ordering
+from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
@@ -24,6 +25,7 @@ from model_zoo.core.taxonomy import Taxonomy, common_ground
 __all__ = [
     "Desk",
     "advice",
+    "agreement",
     "comparison",
     "desk",
     "diagnosis",
@@ -99,6 +101,11 @@ def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Di
     return _diagnosis(_key(alone), f"{coarser.name} {coarser.hash}", coarser, alone)
 
 
+def agreement(taxonomy: Taxonomy) -> tuple[agreeing.Agreements | None, agreeing.Opinions]:
+    """How far people agree in the classes of ``taxonomy``; computed again after each decision."""
+    return _agreement(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
 def _key(shown: Shown) -> _Key:
     where = shown.where.written if shown.where else ""
     return shown.subjects, str(shown.space), str(shown.split), str(shown.labels), where, desk().revision()
@@ -151,6 +158,13 @@ def _difference(key: _Key, lines: tuple[object, ...], per: str, _shown: Shown, _
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | None:
     return advising.advise(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _agreement(of: str, revision: str, _taxonomy: Taxonomy) -> tuple[agreeing.Agreements | None, agreeing.Opinions]:
+    now = desk()
+    said = agreeing.opinions(now.store.all(), _taxonomy, now.workspace.space)
+    return agreeing.agreements(said, _taxonomy, now.dataset().patients), said
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

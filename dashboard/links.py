@@ -20,6 +20,7 @@ JUDGED = (Split.TEST, Split.VALIDATION)
 """The splits over which runs are judged."""
 
 E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 
 MAX_BOXES = 20
 """Boxes that one address may draw."""
@@ -301,6 +302,14 @@ def whole(query: Query, name: str, default: int) -> int:
     if len(value) > 9 or not value.isascii() or not value.isdigit() or int(value) < 1:
         raise LinkError(f"The address asks for {name} = {value[:40]!r}; it must be a whole number from 1.")
     return int(value)
+
+
+def among(query: Query, name: str, known: Mapping[str, T]) -> T:
+    """The one of ``known`` that a parameter names, the first without one; `LinkError` lists their names."""
+    value = text(query, name)
+    if value is not None and value not in known:
+        raise LinkError(f"The address asks for {name} = {value[:100]!r}; it can be {', '.join(known)}.")
+    return next(iter(known.values())) if value is None else known[value]
 
 
 def choice(query: Query, name: str, kind: type[E], default: E) -> E:

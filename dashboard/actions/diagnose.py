@@ -7,17 +7,17 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.actions.agreement import answers_in
 from dashboard.actions.compare import Subject
 from dashboard.actions.retraining import NOTHING_RETRAINED, Retrained
 from dashboard.links import Where, images_words
 from dashboard.reviews.decisions import Decision
-from dashboard.reviews.standing import in_force
 from dashboard.words import LABELS, counted
 from model_zoo.core import symptoms
 from model_zoo.core.calibration import Calibration, calibration_there
 from model_zoo.core.choices import Cause, ClassFigure, Evidence, Labels, Split
 from model_zoo.core.diagnosis import Measure, measure_causes
-from model_zoo.core.errors import LabelError, LinkError
+from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy, class_figures, evaluate
 from model_zoo.core.groups import shared_meanings
 from model_zoo.core.labels import Label, LeafSpace
@@ -223,14 +223,7 @@ def training_images(taxonomy: Taxonomy, dataset: DataSet) -> tuple[NDArray[np.in
 
 def people_of(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace) -> People:
     """The labels that people gave, one per person and image (the last in force), in the classes of ``taxonomy``."""
-    said: dict[str, dict[str, int]] = {}
-    for decision in in_force(decisions):
-        if decision.answer.gives_label:
-            try:
-                place = taxonomy.place(space.parse(decision.after))
-            except LabelError:  # given before the workspace was declared anew
-                continue
-            said.setdefault(decision.image_id, {})[decision.reviewer] = place
+    said = answers_in(decisions, taxonomy, space)
     n_classes = len(taxonomy.classes)
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
     n_images = 0

@@ -74,6 +74,31 @@ def confusion_figure(
     return _finish(figure, names, columns, counts > 0, written, hover, merged or {}, look)
 
 
+def people_figure(pairs: Confusion, look: Look) -> go.Figure:
+    """What one person calls the row, another calls the column: % of the row; ``pairs`` counts pairs of ratings."""
+    shares, totals = pairs.per(Per.TRUE), pairs.counts.sum(axis=1)
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=np.nan_to_num(shares).astype(np.float32),
+        zmin=0,
+        zmax=1,
+        colorscale=_scale(look.sequential),
+        showscale=False,
+        hoverinfo="skip",
+        **_gaps(len(totals)),
+    )
+
+    def written(i: int, j: int) -> dict[str, object]:
+        text = _cell_text(shares[i, j], pairs.counts[i, j], Per.TRUE, 1)
+        return _text(i, j, as_text(text), _on(shares[i, j], look.sequential), len(totals), bold=i == j)
+
+    def hover(i: int, j: int) -> str:
+        return f"{pairs.counts[i, j]:,.1f} of {totals[i]:,.0f} ratings ({share_text(shares[i, j])})"
+
+    names = pairs.taxonomy.names
+    return _finish(figure, names, names, pairs.counts > 0, written, hover, {}, look, ("one person", "another"))
+
+
 def difference_figure(
     difference: Difference,
     look: Look,
@@ -172,6 +197,7 @@ def _finish(
     hover: Callable[[int, int], str],
     merged: Mapping[str, Sequence[str]],
     look: Look,
+    sides: tuple[str, str] = ("true", "predicted"),
 ) -> go.Figure:
     """Axes, what is ``written`` in the cells that hold images, and invisible squares: a heat map sends no clicks.
 
@@ -190,7 +216,8 @@ def _finish(
         "unselected": {"marker": {"opacity": 0}},
         "customdata": [[names[i], columns[j]] for i, j in cells],
         "hovertemplate": [
-            f"true <b>{as_text(shown[i])}</b>, predicted <b>{as_text(shown[j])}</b><br>{hover(i, j)}<extra></extra>"
+            f"{sides[0]} <b>{as_text(shown[i])}</b>, {sides[1]} <b>{as_text(shown[j])}</b><br>"
+            f"{hover(i, j)}<extra></extra>"
             for i, j in cells
         ],
         "showlegend": False,
@@ -204,12 +231,12 @@ def _finish(
     size = 12 if n <= 20 else 9
     figure.update_xaxes(
         range=[-0.5, len(columns) - 0.5],
-        title={"text": "predicted", "standoff": 10},
+        title={"text": sides[1], "standoff": 10},
         tickangle=-40 if n <= 20 else -90,
         **_ticks(shown, size),
     )
     figure.update_yaxes(
-        range=[n - 0.5, -0.5], title={"text": "true", "standoff": 10}, **_ticks([shown[k] for k in range(n)], size)
+        range=[n - 0.5, -0.5], title={"text": sides[0], "standoff": 10}, **_ticks([shown[k] for k in range(n)], size)
     )
     height = 960 if large else int(np.clip(150 + 30 * n, 260, 760))
     reach = max(4, 400 // n) if large else -1  # half a cell, or all the way to the nearest

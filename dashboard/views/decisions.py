@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard import cached, state
+from dashboard import cached, charts, links, state
 from dashboard.actions.export import decisions_csv
-from dashboard.parts import decision_list
+from dashboard.parts import agreement, decision_list
 from dashboard.words import plain
 
 desk = cached.desk()
@@ -28,5 +28,11 @@ st.download_button(
 chosen = decision_list.table(decisions, key="decisions_table")
 if chosen:
     st.switch_page("views/inspect.py", query_params={"image": [chosen]})
+
+if taxonomies := desk.workspace.taxonomies():
+    st.subheader("Do people agree?", anchor=False)
+    taxonomy = links.among(state.query(), "taxonomy", taxonomies)
+    agreement.taxonomy_picker(taxonomies, taxonomy.name)
+    agreement.agreement(*cached.agreement(taxonomy), taxonomy, charts.look(state.dark()))
 st.caption(f"Kept in `{desk.workspace.decisions_path}`; appended, never edited. Times are UTC.")
 state.show_sentence()

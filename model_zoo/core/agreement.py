@@ -69,6 +69,11 @@ class Coincidences:
                 low, high = self._resampled(statistic)
         return Agreement(value, low, high, self.n_images, n_patients)
 
+    def of_class(self, index: int) -> Agreement:
+        """`specific` agreement on one class, over the patients of whom anybody said it; images are not told apart."""
+        concerned = self.tables[:, index, :].sum(axis=-1) + self.tables[:, :, index].sum(axis=-1) > 0
+        return Coincidences(self.tables[concerned], self.n_images).figure(specific(index))
+
     def _resampled(self, statistic: Statistic) -> tuple[float, float]:
         n_patients, *shape = self.tables.shape
         tables, weights = self.tables.reshape(n_patients, -1), resamples(n_patients)
@@ -129,14 +134,14 @@ def krippendorff(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return _beyond(observed(matrix), expected)
 
 
-def of_class(index: int) -> Statistic:
+def specific(index: int) -> Statistic:
     """Specific agreement (Cicchetti & Feinstein 1990): of the ratings ``index``, the share that a second one shares."""
 
-    def specific(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_class(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         both_ways = matrix[..., index, :].sum(axis=-1) + matrix[..., :, index].sum(axis=-1)
         return _divide(2 * matrix[..., index, index], both_ways)
 
-    return specific
+    return of_class
 
 
 def _by_chance(statistic: Statistic, total: NDArray[np.float64]) -> float:

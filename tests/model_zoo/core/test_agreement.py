@@ -19,8 +19,9 @@ from model_zoo.core.agreement import (
     joint,
     krippendorff,
     observed,
-    of_class,
+    specific,
 )
+from model_zoo.core.metrics import wilson
 
 RATINGS = st.lists(st.lists(st.integers(-1, 3), min_size=3, max_size=3), min_size=1, max_size=30)
 
@@ -31,7 +32,7 @@ def test_two_people_and_four_images_by_hand():
     assert found.n_images == 3
     assert found.total.tolist() == [[2, 1], [1, 2]]  # (0,0) and (1,1) both ways round, (0,1) once each way
     assert observed(found.total) == pytest.approx(4 / 6)
-    assert of_class(0)(found.total) == pytest.approx(2 / 3)  # of three ratings 0, two were shared
+    assert specific(0)(found.total) == pytest.approx(2 / 3)  # of three ratings 0, two were shared
     assert fleiss(found.total) == pytest.approx((4 / 6 - 1 / 2) / (1 / 2))
     assert krippendorff(found.total) == pytest.approx(1 - 5 * 2 / (2 * 3 * 3))  # 1 - (n-1) sum o / sum n n
 
@@ -77,7 +78,7 @@ def test_neither_the_order_of_people_nor_the_names_of_classes_matter(written, pe
     for statistic in (observed, fleiss, krippendorff):
         assert statistic(first.total) == pytest.approx(float(statistic(second.total)), abs=1e-12, nan_ok=True)
     for k in range(4):
-        one, other = of_class(k)(first.total), of_class(classes[k])(second.total)
+        one, other = specific(k)(first.total), specific(classes[k])(second.total)
         assert one == pytest.approx(float(other), abs=1e-12, nan_ok=True)
 
 
@@ -89,6 +90,15 @@ def test_few_patients_get_no_interval_and_full_agreement_is_not_certainty():
         assert np.isnan([found.low, found.high]).tolist() == [not told] * 2
     # Wilson at 10 of 10: 0.722; chance gives 0.5; 1 - 0.278 / 0.5
     assert (found.low, found.high) == (pytest.approx(0.445, abs=0.001), 1)
+
+
+def test_a_class_is_judged_over_the_patients_of_whom_anybody_said_it():
+    ratings = np.array([[0] * 12 + [1] * 30] * 2)  # 12 patients of class 0, agreed upon
+    both = coincidences(ratings, np.arange(42), 2)
+    found = both.of_class(0)
+    assert (found.value, found.n_patients) == (1, 12)
+    assert found.low == pytest.approx(wilson(1.0, 12)[0])  # not 42 patients' worth of certainty
+    assert np.isnan(coincidences(ratings[:, 5:], np.arange(37), 2).of_class(0).low)  # 7 patients
 
 
 def test_intervals_cover_the_true_figure():
