@@ -4,6 +4,7 @@ const UNTOUCHED = {
   parts: "Change only what is wrong; the rest stays.",
   class: "Only the parts that the class settles will change.",
 };
+const UNSEEN = "Say what you see; parts that you leave open stay unknown.";
 const STRIP_BEFORE = 3;
 const STRIP_LENGTH = 9;
 
@@ -50,13 +51,14 @@ function onKey(s, event) {
   const action = s.keys.get(key);
   if (!action) return;
   event.preventDefault();
-  if (event.repeat && !["next", "previous"].includes(action)) return; // a key held down is one answer
+  if (event.repeat && !["next", "previous", ...LOOKING].includes(action)) return; // a key held down is one answer
   run(s, action);
 }
 
 function run(s, action) {
   Object.assign(s, { pressing: false, touched: true });
   const then = act(s, action);
+  if (then?.startsWith("look:")) return s.sight.act(then.slice("look:".length));
   draw(s);
   if (then === "focus:note") s.ui.note.focus();
   if (then === "focus:name") s.ui.name.focus();
@@ -75,6 +77,8 @@ function build(s, root, data) {
     if (!ui.frame.style.aspectRatio) ui.frame.style.aspectRatio = Math.min(1.8, Math.max(0.8, ui.image.naturalWidth / ui.image.naturalHeight));
   });
   ui.image.addEventListener("error", () => ui.frame.classList.add("is-broken"));
+  ui.sight = el("span", { className: "sight", role: "status" });
+  s.sight = sight(ui.frame, ui.image, (words) => (ui.sight.textContent = words));
   s.layer = mapLayer(ui.frame, (layer) => (s.mapShown = layer.state === "shown"));
   ui.mapButton = el("div");
   ui.mapPick = el("select", { "aria-label": "Whose map", onchange: () => ((s.mapWho = ui.mapPick.value), ui.mapPick.blur(), draw(s)) });
@@ -149,6 +153,7 @@ function drawHead(s) {
   ];
   ui.head.replaceChildren(...queue, savingChip(box), el("span", { className: "space" }),
     ...(s.name ? [el("span", { className: "who" }, "Reviewing as ", el("strong", { text: s.name }), button(s, "rename", "change", { link: true }))] : []),
+    s.data.compact ? "" : button(s, "blind", "Blind", { quiet: true, pressed: isBlind(s) }),
     button(s, "keys", "Keys", { quiet: true, expanded: s.keysShown }));
 }
 
@@ -166,18 +171,21 @@ function drawItem(s, shown) {
   if (ui.image.getAttribute("src") !== shown.src) {
     ui.frame.classList.remove("is-broken");
     ui.image.src = shown.src;
+    s.sight.centre();
   }
   ui.image.alt = shown.caption;
   ui.root.dataset.image = shown.id;
-  ui.caption.replaceChildren(el("span", { text: shown.caption }), ...stateChips(s, shown.id));
+  ui.caption.replaceChildren(el("span", { text: shown.caption }), ui.sight, ...stateChips(s, shown.id));
   drawMap(s, shown);
   drawStrip(s);
   ui.why.textContent = shown.why ?? "";
-  ui.why.hidden = !shown.why;
-  ui.says.hidden = !shown.says?.length || data.blind === true;
+  const blind = isBlind(s);
+  ui.why.hidden = !shown.why || blind;
+  ui.says.hidden = !shown.says?.length || blind;
   ui.says.replaceChildren(heading("What the runs say"), ...(shown.says ?? []).map((one) => el("section", { className: "say" },
     el("header", {}, el("span", { className: "say-who", text: one.who }), one.agree ? el("span", { className: "say-agree", text: `${one.agree} agree` }) : null), bars(one.top))));
-  const label = labelOf(s, shown.id);
+  const label = startOf(s, shown.id);
+  ui.label.hidden = blind && !s.local.has(shown.id);
   const words = s.local.has(shown.id) ? labelText(space, label) : shown.label_text;
   const original = shown.original_text && shown.original_text !== words ? `originally ${shown.original_text}` : "";
   ui.label.replaceChildren(heading("Current label", original), chips(space, label));
@@ -185,7 +193,7 @@ function drawItem(s, shown) {
   drawResult(s);
   const keyed = (action, text, options) => button(s, action, text, options);
   ui.answers.replaceChildren(...[
-    keyed("confirm", "The label is right"), keyed("cannot_tell", "Cannot tell"), s.single ? null : keyed("skip", "Skip"),
+    ui.label.hidden ? null : keyed("confirm", "The label is right"), keyed("cannot_tell", "Cannot tell"), s.single ? null : keyed("skip", "Skip"),
     keyed("undo", "Undo", { disabled: !s.box.history.length }),
   ].filter(Boolean));
   const note = s.notes.get(shown.id) ?? "";
@@ -287,7 +295,7 @@ function partRows(s, draft, label) {
 function drawResult(s) {
   const { label, changes, sentence } = outcome(s);
   const words = changes ? [el("span", { className: "becomes", text: "becomes" }), chips(s.data.space, label)]
-    : [el("span", { className: sentence ? "impossible" : "hint", role: sentence ? "alert" : null, text: sentence ?? UNTOUCHED[s.mode] })];
+    : [el("span", { className: sentence ? "impossible" : "hint", role: sentence ? "alert" : null, text: sentence ?? (s.ui.label.hidden ? UNSEEN : UNTOUCHED[s.mode]) })];
   s.ui.result.className = changes ? "result is-ready" : "result";
   s.ui.result.replaceChildren(...words, button(s, "save", "Save", { primary: true, disabled: !changes }));
 }
@@ -297,10 +305,11 @@ function drawKeys(s) {
   ui.keys.hidden = !s.keysShown;
   if (!s.keysShown) return;
   const lines = [["save", "save the changed label"], ["confirm", "the label is right"], ["cannot_tell", "cannot tell"], ["skip", "skip"], ["undo", "undo the last decision"],
-    ["next", "next image"], ["previous", "previous image"], ["note", "write a note (Escape leaves it)"], ["map", "map on or off"], ["mode", "by parts or by class"], ["keys", "this list"]];
+    ["next", "next image"], ["previous", "previous image"], ["note", "write a note (Escape leaves it)"], ["map", "map on or off"], ["mode", "by parts or by class"], ["blind", "hide earlier labels and what runs say"], ["zoom_in", "zoom in"], ["zoom_out", "zoom out"], ["narrower", "more contrast: narrower window"],
+    ["wider", "less contrast: wider window"], ["darker", "darker"], ["brighter", "brighter"], ["whole", "whole image, all grey values"], ["keys", "this list"]];
   const keysOf = (action) => [...s.keys].filter(([, does]) => does === action).map(([key]) => kbd(key));
   ui.keys.replaceChildren(heading("Keys"), el("dl", {}, lines.map(([action, text]) => el("div", {}, el("dt", {}, keysOf(action)), el("dd", { text })))),
-    el("p", { text: "The parts and classes carry their keys on their buttons." }));
+    el("p", { text: "The parts and classes carry their keys on their buttons. Ctrl and wheel: zoom; drag: pan; Shift or right button and drag: window and level." }));
 }
 
 function drawRecent(s) {

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-_SCRIPTS = ("labels.js", "outbox.js", "dom.js", "reviewer_flow.js", "reviewer.js")
+_SCRIPTS = ("labels.js", "outbox.js", "dom.js", "sight.js", "reviewer_flow.js", "reviewer.js")
 
 
 def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -> Any:
@@ -27,7 +27,8 @@ def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -
       maps: [{who, url}], answered, chosen_by?}.
     - ``n_left`` and ``n_total`` of the whole queue; a queue of one image stays on it (``single``?).
     - ``position``: the image to show first, or None. ``queue``?: a name; another one starts afresh.
-    - ``chosen_by``?, ``blind``?: written into each proposal as they were when it was made.
+    - ``chosen_by``?: written into each proposal as it was when it was made; so is whether the reviewer worked blind,
+      with earlier labels, reasons and what the runs say hidden. ``blind``?: always so.
     - ``compact``?: without the image, which stands elsewhere on the page.
     - ``strength``?: of the map at first; ``empty``?: what to do when no image waits.
     """

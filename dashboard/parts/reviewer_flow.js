@@ -3,6 +3,7 @@
 const NAME_PLACE = "taxoscope.reviewer_name";
 const MODE_PLACE = "taxoscope.answer_by";
 const MAP_PLACE = "taxoscope.map_on";
+const BLIND_PLACE = "taxoscope.blind";
 const NAME_MOST = 100;
 const PREFETCH_AHEAD = 8;
 
@@ -11,7 +12,7 @@ function createState() {
     box: outbox(), data: null, known: new Map(), order: [], local: new Map(), drafts: new Map(), notes: new Map(),
     current: null, queue: null, position: null, single: false, name: recall(NAME_PLACE, ""), naming: false, sentence: "",
     mode: recall(MODE_PLACE, "parts"), taxonomy: null, mapOn: recall(MAP_PLACE, "yes") === "yes", mapWho: null,
-    mapShown: false, keysShown: false, prefetched: new Map(),
+    mapShown: false, blind: recall(BLIND_PLACE, "no") === "yes", keysShown: false, prefetched: new Map(),
   };
 }
 
@@ -69,6 +70,15 @@ function labelOf(s, id) {
   return s.local.get(id)?.label ?? s.known.get(id)?.label ?? [];
 }
 
+// With earlier labels hidden nothing is known of an image before its reviewer has said it.
+function isBlind(s) {
+  return !s.data.compact && (s.data.blind === true || s.blind);
+}
+
+function startOf(s, id) {
+  return isBlind(s) && !s.local.has(id) ? Object.keys(s.data.space.leaves) : labelOf(s, id);
+}
+
 function answerOf(s, id) {
   return s.local.has(id) ? s.local.get(id).answer : (s.known.get(id)?.answered ?? null);
 }
@@ -110,7 +120,7 @@ function outcome(s) {
   if (!s.current) return {};
   const { space } = s.data;
   const { changes, lone, cls } = draftOf(s);
-  const before = labelOf(s, s.current);
+  const before = startOf(s, s.current);
   const leaves = cls === null ? null : classesOf(s).find(([name]) => name === cls)?.[1];
   if (!lone && !leaves && !changes.size) return {};
   const label = lone ? [lone] : leaves ? answerLabel(space, before, leaves) : editLabel(space, before, changes);
@@ -135,6 +145,8 @@ function act(s, action) {
   if (what === "note") return s.current ? "focus:note" : null;
   if (what === "rename") return (s.naming = true), "focus:name";
   if (what === "map") return (s.mapOn = !s.mapOn), remember(MAP_PLACE, s.mapOn ? "yes" : "no");
+  if (what === "blind") return (s.blind = !s.blind), s.drafts.clear(), remember(BLIND_PLACE, s.blind ? "yes" : "no");
+  if (LOOKING.includes(what)) return "look:" + what;
   if (what === "keys") return void (s.keysShown = !s.keysShown);
   if (what === "mode") return setMode(s, a ?? (s.mode === "parts" ? "class" : "parts"));
 }
@@ -146,7 +158,7 @@ function setPart(s, p, v) {
   const value = v === UNKNOWN_VALUE ? null : part.values[v];
   const draft = Object.assign(draftOf(s), { lone: null, cls: null });
   const drafted = draft.changes.has(part.name) && draft.changes.get(part.name) === value;
-  const before = labelOf(s, s.current);
+  const before = startOf(s, s.current);
   const stands = settledParts(space, before)[p] === value && before.some((leaf) => valuesOf(space, leaf).length);
   if (drafted || (stands && value !== null)) draft.changes.delete(part.name);
   else draft.changes.set(part.name, value);
@@ -186,10 +198,12 @@ function decide(s, answer, label = null) {
   if (!s.name) return (s.naming = true), (s.sentence = "Say who you are first: decisions carry your name."), "focus:name";
   const before = labelOf(s, id);
   const { space } = s.data;
-  const after = answer === "relabel" ? label : answer === "confirm" ? before : null;
-  const note = (s.notes.get(id) ?? "").trim();
+  if (answer === "confirm" && isBlind(s) && !s.local.has(id)) return void (s.sentence = "The label is hidden: say what you see, then save.");
   const words = answer === "relabel" ? labelWords(space, label) : ANSWER_WORDS[answer];
   const byClass = answer === "relabel" && draftOf(s).cls !== null;
+  if (answer === "relabel" && sameLabel(label, before)) answer = "confirm"; // seen blind, and the same
+  const after = answer === "relabel" ? label : answer === "confirm" ? before : null;
+  const note = (s.notes.get(id) ?? "").trim();
   const entry = s.box.push({ ...proposal(s, id, answer), after: after && labelText(space, after), note, taxonomy: byClass ? s.taxonomy : "" }, words, s);
   s.box.history.push({ ...entry, before, was: answerOf(s, id) });
   s.local.set(id, { answer, label: answer === "relabel" ? label : before, client_id: entry.client_id, seq: entry.seq });
@@ -219,7 +233,7 @@ function proposal(s, image_id, answer) {
   const shown = s.known.get(image_id);
   return {
     image_id, answer, reviewer: s.name, runs: (shown?.says ?? []).flatMap((one) => one.run_ids ?? [one.who]),
-    maps_shown: image_id === s.current && s.mapOn && s.mapShown, blind: s.data.blind === true,
+    maps_shown: image_id === s.current && s.mapOn && s.mapShown, blind: isBlind(s),
     chosen_by: shown?.chosen_by ?? s.data.chosen_by ?? "",
   };
 }

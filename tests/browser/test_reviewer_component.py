@@ -117,6 +117,79 @@ def test_editing_parts_by_keys_changes_only_those_parts(
     assert [first["seq"], second["seq"]] == [1, 2]
 
 
+def test_blind_hides_what_was_said_before_and_the_answer_says_so(
+    opened: Open, stored: Stored, space: LeafSpace, labels: list[Label]
+) -> None:
+    page = opened()
+    assert [space.format(label) for label in labels[:2]] == ["plane.large", "car.small"]
+    expect(page.get_by_text("Current label")).to_be_visible()
+    page.keyboard.press("b")
+    for hidden in (page.get_by_text("Current label"), page.get_by_text("What the runs say"), page.locator(".why")):
+        expect(hidden).to_be_hidden()
+    expect(page.locator(".stands, .choices .is-pressed")).to_have_count(1)  # by parts
+    page.keyboard.press("y")
+    expect(page.get_by_text("The label is hidden: say what you see, then save.")).to_be_visible()
+    page.keyboard.press(KEY_OF["cat"])
+    expect(page.locator(".result .part-chip b")).to_have_text(["cat", "unknown"])  # not large, as the label says
+    page.keyboard.press(KEY_OF["small"])
+    page.keyboard.press("Enter")
+    expect(page.locator(".reviewer")).to_have_attribute("data-image", image_id(1))
+    for key in (KEY_OF["car"], KEY_OF["small"], "Enter"):  # what stands already
+        page.keyboard.press(key)
+    _wait_saved(page, 2)
+    page.reload()
+    expect(page.locator(".reviewer")).to_have_attribute("data-image", image_id(2), timeout=30_000)
+    expect(page.get_by_text("Current label")).to_be_hidden()  # this browser stays blind
+    page.keyboard.press("b")
+    expect(page.get_by_text("Current label")).to_be_visible()
+    page.keyboard.press("y")
+    _wait_saved(page, 3)
+    rows = [(one["answer"], one["after"], one["blind"]) for one in stored()]
+    assert rows == [("relabel", "cat.small", 1), ("confirm", "car.small", 1), ("confirm", space.format(labels[2]), 0)]
+
+
+def test_an_image_is_zoomed_and_its_window_set_without_leaving_the_keys(opened: Open) -> None:
+    page = opened()
+    image = page.locator(".frame .image")
+
+    def style() -> tuple[list[float], list[float]]:
+        transform, shades = image.evaluate("one => { const s = getComputedStyle(one); return [s.transform, s.filter] }")
+        return [float(v) for v in re.findall(r"-?[\d.]+(?:e-?\d+)?", transform)], [
+            float(v) for v in re.findall(r"-?[\d.]+(?:e-?\d+)?", shades)
+        ]
+
+    width = page.locator(".frame").evaluate("one => one.clientWidth")
+    page.keyboard.press("+")
+    expect(page.locator(".sight")).to_have_text("zoom 1.5×")
+    scale, _, _, _, x, _ = style()[0]
+    assert (scale, x) == (1.5, pytest.approx(-width / 4, abs=0.6))  # about the middle
+    for _ in range(4):
+        page.keyboard.press("[")
+    page.keyboard.press(".")
+    expect(page.locator(".sight")).to_have_text("zoom 1.5× · window 13–217")  # 0.1..0.9, then 0.05 lower
+    brightness, contrast = style()[1]
+    shown = [(grey / 255 * brightness - 0.5) * contrast + 0.5 for grey in (0.05 * 255, 0.85 * 255)]
+    assert shown == pytest.approx([0, 1], abs=1e-3)
+    page.keyboard.press("j")
+    expect(page.locator(".sight")).to_have_text("window 13–217")  # the next image: whole, in the same window
+    page.keyboard.press("Home")
+    expect(page.locator(".sight")).to_have_text("")
+    assert style() == ([1, 0, 0, 1, 0, 0], [])
+    box = page.locator(".frame").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400 * 0.6931)
+    page.keyboard.up("Control")
+    expect(page.locator(".sight")).to_have_text("zoom 2.0×")
+    page.mouse.down()
+    page.mouse.move(box["x"] - 90, box["y"] + 10)
+    page.mouse.up()
+    assert style()[0][4] == pytest.approx(-110, abs=2)  # 10 px from the pointer's place, 100 px dragged
+    page.mouse.dblclick(box["x"] + 50, box["y"] + 50)
+    expect(page.locator(".sight")).to_have_text("")
+
+
 def test_a_class_answer_by_mouse_stores_what_python_computes(
     opened: Open, stored: Stored, animals: Workspace, labels: list[Label]
 ) -> None:
