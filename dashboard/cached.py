@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.actions import advising, ease, ordering
+from dashboard.actions import advising, distinguishing, ease, ordering
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
@@ -27,6 +27,7 @@ __all__ = [
     "desk",
     "diagnosis",
     "difference",
+    "distinguished",
     "previews",
     "queue",
     "restrictions",
@@ -92,6 +93,11 @@ def advice(taxonomy: Taxonomy) -> advising.Advice | None:
     return _advice(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
+def distinguished(taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
+    """What to keep apart in ``taxonomy``, over validation; computed again after each decision, manifest or run."""
+    return _distinguished(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
     """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
     alone = replace(shown, subjects=(subject_id,), space=Space.NATIVE)
@@ -150,6 +156,11 @@ def _difference(key: _Key, lines: tuple[object, ...], per: str, _shown: Shown, _
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | None:
     return advising.advise(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
+    return distinguishing.distinguish(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -8,6 +8,7 @@ from dashboard.drafts import read_draft
 from dashboard.links import Shown
 from dashboard.parts import controls, taxonomies, taxonomy_drafts, taxonomy_editor
 from dashboard.parts.advice import advice
+from dashboard.parts.distinctions import keep_apart
 from model_zoo.core.choices import Split
 
 desk = cached.desk()
@@ -49,6 +50,9 @@ with right:
 
 st.subheader("What to merge", anchor=False)
 advice(cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
+
+st.subheader("What to keep apart", anchor=False)
+keep_apart(cached.distinguished(drafted.taxonomy))
 
 st.subheader("Classes", anchor=False)
 taxonomies.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)
