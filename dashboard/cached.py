@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.actions import advising, distinguishing, ease, ordering
+from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
@@ -28,6 +28,7 @@ __all__ = [
     "diagnosis",
     "difference",
     "distinguished",
+    "divided",
     "previews",
     "queue",
     "restrictions",
@@ -98,6 +99,11 @@ def distinguished(taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
     return _distinguished(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
+def divided(embedded: dividing.Embedded) -> dividing.Divided:
+    """What to split, as an embedded run sees it; computed again after each decision, manifest, run or embedding."""
+    return _divided(embedded.run.run_id, embedded.stamp, desk().revision(), embedded)
+
+
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
     """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
     alone = replace(shown, subjects=(subject_id,), space=Space.NATIVE)
@@ -161,6 +167,11 @@ def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | No
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
     return distinguishing.distinguish(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
+
+
+@st.cache_resource(max_entries=32, show_spinner="Two clusters or one cloud, class by class …")
+def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -> dividing.Divided:
+    return dividing.divide(desk(), _embedded)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -17,6 +17,7 @@ SHOWN = 8
 
 def keep_apart(found: Distinguished | None) -> None:
     """What looks like chance, in a sentence; the least separable pairs in a table, all of them in another."""
+    st.subheader("What to keep apart", anchor=False)
     if found is None:
         st.info("No trained series can answer in these classes over validation, so no pair of classes can be judged.")
         return
