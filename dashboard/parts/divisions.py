@@ -38,8 +38,9 @@ def what_to_split(desk: Desk, divide: Callable[[Embedded], Divided], drafted: Dr
         st.warning(plain(found.problem))
         return None
     names = [found.name(one) for one in found.candidates]
+    listed = one_of(names, "and", 8)
     sentence = (
-        f"As {found.run.run_id} sees them, the images of {one_of(names, 'and', 8)} lie in two clusters."
+        f"As {found.run.run_id} sees them, the images of {listed} are two clusters rather than one cloud."
         if names
         else f"No class is sure to be two, as {found.run.run_id} sees its images."
     )
@@ -93,7 +94,9 @@ def _images(found: Divided, one: Division) -> dict[str, list[str]] | None:
         image_ids = found.images(one, second)
         more = f", the {MAX_TILES} furthest from the other" if len(image_ids) > MAX_TILES else ""
         images = f"{counted(len(image_ids), 'image')} of {counted(one.clusters.n_patients[second], 'patient')}"
-        called = f"{share_text(one.right[second], 0)} called right, mostly called {plain(names[one.called[second]])}"
+        called = f"{share_text(one.right[second], 0)} called right"
+        if one.called[second] != one.clusters.index:
+            called += f", mostly called {plain(names[one.called[second]])}"
         st.caption(f"{'Second' if second else 'First'} cluster: {images}, {called}{more}.")
         tiles = [
             Tile(

@@ -102,16 +102,19 @@ def two_means(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     total = np.einsum("bnd,bnd->b", points, points)
     best, inside = np.full(n_clouds, -1.0), np.zeros((n_clouds, n), dtype=np.bool_)
     for start in range(min(_STARTS, d)):
-        second = points[:, :, start] > 0
+        second, moving = points[:, :, start] > 0, np.arange(n_clouds)
         for _ in range(_MAX_STEPS):
-            n_second, of_second = _sums(points, second)
+            still = points[moving]
+            n_second, of_second = _sums(still, second[moving])
             centre = of_second / np.maximum(n_second, 1)[:, None]
             other = -of_second / np.maximum(n - n_second, 1)[:, None]
             border = (np.einsum("bd,bd->b", centre, centre) - np.einsum("bd,bd->b", other, other)) / 2
-            moved = np.einsum("bnd,bd->bn", points, centre - other) > border[:, None]
-            if (moved == second).all():
+            moved = np.einsum("bnd,bd->bn", still, centre - other) > border[:, None]
+            changed = (moved != second[moving]).any(axis=1)
+            second[moving] = moved
+            moving = moving[changed]
+            if not len(moving):
                 break
-            second = moved
         n_second, of_second = _sums(points, second)
         weights = 1 / np.maximum(n_second, 1) + 1 / np.maximum(n - n_second, 1)
         between = np.einsum("bd,bd->b", of_second, of_second) * weights / total

@@ -12,6 +12,9 @@ from model_zoo.core.clusters import Clusters, find_clusters
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import Label, LeafSpace
 
+WEAK = 0.1
+"""An agreement that is not surely above this explains nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -87,7 +90,7 @@ def divisions(
 def meaning_of(
     clusters: Clusters, held: Label, labels: Sequence[Label], patients: NDArray[np.int64], space: LeafSpace
 ) -> Meaning | None:
-    """The value of a part that agrees best with the clusters; ``None`` where none is sure to agree at all.
+    """The value of a part that agrees best with the clusters; ``None`` where none is sure to agree more than weakly.
 
     ``held`` are the leaves of the class, ``labels`` and ``patients`` those of all images given to `find_clusters`.
     Images whose label leaves the part open are not counted.
@@ -123,7 +126,7 @@ def meaning_of(
             )
         )
     best = max(found, key=lambda one: one.agreement, default=None)
-    return best if best is not None and best.low > 0 else None
+    return best if best is not None and best.low > WEAK else None
 
 
 def adjusted_rand(tables: NDArray[np.float64]) -> NDArray[np.float64]:
