@@ -100,8 +100,8 @@ def distinguished(taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
 
 
 def divided(embedded: dividing.Embedded) -> dividing.Divided:
-    """What to split, as an embedded run sees it; computed again after each decision, manifest, run or embedding."""
-    return _divided(embedded.run.run_id, embedded.stamp, desk().revision(), embedded)
+    """What to split, as an embedded run sees it; computed again after each manifest, run or embedding."""
+    return _divided(embedded.run.run_id, embedded.stamp, desk().files_revision(), embedded)
 
 
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:

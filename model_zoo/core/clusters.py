@@ -5,6 +5,7 @@ the same spread in each direction would (SigClust: Liu, Hayes, Nobel & Marron 20
 Images of a patient resemble each other, so the simulated ones do as much.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +25,7 @@ MAX_IMAGES = 1000
 """Of a class with more images so many are looked at, drawn by chance."""
 
 N_COMPONENTS = 10
-N_DRAWS, MORE_DRAWS, WORTH_MORE = 499, 1999, 0.1
+N_DRAWS, MORE_DRAWS, WORTH_MORE = 199, 1999, 0.1
 _N_AT_ONCE = 100
 _STARTS, _MAX_STEPS = 3, 50
 
@@ -37,7 +38,8 @@ class Clusters:
     which is the smaller; ``depth`` (n,) how far it lies on its side of the border, in units of the centres' distance.
     ``between`` is the share of the class's spread that lies between the clusters, its interval over patients (two-means
     centres are minima, so that their own uncertainty adds nothing to first order: Pollard 1982). ``one_cloud`` and
-    ``even`` are the 50 % and 95 % quantiles of it for one Gaussian, and for an even spread without any gap. ``p`` holds
+    ``even`` are the 50 % and 95 % quantiles of it for one Gaussian, and for an even spread without any gap (NaN where
+    one Gaussian is by far enough). ``p`` holds
     for all classes at once (Holm 1979). ``smaller`` is the second cluster's share of the images.
     """
 
@@ -92,7 +94,7 @@ def find_clusters(
     return tuple(adjusted)
 
 
-def two_means(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def two_means(points: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Share of the spread that lies between two clusters, (B,), and who is in the second, (B, n).
 
     ``points`` (B, n, d) are B clouds, each centred on 0. Lloyd's steps from the sign of each of the first three
@@ -131,11 +133,10 @@ def _two(index: int, rows: NDArray[np.int64], vectors: NDArray[np.float64], pati
     second = inside if 2 * inside.sum() <= len(inside) else ~inside
     rng = np.random.default_rng(index)
     cloud = _drawn(points, owners, N_DRAWS, rng)
-    p = (1 + (cloud >= between).sum()) / (1 + N_DRAWS)
+    p, even = (1 + (cloud >= between).sum()) / (1 + N_DRAWS), np.array([math.nan])
     if p <= WORTH_MORE:
-        cloud = _drawn(points, owners, MORE_DRAWS, rng)
+        cloud, even = _drawn(points, owners, MORE_DRAWS, rng), _drawn(points, owners, N_DRAWS, rng, even=True)
         p = (1 + (cloud >= between).sum()) / (1 + MORE_DRAWS)
-    even = _drawn(points, owners, N_DRAWS, rng, even=True)
     centres = [points[side].mean(axis=0) for side in (~second, second)]
     away = points - np.where(second[:, None], centres[1], centres[0])
     left = ratio((away**2).sum(axis=1), (points**2).sum(axis=1), patients)
@@ -172,14 +173,14 @@ def _drawn(
 
     Gaussian, or with ``even`` spread evenly over an interval by each component.
     """
-    spread, alike = points.std(axis=0), _likeness(points, owners)
+    spread, alike = (one.astype(np.float32) for one in (points.std(axis=0), _likeness(points, owners)))
     shares = []
     for first in range(0, n_draws, _N_AT_ONCE):
         shape = (min(_N_AT_ONCE, n_draws - first), len(points), points.shape[1])
-        of_patient = rng.standard_normal((shape[0], int(owners.max()) + 1, shape[2]))[:, owners]
-        cloud = np.sqrt(alike) * of_patient + np.sqrt(1 - alike) * rng.standard_normal(shape)
+        of_patient = rng.standard_normal((shape[0], int(owners.max()) + 1, shape[2]), dtype=np.float32)[:, owners]
+        cloud = np.sqrt(alike) * of_patient + np.sqrt(1 - alike) * rng.standard_normal(shape, dtype=np.float32)
         if even:
-            cloud = np.sqrt(12) * (ndtr(cloud) - 0.5)
+            cloud = np.float32(math.sqrt(12)) * (ndtr(cloud) - np.float32(0.5))
         cloud *= spread
         shares.append(two_means(cloud - cloud.mean(axis=1, keepdims=True))[0])
     return np.concatenate(shares)
@@ -198,5 +199,5 @@ def _likeness(points: NDArray[np.float64], owners: NDArray[np.int64]) -> NDArray
     return np.clip(np.divide(among - within, below, out=np.zeros_like(below), where=below > 0), 0, 1)
 
 
-def _sums(points: NDArray[np.float64], second: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return second.sum(axis=1), np.einsum("bn,bnd->bd", second.astype(np.float64), points)
+def _sums(points: NDArray[np.floating], second: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    return second.sum(axis=1), np.einsum("bn,bnd->bd", second.astype(points.dtype), points)
