@@ -15,7 +15,7 @@ from dashboard.links import Shown
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, interval_text, one_of, plain, share_text
 from model_zoo.core.choices import Space, Split
-from model_zoo.core.clusters import MIN_PATIENTS, N_COMPONENTS, SMALL
+from model_zoo.core.clusters import FEW_PATIENTS, MIN_PATIENTS, N_COMPONENTS, SMALL
 from model_zoo.core.divisions import Division
 from model_zoo.core.labels import LeafSpace
 
@@ -144,9 +144,9 @@ def _caption(found: Divided) -> None:
         f"{counted(evaluation.n_patients, 'patient')}.{few} Two-means splits any cloud: what counts is whether its "
         "halves lie further apart than those of one Gaussian cloud as wide and as alike within patients (SigClust, Liu "
         "et al. 2008; by simulation, p for all classes at once by Holm). *Gap*: whether even a spread without any gap "
-        "would not look like that. All is as one run sees it; another seed may see it otherwise. Clusters of fewer than "
-        f"{100 * SMALL:.0f} % of the images, or without a meaning and "
-        "mostly called another class, are taken for wrong labels. Meaning: the value of a part that agrees best with "
+        "would not look like that. All is as one run sees it; another seed may see it otherwise. A cluster of fewer "
+        f"than {100 * SMALL:.0f} % of the images or {FEW_PATIENTS} patients, or one without a meaning and "
+        "mostly called another class, is taken for wrong labels. Meaning: the value of a part that agrees best with "
         "the clusters (adjusted Rand index: 1 the same, 0 chance; 95 %, patients drawn anew). What training on the "
         "split classes would bring, only training can tell."
     )
