@@ -67,7 +67,7 @@ def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> d
         "images (patients)": _sizes(one),
         "spread between them": f"{share_text(between.value)} ({interval_text(between.low, between.high)})",
         "of one cloud": f"{share_text(cloud[0])}, 95 % below {share_text(cloud[1])}",
-        "p": f"{one.clusters.p:.3f}" if one.clusters.p >= 0.001 else "< 0.001",
+        "p": f"{one.clusters.p:.4f}",
         "gap": "yes" if one.clusters.gap else "not shown",
     }
 
@@ -130,7 +130,7 @@ def _all(found: Divided) -> None:
     ]
     percent = ("spread between them, %", "from", "to", "one cloud, 95 % below")
     config = {name: st.column_config.NumberColumn(format="%.1f") for name in percent}
-    config["p (Holm)"] = st.column_config.NumberColumn(format="%.3f")
+    config["p (Holm)"] = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="taxonomies_clusters", column_config=config, lazy=False)
 
 
