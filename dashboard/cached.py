@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.actions import advising, ease, ordering
+from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
@@ -30,6 +30,8 @@ __all__ = [
     "desk",
     "diagnosis",
     "difference",
+    "distinguished",
+    "divided",
     "previews",
     "queue",
     "restrictions",
@@ -93,6 +95,16 @@ def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[editing.Preview, ...]:
 def advice(taxonomy: Taxonomy) -> advising.Advice | None:
     """What to merge in ``taxonomy``, from answers over validation; computed again after each manifest or run."""
     return _advice(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
+def distinguished(taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
+    """What to keep apart in ``taxonomy``, over validation; computed again after each decision, manifest or run."""
+    return _distinguished(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
+def divided(embedded: dividing.Embedded) -> dividing.Divided:
+    """What to split, as an embedded run sees it; computed again after each manifest, run or embedding."""
+    return _divided(embedded.run.run_id, embedded.stamp, desk().files_revision(), embedded)
 
 
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
@@ -165,6 +177,16 @@ def _agreement(of: str, revision: str, _taxonomy: Taxonomy) -> tuple[agreeing.Ag
     now = desk()
     said = agreeing.opinions(now.store.all(), _taxonomy, now.workspace.space)
     return agreeing.agreements(said, _taxonomy, now.dataset().patients), said
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
+    return distinguishing.distinguish(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
+
+
+@st.cache_resource(max_entries=32, show_spinner="Two clusters or one cloud, class by class …")
+def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -> dividing.Divided:
+    return dividing.divide(desk(), _embedded)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

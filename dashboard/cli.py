@@ -179,6 +179,22 @@ def look(
         sys.exit(130)
 
 
+@commands.command()
+def embed(
+    run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
+    split: Annotated[Split, typer.Option(help="Images to embed.")] = Split.VALIDATION,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Keep what a run's model makes of each image before its last layer: the ground for finding what to split."""
+    from dashboard.actions.embed import embed_run
+
+    try:
+        embed_run(_open(workspace), run, split, console)
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing was written.", style="yellow")
+        sys.exit(130)
+
+
 def parse_seeds(text: str) -> tuple[int, ...]:
     """``0-7`` or ``1,4,9`` as seeds; `WorkspaceError` for anything else."""
     seeds: list[int] = []

@@ -138,9 +138,13 @@ class Desk:
 
     def revision(self) -> str:
         """Changes whenever a figure could: with each decision, manifest and run."""
+        return f"{self.store.revision()}-{self.files_revision()}"
+
+    def files_revision(self) -> str:
+        """Changes with each manifest and run, and with no decision."""
         self.dataset()
         self.series()
-        return f"{self.store.revision()}-{self._n_read}"
+        return str(self._n_read)
 
     def hold(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""

@@ -8,6 +8,8 @@ from dashboard.drafts import read_draft
 from dashboard.links import Shown
 from dashboard.parts import controls, taxonomies, taxonomy_drafts, taxonomy_editor
 from dashboard.parts.advice import advice
+from dashboard.parts.distinctions import keep_apart
+from dashboard.parts.divisions import what_to_split
 from model_zoo.core.choices import Split
 
 desk = cached.desk()
@@ -49,6 +51,10 @@ with right:
 
 st.subheader("What to merge", anchor=False)
 advice(cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
+
+keep_apart(cached.distinguished(drafted.taxonomy))
+if opened_image := what_to_split(desk, cached.divided, drafted):
+    st.switch_page("views/inspect.py", query_params=opened_image)
 
 st.subheader("Classes", anchor=False)
 taxonomies.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)
