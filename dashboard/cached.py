@@ -9,6 +9,7 @@ from dashboard.actions import advising, ease, ordering
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
+from dashboard.actions.causes import coarser_space, diagnosed
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.subset import images_where
 from dashboard.actions.subset import restrictions as all_restrictions
@@ -25,6 +26,7 @@ __all__ = [
     "advice",
     "comparison",
     "desk",
+    "diagnoses",
     "diagnosis",
     "difference",
     "previews",
@@ -96,6 +98,12 @@ def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Di
     """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
     alone = replace(shown, subjects=(subject_id,), space=Space.NATIVE)
     return _diagnosis(_key(alone), f"{coarser.name} {coarser.hash}", coarser, alone)
+
+
+def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
+    """Every subject of ``shown``, diagnosed as Diagnose opens with them."""
+    coarser = coarser_space(desk(), comparing.find_subjects(desk().series(), shown.subjects))
+    return tuple(diagnosis(subject_id, coarser, shown) for subject_id in dict.fromkeys(shown.subjects))
 
 
 def _key(shown: Shown) -> _Key:
@@ -182,17 +190,5 @@ def _previews(key: _Key, of: str, _taxonomy: Taxonomy, _shown: Shown) -> tuple[e
 
 @st.cache_resource(max_entries=64, show_spinner="Four causes, each against thousands of chance draws …")
 def _diagnosis(key: _Key, coarser: str, _coarser: Taxonomy, _shown: Shown) -> diagnosing.Diagnosis:
-    now, only = desk(), _only(_shown)
-    (subject,) = comparing.find_subjects(now.series(), _shown.subjects)
-    stored = [now.predictions(run.run_id, _shown.split) for run in subject.runs]
-    return diagnosing.diagnose(
-        subject,
-        _coarser,
-        _shown.split,
-        _shown.labels,
-        now.labels(_shown.labels),
-        now.dataset(),
-        [said if only is None else said.only(only) for said in stored],
-        now.store.all(),
-        where=_shown.where,
-    )
+    (subject,) = comparing.find_subjects(desk().series(), _shown.subjects)
+    return diagnosed(desk(), subject, _coarser, _shown.split, _shown.labels, where=_shown.where, only=_only(_shown))

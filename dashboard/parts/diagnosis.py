@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, links, state
+from dashboard.actions import findings
 from dashboard.actions.diagnose import Diagnosis, retrained
 from dashboard.charts import causes
 from dashboard.links import Cell, Shown
-from dashboard.parts import findings
 from dashboard.parts.clicks import chart_key, clicked
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, plain, share_text
@@ -56,11 +56,7 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
     """What the page answers and what it does not; and, for two subjects, what training anew changed."""
     if len(shown.subjects) > len(diagnoses):
         st.info(f"Diagnose shows at most {len(diagnoses)} side by side: the first of the {len(shown.subjects)} chosen.")
-    st.markdown(
-        "Four possible causes of wrong answers, always in this order. Each has one **measure** and the range that "
-        "chance alone gives it (99 %, all four together). A measure outside its range shows a link, not yet a cause. "
-        "**The causes overlap, so what removing them would buy does not sum to 100 %.**"
-    )
+    st.markdown(findings.INTRODUCTION)
     if len(diagnoses) == 2 and len({one.evaluation.taxonomy.hash for one in diagnoses}) > 1:
         first, second = retrained(diagnoses)
         names = [plain(one.subject.title) for one in diagnoses]

@@ -28,7 +28,7 @@ if not shown.subjects:
 
 judged = cached.comparison(shown)
 with switches.container(horizontal=True, horizontal_alignment="right"):
-    report_button(desk, judged, cached.verdicts(shown))
+    report_button(desk, judged, cached.verdicts(shown), partial(cached.diagnoses, shown))
     controls.labels_switch(shown)
     controls.split_switch(shown)
     controls.space_switch(shown, judged.mixes_label_spaces)

@@ -8,7 +8,13 @@ from dashboard.actions.diagnose import Diagnosis
 from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.choices import Cause, Evidence
 from model_zoo.core.metrics import Share
-from model_zoo.core.symptoms import Correlation, imbalance_ratio, strongest
+from model_zoo.core.symptoms import Correlation, Pair, imbalance_ratio, strongest
+
+INTRODUCTION = (
+    "Four possible causes of wrong answers, always in this order. Each has one **measure** and the range that "
+    "chance alone gives it (99 %, all four together). A measure outside its range shows a link, not yet a cause. "
+    "**The causes overlap, so what removing them would buy does not sum to 100 %.**"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,13 @@ def people(diagnosis: Diagnosis) -> str:
     )
 
 
+def worst_pair(diagnosis: Diagnosis) -> Pair | None:
+    """The pair that is mixed up most beyond what is expected; ``None`` where pairs do not stand out."""
+    if not diagnosis.measures[Cause.CONFUSION].stands_out:
+        return None
+    return max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
+
+
 def frequencies(diagnosis: Diagnosis) -> str:
     """Which class is called least for how often it is true."""
     known = [(one.value, k) for k, one in enumerate(diagnosis.pulls) if not math.isnan(one.value)]
@@ -123,8 +136,8 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
 
 def _confusion(diagnosis: Diagnosis) -> Finding:
     measure, names = diagnosis.measures[Cause.CONFUSION], diagnosis.names
-    worst = max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
-    if measure.stands_out and worst:
+    worst = worst_pair(diagnosis)
+    if worst:
         sentence = (
             "Some pairs of classes are mixed up more often than each of them is with others, above all "
             f"{plain(names[worst.first])} and {plain(names[worst.second])} "
