@@ -9,7 +9,7 @@ from dashboard.actions import advising, ease, ordering
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
-from dashboard.actions.causes import coarser_space, diagnosed
+from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.subset import images_where
 from dashboard.actions.subset import restrictions as all_restrictions
@@ -101,9 +101,8 @@ def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Di
 
 
 def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
-    """Every subject of ``shown``, diagnosed as Diagnose opens with them."""
-    coarser = coarser_space(desk(), comparing.find_subjects(desk().series(), shown.subjects))
-    return tuple(diagnosis(subject_id, coarser, shown) for subject_id in dict.fromkeys(shown.subjects))
+    """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
+    return diagnose_all(desk(), comparison(shown), _only(shown))
 
 
 def _key(shown: Shown) -> _Key:
