@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from dashboard.actions.look_words import energy_texts, moved_text
+from dashboard.actions.stopping import stopped_between_steps
 from dashboard.words import counted
 from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError, WorkspaceError
@@ -52,7 +53,8 @@ def look_at_run(
 ) -> None:
     """Look at a run over the images whose regions are known, print what was found and write it beside the run.
 
-    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``.
+    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``. Ctrl-C
+    raises `KeyboardInterrupt` between two images.
     """
     run = _run(workspace, run_id)
     dataset = workspace.dataset()
@@ -72,9 +74,14 @@ def look_at_run(
 
     model = load_model(run)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, refresh_per_second=4) as bar:
+    with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
-        looks = look(run, model, opened(), split, method, n_known, sets, lambda done: bar.update(task, completed=done))
+
+        def progress(done: int) -> None:
+            bar.update(task, completed=done)
+            step_done()
+
+        looks = look(run, model, opened(), split, method, n_known, sets, progress)
     for table in _tables(judge(looks, run, workspace, dataset)):
         console.print(table)
     paths = write_looks(looks, workspace.writable)
