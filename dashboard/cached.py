@@ -162,7 +162,8 @@ def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | No
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _restrictions(key: _Key, _shown: Shown) -> Mapping[Where, str]:
     now, dataset = desk(), desk().dataset()
-    ground = common_ground([one.taxonomy for one in comparing.find_subjects(now.series(), _shown.subjects)])
+    taxonomies = [one.taxonomy for one in comparing.find_subjects(now.series(), _shown.subjects)]
+    ground = common_ground(taxonomies) if taxonomies else None
     return all_restrictions(dataset, dataset.split(_shown.split), ground)
 
 

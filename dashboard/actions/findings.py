@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.actions.diagnose import Diagnosis
-from dashboard.words import counted, interval_text, plain, share_text
+from dashboard.words import counted, interval_text, plain, share_text, signed
 from model_zoo.core.choices import Cause, Evidence
 from model_zoo.core.metrics import Share
 from model_zoo.core.symptoms import Correlation, Pair, imbalance_ratio, strongest
@@ -179,7 +179,7 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
     gain, retraining = diagnosis.gains[Cause.CAPACITY]
     return Finding(
         sentence,
-        f"Measure: images made right less images made wrong {100 * measure.value:+.2f} points; "
+        f"Measure: images made right less images made wrong {signed(100 * measure.value, 2)} points; "
         f"{_by_chance(100 * measure.null_high, '{:+.2f} points')}.",
         [
             (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "

@@ -15,7 +15,7 @@ from dashboard.charts import causes
 from dashboard.links import Cell, Shown
 from dashboard.parts.clicks import chart_key, clicked
 from dashboard.parts.gallery import Tile, gallery
-from dashboard.words import counted, plain, share_text
+from dashboard.words import counted, plain, points_text, share_text
 from model_zoo.core.choices import Cause, Evidence, Space
 from model_zoo.core.taxonomy import Taxonomy
 
@@ -64,7 +64,7 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
             f"*{str(Evidence.RETRAINED).capitalize()}*, all causes together: in the classes of "
             f"{plain(diagnoses[0].coarser.name)}, {names[0]} is right on "
             f"{share_text(first.mean)}, {names[1]} on {share_text(second.mean)} of images "
-            f"({100 * (second.mean - first.mean):+.1f} points). How sure that is, "
+            f"({points_text(second.mean - first.mean)} points). How sure that is, "
             f"[Compare](compare?{urlencode(shown.query(), doseq=True)}) says."
         )
 

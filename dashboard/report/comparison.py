@@ -1,5 +1,6 @@
 """What Compare says, as sections of a report: verdicts, classes, matrices, and where the numbers come from."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -69,7 +70,7 @@ def matrices(judged: Comparison) -> str:
         spread = (
             f"; SD over {n_runs} seeds {100 * figure.sd:.1f} points; two seeds disagree on "
             f"{share_text(churn(evaluation.predicted))} of images"
-            if n_runs > 1
+            if n_runs > 1 and not math.isnan(figure.mean)
             else ""
         )
         of = f"mean matrix of {n_runs} runs" if n_runs > 1 else "matrix"

@@ -34,6 +34,8 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.space_switch(shown, judged.mixes_label_spaces)
     controls.where_picker(cached.restrictions(shown), shown)
 
+if controls.nothing_left(judged.evaluations, shown):
+    st.stop()
 decided = [desk.image(image_id) for image_id in desk.standing()]
 comparison.label_space(judged, sum(image.split is shown.split for image in decided))
 
