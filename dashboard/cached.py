@@ -10,8 +10,8 @@ from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
+from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.desk import Desk, desk
-from dashboard.actions.retraining import Judge, retrainings
 from dashboard.actions.subset import images_where
 from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
@@ -28,6 +28,7 @@ __all__ = [
     "agreement",
     "comparison",
     "desk",
+    "diagnoses",
     "diagnosis",
     "difference",
     "distinguished",
@@ -118,6 +119,11 @@ def agreement(taxonomy: Taxonomy) -> tuple[agreeing.Agreements | None, agreeing.
     return _agreement(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
+def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
+    """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
+    return diagnose_all(desk(), comparison(shown), _only(shown))
+
+
 def _key(shown: Shown) -> _Key:
     where = shown.where.written if shown.where else ""
     return shown.subjects, str(shown.space), str(shown.split), str(shown.labels), where, desk().revision()
@@ -192,7 +198,8 @@ def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _restrictions(key: _Key, _shown: Shown) -> Mapping[Where, str]:
     now, dataset = desk(), desk().dataset()
-    ground = common_ground([one.taxonomy for one in comparing.find_subjects(now.series(), _shown.subjects)])
+    taxonomies = [one.taxonomy for one in comparing.find_subjects(now.series(), _shown.subjects)]
+    ground = common_ground(taxonomies) if taxonomies else None
     return all_restrictions(dataset, dataset.split(_shown.split), ground)
 
 
@@ -219,20 +226,5 @@ def _previews(key: _Key, of: str, _taxonomy: Taxonomy, _shown: Shown) -> tuple[e
 
 @st.cache_resource(max_entries=64, show_spinner="Four causes, each against thousands of chance draws …")
 def _diagnosis(key: _Key, coarser: str, _coarser: Taxonomy, _shown: Shown) -> diagnosing.Diagnosis:
-    now, only = desk(), _only(_shown)
-    (subject,) = comparing.find_subjects(now.series(), _shown.subjects)
-    stored = [now.predictions(run.run_id, _shown.split) for run in subject.runs]
-    labels, dataset, workspace = now.labels(_shown.labels), now.dataset(), now.workspace
-    judge = Judge(_shown.split, labels, dataset.patients, only)
-    return diagnosing.diagnose(
-        subject,
-        _coarser,
-        _shown.split,
-        _shown.labels,
-        labels,
-        dataset,
-        [said if only is None else said.only(only) for said in stored],
-        now.store.all(),
-        retrained=retrainings(subject, now.series(), workspace.learning_curves(), _coarser, judge, workspace.rule),
-        where=_shown.where,
-    )
+    (subject,) = comparing.find_subjects(desk().series(), _shown.subjects)
+    return diagnosed(desk(), subject, _coarser, _shown.split, _shown.labels, where=_shown.where, only=_only(_shown))

@@ -141,8 +141,9 @@ def compare(
     split: Annotated[Split, typer.Option(help="Test for a verdict, validation to choose by.")] = Split.TEST,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write a comparison as one self-contained page: verdict, classes, matrices, example images, hashes."""
+    """Write a comparison as one self-contained page: verdict, matrices, causes, looks, example images, hashes."""
     from dashboard.actions import compare as comparing
+    from dashboard.actions.causes import diagnose_all
     from dashboard.actions.desk import Desk
     from dashboard.actions.verdicts import judgements
     from dashboard.report import report as made
@@ -154,7 +155,8 @@ def compare(
     chosen = comparing.named_subjects(desk.series(), subjects)
     dataset = desk.dataset()
     judged = comparing.compare(chosen, Space.COMMON, split, Labels.ORIGINAL, dataset.labels, dataset.patients)
-    for path in write_report(made(desk, judged, judgements(judged, desk.workspace.rule)), report):
+    found = judgements(judged, desk.workspace.rule)
+    for path in write_report(made(desk, judged, found, diagnose_all(desk, judged)), report):
         console.print(f"Written: {path}", soft_wrap=True)
 
 

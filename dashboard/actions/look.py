@@ -1,4 +1,4 @@
-"""Find out what a run looks at, with a progress bar; what was found, in words and tables."""
+"""Find out what a run looks at, with a progress bar; what was found, as tables."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dashboard.words import counted, interval_text, share_text
+from dashboard.actions.look_words import energy_texts, moved_text
+from dashboard.actions.stopping import stopped_between_steps
+from dashboard.words import counted
 from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.core.looks import EnergyFigure, Flow, energy_figures, flow
@@ -21,9 +23,6 @@ from model_zoo.images import decode
 from model_zoo.looks import Looks, read_looks, write_looks
 from model_zoo.run import Run
 from model_zoo.workspace import REGIONS, Workspace
-
-FEW_PATIENTS = 10
-"""Below this many patients a figure gets its count and no interval."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ def look_at_run(
 ) -> None:
     """Look at a run over the images whose regions are known, print what was found and write it beside the run.
 
-    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``.
+    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``. Ctrl-C
+    raises `KeyboardInterrupt` between two images.
     """
     run = _run(workspace, run_id)
     dataset = workspace.dataset()
@@ -74,9 +74,14 @@ def look_at_run(
 
     model = load_model(run)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, refresh_per_second=4) as bar:
+    with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
-        looks = look(run, model, opened(), split, method, n_known, sets, lambda done: bar.update(task, completed=done))
+
+        def progress(done: int) -> None:
+            bar.update(task, completed=done)
+            step_done()
+
+        looks = look(run, model, opened(), split, method, n_known, sets, progress)
     for table in _tables(judge(looks, run, workspace, dataset)):
         console.print(table)
     paths = write_looks(looks, workspace.writable)
@@ -110,33 +115,6 @@ def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:
     """A run's own taxonomy, then those of the workspace that its answers can be told in."""
     known = workspace.taxonomies().values()
     return [source, *(one for one in known if one != source and not standing_in_the_way(source, one))]
-
-
-def moved_text(one: Flow) -> tuple[str, str]:
-    """How many right answers move, and how many do for as much painted out elsewhere; with intervals."""
-    return _share_text(one, control=False), _share_text(one, control=True)
-
-
-def energy_texts(one: EnergyFigure) -> tuple[str, ...]:
-    """Share of the map's energy, of the area, energy per area, peak on the region, images: as words."""
-    share, ratio, enough = one.share, one.ratio, one.share.n_patients >= FEW_PATIENTS
-    low, high = (max(0.0, share.low), min(1.0, share.high)) if enough else (np.nan, np.nan)
-    within = f" ({max(0.0, ratio.low):.2f}–{ratio.high:.2f})" if enough else ""
-    peak = share_text(one.peak.value) + (f" ({interval_text(one.peak.low, one.peak.high)})" if enough else "")
-    images = f"{counted(share.n_images, 'image')} of {counted(share.n_patients, 'patient')}"
-    return (
-        share_text(share.value) + (f" ({interval_text(low, high)})" if enough else ""),
-        share_text(one.area),
-        "–" if np.isnan(ratio.value) else f"{ratio.value:.2f} ×{within}",
-        peak,
-        images + (f"; {one.n_empty:,} maps empty" if one.n_empty else ""),
-    )
-
-
-def _share_text(one: Flow, *, control: bool) -> str:
-    share = one.control if control else one.moved
-    enough = share.n_patients >= FEW_PATIENTS
-    return share_text(share.value) + (f" ({interval_text(share.low, share.high)})" if enough else "")
 
 
 def _tables(all_of_it: Found) -> list[Table]:

@@ -29,6 +29,8 @@ from model_zoo.core.taxonomy import ELSEWHERE, Taxonomy, common_ground, project
 
 _SMALLEST = 1e-12  # a probability of 0 would make a loss infinite
 
+_NOTHING_WAITS = "Choose other runs or another order, or open a list of images from Images."
+
 SPACES = {Space.NATIVE: "native", Space.COMMON: "common ground"}
 
 
@@ -42,7 +44,7 @@ class Queue:
     items: tuple[QueueItem, ...] = ()
     about: str = "No run or series is chosen"
     chosen_by: str = ""
-    empty: str = "Choose other runs or another order, or open a list of images from Images."
+    empty: str = _NOTHING_WAITS
 
 
 def listed(image_ids: Sequence[str]) -> Queue:
@@ -72,7 +74,7 @@ def ordered(
         items = random_queue([one for one in image_ids if only is None or one in only], seed)
         about = f"All images of the {images_words(split, where)} in random order (drawn by seed {seed})"
         chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
-        return Queue(items, about, chosen_by)
+        return Queue(items, about, chosen_by, _what_to_do(where))
     if not subjects:
         return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
@@ -134,9 +136,12 @@ def _queue(items: tuple[QueueItem, ...], order: Order, classes: str, split: Spli
     about = f"{_ABOUT[order]} ({classes}, {images_words(split, where)}{folds})"
     if folds:
         about += "; maps are the runs' own, which learned from these images"
-    return Queue(
-        items, about, f"{_CHOSEN_BY[order]} ({classes.removesuffix(' ground')}, {_short(split, where)}{folds})"
-    )
+    chosen_by = f"{_CHOSEN_BY[order]} ({classes.removesuffix(' ground')}, {_short(split, where)}{folds})"
+    return Queue(items, about, chosen_by, _what_to_do(where))
+
+
+def _what_to_do(where: Where | None) -> str:
+    return f"Choose all images again above. {_NOTHING_WAITS}" if where else _NOTHING_WAITS
 
 
 def _short(split: Split, where: Where | None) -> str:

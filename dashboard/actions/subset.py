@@ -45,7 +45,7 @@ def images_where(where: Where, dataset: DataSet, labels: Mapping[str, Label]) ->
     return found
 
 
-def restrictions(dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxonomy) -> Mapping[Where, str]:
+def restrictions(dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxonomy | None) -> Mapping[Where, str]:
     """What ``images`` can be restricted to, with its name: values, ranges of numbers, true classes of ``taxonomy``."""
     offered = []
     for column in dataset.column_names:
@@ -55,7 +55,7 @@ def restrictions(dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxo
         elif 1 < len(values) <= MAX_VALUES:
             offered += [Where(column, value) for value in sorted(values)]
     named = {where: where.words for where in offered if where.range is None or _numbers(images, where.column)}
-    for name, leaves in taxonomy.classes.items():
+    for name, leaves in taxonomy.classes.items() if taxonomy else ():
         named[Where(LABEL, dataset.space.format(leaves))] = f"true class {name}"
     return named
 

@@ -51,7 +51,7 @@ def headline(judged: Comparison) -> None:
             f"{plain(judged.basis(evaluation))}.",
             f"95 % interval, patients only: {interval_text(figure.share.low, figure.share.high)}",
         ]
-        if len(subject.runs) > 1:
+        if len(subject.runs) > 1 and not np.isnan(figure.mean):
             lowest, highest = np.nanmin(figure.per_run), np.nanmax(figure.per_run)
             lines.append(
                 f"SD over {len(subject.runs)} seeds {100 * figure.sd:.1f} points "

@@ -13,6 +13,7 @@ from dashboard.links import JUDGED, Shown, Where
 from dashboard.reviews.queue import QueueItem
 from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Order, Per, Space, Split
+from model_zoo.core.evaluation import Evaluation
 
 _NAMES: Mapping[StrEnum, str] = {
     Space.NATIVE: "Native",
@@ -94,6 +95,19 @@ def where_picker(offered: Mapping[Where, str], shown: Shown) -> None:
         help="Everything on this page is computed again over some of the images only.",
         on_change=lambda: state.write_query({"where": [state.get("shown_where")] if state.get("shown_where") else []}),
     )
+
+
+def nothing_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
+    """Whether no image is left to judge; if so, says what to do."""
+    if any(len(one.truth) for one in evaluations):
+        return False
+    images = f"No image of the {plain(shown.images)} can be judged here."
+    if shown.where is None:
+        st.info(f"{images} Choose another split.")
+    else:
+        st.info(f"{images} Take the restriction away, or choose another split.")
+        st.button("Show all images", key="shown_all", on_click=lambda: state.write_query({"where": []}))
+    return True
 
 
 def figure_switch(figure: ClassFigure) -> None:

@@ -10,13 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, links, state
+from dashboard.actions import findings
 from dashboard.actions.diagnose import Diagnosis, retrained
 from dashboard.charts import causes
 from dashboard.links import Cell, Shown
-from dashboard.parts import findings
 from dashboard.parts.clicks import chart_key, clicked
 from dashboard.parts.gallery import Tile, gallery
-from dashboard.words import counted, plain, share_text
+from dashboard.words import counted, plain, points_text, share_text
 from model_zoo.core.choices import Cause, Evidence, Space
 from model_zoo.core.taxonomy import Taxonomy
 
@@ -57,11 +57,7 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
     """What the page answers and what it does not; and, for two subjects, what training anew changed."""
     if len(shown.subjects) > len(diagnoses):
         st.info(f"Diagnose shows at most {len(diagnoses)} side by side: the first of the {len(shown.subjects)} chosen.")
-    st.markdown(
-        "Four possible causes of wrong answers, always in this order. Each has one **measure** and the range that "
-        "chance alone gives it (99 %, all four together). A measure outside its range shows a link, not yet a cause. "
-        "**The causes overlap, so what removing them would buy does not sum to 100 %.**"
-    )
+    st.markdown(findings.INTRODUCTION)
     if len(diagnoses) == 2 and len({one.evaluation.taxonomy.hash for one in diagnoses}) > 1:
         first, second = retrained(diagnoses)
         names = [plain(one.subject.title) for one in diagnoses]
@@ -69,7 +65,7 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
             f"*{str(Evidence.RETRAINED).capitalize()}*, all causes together: in the classes of "
             f"{plain(diagnoses[0].coarser.name)}, {names[0]} is right on "
             f"{share_text(first.mean)}, {names[1]} on {share_text(second.mean)} of images "
-            f"({100 * (second.mean - first.mean):+.1f} points). How sure that is, "
+            f"({points_text(second.mean - first.mean)} points). How sure that is, "
             f"[Compare](compare?{urlencode(shown.query(), doseq=True)}) says."
         )
 

@@ -1,6 +1,5 @@
 """What a run looks at, on its page: where its maps lie, and what its answers become without a region."""
 
-import shlex
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
@@ -10,7 +9,8 @@ import streamlit as st
 
 from dashboard import charts, links, state
 from dashboard.actions.desk import Desk
-from dashboard.actions.look import Found, energy_texts, found, moved_text
+from dashboard.actions.look import Found, found
+from dashboard.actions.look_words import about_energies, about_flows, energy_row, flow_row, nobody_looked
 from dashboard.links import Away, Query, Shown
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, plain
@@ -18,7 +18,6 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.looks import Flow
 from model_zoo.run import Run
-from model_zoo.workspace import REGIONS
 
 MAX_TILES = 12
 
@@ -30,7 +29,7 @@ def run_looks(desk: Desk, run: Run, query: Query, look: charts.Look) -> dict[str
     there = [one for one, what in splits.items() if what is not None]
     shown = splits[split if split in there or not there else there[0]]
     if shown is None:
-        _nobody_looked(desk, run)
+        st.info(nobody_looked(desk.workspace, run))
         return None
     if len(there) > 1:
         st.segmented_control(
@@ -60,49 +59,16 @@ def run_looks(desk: Desk, run: Run, query: Query, look: charts.Look) -> dict[str
     return _flows(desk, shown, [one for one in shown.flows if one.region == asked], look)
 
 
-def _nobody_looked(desk: Desk, run: Run) -> None:
-    where = "" if desk.workspace.regions_paths() else f" It needs to know where in the images what lies: `{REGIONS}`."
-    if run.weights_path is None:
-        st.info("This run has no weights, so it cannot be asked what it looks at.")
-    else:
-        command = f"taxoscope look {shlex.quote(run.run_id)}"  # a run's name holds no backtick
-        st.info(f"Nobody has looked yet. `{command}` finds out in a minute or two.{where}")
-
-
 def _energies(shown: Found) -> None:
-    looks = shown.looks
-    st.caption(
-        f"Share of the map's energy on each region, against its share of the area: a map that knows nothing has "
-        f"1.00 × the energy per area. {plain(str(looks.method))} of what the run answers; {shown.basis}; looked at "
-        f"{looks.created[:10]}. 95 % intervals, patients as clusters."
-    )
-    cells = {name: f"{name} ({rows} × {columns})" for name, rows, columns in looks.layers}
-    names = ("energy on it", "its area", "energy per area", "highest place on it", "over")
-    rows = [
-        {"layer (cells)": plain(cells.get(one.layer, one.layer)), "region": plain(one.region)}
-        | dict(zip(names, energy_texts(one), strict=True))
-        for one in shown.energies
-    ]
+    st.caption(about_energies(shown.looks, shown.basis))
+    rows = [energy_row(one, shown.looks) for one in shown.energies]
     st.table(pd.DataFrame(rows).set_index("layer (cells)"))
 
 
 def _flows(desk: Desk, shown: Found, flows: Sequence[Flow], look: charts.Look) -> dict[str, list[str]] | None:
     own, looks = flows[0], shown.looks
-    st.caption(
-        f"Answers that are right (original labels), and what they become with {plain(own.region)} painted out, in each "
-        f"label space. The last column is the control: as much painted out where {plain(own.region)} is not. "
-        f"Basis: {shown.basis}. 95 % intervals, patients as clusters."
-    )
-    rows = [
-        {
-            "label space": f"{plain(one.taxonomy.name)} ({len(one.taxonomy.classes)})",
-            "right answers": f"{counted(round(one.moved.n_images), 'image')} of "
-            f"{counted(one.moved.n_patients, 'patient')}",
-            "become another": moved_text(one)[0],
-            "control": moved_text(one)[1],
-        }
-        for one in flows
-    ]
+    st.caption(about_flows(own.region, shown.basis))
+    rows = [flow_row(one) for one in flows]
     st.table(pd.DataFrame(rows).set_index("label space"))
     true, after = np.nonzero(own.counts[:, :-1])
     if not len(true):

@@ -9,6 +9,7 @@ from dashboard import charts, state
 from dashboard.actions.taxonomies import Counts, Drafted, Preview, flow, train_command
 from dashboard.drafts import Draft
 from dashboard.links import Shown
+from dashboard.parts import controls
 from dashboard.words import LABELS, NO_RUN_YET, counted, interval_text, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation, accuracy
@@ -106,6 +107,8 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
     """What every trained series scores in its own classes, and in those of the draft without training anything."""
     judged = [one for one in found if one.own is not None and one.mapped is not None]
     these = "this draft" if drafted.changed else "this taxonomy"
+    if judged and controls.nothing_left([one.own for one in judged if one.own], shown):
+        return
     if judged:
         rows = [_preview_row(one, these) for one in judged]
         st.table(pd.DataFrame(rows).set_index("series"), border="horizontal")

@@ -1,6 +1,6 @@
 """The verdict: one sentence on top, the interval that decides beside it, and how it came about below."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from dashboard import charts
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
+from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts.verdicts import forest_figure, forest_lines
 from dashboard.links import Cell
@@ -39,15 +40,20 @@ def verdict(
                 _draw(judged, judgement, rule, figure, look, open_cell)
 
 
-def report_button(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> None:
-    """Download what is compared as one page to send to a colleague."""
+def report_button(
+    desk: Desk,
+    judged: Comparison,
+    found: Sequence[Judgement],
+    diagnoses: Callable[[], Sequence[Diagnosis]],
+) -> None:
+    """Download what is compared as one page to send to a colleague; ``diagnoses`` is asked on a click."""
     st.download_button(
         "Report",
-        lambda: report(desk, judged, found).html,
+        lambda: report(desk, judged, found, diagnoses()).html,
         "comparison.html",
         "text/html",
         icon=":material/download:",
-        help="One self-contained page with verdict, classes, matrices, example images and hashes.",
+        help="One self-contained page: verdict, matrices, causes, what the runs look at, example images, hashes.",
     )
 
 

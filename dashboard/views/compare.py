@@ -28,12 +28,14 @@ if not shown.subjects:
 
 judged = cached.comparison(shown)
 with switches.container(horizontal=True, horizontal_alignment="right"):
-    report_button(desk, judged, cached.verdicts(shown))
+    report_button(desk, judged, cached.verdicts(shown), partial(cached.diagnoses, shown))
     controls.labels_switch(shown)
     controls.split_switch(shown)
     controls.space_switch(shown, judged.mixes_label_spaces)
     controls.where_picker(cached.restrictions(shown), shown)
 
+if controls.nothing_left(judged.evaluations, shown):
+    st.stop()
 decided = [desk.image(image_id) for image_id in desk.standing()]
 comparison.label_space(judged, sum(image.split is shown.split for image in decided))
 

@@ -27,9 +27,12 @@ coarser = find_coarser(spaces, links.text(query, "coarser"))
 with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.labels_switch(shown)
     controls.split_switch(shown)
+    controls.where_picker(cached.restrictions(shown), shown)
     diagnosis.coarser_picker(spaces, coarser)
 
 found = [cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
+if controls.nothing_left([one.evaluation for one in found], shown):
+    st.stop()
 diagnosis.introduction(found, shown)
 
 

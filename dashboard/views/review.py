@@ -31,6 +31,7 @@ else:
     with switches.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         controls.order_picker(order)
         controls.split_switch(shown, splits)
+        controls.where_picker(cached.restrictions(shown), shown)
     queue = cached.queue(shown, order, seed)
 subjects = tuple(known[one] for one in shown.subjects if one in known)
 waiting = queueing.waiting(desk, queue.items, reviewer_name("review_panel"))

@@ -4,17 +4,26 @@ import base64
 import csv
 import io
 import json
+import math
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
+from browser.harness.animals import build_with_weights
 from command import run
+from PIL import Image
+from rich.console import Console
 
+from dashboard.actions.causes import diagnose_all
 from dashboard.actions.compare import compare, named_subjects
 from dashboard.actions.desk import Desk
+from dashboard.actions.findings import find
+from dashboard.actions.look import look_at_run
 from dashboard.actions.verdicts import judgements
 from dashboard.report import report
-from model_zoo.core.choices import Labels, Space, Split
+from dashboard.words import share_text
+from model_zoo.core.choices import CamMethod, Cause, Labels, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import accuracy, evaluate
 from model_zoo.core.taxonomy import common_ground
@@ -25,11 +34,14 @@ def desk(animals):
     return Desk(animals)
 
 
-def made_of(desk, *names, subjects=None):
+def judged_of(desk, subjects):
     dataset = desk.dataset()
-    chosen = subjects or named_subjects(desk.series(), names)
-    judged = compare(chosen, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
-    return report(desk, judged, judgements(judged, desk.workspace.rule))
+    return compare(subjects, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
+
+
+def made_of(desk, *names, subjects=None):
+    judged = judged_of(desk, subjects or named_subjects(desk.series(), names))
+    return report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
 
 
 def test_the_numbers_beside_it_are_those_of_the_stored_predictions(desk):
@@ -42,21 +54,83 @@ def test_the_numbers_beside_it_are_those_of_the_stored_predictions(desk):
         runs = [run.predictions(Split.TEST) for run in subject.runs]
         mine = accuracy(evaluate(runs, subject.taxonomy, ground, dataset.labels, dataset.patients))
         assert float(said[subject.title]["value"]) == pytest.approx(mine.mean, abs=1e-12)
-        assert f"Accuracy {mine.mean:.1%}" in made.html
+        assert f"Accuracy {share_text(mine.mean)}" in made.html
     numbers = json.loads(made.json)
     assert {one["deciding"] for one in numbers["verdicts"] if one["figure"] == "accuracy"} == {True}
     for subject in subjects:
         assert list(numbers["subjects"][subject.subject_id]["runs"]) == [run.run_id for run in subject.runs]
 
 
-def test_the_page_asks_nobody_for_anything(desk):
-    html = made_of(desk, "things", "kinds").html
-    page = html[: html.index("<script>")] + html[html.index("</script>", html.index("</style>")) :]
+def test_the_page_asks_nobody_for_anything_and_carries_its_numbers(desk):
+    made = made_of(desk, "things", "kinds")
+    page = made.html[: made.html.index("<script>")] + made.html[made.html.index("</script>") :]
     assert not re.search(r"""(src|href)\s*=\s*["']?(?!data:)[a-z]*:?//""", page)
-    shown = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
-    files = {path.read_bytes() for path in (desk.workspace.writable / "images").glob("*.png")}
-    assert shown
-    assert all(base64.b64decode(one) in files for one in shown)
+    assert "default-src 'none'" in page
+    inside = dict(re.findall(r'download="([^"]+)" href="data:[a-z/]+;base64,([^"]+)"', page))
+    assert base64.b64decode(inside["comparison.csv"]).decode() == made.csv
+    assert base64.b64decode(inside["comparison.json"]).decode() == made.json
+
+
+def test_example_images_are_those_on_which_the_two_differ_without_what_the_file_says_beside_them(fresh_animals):
+    desk = Desk(fresh_animals)
+    for path in (fresh_animals.writable / "images").glob("*.png"):
+        image = Image.open(path).resize((600, 300))
+        exif = image.getexif()
+        exif[0x010E] = "Jane Doe, born 1970"
+        image.save(path, exif=exif)
+    (fresh_animals.writable / "images" / "0000.png").write_bytes(b"broken")
+    html = made_of(desk, "things", "kinds").html
+    shown = [base64.b64decode(one) for one in re.findall(r'src="data:image/webp;base64,([^"]+)"', html)]
+    assert {Image.open(io.BytesIO(one)).size for one in shown} == {(480, 240)}
+    assert not any(b"Jane Doe" in one for one in shown)
+    subjects = named_subjects(desk.series(), ["things", "kinds"])
+    right = []
+    for subject in subjects:
+        ground, dataset = common_ground([one.taxonomy for one in subjects]), desk.dataset()
+        runs = [run.predictions(Split.TEST) for run in subject.runs]
+        right.append(evaluate(runs, subject.taxonomy, ground, dataset.labels, dataset.patients))
+    gap = abs(right[0].right.mean(axis=0) - right[1].right.mean(axis=0))
+    images = re.findall(r"<figcaption>(i\d+), true \w+; right: \d of 2 against \d of 3", html)
+    assert images
+    least = min(gap[right[0].image_ids.index(one)] for one in images)
+    assert least >= sorted(gap)[-len(images)] > 0
+
+
+def test_every_cause_is_told_in_the_words_of_the_page_with_its_measure_beside_it(desk):
+    judged = judged_of(desk, named_subjects(desk.series(), ["things", "kinds"]))
+    diagnoses = diagnose_all(desk, judged)
+    made = report(desk, judged, judgements(judged, desk.workspace.rule), diagnoses)
+    body = made.html[made.html.index("</script></head>") :]
+    shown = unescape(re.sub(r"<[^>]+>", "", body))
+    causes = json.loads(made.json)["causes"]
+    for diagnosis in diagnoses:
+        for cause in Cause:
+            said = find(cause, diagnosis)
+            for sentence in (said.sentence, said.measure, *(text for _, text in said.gains)):
+                assert re.sub(r"\\(.)", r"\1", sentence) in shown
+            measure = diagnosis.measures[cause]
+            told = causes[diagnosis.subject.subject_id]["measures"][cause]
+            for mine, theirs in (("value", measure.value), ("chance gives up to", measure.null_high)):
+                assert told[mine] == (None if math.isnan(theirs) else pytest.approx(theirs))
+
+
+def test_where_nobody_has_looked_the_command_is_named_and_what_was_found_is_told(tmp_path):
+    workspace = build_with_weights(tmp_path / "animals")
+    desk = Desk(workspace)
+    assert "<code>taxoscope look seeing-s0</code>" in made_of(desk, "seeing-s0", "blank-s0").html
+    lines = [
+        {"image_id": image.image_id, "regions": {"d*sc <b>": [[30, 30, 66, 66]]}}
+        for image in workspace.dataset().split(Split.VALIDATION)
+    ]
+    (workspace.writable / "regions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    look_at_run(workspace, "seeing-s0", Split.VALIDATION, 6, CamMethod.GRAD_CAM, (), Console(quiet=True))
+    made = made_of(desk, "seeing-s0", "blank-s0")
+    assert "taxoscope look seeing-s0" not in made.html
+    assert "<code>taxoscope look blank-s0</code>" in made.html
+    assert "with d*sc &lt;b&gt; painted out" in made.html
+    (told,) = json.loads(made.json)["looks"]
+    assert (told["run"], told["images"], told["split"]) == ("seeing-s0", 6, "validation")
+    assert {one["region"] for one in told["energies"]} == {"d*sc <b>"}
 
 
 def test_names_are_text(desk):

@@ -126,3 +126,8 @@ def test_a_restriction_to_another_split_leaves_nothing_to_judge_and_no_crash(ani
     (subject,) = find_subjects(animals.series(), [animals.series()[0].series_id])
     given_ = (subject,), Space.NATIVE, Split.TEST, Labels.ORIGINAL, data.labels, data.patients
     assert np.isnan(accuracy(compare(*given_, only=only).evaluations[0]).mean)
+
+
+def test_without_runs_no_class_is_offered_but_columns_are():
+    data = dataset([str(k) for k in range(4)], ["A", "B", "A", "B"])
+    assert [where.column for where in restrictions(data, data.images, None)] == ["age"] * 4 + ["camera"] * 2

@@ -8,11 +8,17 @@ import numpy as np
 
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.retraining import LearningCurve, Wider
-from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text
+from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text, signed
 from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison import Verdict
 from model_zoo.core.metrics import Share
-from model_zoo.core.symptoms import Correlation, imbalance_ratio, strongest
+from model_zoo.core.symptoms import Correlation, Pair, imbalance_ratio, strongest
+
+INTRODUCTION = (
+    "Four possible causes of wrong answers, always in this order. Each has one **measure** and the range that "
+    "chance alone gives it (99 %, all four together). A measure outside its range shows a link, not yet a cause. "
+    "**The causes overlap, so what removing them would buy does not sum to 100 %.**"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,13 @@ def people(diagnosis: Diagnosis) -> str:
         text
         + f"Pairs that people mix up against pairs that models mix up: rank correlation {_correlation(both, 'pair')}."
     )
+
+
+def worst_pair(diagnosis: Diagnosis) -> Pair | None:
+    """The pair that is mixed up most beyond what is expected; ``None`` where pairs do not stand out."""
+    if not diagnosis.measures[Cause.CONFUSION].stands_out:
+        return None
+    return max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
 
 
 def frequencies(diagnosis: Diagnosis) -> str:
@@ -161,8 +174,8 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
 
 def _confusion(diagnosis: Diagnosis) -> Finding:
     measure, names = diagnosis.measures[Cause.CONFUSION], diagnosis.names
-    worst = max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
-    if measure.stands_out and worst:
+    worst = worst_pair(diagnosis)
+    if worst:
         sentence = (
             "Some pairs of classes are mixed up more often than each of them is with others, above all "
             f"{plain(names[worst.first])} and {plain(names[worst.second])} "
@@ -204,7 +217,7 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
     (gain,) = diagnosis.gains[Cause.CAPACITY]
     return Finding(
         sentence,
-        f"Measure: images made right less images made wrong {100 * measure.value:+.2f} points; "
+        f"Measure: images made right less images made wrong {signed(100 * measure.value, 2)} points; "
         f"{_by_chance(100 * measure.null_high, '{:+.2f} points')}.",
         [
             (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "

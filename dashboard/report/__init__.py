@@ -1,0 +1,48 @@
+"""A comparison as one self-contained page to send to a colleague, with its numbers beside it as CSV and JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.actions.compare import Comparison
+from dashboard.actions.desk import Desk
+from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.verdicts import Judgement
+from dashboard.report import causes, comparison, looks, numbers, page
+from dashboard.report.told import Told, looks_of
+from model_zoo.datasets import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The page, its numbers as a table with a row per subject and class, and as JSON with where they come from."""
+
+    html: str
+    csv: str
+    json: str
+
+
+def report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
+    """What Compare says of ``judged`` and the judgements ``found`` in it, and Diagnose and Run of its subjects."""
+    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged))
+    table, tree = numbers.table(judged), json.dumps(numbers.tree(told), indent=2)
+    sections = [
+        comparison.heading(told),
+        page.downloads({"comparison.csv": table, "comparison.json": tree}),
+        comparison.verdicts(told),
+        comparison.classes(judged),
+        comparison.matrices(judged),
+        causes.section(told),
+        looks.section(told),
+        comparison.sources(judged),
+    ]
+    return Report(page.page(desk.workspace.name, sections), table, tree)
+
+
+def write_report(made: Report, path: Path) -> tuple[Path, ...]:
+    """Write the page to ``path`` and its numbers beside it; each file whole or not at all."""
+    files = {path: made.html, path.with_suffix(".csv"): made.csv, path.with_suffix(".json"): made.json}
+    for one, text in files.items():
+        write_whole(one, text.encode())
+    return tuple(files)

@@ -1,0 +1,105 @@
+"""What Diagnose says of each subject, as a section of a report."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from html import escape
+
+import numpy as np
+
+from dashboard.actions import findings
+from dashboard.actions.diagnose import Diagnosis
+from dashboard.charts import SUBJECT_COLOURS
+from dashboard.charts.causes import groups_figure, pull_figure, reliability_figure, support_figure
+from dashboard.report.examples import mixed_up
+from dashboard.report.page import chart, rich, table
+from dashboard.report.told import Told
+from dashboard.words import plain
+from model_zoo.core.choices import Cause
+
+N_PAIRS = 8
+"""Most pairs of classes in a table."""
+
+_INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
+
+
+def section(told: Told) -> str:
+    """The four causes in their fixed order, each for every subject."""
+    parts = [f"<h2>Why answers are wrong</h2><p>{rich(findings.INTRODUCTION)}</p>"]
+    for number, cause in enumerate(Cause, start=1):
+        cards = "".join(_card(told, cause, one, k) for k, one in enumerate(told.diagnoses))
+        parts.append(f"<section><h2>{number} · {escape(cause[0].upper() + cause[1:])}</h2>{cards}</section>")
+    return "".join(parts)
+
+
+def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
+    said = findings.find(cause, diagnosis)
+    gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in said.gains)
+    colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
+    return (
+        f"<h3>{escape(diagnosis.subject.title)}</h3><p>{rich(said.sentence)}</p>"
+        f'<p class="quiet">{rich(said.measure)} {escape(diagnosis.basis)}.</p>'
+        f"{_FIGURES[cause](told, diagnosis, colour)}"
+        f"<p><b>What removing it would buy</b></p><ul>{gains}</ul>"
+    )
+
+
+def _imbalance(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+    draw = partial(support_figure, diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, colour=colour)
+    return f"<p>{rich(findings.support(diagnosis))}</p>{chart(draw)}{_INTERVAL}"
+
+
+def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+    names = diagnosis.names
+    rows = [
+        {
+            "classes": f"{plain(names[pair.first])} / {plain(names[pair.second])}",
+            "first as second": f"{pair.first_as_second:,.1f}",
+            "second as first": f"{pair.second_as_first:,.1f}",
+            "together": f"{pair.n_images:,.1f}",
+            "expected": f"{pair.expected:,.1f}",
+        }
+        for pair in diagnosis.pairs[:N_PAIRS]
+    ]
+    about = (
+        f'<p class="quiet">The pairs of classes mixed up most often, of {len(diagnosis.pairs):,}: images, mean over '
+        "runs. Expected: going by how these classes, and groups of shared meaning, are mixed up otherwise.</p>"
+    )
+    return (
+        f"<p>{rich(findings.split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
+        f"<p>{rich(findings.people(diagnosis))}</p>{mixed_up(told.desk, diagnosis)}"
+    )
+
+
+def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+    pulls = partial(
+        pull_figure,
+        diagnosis.names,
+        diagnosis.pulls,
+        diagnosis.training,
+        diagnosis.subject.subject_id,
+        colour=colour,
+    )
+    reliability = partial(reliability_figure, diagnosis.calibration, colour=colour)
+    return (
+        f"<p>{rich(findings.frequencies(diagnosis))}</p>{chart(pulls)}{_INTERVAL}"
+        f"<p>{rich(findings.calibration(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
+    )
+
+
+def _scatter(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+    groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
+    if not groups:
+        return ""
+    draw = partial(groups_figure, groups, diagnosis.recalls, diagnosis.subject.subject_id, colour=colour)
+    return (
+        f'{chart(draw)}<p class="quiet">Groups: classes that share a value, or several, of what the workspace says an '
+        "image can be (how many). Line: 95 % interval, patients only.</p>"
+    )
+
+
+_FIGURES: Mapping[Cause, Callable[[Told, Diagnosis, str], str]] = {
+    Cause.IMBALANCE: _imbalance,
+    Cause.CONFUSION: _confusion,
+    Cause.CAPACITY: _capacity,
+    Cause.SCATTER: _scatter,
+}

@@ -1,0 +1,152 @@
+"""What Compare says, as sections of a report: verdicts, classes, matrices, and where the numbers come from."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from html import escape
+from importlib.metadata import version
+
+import plotly.graph_objects as go
+
+from dashboard.actions import verdict_words as words
+from dashboard.actions.compare import Comparison
+from dashboard.actions.matrices import no_difference
+from dashboard.actions.verdicts import Judgement, question_of, why_none
+from dashboard.charts import Look, class_figure
+from dashboard.charts.matrices import UNITS, UNSETTLED, confusion_figure, difference_figure
+from dashboard.charts.verdicts import forest_figure, forest_lines
+from dashboard.report.examples import differing
+from dashboard.report.page import chart, table
+from dashboard.report.told import Told
+from dashboard.words import counted, interval_text, plain, share_text
+from model_zoo.core.choices import ClassFigure, Per, Question
+from model_zoo.core.difference import FEW_IMAGES, difference
+from model_zoo.core.evaluation import Figure, accuracy, churn, class_figures
+
+
+def now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def heading(told: Told) -> str:
+    """What is compared, over what, and by which version."""
+    judged = told.judged
+    compared = " against ".join(subject.title for subject in reversed(judged.subjects))
+    basis = judged.basis(judged.evaluations[0]) if judged.same_images else "Each over its own images"
+    return (
+        f"<h1>{escape(told.desk.workspace.name)}: {escape(compared)}</h1>"
+        f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
+    )
+
+
+def verdicts(told: Told) -> str:
+    """One card per subject against the first, or one sentence that says why there is none."""
+    if sentence := why_none(told.judged):
+        return f"<p>{escape(sentence)}</p>"
+    return "".join(_verdict(told, judgement) for judgement in told.judgements)
+
+
+def classes(judged: Comparison) -> str:
+    """Recall of each class: all subjects in one chart, where they are judged over the same images."""
+    everybody = range(len(judged.subjects))
+    parts = [
+        '<h2>Each class</h2><p class="quiet">Recall; lines: 95 % interval, patients only; strokes: seeds. '
+        f"{escape(_over(judged))}</p>"
+    ]
+    for group in [list(everybody)] if judged.same_images else [[k] for k in everybody]:
+        figures = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
+        titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
+        parts.append(chart(partial(_classes, figures, titles, ids)))
+    return "".join(parts)
+
+
+def matrices(judged: Comparison) -> str:
+    """Accuracy and matrix of each subject; of two on the same images also their difference."""
+    parts = []
+    for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
+        figure, n_runs = accuracy(evaluation), len(subject.runs)
+        spread = (
+            f"; SD over {n_runs} seeds {100 * figure.sd:.1f} points; two seeds disagree on "
+            f"{share_text(churn(evaluation.predicted))} of images"
+            if n_runs > 1 and not math.isnan(figure.mean)
+            else ""
+        )
+        of = f"mean matrix of {n_runs} runs" if n_runs > 1 else "matrix"
+        draw = partial(confusion_figure, evaluation.confusion, Per.TRUE, of_runs=n_runs)
+        parts.append(
+            f"<h2>{escape(subject.title)}</h2><p>Accuracy {share_text(figure.mean)} (95 %, patients only: "
+            f"{interval_text(figure.share.low, figure.share.high)}){spread}. "
+            f"{escape(judged.basis(evaluation))}; {of}, % of the true class.</p>" + chart(draw)
+        )
+    return "".join(parts) + ("" if no_difference(judged) else _difference(judged))
+
+
+def sources(judged: Comparison) -> str:
+    """Every run with the hashes of its taxonomy, data and weights."""
+    rows = [
+        {
+            "run": plain(run.run_id),
+            "taxonomy": plain(f"{run.card.taxonomy.reference} ({run.card.taxonomy.hash})"),
+            "architecture": plain(run.card.architecture),
+            "seed": f"{run.card.seed}",
+            "data": plain(run.card.data_hash.get(str(judged.split), "–")),
+            "weights, sha256": plain(run.card.weights_sha256[:16] or "–"),
+            "trained with": plain(", ".join(f"{name} {which}" for name, which in run.card.versions.items()) or "–"),
+        }
+        for subject in judged.subjects
+        for run in subject.runs
+    ]
+    return f"<h2>Where it comes from</h2>{table(rows)}"
+
+
+def _verdict(told: Told, judgement: Judgement) -> str:
+    judged, rule, asked = told.judged, told.desk.workspace.rule, question_of(judgement)
+    said = judgement.verdicts[asked, rule.figure]
+    other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
+    beside = judgement.verdicts[other, rule.figure]
+    names = judgement.subject.title, judgement.reference.title
+    lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL)
+    a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
+    secondary = (
+        f'<p class="quiet">Secondary look, restricted to {escape(judged.where.words)}: not the verdict that was fixed '
+        "beforehand.</p>"
+        if judged.where
+        else ""
+    )
+    method = "".join(f"<li>{escape(line)}</li>" for line in words.method(judgement, rule))
+    draw = partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin)
+    return (
+        f"<section><h2>{escape(words.headline(judgement, said, judged.where))}</h2>{secondary}"
+        f"<p>{escape(words.figures(said))}</p>"
+        f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))}</p>'
+        f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
+        f"{escape(words.figures(beside))}</p>{chart(draw)}"
+        f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'
+    )
+
+
+def _difference(judged: Comparison) -> str:
+    first, second = judged.subjects
+    before, after = judged.evaluations
+    found = difference(before, after, Per.TRUE)
+    draw = partial(
+        difference_figure, found, titles=(first.title, second.title), of_runs=(len(first.runs), len(second.runs))
+    )
+    return (
+        f"<h2>{escape(second.title)} minus {escape(first.title)}</h2>"
+        f"<p>{escape(judged.basis(before))}; {UNITS[Per.TRUE]}. Blue: better, orange: worse, on the "
+        f"diagonal and beside it alike; {UNSETTLED}: the 95 % interval (patients only) holds 0; grey: fewer than "
+        f"{counted(FEW_IMAGES, 'image')} on both sides.</p>" + chart(draw)
+    )
+
+
+def _classes(
+    figures: Sequence[Sequence[Figure]], titles: Sequence[str], subject_ids: Sequence[str], look: Look
+) -> go.Figure:
+    return class_figure(figures, titles, subject_ids, None, look, "recall")
+
+
+def _over(judged: Comparison) -> str:
+    return f"{judged.basis(judged.evaluations[0])}." if judged.same_images else ""

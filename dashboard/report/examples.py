@@ -1,0 +1,82 @@
+"""Example images inside a report: small, upright, and without what their files say beside the pixels."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dashboard.actions.desk import Desk
+from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.findings import worst_pair
+from dashboard.actions.verdicts import Judgement
+from model_zoo.core.errors import ImageError
+from model_zoo.core.evaluation import Evaluation
+from model_zoo.images import decode
+
+N_DIFFERING = 12
+"""Images shown on which a subject and the reference differ most."""
+N_OF_PAIR = 6
+"""Images shown of the classes mixed up above all."""
+MAX_SIDE_PX = 480
+
+
+def differing(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) -> str:
+    """The images on which the two differ most: in how much larger a share of its runs one is right than the other."""
+    if a.image_ids != b.image_ids:
+        return ""
+    gap = a.right.mean(axis=0) - b.right.mean(axis=0)
+    rows = _largest(np.abs(gap), N_DIFFERING)
+    captions = [
+        f"true {a.taxonomy.names[a.truth[row]]}; right: "
+        + " against ".join(f"{side.right[:, row].sum()} of {len(side.right)}" for side in (a, b))
+        for row in rows
+    ]
+    about = f"Images on which {judgement.subject.title} and {judgement.reference.title} differ most (not a sample)"
+    return _tiles(desk, about, [a.image_ids[row] for row in rows], captions)
+
+
+def mixed_up(desk: Desk, diagnosis: Diagnosis) -> str:
+    """Images of the two classes that are mixed up above all, those that most runs call the other first."""
+    pair = worst_pair(diagnosis)
+    if pair is None:
+        return ""
+    evaluation, names = diagnosis.evaluation, diagnosis.names
+    swapped = sum(
+        (evaluation.truth == true) & (evaluation.predicted == called)
+        for true, called in ((pair.first, pair.second), (pair.second, pair.first))
+    )
+    n_runs = np.asarray(swapped).sum(axis=0)
+    rows = _largest(n_runs, N_OF_PAIR)
+    captions = [
+        f"true {names[evaluation.truth[row]]}; called the other by {n_runs[row]} of {len(evaluation.predicted)}"
+        for row in rows
+    ]
+    about = f"Images of {names[pair.first]} and {names[pair.second]} called the other most often (not a sample)"
+    return _tiles(desk, about, [evaluation.image_ids[row] for row in rows], captions)
+
+
+def _largest(values: NDArray[np.number], at_most: int) -> list[int]:
+    return [int(row) for row in np.argsort(-values, kind="stable")[:at_most] if values[row]]
+
+
+def _tiles(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[str]) -> str:
+    tiles = "".join(
+        f"<figure>{_picture(desk, image_id)}<figcaption>{escape(image_id)}, {escape(caption)}</figcaption></figure>"
+        for image_id, caption in zip(image_ids, captions, strict=True)
+    )
+    return f'<h3>{escape(about)}</h3><div class="tiles">{tiles}</div>' if tiles else ""
+
+
+def _picture(desk: Desk, image_id: str) -> str:
+    try:
+        image = decode(desk.image_bytes(image_id), image_id)
+    except ImageError as error:
+        return f'<p class="quiet">{escape(str(error))}</p>'
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
+    raw = io.BytesIO()
+    image.save(raw, "WEBP", quality=90)
+    return f'<img alt="{escape(image_id)}" src="data:image/webp;base64,{base64.b64encode(raw.getvalue()).decode()}">'

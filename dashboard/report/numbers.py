@@ -1,0 +1,150 @@
+"""The numbers of a report for spreadsheets and programs: a table of figures, and everything as JSON."""
+
+import csv
+import io
+import math
+from importlib.metadata import version
+from typing import Any
+
+from dashboard.actions.compare import Comparison
+from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.export import safe_cell
+from dashboard.actions.look import Found
+from dashboard.report.comparison import now
+from dashboard.report.told import Told
+from model_zoo.core.choices import ClassFigure
+from model_zoo.core.diagnosis import LEVEL
+from model_zoo.core.evaluation import accuracy, class_figures
+from model_zoo.core.metrics import Ratio, Share
+
+
+def table(judged: Comparison) -> str:
+    """Accuracy and every class's figures, a line per subject and figure, as CSV that no spreadsheet runs."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    sides = ("value", "low", "high", "sd over runs", "images", "patients")
+    writer.writerow(["subject", "label space", "split", "labels", "figure", "class", *sides])
+    for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
+        rows = [("accuracy", "", accuracy(evaluation))]
+        rows += [(str(kind), one.name, one) for kind in ClassFigure for one in class_figures(evaluation, kind)]
+        about = (subject.title, evaluation.taxonomy.name, str(judged.split), str(judged.labels))
+        for kind, name, one in rows:
+            figures = (one.mean, one.share.low, one.share.high, one.sd, one.share.n_images, one.share.n_patients)
+            writer.writerow([*map(safe_cell, about), kind, safe_cell(name), *figures])
+    return out.getvalue()
+
+
+def tree(told: Told) -> dict[str, Any]:
+    """Where the numbers come from, verdicts, matrices, causes, looks; undefined is ``None``."""
+    judged = told.judged
+    return {
+        "made": now(),
+        "versions": {name: version(name) for name in ("taxoscope", "numpy", "scipy")},
+        "basis": {
+            "label space": judged.evaluations[0].taxonomy.name if judged.same_images else None,
+            "split": str(judged.split),
+            "restricted to": judged.where.written if judged.where else None,
+            "labels": str(judged.labels),
+        },
+        "subjects": {
+            subject.subject_id: {
+                "title": subject.title,
+                "taxonomy": [subject.taxonomy.name, subject.taxonomy.version, subject.taxonomy.hash],
+                "runs": {run.run_id: run.card.weights_sha256 for run in subject.runs},
+                "data": dict(subject.runs[0].card.data_hash),
+            }
+            for subject in judged.subjects
+        },
+        "verdicts": _verdicts(told),
+        "matrices": {
+            subject.subject_id: {
+                "classes": evaluation.taxonomy.names,
+                "counts": evaluation.confusion.counts.tolist(),
+                "elsewhere": evaluation.confusion.elsewhere.tolist(),
+            }
+            for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
+        },
+        "causes": {one.subject.subject_id: _causes(one) for one in told.diagnoses},
+        "looks": [_looks(one) for there in told.looks.values() for one in there],
+    }
+
+
+def _verdicts(told: Told) -> list[dict[str, Any]]:
+    return [
+        {
+            "of": judgement.subject.subject_id,
+            "against": judgement.reference.subject_id,
+            "question": str(question),
+            "figure": str(figure),
+            "deciding": figure is told.desk.workspace.rule.figure,
+            "margin": said.margin,
+            "answer": str(said.answer),
+            "values": [_number(said.a), _number(said.b)],
+            "difference": [_number(end) for end in (said.difference.value, said.difference.low, said.difference.high)],
+            "images": said.n_images,
+            "patients": said.n_patients,
+        }
+        for judgement in told.judgements
+        for (question, figure), said in judgement.verdicts.items()
+    ]
+
+
+def _causes(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {
+        "classes": diagnosis.evaluation.taxonomy.name,
+        "seen from": diagnosis.coarser.name,
+        "images": len(diagnosis.evaluation.truth),
+        "patients": diagnosis.evaluation.n_patients,
+        "level of the four together": LEVEL,
+        "measures": {
+            str(cause): {
+                "value": _number(measure.value),
+                "chance gives up to": _number(measure.null_high),
+                "outside": measure.stands_out if measure.can_tell else None,
+                "gains": [{"evidence": str(gain.evidence), **_share(gain.share)} for gain in diagnosis.gains[cause]],
+            }
+            for cause, measure in diagnosis.measures.items()
+        },
+    }
+
+
+def _looks(one: Found) -> dict[str, Any]:
+    looks = one.looks
+    return {
+        "run": looks.run_id,
+        "split": str(looks.split),
+        "method": str(looks.method),
+        "created": looks.created,
+        "images": looks.n_images,
+        "patients": looks.n_patients,
+        "energies": [
+            {
+                "layer": figure.layer,
+                "region": figure.region,
+                "share": _share(figure.share),
+                "area": _number(figure.area),
+                "per area": _share(figure.ratio),
+                "peak": _share(figure.peak),
+                "empty": figure.n_empty,
+            }
+            for figure in one.energies
+        ],
+        "flows": [
+            {
+                "region": flow.region,
+                "label space": flow.taxonomy.name,
+                "becomes another": _share(flow.moved),
+                "control": _share(flow.control),
+            }
+            for flow in one.flows
+        ],
+    }
+
+
+def _share(one: Share | Ratio) -> dict[str, float | None]:
+    figures = {"value": one.value, "low": one.low, "high": one.high, "images": one.n_images}
+    return {name: _number(value) for name, value in figures.items()} | {"patients": one.n_patients}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

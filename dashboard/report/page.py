@@ -1,0 +1,84 @@
+"""The page around a report's sections: styles, charts in light and dark, and everything made safe for HTML."""
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from dashboard.charts import DARK, LIGHT, Look
+
+_TAGS = {"**": "b", "`": "code"}
+_MIME = {".csv": "text/csv", ".json": "application/json"}
+
+
+def page(title: str, sections: Iterable[str]) -> str:
+    """The whole file; it may load nothing but what it holds."""
+    folder = Path(__file__).parent
+    return _PAGE.format(
+        title=escape(title),
+        style=(folder / "page.css").read_text(),
+        plotly=get_plotlyjs(),
+        script=(folder / "page.js").read_text(),
+        body="\n".join(sections),
+    )
+
+
+def chart(draw: Callable[[Look], go.Figure]) -> str:
+    """A chart in the colours of both themes; the page draws the one that the reader's system asks for."""
+    themes = "".join(
+        f'<script type="application/json" class="{name}">{_in_script(str(draw(look).to_json()))}</script>'
+        for name, look in (("light", LIGHT), ("dark", DARK))
+    )
+    return f'<div class="chart"><div></div>{themes}</div>'
+
+
+def rich(markdown: str) -> str:
+    """A sentence of Markdown as HTML: bold, code, and names that `words.plain` made plain."""
+    html, still_open = [], ""
+    for piece in re.split(r"(?<!\\)(\*\*|`)", markdown):
+        if piece in _TAGS:
+            html.append(f"<{'/' if still_open == piece else ''}{_TAGS[piece]}>")
+            still_open = "" if still_open == piece else piece
+        else:
+            html.append(escape(piece if still_open == "`" else re.sub(r"\\(.)", r"\1", piece)))
+    return "".join(html)
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of Markdown, each a mapping from column to text; empty without rows."""
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(name)}" for name in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{rich(cell)}" for cell in row.values()) for row in rows)
+    return f'<div class="wide"><table><tr>{head}{body}</table></div>'
+
+
+def downloads(files: Mapping[str, str]) -> str:
+    """Links that save what the page holds: file name -> text."""
+    links = [
+        f'<a download="{name}" href="data:{_MIME[Path(name).suffix]};base64,'
+        f'{base64.b64encode(text.encode()).decode()}">{name}</a>'
+        for name, text in files.items()
+    ]
+    return f'<p class="quiet">The numbers of this page: {", ".join(links)}.</p>'
+
+
+def _in_script(text: str) -> str:
+    return text.replace("<", "\\u003c")  # JSON that cannot end the script which holds it
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}: comparison</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<style>
+{style}</style><script>{plotly}</script></head><body>
+{body}
+<script>
+{script}</script></body></html>
+"""

@@ -1,0 +1,35 @@
+"""All that a report tells, before it becomes a page or numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.actions.compare import Comparison
+from dashboard.actions.desk import Desk
+from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.look import Found, found
+from dashboard.actions.verdicts import Judgement
+from dashboard.links import JUDGED
+
+
+@dataclass(frozen=True)
+class Told:
+    """A comparison, its verdicts, one diagnosis per subject in their order, and what each run looks at.
+
+    ``looks`` maps a run's id to what was found over each split; empty where nobody has looked.
+    """
+
+    desk: Desk
+    judged: Comparison
+    judgements: Sequence[Judgement]
+    diagnoses: Sequence[Diagnosis]
+    looks: Mapping[str, tuple[Found, ...]]
+
+
+def looks_of(desk: Desk, judged: Comparison) -> Mapping[str, tuple[Found, ...]]:
+    """Run id -> what `taxoscope look` found about it, for all runs of all subjects."""
+    runs = {run.run_id: run for subject in judged.subjects for run in subject.runs}
+    dataset, workspace = desk.dataset(), desk.workspace
+    return {
+        run_id: tuple(one for split in JUDGED if (one := found(workspace, run, dataset, split)) is not None)
+        for run_id, run in runs.items()
+    }
