@@ -59,6 +59,8 @@ def support(diagnosis: Diagnosis) -> str:
 def split(diagnosis: Diagnosis) -> str:
     """The wrong answers, split by the coarser space."""
     errors, coarser = diagnosis.errors, plain(diagnosis.coarser.name)
+    if not diagnosis.merges:
+        return f"Wrong: {_share(errors.error)}. Its classes are those of {coarser}, so all of it is across them."
     return (
         f"Wrong: {_share(errors.error)} = inside one class of {coarser} {_share(errors.inside)} "
         f"+ across its classes {_share(errors.across)}."
@@ -117,11 +119,14 @@ def calibration(diagnosis: Diagnosis) -> str:
 
 
 def scarce(diagnosis: Diagnosis) -> str:
-    """The class that is found least among those with no more training images than the median class."""
+    """The class found least, but found, among those with no more training images than the median class.
+
+    Of a class that is never found fewer images could not be worth less.
+    """
     few = diagnosis.training <= np.median(diagnosis.training)
     return min(
         (one for one, is_few in zip(diagnosis.recalls, few, strict=True) if is_few),
-        key=lambda one: math.inf if math.isnan(one.mean) else one.mean,
+        key=lambda one: one.mean if one.mean > 0 else math.inf,
     ).name
 
 

@@ -20,9 +20,18 @@ TOP = 3
 """Classes shown per run."""
 
 
-def waiting(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> tuple[QueueItem, ...]:
-    """The items that nobody has answered and ``reviewer`` has not skipped."""
+def waiting(
+    desk: Desk, items: Sequence[QueueItem], reviewer: str, *, second_opinion: bool = False
+) -> tuple[QueueItem, ...]:
+    """The items that nobody has answered and ``reviewer`` has not skipped.
+
+    For a ``second_opinion``: those that somebody has given a label, and ``reviewer`` has not answered.
+    """
     decisions = desk.store.all()
+    if second_opinion:
+        labelled = {image_id for image_id, answer in answered(decisions).items() if answer.gives_label}
+        mine = answered(decisions, reviewer) if reviewer else {}
+        return tuple(item for item in items if item.image_id in labelled and item.image_id not in mine)
     return remaining(items, done_for(decisions, reviewer) if reviewer else answered(decisions))
 
 

@@ -224,9 +224,8 @@ def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
     )
     figure.update_xaxes(zeroline=False, automargin=True, tickcolor=look.muted)
     figure.update_yaxes(zeroline=False, automargin=True, tickcolor=look.muted)
-    if figure.layout.xaxis.showgrid is None:
-        figure.update_xaxes(showgrid=False)
-        figure.update_yaxes(showgrid=False)
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        axis.showgrid = bool(axis.showgrid)  # plotly's own grid is white: in the dark it looks like an interval
     return figure
 
 

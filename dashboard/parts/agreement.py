@@ -36,7 +36,10 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, look
     """The section: in all, by class, by pair of people, and the images about which they differ."""
     if found is None:
         who = "Nobody has given a label yet." if not said.people else "No image has a label from two people yet."
-        st.info(f"{who} When two have decided about the same images, this says how far they agree.")
+        st.info(
+            f"{who} When two have decided about the same images, this says how far they agree; "
+            "*second* on Review offers what others have labelled."
+        )
         return
     both = found.observed
     st.markdown(

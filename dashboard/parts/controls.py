@@ -12,7 +12,7 @@ from dashboard.actions.ordering import Queue
 from dashboard.links import JUDGED, Shown, Where
 from dashboard.reviews.queue import QueueItem
 from dashboard.words import plain
-from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Order, Per, Space, Split
+from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Opinion, Order, Per, Space, Split
 from model_zoo.core.evaluation import Evaluation
 
 _NAMES: Mapping[StrEnum, str] = {
@@ -24,6 +24,8 @@ _NAMES: Mapping[StrEnum, str] = {
     Matrices.DIFFERENCE: "Difference",
     ClassOrder.TAXONOMY: "As in the taxonomy",
     ClassOrder.CONFUSED: "Confused together",
+    Opinion.FIRST: "First opinion",
+    Opinion.SECOND: "Second opinion",
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
     Split.TRAIN: "Training",
@@ -166,9 +168,22 @@ def order_picker(order: Order) -> None:
     )
 
 
-def queue_line(queue: Queue, waiting: Sequence[QueueItem]) -> None:
+def opinion_switch(opinion: Opinion) -> None:
+    """Images that nobody has answered, or those that somebody else has labelled."""
+    _switch(
+        "opinion",
+        "Opinion",
+        list(Opinion),
+        opinion,
+        "First: images that nobody has answered. Second: images that others have labelled and you have not; work "
+        "blind (key B), so that your answer does not lean on theirs.",
+    )
+
+
+def queue_line(queue: Queue, waiting: Sequence[QueueItem], opinion: Opinion) -> None:
     """What the queue holds and how it came about."""
-    st.caption(f"{plain(queue.about)}: {len(queue.items):,}; {len(waiting):,} wait for an answer.")
+    wanted = "an answer" if opinion is Opinion.FIRST else "your second opinion"
+    st.caption(f"{plain(queue.about)}: {len(queue.items):,}; {len(waiting):,} wait for {wanted}.")
 
 
 def _switch(

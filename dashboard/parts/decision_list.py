@@ -5,18 +5,19 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard.reviews.decisions import Decision
+from dashboard.reviews.decisions import Answer, Decision
 from dashboard.reviews.standing import in_force, standing_labels
+from dashboard.words import counted
 
 
 def summary(decisions: Sequence[Decision]) -> None:
     """Counts in one line."""
-    kept = in_force(decisions)
+    answers = [decision for decision in decisions if decision.answer is not Answer.UNDO]
+    standing = sum(decision.answer is not Answer.UNDO for decision in in_force(decisions))
     people = len({decision.reviewer for decision in decisions})
     st.markdown(
-        f"**{len(decisions):,} decision{'' if len(decisions) == 1 else 's'}** by "
-        f"{people} {'person' if people == 1 else 'people'}, "
-        f"{len(decisions) - len(kept):,} of them undone; "
+        f"**{counted(len(answers), 'decision')}** by {counted(people, 'person', 'people')}, "
+        f"{len(answers) - standing:,} of them undone; "
         f"images with a standing label: {len(standing_labels(decisions)):,}."
     )
 

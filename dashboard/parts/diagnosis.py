@@ -105,7 +105,10 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
         _still(causes.curve_figure(curves, page.look), f"curve_{subject_id}")
         st.caption("Lines up and down: 95 % interval, patients only; strokes: each seed.")
     else:
-        st.caption("None has been trained. For the class that is found least, among those with few images, this does:")
+        st.caption(
+            "None has been trained. This trains one, for the class found least among those with few images; each "
+            "point takes as long as a training:"
+        )
         st.code(f"taxoscope learn-curve {shlex.quote(subject_id)} {shlex.quote(findings.scarce(diagnosis))}", None)
 
 

@@ -13,7 +13,7 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.ease import Secondary, Side, SideBySide
 from dashboard.links import Cell, Shown
 from dashboard.words import LABELS, counted, interval_text, plain, share_text
-from model_zoo.core.choices import Becomes, ClassFigure, Headline, Space
+from model_zoo.core.choices import Becomes, ClassFigure, Headline, Labels, Space
 from model_zoo.core.ease import frequency_chance, itca, majority, uniform_chance
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy
 from model_zoo.core.metrics import Share
@@ -26,6 +26,15 @@ def side_by_side(both: SideBySide, shown: Shown) -> None:
     st.subheader("How much of a rise is mere ease", anchor=False)
     for sentence in both.sentences:
         st.markdown(plain(sentence))
+    one_sided = (
+        " Labels as reviewed are one-sided: only chosen images were reviewed."
+        if shown.labels is Labels.REVIEWED
+        else ""
+    )
+    st.caption(
+        "These intervals cover the choice of patients alone, not of seeds, and decide nothing: which is better, the "
+        f"verdict alone says.{one_sided}"
+    )
     own, common = "own classes", f"common ground ({counted(len(both.common.ground.classes), 'class', 'classes')})"
     rows = [
         {

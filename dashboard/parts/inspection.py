@@ -123,6 +123,7 @@ def header(desk: Desk, image_id: str) -> None:
     """Which image it is and what its label says."""
     if upload := desk.upload(image_id):
         st.markdown(f"**{plain(upload.name[:120])}** · uploaded, not kept")
+        st.caption("A model chooses among its own classes, whatever the image shows, and may sound sure of it.")
         return
     image, space = desk.image(image_id), desk.workspace.space
     standing = desk.labels(Labels.REVIEWED)[image_id]

@@ -202,7 +202,7 @@ function drawItem(s, shown) {
 
 function drawMap(s, shown) {
   const { ui } = s;
-  const maps = shown.maps ?? [];
+  const maps = isBlind(s) ? [] : (shown.maps ?? []);
   const chosen = maps.find((one) => one.who === s.mapWho) ?? maps[0];
   ui.mapTools.hidden = !maps.length;
   ui.mapButton.replaceChildren(button(s, "map", "Map", { pressed: s.mapOn }));

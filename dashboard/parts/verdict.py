@@ -90,8 +90,8 @@ def _draw(
     names = judgement.subject.title, judgement.reference.title
     st.caption(
         f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % intervals; those of the classes ({figure}) hold all "
-        f"at once, and a class of fewer than {MIN_CLASS_PATIENTS} patients gets none. Band: the margin. "
-        "Click a class for its images."
+        f"at once, and a class of fewer than {MIN_CLASS_PATIENTS} patients gets none. Band: ±{100 * rule.margin:g}, "
+        "the margin; an interval wholly inside it counts as the same. Click a class for its images."
     )
     key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")
     st.plotly_chart(

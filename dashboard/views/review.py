@@ -9,12 +9,13 @@ from dashboard.actions.opening import opening
 from dashboard.parts import controls, listing
 from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
-from model_zoo.core.choices import Order, Split
+from model_zoo.core.choices import Opinion, Order, Split
 
 desk, query, known = cached.desk(), state.query(), cached.subjects()
 listed = links.text(query, "queue") == "listed"
 splits = links.JUDGED if listed else (*links.JUDGED, Split.TRAIN)
 shown, cell = links.read_shown(query, opening(desk), splits), links.read_cell(query)
+opinion = links.choice(query, "opinion", Opinion, Opinion.FIRST)
 order, seed = links.choice(query, "order", Order, Order.WRONG), links.whole(query, "seed", 1)
 
 title, switches = st.columns([1, 4], vertical_alignment="center")
@@ -30,12 +31,14 @@ if listed:
 else:
     with switches.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         controls.order_picker(order)
+        controls.opinion_switch(opinion)
         controls.split_switch(shown, splits)
         controls.where_picker(cached.restrictions(shown), shown)
     queue = cached.queue(shown, order, seed)
 subjects = tuple(known[one] for one in shown.subjects if one in known)
-waiting = queueing.waiting(desk, queue.items, reviewer_name("review_panel"))
-controls.queue_line(queue, waiting)
+second = opinion is Opinion.SECOND
+waiting = queueing.waiting(desk, queue.items, reviewer_name("review_panel"), second_opinion=second)
+controls.queue_line(queue, waiting, opinion)
 review_panel(
     desk,
     waiting,

@@ -137,6 +137,13 @@ class Quality(StrEnum):
     CONFIDENCE_WEIGHTED_ENTROPY = "confidence-weighted entropy"
 
 
+class Opinion(StrEnum):
+    """Whose images a reviewer is shown: those that nobody has answered, or those that others have labelled."""
+
+    FIRST = "first"
+    SECOND = "second"
+
+
 class Order(StrEnum):
     """Which images wait for a reviewer, and which of them first."""
 

@@ -1,7 +1,10 @@
 """The order of the queue, switched on screen: its first images against those recomputed from the files."""
 
 import hashlib
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,10 @@ from browser.conftest import Open
 from browser.recomputed import MANIFEST, PROJECT, class_names, class_of
 from browser.serving import Served, taxoscope
 from playwright.sync_api import Page, expect
+
+from dashboard.actions.decide import decide
+from dashboard.store.decision_store import DecisionStore
+from model_zoo.workspace import Workspace
 
 TEST = list(MANIFEST.index[MANIFEST.split == "test"])
 
@@ -88,3 +95,39 @@ def test_training_images_wait_for_models_that_never_saw_them(opened: Open) -> No
     expect(page.get_by_text("cannot judge their labels")).to_contain_text("taxoscope predict fine-s0 --cross-fit 5")
     page.get_by_role("radio", name="Test").click()
     expect(page.locator(".why")).to_contain_text("given ")
+
+
+def test_a_second_opinion_is_asked_about_what_others_have_labelled(tmp_path, new_page):
+    demo = Workspace.demo(tmp_path)
+    said = [("relabel", "volume"), ("confirm", None), ("skip", None), ("cannot_tell", None), ("relabel", "volume")]
+    proposals = [
+        {"image_id": image_id, "reviewer": "Ann", "client_id": "ann", "seq": k, "answer": answer, "after": after}
+        for k, (image_id, (answer, after)) in enumerate(zip(TEST, said))
+    ]
+    proposals.append({**proposals[4], "reviewer": "Bob", "client_id": "bob"})  # Bob has answered that one already
+    stored = decide(
+        DecisionStore(demo.decisions_path), demo.space, demo.dataset().labels, proposals, lambda: datetime.now(UTC)
+    )
+    assert not stored.refused
+    served = taxoscope(tmp_path).start()
+    try:
+        page = new_page()
+        page.goto(f"{served.url}/review?order=random&opinion=second")
+        page.get_by_label("Your name").fill("Bob")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("2 wait for your second opinion")).to_be_visible()  # neither skipped nor undecided
+        shown = page.locator(".reviewer").get_attribute("data-image")
+        assert shown in TEST[:2]
+        page.keyboard.press("t")
+        expect(page.locator(".reviewer")).to_have_attribute("data-image", TEST[1 - TEST.index(shown)])
+        expect(page.locator(".head .chip")).to_have_text("All saved")
+        page.reload()
+        expect(page.get_by_text("1 wait for your second opinion")).to_be_visible(timeout=30_000)
+        with closing(sqlite3.connect(demo.decisions_path)) as database:
+            last = "SELECT image_id, reviewer, answer FROM decisions ORDER BY decision_id DESC LIMIT 1"
+            assert database.execute(last).fetchone() == (shown, "Bob", "cannot_tell")
+        page.goto(f"{served.url}/review?order=random")
+        n_left = len(TEST) - 4  # Ann skipped one, which still waits for everybody else
+        expect(page.get_by_text(f"{n_left:,} wait for an answer")).to_be_visible()
+    finally:
+        served.stop()
