@@ -68,7 +68,7 @@ def forest_figure(
             mode="markers",
             showlegend=False,
             marker={
-                "size": 12 if deciding else 8,
+                "size": 10 if deciding else 8,
                 "symbol": "diamond" if deciding else "circle",
                 "color": colour,
                 "line": {"width": 1.5, "color": look.background},

@@ -18,7 +18,7 @@ shown, cell = links.read_shown(query, opening(desk), splits), links.read_cell(qu
 opinion = links.choice(query, "opinion", Opinion, Opinion.FIRST)
 order, seed = links.choice(query, "order", Order, Order.WRONG), links.whole(query, "seed", 1)
 
-title, switches = st.columns([1, 4], vertical_alignment="center")
+title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Review", anchor=False)
 controls.subject_picker(known, shown)
 if listed:
