@@ -26,14 +26,10 @@ def side_by_side(both: SideBySide, shown: Shown) -> None:
     st.subheader("How much of a rise is mere ease", anchor=False)
     for sentence in both.sentences:
         st.markdown(plain(sentence))
-    one_sided = (
-        " Labels as reviewed are one-sided: only chosen images were reviewed."
-        if shown.labels is Labels.REVIEWED
-        else ""
-    )
+    leaning = " On labels as reviewed there is none, and these figures lean to the runs whose mistakes were reviewed."
     st.caption(
         "These intervals cover the choice of patients alone, not of seeds, and decide nothing: which is better, the "
-        f"verdict alone says.{one_sided}"
+        f"verdict alone says.{leaning if shown.labels is Labels.REVIEWED else ''}"
     )
     own, common = "own classes", f"common ground ({counted(len(both.common.ground.classes), 'class', 'classes')})"
     rows = [
