@@ -40,6 +40,12 @@ class QueueView:
     by: str = ""
 
     @property
+    def second(self) -> bool:
+        """Whether a second opinion is asked for."""
+        waits = self.status is Status.WAITING and self.order is not Order.UNSEEN
+        return waits and self.opinion is Opinion.SECOND
+
+    @property
     def status_words(self) -> str:
         """What was decided, in words: "cannot tell, by Ann"; '' for images that wait."""
         if self.status is Status.WAITING:

@@ -32,6 +32,7 @@ _ORDERS = {
 _STATUSES = {
     Status.WAITING: "waiting for an answer",
     Status.ANSWERED: "answered",
+    Status.FLAGGED: "flagged for a talk",
     Status.CANNOT_TELL: "cannot tell",
 }
 
@@ -47,7 +48,7 @@ def order_picker(order: Order) -> None:
         format_func=_ORDERS.__getitem__,
         on_change=lambda: state.write_query({"order": [str(state.get("review_order"))]}),
         label_visibility="collapsed",
-        width=200,
+        width=185,
     )
 
 
@@ -68,7 +69,7 @@ def cell_picker(cells: Mapping[Cell, int], subjects: Sequence[Subject], cell: Ce
             format_func=titles.__getitem__,
             on_change=lambda: state.write_query({**controls.ANY_CELL, "cell": [state.get("review_of")]}),
             label_visibility="collapsed",
-            width=190,
+            width=160,
         )
     offered = dict(cells)
     chosen = cell if cell and cell.named else max(offered, key=offered.__getitem__, default=None)
@@ -85,7 +86,7 @@ def cell_picker(cells: Mapping[Cell, int], subjects: Sequence[Subject], cell: Ce
         format_func=words.__getitem__,
         on_change=lambda: state.write_query({**controls.ANY_CELL, **options[state.get(key)].query()}),
         label_visibility="collapsed",
-        width=230,
+        width=215,
     )
     return chosen
 
@@ -155,7 +156,7 @@ def queue_line(queue: Queue, wanted: Sequence[QueueItem], n_asked: int, view: Qu
         text = f"{queue.about}; {view.status_words}: {n_asked:,}; {len(wanted):,} you have not gone over here."
     elif view.order is Order.UNSEEN:
         text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for you."
-    elif view.opinion is Opinion.SECOND:
+    elif view.second:
         images = images_words(shown.split, None) + (f" where {where_words(view.where)}" if view.where else "")
         text = f"Images of the {images} that others have labelled and you have not: "
         text += f"{len(wanted):,} wait for your second opinion."
@@ -186,7 +187,8 @@ def _filters_words(view: QueueView, shown: Shown) -> str:
     if not set_here:
         return words
     text = f"{words}, {one_of(set_here, 'and', 3)}"
-    return plain(text if len(text) <= 44 else f"{words}, {counted(len(set_here), 'filter')}")
+    fits = len(text) <= 44 and not view.order.uses_cell
+    return plain(text if fits else f"{words}, {counted(len(set_here), 'filter')}")
 
 
 def _unless(key: str, value: str) -> list[str]:

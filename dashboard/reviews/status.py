@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from dashboard.reviews.decisions import Answer, Decision
-from dashboard.reviews.standing import answered, in_force
+from dashboard.reviews.standing import answered, flagged, in_force
 from model_zoo.core.choices import Status
 
 
 def with_status(decisions: Iterable[Decision], status: Status, by: str = "") -> frozenset[str]:
-    """The images whose standing answer is as ``status`` asks: that of the reviewer ``by``, or of anybody.
+    """The images whose standing answer, or flag, is as ``status`` asks: that of the reviewer ``by``, or of anybody.
 
     For those that wait: the ones with a label, which wait for a second opinion.
     """
+    if status is Status.FLAGGED:
+        return frozenset(image_id for image_id, one in flagged(decisions).items() if by in ("", one.reviewer))
     answers = answered(decisions, by or None)
     wanted = {
         Status.WAITING: {Answer.RELABEL, Answer.CONFIRM},
@@ -27,17 +29,17 @@ def gone_over(decisions: Iterable[Decision], reviewer: str, chosen_by: str) -> f
     return frozenset(
         decision.image_id
         for decision in in_force(decisions)
-        if (decision.reviewer, decision.chosen_by) == (reviewer, chosen_by) and decision.answer is not Answer.UNDO
+        if (decision.reviewer, decision.chosen_by) == (reviewer, chosen_by) and _is_answer(decision)
     )
 
 
 def n_decided(decisions: Iterable[Decision], reviewer: str, since: datetime) -> int:
-    """How many images the reviewer has decided about since that moment; what was undone does not count."""
+    """How many images the reviewer has answered since that moment; what was undone does not count, nor does a flag."""
     return len(
         {
             decision.image_id
             for decision in in_force(decisions)
-            if decision.reviewer == reviewer and decision.time >= since and decision.answer is not Answer.UNDO
+            if decision.reviewer == reviewer and decision.time >= since and _is_answer(decision)
         }
     )
 
@@ -45,3 +47,7 @@ def n_decided(decisions: Iterable[Decision], reviewer: str, since: datetime) -> 
 def reviewers(decisions: Iterable[Decision]) -> tuple[str, ...]:
     """Everybody who has decided, by name."""
     return tuple(sorted({decision.reviewer for decision in decisions}))
+
+
+def _is_answer(decision: Decision) -> bool:
+    return decision.answer is not Answer.UNDO and not decision.answer.is_flag

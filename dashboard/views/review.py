@@ -17,7 +17,7 @@ desk, query, known = cached.desk(), state.query(), cached.subjects()
 view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
 subjects = tuple(known[one] for one in shown.subjects if one in known)
 
-title, switches = st.columns([1, 7], vertical_alignment="center")
+title, switches = st.columns([1, 10], vertical_alignment="center")
 title.title("Review", anchor=False)
 controls.subject_picker(known, shown)
 if is_listed(query):
@@ -49,4 +49,5 @@ review_panel(
     key="review_panel",
     queue=repr(sorted(query.items())),
     empty=queue.empty,
+    second=view.second,
 )

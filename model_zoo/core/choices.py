@@ -199,4 +199,5 @@ class Status(StrEnum):
 
     WAITING = "waiting"
     ANSWERED = "answered"
+    FLAGGED = "flagged"
     CANNOT_TELL = "cannot-tell"
