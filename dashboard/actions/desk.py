@@ -54,6 +54,7 @@ class Desk:
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
+        self._stands: tuple[str, Mapping[str, Label], tuple[str, ...]] | None = None
         self._regions: tuple[tuple[float, ...], Mapping[str, object]] | None = None
 
     def dataset(self) -> DataSet:
@@ -188,6 +189,12 @@ class Desk:
         return found
 
     def _standing(self) -> tuple[Mapping[str, Label], tuple[str, ...]]:
+        revision, stands = self.revision(), self._stands
+        if stands is None or stands[0] != revision:
+            self._stands = stands = revision, *self._standing_now()
+        return stands[1:]
+
+    def _standing_now(self) -> tuple[Mapping[str, Label], tuple[str, ...]]:
         dataset, labels, sentences = self.dataset(), {}, []
         for image_id, text in standing_labels(self.store.all(), self.review_rule).items():
             try:
