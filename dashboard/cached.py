@@ -12,6 +12,7 @@ from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.desk import Desk, desk
+from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.subset import images_where
 from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
@@ -33,6 +34,7 @@ __all__ = [
     "difference",
     "distinguished",
     "divided",
+    "mapped",
     "previews",
     "queue",
     "restrictions",
@@ -105,6 +107,11 @@ def distinguished(taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
 def divided(embedded: dividing.Embedded) -> dividing.Divided:
     """What to split, as an embedded run sees it; computed again after each manifest, run or embedding."""
     return _divided(embedded.run.run_id, embedded.stamp, desk().files_revision(), embedded)
+
+
+def mapped(run_id: str, split: Split, stamp: str) -> ImageMap:
+    """Where a run's embeddings place the images of a split; computed again when ``stamp`` or the manifest changes."""
+    return _mapped(run_id, str(split), stamp, desk().files_revision())
 
 
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
@@ -192,6 +199,11 @@ def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> distinguishin
 @st.cache_resource(max_entries=32, show_spinner="Two clusters or one cloud, class by class …")
 def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -> dividing.Divided:
     return dividing.divide(desk(), _embedded)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Laying the images out so that alike ones are near …")
+def _mapped(run_id: str, split: str, stamp: str, revision: str) -> ImageMap:
+    return image_map(desk(), run_id, Split(split))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

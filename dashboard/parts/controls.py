@@ -12,7 +12,18 @@ from dashboard.actions.ordering import Queue
 from dashboard.links import JUDGED, Shown, Where
 from dashboard.reviews.queue import QueueItem
 from dashboard.words import plain
-from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Opinion, Order, Per, Space, Split
+from model_zoo.core.choices import (
+    Arranged,
+    ClassFigure,
+    ClassOrder,
+    Labels,
+    Matrices,
+    Opinion,
+    Order,
+    Per,
+    Space,
+    Split,
+)
 from model_zoo.core.evaluation import Evaluation
 
 _NAMES: Mapping[StrEnum, str] = {
@@ -24,6 +35,8 @@ _NAMES: Mapping[StrEnum, str] = {
     Matrices.DIFFERENCE: "Difference",
     ClassOrder.TAXONOMY: "As in the taxonomy",
     ClassOrder.CONFUSED: "Confused together",
+    Arranged.GALLERY: "Gallery",
+    Arranged.MAP: "Map",
     Opinion.FIRST: "First opinion",
     Opinion.SECOND: "Second opinion",
     Split.TEST: "Test",
@@ -177,6 +190,18 @@ def opinion_switch(opinion: Opinion) -> None:
         opinion,
         "First: images that nobody has answered. Second: images that others have labelled and you have not; work "
         "blind (key B), so that your answer does not lean on theirs.",
+    )
+
+
+def arranged_switch(arranged: Arranged) -> None:
+    """Images one after the other, or as points."""
+    _switch(
+        "as",
+        "Arranged",
+        list(Arranged),
+        arranged,
+        "Gallery: one after the other. Map: as points, near those that look alike to a run; draw a loop around some "
+        "to label them together.",
     )
 
 

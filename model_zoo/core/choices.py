@@ -156,6 +156,13 @@ class Rule(StrEnum):
         }[self]
 
 
+class Arranged(StrEnum):
+    """How a list of images is laid out: one after the other, or as points near those that look alike to a run."""
+
+    GALLERY = "gallery"
+    MAP = "map"
+
+
 class Opinion(StrEnum):
     """Whose images a reviewer is shown: those that nobody has answered, or those that others have labelled."""
 
