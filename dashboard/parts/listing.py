@@ -24,7 +24,7 @@ def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: C
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
     if cell is None:
         return None
-    beside = _beside(shown, cell)
+    beside = shown.beside(cell.subject)
     comparison = compare(beside)
     subject, evaluation = comparison.of(cell.subject)
     stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
@@ -66,7 +66,7 @@ def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | Non
     """The same cell of the other subjects shown, where they are judged in the same classes."""
     if cell is None or not cell.named:
         return
-    beside = _beside(shown, cell)
+    beside = shown.beside(cell.subject)
     sums = compare(beside, MappedBy.SUM) if cell.summing else None
     with st.container(horizontal=True):
         for subject, n_images in same_cell_elsewhere(compare(beside), cell, sums):
@@ -147,8 +147,3 @@ def pager(pages: int, page: int) -> None:
         st.pagination(
             pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
         )
-
-
-def _beside(shown: Shown, cell: Cell) -> Shown:
-    """What is shown, with the cell's subject among it."""
-    return shown if cell.subject in shown.subjects else replace(shown, subjects=(*shown.subjects, cell.subject))
