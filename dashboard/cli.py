@@ -85,12 +85,15 @@ def train(
     architecture: Annotated[str | None, typer.Option(help="Any timm architecture; default: the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; default: the recipe's.", min=1)] = None,
     class_weighted: Annotated[bool, typer.Option("--class-weighted", help="Let every class count the same.")] = False,
+    labels: Annotated[str | None, typer.Option(help="Label set to learn from; default: the manifest's labels.")] = None,
 ) -> None:
     """Train one run per seed and write each below the workspace's runs folder."""
     from dashboard.actions.train import train_seeds
 
     try:
-        train_seeds(_open(workspace), taxonomy, parse_seeds(seeds), console, architecture, epochs, class_weighted)
+        train_seeds(
+            _open(workspace), taxonomy, parse_seeds(seeds), console, architecture, epochs, class_weighted, labels
+        )
     except KeyboardInterrupt:
         console.print("Stopped; the unfinished run left nothing behind.", style="yellow")
         sys.exit(130)
