@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.reviews.decisions import LABEL_MAX, SEQ_MAX, Answer, Decision, DecisionError
-from dashboard.reviews.standing import Rule, in_force, standing_labels
+from dashboard.reviews.standing import in_force, standing_labels
 from dashboard.store.decision_store import DecisionStore
 from dashboard.store.log import DecisionLog
+from model_zoo.core.choices import Rule
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
 
@@ -44,7 +45,7 @@ def decide(
     ``original`` holds the workspace's own label of every image; ``clock`` gives aware UTC times.
     A proposal is a mapping with ``client_id``, ``seq``, ``reviewer``, ``image_id`` and ``answer``
     (a value of `Answer`); if wished ``note``, ``runs`` (list), ``maps_shown``, ``blind``,
-    ``chosen_by``, ``taxonomy``; and
+    ``chosen_by``, ``taxonomy``, ``batch``, ``adjudicates``, ``reason`` (a value of `Reason`); and
 
     - to relabel: ``after``, the new label's text;
     - to confirm, if wished: ``after``, the label that the reviewer was looking at (the standing one);
@@ -112,6 +113,9 @@ def _decision(
         blind=_flag(proposal, "blind"),
         chosen_by=_text(proposal, "chosen_by", ""),
         taxonomy=_text(proposal, "taxonomy", ""),
+        batch=_text(proposal, "batch", ""),
+        adjudicates=_flag(proposal, "adjudicates"),
+        reason=_text(proposal, "reason", ""),
     )
 
 
