@@ -9,6 +9,7 @@ from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
+from dashboard.actions import label_sets as labelling
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.cells import class_cells, wrong_cells
@@ -38,6 +39,7 @@ __all__ = [
     "difference",
     "distinguished",
     "divided",
+    "labels_compared",
     "mapped",
     "patients",
     "previews",
@@ -144,6 +146,13 @@ def agreement(taxonomy: Taxonomy) -> tuple[agreeing.Agreements | None, agreeing.
     return _agreement(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
+def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> labelling.Compared:
+    """What changed between two labellings; computed again after each decision, manifest or label set."""
+    sets = tuple(one.sha256 for one in desk().label_sets().usable.values())
+    of = f"{taxonomy.pinned} {taxonomy.hash}" if taxonomy else ""
+    return _labels_compared((before, after), of, sets, desk().revision(), taxonomy)
+
+
 def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
     """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
     return diagnose_all(desk(), comparison(shown), _only(shown))
@@ -229,6 +238,13 @@ def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -
 @st.cache_resource(max_entries=8, show_spinner="Laying the images out so that alike ones are near …")
 def _mapped(run_id: str, split: str, stamp: str, revision: str) -> ImageMap:
     return image_map(desk(), run_id, Split(split))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _labels_compared(
+    sides: tuple[str, str], of: str, sets: tuple[str, ...], revision: str, _taxonomy: Taxonomy | None
+) -> labelling.Compared:
+    return labelling.compare_labels(desk(), *sides, _taxonomy)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
