@@ -9,10 +9,12 @@ from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
+from dashboard.actions import label_sets as labelling
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.cells import class_cells, wrong_cells
 from dashboard.actions.desk import Desk, desk
+from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.subset import images_where, images_where_all
 from dashboard.actions.subset import patients as all_patients
 from dashboard.actions.subset import restrictions as all_restrictions
@@ -37,6 +39,8 @@ __all__ = [
     "difference",
     "distinguished",
     "divided",
+    "labels_compared",
+    "mapped",
     "patients",
     "previews",
     "queue",
@@ -126,6 +130,11 @@ def divided(embedded: dividing.Embedded) -> dividing.Divided:
     return _divided(embedded.run.run_id, embedded.stamp, desk().files_revision(), embedded)
 
 
+def mapped(run_id: str, split: Split, stamp: str) -> ImageMap:
+    """Where a run's embeddings place the images of a split; computed again when ``stamp`` or the manifest changes."""
+    return _mapped(run_id, str(split), stamp, desk().files_revision())
+
+
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
     """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
     alone = replace(shown, subjects=(subject_id,), space=Space.NATIVE)
@@ -135,6 +144,13 @@ def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Di
 def agreement(taxonomy: Taxonomy) -> tuple[agreeing.Agreements | None, agreeing.Opinions]:
     """How far people agree in the classes of ``taxonomy``; computed again after each decision."""
     return _agreement(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
+
+
+def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> labelling.Compared:
+    """What changed between two labellings; computed again after each decision, manifest or label set."""
+    sets = tuple(one.sha256 for one in desk().label_sets().usable.values())
+    of = f"{taxonomy.pinned} {taxonomy.hash}" if taxonomy else ""
+    return _labels_compared((before, after), of, sets, desk().revision(), taxonomy)
 
 
 def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
@@ -217,6 +233,18 @@ def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> distinguishin
 @st.cache_resource(max_entries=32, show_spinner="Two clusters or one cloud, class by class …")
 def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -> dividing.Divided:
     return dividing.divide(desk(), _embedded)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Laying the images out so that alike ones are near …")
+def _mapped(run_id: str, split: str, stamp: str, revision: str) -> ImageMap:
+    return image_map(desk(), run_id, Split(split))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _labels_compared(
+    sides: tuple[str, str], of: str, sets: tuple[str, ...], revision: str, _taxonomy: Taxonomy | None
+) -> labelling.Compared:
+    return labelling.compare_labels(desk(), *sides, _taxonomy)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

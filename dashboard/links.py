@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Opens, Per, Space, Split
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Opens, Per, Space, Split
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.regions import Box
 
@@ -168,6 +168,49 @@ class Away:
             "region": list(self.regions),
             "box": [f"{box.x0:.0f},{box.y0:.0f},{box.x1:.0f},{box.y1:.0f}" for box in self.boxes],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Flowing:
+    """Images whose label went from one class to another; ``None`` is a label of no single class."""
+
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsView:
+    """What Labels shows: which labels it compares, in whose classes (None: by label), and a flow of images opened."""
+
+    work: LabelWork = LabelWork.SETS
+    before: str = "original"
+    after: str = "standing"
+    taxonomy: str | None = None
+    flowing: Flowing | None = None
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_labels_view` reads back."""
+        flowing = self.flowing
+        return {
+            "work": [str(self.work)],
+            "before": [self.before],
+            "after": [self.after],
+            "taxonomy": [] if self.taxonomy is None else [self.taxonomy],
+            "was": [] if flowing is None else [flowing.source or ""],
+            "is": [] if flowing is None else [flowing.target or ""],
+        }
+
+
+def read_labels_view(query: Query) -> LabelsView:
+    """What an address asks of Labels."""
+    was, now = text(query, "was"), text(query, "is")
+    return LabelsView(
+        choice(query, "work", LabelWork, LabelWork.SETS),
+        text(query, "before") or "original",
+        text(query, "after") or "standing",
+        text(query, "taxonomy"),
+        None if was is None and now is None else Flowing(was or None, now or None),
+    )
 
 
 def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) -> Shown:

@@ -12,13 +12,14 @@ from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
 from dashboard.store.decision_store import DecisionStore
 from model_zoo.core.choices import Labels, Rule, Split
-from model_zoo.core.errors import ImageError, LabelError, LinkError
+from model_zoo.core.errors import ImageError, LabelError, LinkError, WorkspaceError
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.datasets import DataSet, ImageRecord
 from model_zoo.embeddings import Embeddings, embeddings_path, joined, read_embeddings
 from model_zoo.images import decode
+from model_zoo.label_sets import LabelSet
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
 from model_zoo.out_of_fold import FOLDER as OUT_OF_FOLD
 from model_zoo.out_of_fold import out_of_fold_path, read_out_of_fold
@@ -37,6 +38,14 @@ class Upload:
     upload_id: str
     name: str
     raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """The label sets of a workspace by name, oldest first, and one sentence for each that cannot be used."""
+
+    usable: Mapping[str, LabelSet]
+    damaged: tuple[str, ...] = ()
 
 
 def kept_id(upload_id: str) -> str:
@@ -59,6 +68,7 @@ class Desk:
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
         self._stands: tuple[str, Mapping[str, Label], tuple[str, ...]] | None = None
         self._regions: tuple[tuple[float, ...], Mapping[str, object]] | None = None
+        self._label_sets: dict[tuple[str, int, int], LabelSet | str] = {}
 
     def dataset(self) -> DataSet:
         """The data set, read again when a manifest has changed."""
@@ -105,6 +115,26 @@ class Desk:
         if which is Labels.ORIGINAL:
             return dataset.labels
         return {**dataset.labels, **self._standing()[0]}
+
+    def label_sets(self) -> LabelSets:
+        """All label sets; a file is read once, for it never changes."""
+        found: dict[tuple[str, int, int], LabelSet | str] = {}
+        for name, path in self.workspace.label_set_paths().items():
+            try:
+                stamp = (name, path.stat().st_mtime_ns, path.stat().st_size)
+                found[stamp] = self._label_sets.get(stamp) or self.workspace.label_set(name)
+            except (OSError, WorkspaceError) as error:
+                found[name, 0, 0] = str(error)
+        self._label_sets = found
+        sets = sorted((one for one in found.values() if isinstance(one, LabelSet)), key=lambda one: one.made)
+        return LabelSets({one.name: one for one in sets}, tuple(one for one in found.values() if isinstance(one, str)))
+
+    def label_set(self, name: str) -> Mapping[str, Label]:
+        """Image id -> label of one label set, without images listed since it was made; `LinkError` lists the sets."""
+        usable = self.label_sets().usable
+        if name not in usable:
+            raise LinkError(f"There is no label set {name[:100]!r} here; it has {', '.join(usable) or 'none yet'}.")
+        return usable[name].parsed(self.workspace.space)
 
     def predictions(self, run_id: str, split: Split) -> Predictions:
         """A run's stored predictions, kept in memory for the runs asked last."""

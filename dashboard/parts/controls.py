@@ -10,7 +10,18 @@ from dashboard import state
 from dashboard.actions.compare import Subject
 from dashboard.links import JUDGED, Shown, Where
 from dashboard.words import plain
-from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Opens, Opinion, Per, Space, Split
+from model_zoo.core.choices import (
+    Arranged,
+    ClassFigure,
+    ClassOrder,
+    Labels,
+    Matrices,
+    Opens,
+    Opinion,
+    Per,
+    Space,
+    Split,
+)
 from model_zoo.core.evaluation import Evaluation
 
 _NAMES: Mapping[StrEnum, str] = {
@@ -22,6 +33,8 @@ _NAMES: Mapping[StrEnum, str] = {
     Matrices.DIFFERENCE: "Difference",
     ClassOrder.TAXONOMY: "As in the taxonomy",
     ClassOrder.CONFUSED: "Confused together",
+    Arranged.GALLERY: "Gallery",
+    Arranged.MAP: "Map",
     Opens.IMAGES: "Opens images",
     Opens.REVIEW: "Opens a review",
     Opinion.FIRST: "First opinion",
@@ -170,6 +183,18 @@ def order_switch(order: ClassOrder) -> None:
         "As in the taxonomy, or so that classes which are confused with each other stand together: average-linkage "
         "clustering of the shares confused, with optimal leaf order. Matrices side by side in the same classes "
         "have the same order.",
+    )
+
+
+def arranged_switch(arranged: Arranged) -> None:
+    """Images one after the other, or as points."""
+    switch(
+        "as",
+        "Arranged",
+        list(Arranged),
+        arranged,
+        "Gallery: one after the other. Map: as points, near those that look alike to a run; draw a loop around some "
+        "to label them together.",
     )
 
 

@@ -17,6 +17,8 @@ from dashboard.words import counted, one_of, plain, share_text
 from model_zoo.core.choices import MappedBy, Split
 from model_zoo.core.labels import Label, LeafSpace
 
+PER_PAGE = 48
+
 
 def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
@@ -122,6 +124,20 @@ def inspected(shown: Shown, cell: Cell | None) -> Shown:
     if cell is None or cell.subject in shown.subjects:
         return shown
     return replace(shown, subjects=(cell.subject, *shown.subjects))
+
+
+def page_of(listed: Sequence[Listed]) -> tuple[int, int]:
+    """The page that the address asks for, and how many there are; the last one, said so, where it asks for more."""
+    pages = max(1, -(-len(listed) // PER_PAGE))
+    asked = links.whole(state.query(), "page", 1)
+    if asked > pages:
+        st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
+    return min(asked, pages), pages
+
+
+def on_page(listed: Sequence[Listed], page: int) -> Sequence[Listed]:
+    """The images of one page, from 1."""
+    return listed[(page - 1) * PER_PAGE : page * PER_PAGE]
 
 
 def pager(pages: int, page: int) -> None:

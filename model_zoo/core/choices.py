@@ -163,6 +163,13 @@ class Rule(StrEnum):
         }[self]
 
 
+class Arranged(StrEnum):
+    """How a list of images is laid out: one after the other, or as points near those that look alike to a run."""
+
+    GALLERY = "gallery"
+    MAP = "map"
+
+
 class Opinion(StrEnum):
     """Whose images a reviewer is shown: those that nobody has answered, or those that others have labelled."""
 
@@ -201,3 +208,33 @@ class Status(StrEnum):
     ANSWERED = "answered"
     FLAGGED = "flagged"
     CANNOT_TELL = "cannot-tell"
+
+
+class LabelWork(StrEnum):
+    """What the page Labels is opened for."""
+
+    SETS = "sets"
+    EXPORT = "export"
+    IMPORT = "import"
+
+
+class LabelFormat(StrEnum):
+    """As what kind of file labels leave TaxoScope; each is read back by the import."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+    FOLDERS = "folders"
+    COCO = "coco"
+    CLEANLAB = "cleanlab"
+
+    @property
+    def needs_taxonomy(self) -> bool:
+        """Whether it says classes, and not labels alone."""
+        return self in (LabelFormat.FOLDERS, LabelFormat.COCO, LabelFormat.CLEANLAB)
+
+    @property
+    def suffix(self) -> str:
+        """How its file names end."""
+        endings = {LabelFormat.FOLDERS: ".zip", LabelFormat.COCO: ".json", LabelFormat.CLEANLAB: ".parquet"}
+        return endings.get(self, f".{self}")

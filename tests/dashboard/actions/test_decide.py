@@ -121,8 +121,8 @@ def test_undo_and_redo_within_one_batch(store: DecisionStore) -> None:
     assert from_to(outcome) == [(cat, dog), (dog, cat), (cat, dog), (dog, cat)]
     assert [stored.undoes for stored in outcome.stored] == [None, 1, 2, 1]
     assert standing_labels(store.all()) == {}
-    assert undoable(store.all(), "Ann") is None
-    assert redoable(store.all(), "Ann") == outcome.stored[3]
+    assert undoable(store.all(), "Ann") == ()
+    assert redoable(store.all(), "Ann") == (outcome.stored[3],)
 
 
 def test_a_batch_sent_again_in_whole_is_acknowledged_and_stored_once(store: DecisionStore) -> None:

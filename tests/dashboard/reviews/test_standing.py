@@ -76,16 +76,24 @@ def test_a_skip_hides_no_earlier_answer_and_an_undone_answer_is_none() -> None:
 
 def test_undo_and_redo_reach_only_the_reviewers_own_decisions() -> None:
     told = [decision(1), decision(2, reviewer="Bob", image_id="i2")]
-    assert undoable(told, "Ann") == told[0]
-    assert undoable(told, "Cem") is None
+    assert undoable(told, "Ann") == (told[0],)
+    assert undoable(told, "Cem") == ()
     told.append(undo(3, 1))
-    assert undoable(told, "Ann") is None
-    assert redoable(told, "Ann") == told[2]
-    assert redoable(told, "Bob") is None
+    assert undoable(told, "Ann") == ()
+    assert redoable(told, "Ann") == (told[2],)
+    assert redoable(told, "Bob") == ()
+
+
+def test_a_batch_is_undone_and_redone_as_one() -> None:
+    told = [decision(1), *(decision(k, image_id=f"i{k}", batch="b") for k in (2, 3))]
+    assert undoable(told, "Ann") == tuple(told[1:])
+    told += [undo(4, 2, image_id="i2", batch="u"), undo(5, 3, image_id="i3", batch="u")]
+    assert undoable(told, "Ann") == (told[0],)
+    assert redoable(told, "Ann") == tuple(told[3:])
 
 
 def test_a_new_decision_ends_redo() -> None:
-    assert redoable([decision(1), undo(2, 1), decision(3)], "Ann") is None
+    assert redoable([decision(1), undo(2, 1), decision(3)], "Ann") == ()
 
 
 def test_history_keeps_what_was_undone() -> None:
@@ -151,7 +159,7 @@ def test_a_flag_is_no_answer_and_anybody_may_take_it_away() -> None:
     assert flagged([flag, decision(2, Answer.UNFLAG, reviewer="Ben")]) == {}
     assert flagged([flag, decision(2, Answer.UNFLAG, reviewer="Ben"), undo(3, 2, reviewer="Ben")]) == {"i1": flag}
     assert answered([decision(1), decision(2, Answer.FLAG, before="b", after="b")]) == {"i1": Answer.RELABEL}
-    assert undoable([flag], "Ann") == flag
+    assert undoable([flag], "Ann") == (flag,)
 
 
 votes_of_people = some.lists(some.tuples(some.sampled_from("ABCDE"), some.sampled_from("xyz")), max_size=9)
@@ -195,18 +203,17 @@ class Editor(RuleBasedStateMachine):
     @rule(reviewer=reviewers)
     def undoes(self, reviewer: str) -> None:
         last = undoable(self.log, reviewer)
-        assert last == (self.done[reviewer][-1] if self.done[reviewer] else None)
-        if last is not None:
-            self.takes_back(reviewer, last)
+        assert last == tuple(self.done[reviewer][-1:])
+        if last:
+            self.takes_back(reviewer, last[0])
             self.undone[reviewer].append(self.done[reviewer].pop())
 
     @rule(reviewer=reviewers)
     def redoes(self, reviewer: str) -> None:
         last = redoable(self.log, reviewer)
-        undone = self.undone[reviewer][-1] if self.undone[reviewer] else None
-        assert (last and last.undoes) == (undone and undone.decision_id)
-        if last is not None:
-            self.takes_back(reviewer, last)
+        assert [one.undoes for one in last] == [one.decision_id for one in self.undone[reviewer][-1:]]
+        if last:
+            self.takes_back(reviewer, last[0])
             self.done[reviewer].append(self.undone[reviewer].pop())
 
     def takes_back(self, reviewer: str, taken: Decision) -> None:
