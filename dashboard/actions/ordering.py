@@ -9,7 +9,9 @@ import numpy as np
 from dashboard.actions.asked import Asked, asked
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
+from dashboard.actions.subset import LABEL
 from dashboard.links import Where, images_words
+from dashboard.reviews.draws import Draw
 from dashboard.reviews.queue import (
     QueueItem,
     Ranked,
@@ -73,7 +75,7 @@ def ordered(
         image_ids = [image.image_id for image in desk.dataset().split(split)]
         items = random_queue([one for one in image_ids if only is None or one in only], seed)
         about = f"All images of the {images_words(split, where)} in random order (drawn by seed {seed})"
-        chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
+        chosen_by = Draw(seed, split, _drawn_where(where, which)).chosen_by(len(items))
         return Queue(items, about, chosen_by, _what_to_do(where))
     if not subjects:
         return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
@@ -146,6 +148,12 @@ def _what_to_do(where: Where | None) -> str:
 
 def _short(split: Split, where: Where | None) -> str:
     return f"{split}, {where.words}" if where else str(split)
+
+
+def _drawn_where(where: Where | None, which: Labels) -> str:
+    """What a random order is restricted to; labels as reviewed change with each decision, so that it is no draw."""
+    moving = where is not None and where.column == LABEL and which is Labels.REVIEWED
+    return f"{where.words if where else ''}{' as reviewed by now' if moving else ''}"
 
 
 def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:
