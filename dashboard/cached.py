@@ -77,9 +77,8 @@ def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
 
 
 def restrictions(shown: Shown) -> Mapping[Where, str]:
-    """What the images of ``shown`` can be restricted to, with its name."""
-    everything = replace(shown, where=None, space=Space.COMMON)
-    return _restrictions(_key(everything), everything)
+    """What the images of ``shown`` can be restricted to, with its name; computed again after each manifest or run."""
+    return _restrictions(shown.subjects, str(shown.split), desk().files_revision(), shown)
 
 
 def queue(shown: Shown, order: Order, seed: int) -> ordering.Queue:
@@ -196,7 +195,7 @@ def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _restrictions(key: _Key, _shown: Shown) -> Mapping[Where, str]:
+def _restrictions(subjects: tuple[str, ...], split: str, revision: str, _shown: Shown) -> Mapping[Where, str]:
     now, dataset = desk(), desk().dataset()
     taxonomies = [one.taxonomy for one in comparing.find_subjects(now.series(), _shown.subjects)]
     ground = common_ground(taxonomies) if taxonomies else None

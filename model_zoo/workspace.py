@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model_zoo.core.choices import Headline, Split
+from model_zoo.core.choices import Rule as ReviewRule
 from model_zoo.core.comparison import Rule
 from model_zoo.core.errors import ImageError, LabelError, RunError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace, Part
@@ -47,6 +48,7 @@ class Workspace:
         self._regions_name = str(declaration.get("regions", REGIONS))
         self.space = _leaf_space(declaration, path)
         self.rule = _rule(declaration.get("verdict", {}), path)
+        self.review_rule = _review_rule(declaration.get("review", {}), path)
 
     @classmethod
     def open(cls, folder: Path) -> "Workspace":
@@ -246,6 +248,17 @@ def _rule(written: object, path: Path) -> Rule:
     except (TypeError, ValueError) as error:
         figures = ", ".join(Headline)
         raise WorkspaceError(f"{path}: [verdict] cannot be read ({error}); figure is one of {figures}.") from error
+
+
+def _review_rule(written: object, path: Path) -> ReviewRule:
+    try:
+        if not isinstance(written, dict) or written.keys() - {"rule"}:
+            raise TypeError(f"it holds rule alone; got {written!r}")
+        return ReviewRule(written.get("rule", ReviewRule.LATEST))
+    except (TypeError, ValueError) as error:
+        raise WorkspaceError(
+            f"{path}: [review] cannot be read ({error}); rule is one of {', '.join(ReviewRule)}."
+        ) from error
 
 
 def _suffix(raw: bytes) -> str:

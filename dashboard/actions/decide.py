@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.reviews.decisions import LABEL_MAX, SEQ_MAX, Answer, Decision, DecisionError
-from dashboard.reviews.standing import Rule, in_force, standing_labels
+from dashboard.actions.batches import batch_of_undo, undo_rest
+from dashboard.actions.labelling import Labelling
+from dashboard.reviews.decisions import SEQ_MAX, Answer, Decision, DecisionError
+from dashboard.reviews.standing import in_force
 from dashboard.store.decision_store import DecisionStore
 from dashboard.store.log import DecisionLog
+from model_zoo.core.choices import Rule
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
 
@@ -44,23 +47,25 @@ def decide(
     ``original`` holds the workspace's own label of every image; ``clock`` gives aware UTC times.
     A proposal is a mapping with ``client_id``, ``seq``, ``reviewer``, ``image_id`` and ``answer``
     (a value of `Answer`); if wished ``note``, ``runs`` (list), ``maps_shown``, ``blind``,
-    ``chosen_by``, ``taxonomy``; and
+    ``chosen_by``, ``taxonomy``, ``batch``, ``adjudicates``, ``reason`` (a value of `Reason`); and
 
     - to relabel: ``after``, the new label's text;
     - to confirm, if wished: ``after``, the label that the reviewer was looking at (the standing one);
-    - to undo: ``undoes`` (a decision id) or ``undoes_seq`` (a number of the same ``client_id``).
+    - to undo: ``undoes`` (a decision id) or ``undoes_seq`` (a number of the same ``client_id``);
+      the rest of that decision's batch is undone with it, and ``stored`` holds these undos too.
 
     ``before`` is the label that stands within the same transaction. `WorkspaceError` when the
     store fails: then nothing of the batch is stored and all of it may be sent again.
     """
-    stored, refused = [], []
+    stored: list[Decision] = []
+    refused: list[Refusal] = []
     if not proposals:
         return Outcome()
+    labelling = Labelling(space, original, rule)
     with store.writing() as log:
         for proposal in proposals:
             try:
-                decision = _decision(proposal, log, space, original, clock, rule)
-                stored.append(log.append(decision))
+                stored += _store(proposal, log, labelling, clock)
             except WorkspaceError:
                 raise
             except TaxoScopeError as error:
@@ -68,34 +73,49 @@ def decide(
     return Outcome(tuple(stored), tuple(refused))
 
 
-def _decision(
-    proposal: object,
-    log: DecisionLog,
-    space: LeafSpace,
-    original: Mapping[str, Label],
-    clock: Callable[[], datetime],
-    rule: Rule,
-) -> Decision:
+def _store(
+    proposal: object, log: DecisionLog, labelling: Labelling, clock: Callable[[], datetime]
+) -> tuple[Decision, ...]:
     if not isinstance(proposal, Mapping):
         raise DecisionError(f"A proposal must name its fields; got {_short(proposal)}.")
+    undone = _undone(proposal, log) if _answer(proposal) is Answer.UNDO else None
+    sent_before = log.sent(_text(proposal, "client_id"), _whole(proposal, "seq"))
+    stored = log.append(_decision(proposal, undone, sent_before, log, labelling, clock))
+    if undone is None or not stored.batch:
+        return (stored,)
+    if sent_before:
+        return stored, *(one for one in log.of_batch(stored.batch) if one != stored)
+    return stored, *undo_rest(log, stored, undone, labelling)
+
+
+def _decision(
+    proposal: Mapping[str, Any],
+    undone: Decision | None,
+    sent_before: Decision | None,
+    log: DecisionLog,
+    labelling: Labelling,
+    clock: Callable[[], datetime],
+) -> Decision:
     image_id = _text(proposal, "image_id")
-    if image_id not in original:
-        raise DecisionError(f"No image {image_id[:200]!r} in this workspace; reload the page.")
+    labelling.check(image_id)
     client_id, seq, answer = _text(proposal, "client_id"), _whole(proposal, "seq"), _answer(proposal)
     reviewer = unicodedata.normalize("NFC", _text(proposal, "reviewer").strip())
-    undone = _undone(proposal, log) if answer is Answer.UNDO else None
-    if sent_before := log.sent(client_id, seq):
+    batch = _text(proposal, "batch", "")
+    if undone:
+        batch = batch_of_undo(client_id, seq) if undone.batch else ""
+    if sent_before:
         before = sent_before.before
         after = sent_before.after if answer is sent_before.answer else before
     else:
         about = log.about(image_id)
         if undone is not None:
             _check_undo(undone, reviewer, about)
-        original_text = space.format(original[image_id])
-        before = standing_labels(about, rule).get(image_id, original_text)
-        after = standing_labels((d for d in about if d != undone), rule).get(image_id, original_text)
+        elif batch:
+            _check_batch(batch, reviewer, log)
+        before = labelling.standing(about, image_id)
+        after = labelling.standing(about, image_id, without=[undone] if undone else [])
     if answer is Answer.RELABEL or (answer is Answer.CONFIRM and proposal.get("after") is not None):
-        after = _canonical(_text(proposal, "after"), space)
+        after = labelling.canonical(_text(proposal, "after"))
     return Decision(
         image_id=image_id,
         reviewer=reviewer,
@@ -112,6 +132,9 @@ def _decision(
         blind=_flag(proposal, "blind"),
         chosen_by=_text(proposal, "chosen_by", ""),
         taxonomy=_text(proposal, "taxonomy", ""),
+        batch=batch,
+        adjudicates=_flag(proposal, "adjudicates"),
+        reason=_text(proposal, "reason", ""),
     )
 
 
@@ -132,10 +155,9 @@ def _check_undo(undone: Decision, reviewer: str, about: Sequence[Decision]) -> N
         raise DecisionError(f"Decision {undone.decision_id} is undone already.")
 
 
-def _canonical(text: str, space: LeafSpace) -> str:
-    if len(text) > LABEL_MAX:
-        raise DecisionError(f"The label has {len(text):,} characters; at most {LABEL_MAX:,} can be stored.")
-    return space.format(space.parse(text))
+def _check_batch(batch: str, reviewer: str, log: DecisionLog) -> None:
+    if others := [one.reviewer for one in log.of_batch(batch)[:1] if one.reviewer != reviewer]:
+        raise DecisionError(f"Batch {batch!r} is {others[0]}'s; start one of your own.")
 
 
 def _answer(proposal: Mapping[str, Any]) -> Answer:

@@ -11,7 +11,7 @@ from threading import Lock
 from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
 from dashboard.store.decision_store import DecisionStore
-from model_zoo.core.choices import Labels, Split
+from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import ImageError, LabelError, LinkError
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
@@ -54,6 +54,7 @@ class Desk:
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
+        self._stands: tuple[str, Mapping[str, Label], tuple[str, ...]] | None = None
         self._regions: tuple[tuple[float, ...], Mapping[str, object]] | None = None
 
     def dataset(self) -> DataSet:
@@ -128,6 +129,11 @@ class Desk:
             written = self._regions[1].get(image_id)
         return () if written is None else read_regions(written)
 
+    @property
+    def review_rule(self) -> Rule:
+        """How several decisions about one image become its standing label here."""
+        return self.workspace.review_rule
+
     def standing(self) -> Mapping[str, Label]:
         """Image id -> standing label, for the images whose label somebody confirmed or corrected."""
         return self._standing()[0]
@@ -183,8 +189,14 @@ class Desk:
         return found
 
     def _standing(self) -> tuple[Mapping[str, Label], tuple[str, ...]]:
+        revision, stands = self.revision(), self._stands
+        if stands is None or stands[0] != revision:
+            self._stands = stands = revision, *self._standing_now()
+        return stands[1:]
+
+    def _standing_now(self) -> tuple[Mapping[str, Label], tuple[str, ...]]:
         dataset, labels, sentences = self.dataset(), {}, []
-        for image_id, text in standing_labels(self.store.all()).items():
+        for image_id, text in standing_labels(self.store.all(), self.review_rule).items():
             try:
                 if image_id in dataset.by_id:
                     labels[image_id] = dataset.space.parse(text)

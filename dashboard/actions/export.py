@@ -18,13 +18,16 @@ COLUMNS = (
     "from",
     "to",
     "note",
+    "reason",
     "undone",
     "undoes",
     "runs",
     "maps_shown",
     "blind",
     "chosen_by",
+    "adjudicates",
     "taxonomy",
+    "batch",
     "client_id",
     "seq",
 )
@@ -38,7 +41,7 @@ _GUARDED = re.compile(f"'+[{_RUNS}]")
 def decisions_csv(decisions: Iterable[Decision]) -> str:
     """All decisions, oldest first, as comma-separated text with a header (`COLUMNS`).
 
-    Times are ISO 8601 in UTC; ``undone``, ``maps_shown`` and ``blind`` are yes or no; ``runs`` is
+    Times are ISO 8601 in UTC; ``undone``, ``maps_shown``, ``blind`` and ``adjudicates`` are yes or no; ``runs`` is
     a JSON list; an undo's ``undoes`` is the id of what it undoes, empty elsewhere. No cell can run
     as a spreadsheet formula: one that starts with ``= + - @``, tab, CR or LF (or any apostrophes
     before one of these) gets an apostrophe in front, which `plain_cell` takes away; every other
@@ -75,13 +78,16 @@ def _row(decision: Decision, undone: bool) -> Mapping[str, str]:
         "from": decision.before,
         "to": decision.after,
         "note": decision.note,
+        "reason": decision.reason,
         "undone": _yes(undone),
         "undoes": "" if decision.undoes is None else str(decision.undoes),
         "runs": json.dumps(decision.runs, ensure_ascii=False),
         "maps_shown": _yes(decision.maps_shown),
         "blind": _yes(decision.blind),
         "chosen_by": decision.chosen_by,
+        "adjudicates": _yes(decision.adjudicates),
         "taxonomy": decision.taxonomy,
+        "batch": decision.batch,
         "client_id": decision.client_id,
         "seq": str(decision.seq),
     }

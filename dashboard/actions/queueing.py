@@ -12,7 +12,9 @@ from dashboard.links import image_url, map_url
 from dashboard.reviews.queue import QueueItem, remaining
 from dashboard.reviews.standing import answered, done_for
 from model_zoo.core.choices import Split
-from model_zoo.core.labels import Label
+from model_zoo.core.labels import Label, LeafSpace
+from model_zoo.datasets import ImageRecord
+from model_zoo.run import Run
 
 WINDOW = 80
 """Images sent to the browser ahead of the reviewer."""
@@ -39,16 +41,26 @@ def shown_items(
     desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], split: Split, standing: Mapping[str, Label]
 ) -> list[dict[str, Any]]:
     """What the browser needs of each image; only stored predictions, no model is run."""
-    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None] if items else []
-    return [_shown(desk, item, subjects, said, standing) for item in items]
+    if not items:
+        return []
+    image_ids = [item.image_id for item in items]
+    said = [_says(one, image_ids, standing) for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    images, space = desk.dataset().by_id, desk.workspace.space
+    mapping = [run for run in (subject.runs[0] for subject in subjects) if run.weights_path]
+    return [
+        _shown(item, images[item.image_id], space, [one[k] for one in said], mapping, standing[item.image_id])
+        for k, item in enumerate(items)
+    ]
 
 
 def _shown(
-    desk: Desk, item: QueueItem, subjects: Sequence[Subject], said: Sequence[Asked], standing: Mapping[str, Label]
+    item: QueueItem,
+    image: ImageRecord,
+    space: LeafSpace,
+    said: Sequence[dict[str, Any] | None],
+    mapping: Sequence[Run],
+    label: Label,
 ) -> dict[str, Any]:
-    image = desk.image(item.image_id)
-    space = desk.workspace.space
-    label = standing[item.image_id]
     patient = f" · patient {image.patient_id}" if image.patient_id else ""
     return {
         "id": item.image_id,
@@ -58,28 +70,35 @@ def _shown(
         "label_text": space.format(label),
         "original_text": space.format(image.label),
         "why": item.why,
-        "says": [shown for one in said if (shown := _says(one, item.image_id, label))],
+        "says": [one for one in said if one],
         "maps": [
-            {"who": run.run_id, "url": map_url(run.run_id, item.image_id, run.card.weights_sha256)}
-            for run in (subject.runs[0] for subject in subjects)
-            if run.weights_path
+            {"who": run.run_id, "url": map_url(run.run_id, item.image_id, run.card.weights_sha256)} for run in mapping
         ],
         "answered": None,
     }
 
 
-def _says(one: Asked, image_id: str, label: Label) -> dict[str, Any] | None:
-    """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first."""
-    if any(image_id not in stored.row_of for stored in one.predictions):
-        return None
-    probabilities = np.stack([stored.probabilities[stored.row_of[image_id]] for stored in one.predictions])
+def _says(one: Asked, image_ids: Sequence[str], standing: Mapping[str, Label]) -> list[dict[str, Any] | None]:
+    """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first, per image."""
+    known = [k for k, image_id in enumerate(image_ids) if all(image_id in runs.row_of for runs in one.predictions)]
+    rows = [[runs.row_of[image_ids[k]] for k in known] for runs in one.predictions]
+    probabilities = np.stack([runs.probabilities[at] for runs, at in zip(one.predictions, rows, strict=True)])
     mean = probabilities.mean(axis=0)
-    order = np.argsort(-mean)[:TOP]
-    agree = int((probabilities.argmax(axis=1) == order[0]).sum())
-    names, right = one.subject.taxonomy.names, one.subject.taxonomy.place(label)
-    return {
-        "who": one.who,
-        "run_ids": [run.run_id for run in one.runs],
-        "top": [{"name": names[k], "p": round(float(mean[k]), 4), "is_label": bool(k == right)} for k in order],
-        "agree": f"{agree} of {len(probabilities)}" if len(probabilities) > 1 else "",
-    }
+    top = np.argsort(-mean, axis=1)[:, :TOP]
+    agree = (probabilities.argmax(axis=2) == top[:, 0]).sum(axis=0).tolist()
+    shares = np.take_along_axis(mean, top, axis=1).astype(float).round(4).tolist()
+    taxonomy, n_runs = one.subject.taxonomy, len(one.predictions)
+    run_ids = [run.run_id for run in one.runs]
+    said: list[dict[str, Any] | None] = [None] * len(image_ids)
+    for row, k in enumerate(known):
+        right = taxonomy.place(standing[image_ids[k]])
+        said[k] = {
+            "who": one.who,
+            "run_ids": run_ids,
+            "top": [
+                {"name": taxonomy.names[c], "p": p, "is_label": c == right}
+                for c, p in zip(top[row].tolist(), shares[row], strict=True)
+            ],
+            "agree": f"{agree[row]} of {n_runs}" if n_runs > 1 else "",
+        }
+    return said

@@ -8,18 +8,20 @@ import streamlit as st
 from dashboard.reviews.decisions import Answer, Decision
 from dashboard.reviews.standing import in_force, standing_labels
 from dashboard.words import counted
+from model_zoo.core.choices import Rule
 
 
-def summary(decisions: Sequence[Decision]) -> None:
-    """Counts in one line."""
+def summary(decisions: Sequence[Decision], rule: Rule) -> None:
+    """Counts in one line, and what several answers about one image come to."""
     answers = [decision for decision in decisions if decision.answer is not Answer.UNDO]
     standing = sum(decision.answer is not Answer.UNDO for decision in in_force(decisions))
     people = len({decision.reviewer for decision in decisions})
     st.markdown(
         f"**{counted(len(answers), 'decision')}** by {counted(people, 'person', 'people')}, "
         f"{len(answers) - standing:,} of them undone; "
-        f"images with a standing label: {len(standing_labels(decisions)):,}."
+        f"images with a standing label: {len(standing_labels(decisions, rule)):,}."
     )
+    st.caption(f"{rule.words} (`[review] rule` in workspace.toml: {rule})")
 
 
 def table(decisions: Sequence[Decision], *, key: str) -> str | None:

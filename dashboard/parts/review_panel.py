@@ -65,7 +65,8 @@ def reviewer_name(key: str) -> str:
 def _store(desk: Desk, key: str) -> None:
     value = state.get(key)
     log: list[Any] = list((value or {}).get("log") or [])
-    outcome = decide(desk.store, desk.workspace.space, desk.dataset().labels, log, lambda: datetime.now(UTC))
+    labels, space = desk.dataset().labels, desk.workspace.space
+    outcome = decide(desk.store, space, labels, log, lambda: datetime.now(UTC), desk.review_rule)
     acked = {d.client_id: desk.store.acknowledged(d.client_id) for d in outcome.stored}
     state.put(
         f"{key}_outcome",

@@ -34,16 +34,38 @@ class Answer(StrEnum):
     CANNOT_TELL = "cannot_tell"
     SKIP = "skip"
     UNDO = "undo"
+    FLAG = "flag"
+    UNFLAG = "unflag"
 
     @property
     def words(self) -> str:
         """The answer as a reviewer reads it."""
-        return {Answer.CONFIRM: "the label is right", Answer.CANNOT_TELL: "cannot tell"}.get(self, self.value)
+        return {
+            Answer.CONFIRM: "the label is right",
+            Answer.CANNOT_TELL: "cannot tell",
+            Answer.FLAG: "flagged for a talk",
+            Answer.UNFLAG: "flag taken away",
+        }.get(self, self.value)
 
     @property
     def gives_label(self) -> bool:
         """Whether the answer says which label is right."""
         return self in (Answer.RELABEL, Answer.CONFIRM)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it only marks the image for a talk, or takes the mark away: no queue takes it for an answer."""
+        return self in (Answer.FLAG, Answer.UNFLAG)
+
+
+class Reason(StrEnum):
+    """Why a label was changed, in the words that are stored; an entry that was ever offered stays readable."""
+
+    WRONG = "the label is simply wrong"
+    SEVERAL = "the image shows several things"
+    HARD = "hard to tell apart"
+    BAD_IMAGE = "bad image"
+    RULE_CHANGED = "the rule changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +75,10 @@ class Decision:
     Labels are canonical text (`LeafSpace.format`). ``before`` is the label that stood when the
     decision was recorded, ``after`` the one that the answer gives: on `RELABEL` the corrected
     label, on `CONFIRM` the label found right (the one that stood, unless somebody changed it
-    while the reviewer was looking), on `UNDO` the label that stands again; `CANNOT_TELL` and
-    `SKIP` leave it. ``(client_id, seq)`` is unique: a browser session counts its decisions, so
+    while the reviewer was looking), on `UNDO` the label that stands again; the other answers
+    leave it. ``reason`` is a value of `Reason` or ''. Decisions of one action share a ``batch``
+    ('' for a single one) and are undone together; ``adjudicates`` marks an answer given to end a
+    disagreement of others. ``(client_id, seq)`` is unique: a browser session counts its decisions, so
     that one sent twice is stored once. ``time`` is aware and in UTC; it does not order the
     history, ``decision_id`` (from 1, ``None`` before it is stored) does.
     `DecisionError` says which field cannot be.
@@ -75,6 +99,9 @@ class Decision:
     blind: bool = False
     chosen_by: str = ""
     taxonomy: str = ""
+    batch: str = ""
+    adjudicates: bool = False
+    reason: str = ""
     decision_id: int | None = None
 
     def __post_init__(self) -> None:
@@ -85,6 +112,8 @@ class Decision:
             _check_line("run", run)
         _check_line("way the image was chosen", self.chosen_by, empty=True)
         _check_line("taxonomy", self.taxonomy, empty=True)
+        _check_line("batch", self.batch, empty=True)
+        _check_line("reason", self.reason, empty=True)
         _check_text("label before", self.before, LABEL_MAX)
         _check_text("label after", self.after, LABEL_MAX)
         _check_text("note", self.note, NOTE_MAX, empty=True)
@@ -95,15 +124,16 @@ class Decision:
         """Whether this is ``other`` sent again: equal in all that the reviewer said and saw.
 
         ``time`` and ``before`` are the server's, and so is ``after`` where the answer gives no
-        label; they do not count.
+        label, and the batch of an undo; they do not count.
         """
         return self._said() == other._said()
 
     def _said(self) -> tuple[object, ...]:
         after = self.after if self.answer.gives_label else ""
+        batch = "" if self.answer is Answer.UNDO else self.batch
         shown = (self.runs, self.maps_shown, self.blind, self.chosen_by, self.taxonomy)
         sent = (self.client_id, self.seq, self.reviewer, self.image_id, self.answer, self.note, self.undoes)
-        return (*sent, after, *shown)
+        return (*sent, after, *shown, batch, self.adjudicates, self.reason)
 
     def _check_numbers(self) -> None:
         if self.time.utcoffset() != timedelta(0):
@@ -121,7 +151,9 @@ class Decision:
             raise DecisionError(f"No answer {self.answer!r}; it can be {', '.join(Answer)}.")
         if (self.answer is Answer.UNDO) != (self.undoes is not None):
             raise DecisionError("An undo names the decision that it undoes, and no other answer does.")
-        if self.answer in (Answer.CANNOT_TELL, Answer.SKIP) and self.after != self.before:
+        if self.reason and self.reason not in list(Reason):
+            raise DecisionError(f"No reason {self.reason[:100]!r}; it can be {'; '.join(Reason)}; or empty.")
+        if not self.answer.gives_label and self.answer is not Answer.UNDO and self.after != self.before:
             raise DecisionError(
                 f"The answer {self.answer.words!r} leaves the label {self.before!r}; got {self.after!r}."
             )

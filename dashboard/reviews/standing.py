@@ -4,20 +4,22 @@ Every function takes stored decisions (with ``decision_id``) in any order and re
 the order in which they were stored; `DecisionError` if one has no id yet.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 
 from dashboard.reviews.decisions import Answer, Decision, DecisionError
-
-
-class Rule(StrEnum):
-    """How several decisions about one image become its standing label."""
-
-    LATEST = "latest"
+from model_zoo.core.choices import Rule as Rule
 
 
 def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> dict[str, str]:
-    """Image id -> standing label; images about which no decision in force gives a label are absent."""
+    """Image id -> standing label; images whose decisions in force settle none are absent: the data set's own stands.
+
+    - `Rule.LATEST`: the last label given, by whomever.
+    - `Rule.MAJORITY`: the last adjudication; else the label that strictly more people gave than any other.
+    - `Rule.ADJUDICATED`: the last adjudication; else the label that all who gave one gave.
+
+    A person counts once, as `labels_by_person` says.
+    """
     label_of = _LABEL_UNDER[rule]
     standing = {}
     for image_id, about in _by_image(in_force(decisions)).items():
@@ -39,15 +41,41 @@ def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     return tuple(decision for decision in ordered if decision.decision_id not in removed)
 
 
+def labels_by_person(about: Iterable[Decision]) -> dict[str, Decision]:
+    """Reviewer -> the decision that says which label they give one image: their last answer.
+
+    ``about`` holds the decisions in force about that image, oldest first. Whoever cannot tell in
+    the end gives none; a skip or a flag takes nothing back.
+    """
+    given: dict[str, Decision] = {}
+    for decision in about:
+        if decision.answer.gives_label:
+            given[decision.reviewer] = decision
+        elif decision.answer is Answer.CANNOT_TELL:
+            given.pop(decision.reviewer, None)
+    return given
+
+
+def flagged(decisions: Iterable[Decision]) -> dict[str, Decision]:
+    """Image id -> the flag in force that marks it for a talk; anybody may take another's flag away."""
+    flags: dict[str, Decision] = {}
+    for decision in in_force(decisions):
+        if decision.answer is Answer.FLAG:
+            flags[decision.image_id] = decision
+        elif decision.answer is Answer.UNFLAG:
+            flags.pop(decision.image_id, None)
+    return flags
+
+
 def answered(decisions: Iterable[Decision], reviewer: str | None = None) -> dict[str, Answer]:
     """Image id -> its standing answer: the latest in force, of ``reviewer`` or of anybody.
 
     A skip hides no other answer. It answers for the reviewer who skipped, not for everybody:
-    without ``reviewer`` images that were only skipped are absent.
+    without ``reviewer`` images that were only skipped are absent. A flag is no answer.
     """
     answers: dict[str, Answer] = {}
     for decision in in_force(decisions):
-        if decision.answer is Answer.UNDO or reviewer not in (None, decision.reviewer):
+        if decision.answer is Answer.UNDO or decision.answer.is_flag or reviewer not in (None, decision.reviewer):
             continue
         if decision.answer is not Answer.SKIP:
             answers[decision.image_id] = decision.answer
@@ -62,28 +90,39 @@ def done_for(decisions: Iterable[Decision], reviewer: str) -> frozenset[str]:
     return frozenset(answered(history_once)) | frozenset(answered(history_once, reviewer))
 
 
-def undoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
-    """The decision that *undo* takes back: the reviewer's most recent in force that is no undo."""
-    return next((decision for decision in reversed(in_force(decisions)) if _answers(decision, reviewer)), None)
+def undoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ...]:
+    """What *undo* takes back: the reviewer's most recent decision in force that is no undo, with its whole batch.
+
+    Oldest first; empty where there is nothing to undo.
+    """
+    still = in_force(decisions)
+    return _with_batch(next((one for one in reversed(still) if _answers(one, reviewer)), None), still)
 
 
-def redoable(decisions: Iterable[Decision], reviewer: str) -> Decision | None:
-    """The undo that *redo* takes back: the reviewer's latest in force, unless they decided anew since."""
+def redoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ...]:
+    """The undo that *redo* takes back, with its whole batch: the reviewer's latest, unless they decided anew since."""
     ordered = _in_order(decisions)
     answer_of = {decision.decision_id: decision.answer for decision in ordered}
-    still = {decision.decision_id for decision in in_force(ordered)}
+    in_force_now = in_force(ordered)
+    still = {decision.decision_id for decision in in_force_now}
     for decision in reversed(ordered):
         if _answers(decision, reviewer):
-            return None
+            return ()
         is_undo = decision.answer is Answer.UNDO and answer_of.get(decision.undoes) is not Answer.UNDO
         if is_undo and decision.reviewer == reviewer and decision.decision_id in still:
-            return decision
-    return None
+            return _with_batch(decision, in_force_now)
+    return ()
 
 
 def history(decisions: Iterable[Decision], image_id: str) -> tuple[Decision, ...]:
     """Every decision about one image, oldest first, undone ones and undos included."""
     return tuple(_in_order(decision for decision in decisions if decision.image_id == image_id))
+
+
+def _with_batch(decision: Decision | None, still: Sequence[Decision]) -> tuple[Decision, ...]:
+    if decision is None or not decision.batch:
+        return () if decision is None else (decision,)
+    return tuple(one for one in still if one.batch == decision.batch)
 
 
 def _answers(decision: Decision, reviewer: str) -> bool:
@@ -111,5 +150,28 @@ def _latest(about: Sequence[Decision]) -> str | None:
     return next((decision.after for decision in reversed(about) if decision.answer.gives_label), None)
 
 
+def _majority(about: Sequence[Decision]) -> str | None:
+    if (settled := _settled(about)) is not None:
+        return settled
+    counts = Counter(decision.after for decision in labels_by_person(about).values()).most_common(2)
+    tied = len(counts) == 2 and counts[0][1] == counts[1][1]
+    return counts[0][0] if counts and not tied else None
+
+
+def _adjudicated(about: Sequence[Decision]) -> str | None:
+    if (settled := _settled(about)) is not None:
+        return settled
+    labels = {decision.after for decision in labels_by_person(about).values()}
+    return labels.pop() if len(labels) == 1 else None
+
+
+def _settled(about: Sequence[Decision]) -> str | None:
+    return _latest([decision for decision in about if decision.adjudicates])
+
+
 # A rule reads the decisions in force about one image, oldest first, and says the label if they settle one.
-_LABEL_UNDER: Mapping[Rule, Callable[[Sequence[Decision]], str | None]] = {Rule.LATEST: _latest}
+_LABEL_UNDER: Mapping[Rule, Callable[[Sequence[Decision]], str | None]] = {
+    Rule.LATEST: _latest,
+    Rule.MAJORITY: _majority,
+    Rule.ADJUDICATED: _adjudicated,
+}

@@ -1,11 +1,15 @@
 """The decision log as one write transaction sees it."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from dashboard.reviews.decisions import Decision, DecisionError
 from dashboard.store.schema import decisions, from_row, to_row
+
+_PART = 500  # parameters of one statement; SQLite takes at least 999
 
 
 class DecisionLog:
@@ -27,12 +31,32 @@ class DecisionLog:
                 f"Decision {decision.seq} of this browser session is stored already: "
                 f"{sent_before.answer.words!r} about image {sent_before.image_id!r}; reload the page."
             )
-        if decision.decision_id is not None:
-            raise DecisionError(f"Decision {decision.decision_id} carries an id already; ids are given on storing.")
+        _check_new(decision)
         if decision.undoes is not None:
-            self._check_undone(decision, decision.undoes)
+            _check_undone(decision, self.get(decision.undoes))
         insert = decisions.insert().values(to_row(decision)).returning(decisions.c.decision_id)
         return replace(decision, decision_id=self._connection.execute(insert).scalar_one())
+
+    def append_all(self, new: Sequence[Decision]) -> tuple[Decision, ...]:
+        """Many decisions never sent before, in a few statements; as stored, with their ids.
+
+        `DecisionError` as `append`; `WorkspaceError` when a ``(client_id, seq)`` was sent before.
+        """
+        undone = self._each(decisions.c.decision_id, [one.undoes for one in new if one.undoes is not None])
+        by_id = {one.decision_id: one for one in undone}
+        for decision in new:
+            _check_new(decision)
+            if decision.undoes is not None:
+                _check_undone(decision, by_id.get(decision.undoes))
+        if not new:
+            return ()
+        insert = decisions.insert().returning(decisions.c.decision_id, sort_by_parameter_order=True)
+        ids = self._connection.execute(insert, [to_row(decision) for decision in new]).scalars()
+        return tuple(replace(decision, decision_id=given) for decision, given in zip(new, ids, strict=True))
+
+    def last_id(self) -> int:
+        """The id of the youngest decision, 0 when there is none."""
+        return self._connection.execute(sa.select(sa.func.max(decisions.c.decision_id))).scalar_one() or 0
 
     def sent(self, client_id: str, seq: int) -> Decision | None:
         """The decision that this browser session stored under this number."""
@@ -47,15 +71,39 @@ class DecisionLog:
         query = decisions.select().where(decisions.c.image_id == image_id).order_by(decisions.c.decision_id)
         return tuple(from_row(row) for row in self._connection.execute(query))
 
-    def _check_undone(self, undo: Decision, undone_id: int) -> None:
-        undone = self.get(undone_id)
-        if undone is None:
-            raise DecisionError(f"There is no decision {undone_id} to undo; reload the page.")
-        if undone.image_id != undo.image_id:
-            raise DecisionError(
-                f"Decision {undone_id} is about image {undone.image_id!r}, not {undo.image_id!r}; reload the page."
-            )
+    def about_each(self, image_ids: Iterable[str]) -> dict[str, list[Decision]]:
+        """Every decision about each image, oldest first; an empty list where there is none."""
+        found: dict[str, list[Decision]] = {image_id: [] for image_id in image_ids}
+        for decision in self._each(decisions.c.image_id, list(found)):
+            found[decision.image_id].append(decision)
+        return found
+
+    def of_batch(self, batch: str) -> tuple[Decision, ...]:
+        """The decisions of one batch, oldest first."""
+        query = decisions.select().where(decisions.c.batch == batch, decisions.c.batch != "")
+        return tuple(from_row(row) for row in self._connection.execute(query.order_by(decisions.c.decision_id)))
+
+    def _each(self, column: sa.ColumnElement[Any], values: Sequence[object]) -> Iterator[Decision]:
+        """The decisions whose ``column`` is one of ``values``; of each value, oldest first."""
+        for start in range(0, len(values), _PART):
+            query = decisions.select().where(column.in_(values[start : start + _PART]))
+            for row in self._connection.execute(query.order_by(decisions.c.decision_id)):
+                yield from_row(row)
 
     def _first(self, *conditions: sa.ColumnElement[bool]) -> Decision | None:
         row = self._connection.execute(decisions.select().where(*conditions)).first()
         return from_row(row) if row else None
+
+
+def _check_new(decision: Decision) -> None:
+    if decision.decision_id is not None:
+        raise DecisionError(f"Decision {decision.decision_id} carries an id already; ids are given on storing.")
+
+
+def _check_undone(undo: Decision, undone: Decision | None) -> None:
+    if undone is None:
+        raise DecisionError(f"There is no decision {undo.undoes} to undo; reload the page.")
+    if undone.image_id != undo.image_id:
+        raise DecisionError(
+            f"Decision {undo.undoes} is about image {undone.image_id!r}, not {undo.image_id!r}; reload the page."
+        )

@@ -47,6 +47,9 @@ decisions = sa.Table(
     sa.Column("blind", sa.Boolean, nullable=False),
     sa.Column("chosen_by", sa.Text, nullable=False),
     sa.Column("taxonomy", sa.Text, nullable=False),
+    sa.Column("batch", sa.Text, nullable=False),
+    sa.Column("adjudicates", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 # INSERT OR REPLACE deletes without firing delete triggers, hence the third one.
@@ -91,7 +94,15 @@ _VERSION_1 = (
     """,
 )
 
-MIGRATIONS = (_VERSION_1,)
+# Decisions of one action, answers that end a disagreement, and why a label was changed.
+_VERSION_2 = (
+    "ALTER TABLE decisions ADD COLUMN batch TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE decisions ADD COLUMN adjudicates BOOLEAN NOT NULL DEFAULT 0",
+    "ALTER TABLE decisions ADD COLUMN reason TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX decisions_by_batch ON decisions (batch) WHERE batch != ''",
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 """Step i brings a database from version i to i + 1; a step that has been released is never edited."""
 
 

@@ -15,7 +15,7 @@ if not decisions:
     st.info("Nobody has decided anything yet. Open Review and correct the first image.")
     st.page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
     st.stop()
-decision_list.summary(decisions)
+decision_list.summary(decisions, desk.review_rule)
 for sentence in desk.obsolete():
     st.warning(plain(sentence))
 st.download_button(

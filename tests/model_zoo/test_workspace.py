@@ -10,6 +10,7 @@ from PIL import Image
 from second_workspace import build
 
 from model_zoo.core.choices import ClassFigure, Headline, Split
+from model_zoo.core.choices import Rule as ReviewRule
 from model_zoo.core.comparison import Rule
 from model_zoo.core.errors import ImageError, LabelError, TaxonomyError, TaxoScopeError, WorkspaceError
 from model_zoo.core.evaluation import accuracy, class_figures, evaluate
@@ -343,4 +344,17 @@ def test_the_rule_of_the_verdict_stands_in_the_declaration(tmp_path):
     for wrong in ("margin = 2", 'margin = "x"', 'figure = "AUC"', "points = 1"):
         declaration.write_text(DECLARATION + f"[verdict]\n{wrong}\n")
         with pytest.raises(WorkspaceError, match=r"\[verdict\] cannot be read .* figure is one of accuracy"):
+            Workspace.open(tmp_path)
+
+
+def test_the_rule_of_standing_labels_stands_in_the_declaration(tmp_path):
+    declaration, manifest = tmp_path / "workspace.toml", tmp_path / "manifest.csv"
+    manifest.write_text("image_id,path,split,patient_id,label\n")
+    declaration.write_text(DECLARATION)
+    assert Workspace.open(tmp_path).review_rule is ReviewRule.LATEST
+    declaration.write_text(DECLARATION + '[review]\nrule = "majority"\n')
+    assert Workspace.open(tmp_path).review_rule is ReviewRule.MAJORITY
+    for wrong in ('rule = "oldest"', "rule = 1", 'quorum = "all"'):
+        declaration.write_text(DECLARATION + f"[review]\n{wrong}\n")
+        with pytest.raises(WorkspaceError, match=r"\[review\] cannot be read .* rule is one of latest, majority"):
             Workspace.open(tmp_path)

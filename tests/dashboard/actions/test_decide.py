@@ -12,6 +12,7 @@ from dashboard.actions.decide import Outcome, decide
 from dashboard.reviews.decisions import Answer
 from dashboard.reviews.standing import redoable, standing_labels, undoable
 from dashboard.store.decision_store import DecisionStore
+from model_zoo.core.choices import Rule
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.labels import LeafSpace, Part
 from tests.dashboard.histories import NOON
@@ -85,6 +86,29 @@ def test_what_was_on_the_screen_is_kept(store: DecisionStore) -> None:
     assert (stored.time, stored.reviewer, stored.answer) == (NOON, "Ann", Answer.SKIP)
 
 
+def test_why_in_which_action_and_whether_it_adjudicates_is_kept(store: DecisionStore) -> None:
+    more = {"reason": "hard to tell apart", "batch": "b1", "adjudicates": True}
+    (stored,) = decided(store, proposal(0, "relabel", after="dog.sits", **more)).stored
+    assert (stored.reason, stored.batch, stored.adjudicates) == ("hard to tell apart", "b1", True)
+
+
+def test_a_flag_leaves_the_label(store: DecisionStore) -> None:
+    outcome = decided(store, proposal(0, "flag", note="look at this"), proposal(1, "unflag"))
+    assert from_to(outcome) == [("cat.sits", "cat.sits")] * 2
+    assert standing_labels(store.all()) == {}
+
+
+def test_before_and_after_follow_the_rule_of_the_workspace(store: DecisionStore) -> None:
+    def by(seq: int, reviewer: str, answer: str = "relabel", **more: Any) -> Outcome:
+        one = proposal(seq, answer, reviewer=reviewer, client_id=reviewer, **more)
+        return decide(store, ZOO, ORIGINAL, [one], lambda: NOON, Rule.MAJORITY)
+
+    by(0, "Ann", after="dog.sits")
+    assert from_to(by(0, "Ben", after="dog.runs")) == [("dog.sits", "dog.runs")]
+    assert from_to(by(0, "Cem", "skip")) == [("cat.sits", "cat.sits")]  # 1 : 1 leaves the data set's own
+    assert from_to(by(1, "Ben", "undo", undoes_seq=0)) == [("cat.sits", "dog.sits")]
+
+
 def test_undo_and_redo_within_one_batch(store: DecisionStore) -> None:
     outcome = decided(
         store,
@@ -97,8 +121,8 @@ def test_undo_and_redo_within_one_batch(store: DecisionStore) -> None:
     assert from_to(outcome) == [(cat, dog), (dog, cat), (cat, dog), (dog, cat)]
     assert [stored.undoes for stored in outcome.stored] == [None, 1, 2, 1]
     assert standing_labels(store.all()) == {}
-    assert undoable(store.all(), "Ann") is None
-    assert redoable(store.all(), "Ann") == outcome.stored[3]
+    assert undoable(store.all(), "Ann") == ()
+    assert redoable(store.all(), "Ann") == (outcome.stored[3],)
 
 
 def test_a_batch_sent_again_in_whole_is_acknowledged_and_stored_once(store: DecisionStore) -> None:
@@ -154,6 +178,9 @@ def test_a_confirmation_holds_for_the_label_that_was_looked_at(store: DecisionSt
         ({"client_id": ""}, "needs the browser session"),
         ({"runs": "fine-s0"}, "needs 'runs' as a list"),
         ({"blind": "yes"}, "needs 'blind' as true or false"),
+        ({"adjudicates": 1}, "needs 'adjudicates' as true or false"),
+        ({"reason": "because"}, "No reason 'because'"),
+        ({"batch": 7}, "needs 'batch' as text"),
         ({"answer": "undo"}, "needs 'undoes_seq'"),
         ({"answer": "undo", "undoes": 77}, "not stored"),
     ],

@@ -28,6 +28,12 @@ def test_a_history_as_a_table() -> None:
     assert tuple(table[0]) == COLUMNS
 
 
+def test_reason_batch_and_adjudication_are_columns() -> None:
+    told = decision(1, reason="bad image", batch="b1", adjudicates=True)
+    (row,) = rows(decisions_csv([told]))
+    assert (row["reason"], row["batch"], row["adjudicates"]) == ("bad image", "b1", "yes")
+
+
 def test_no_decisions_is_a_header() -> None:
     assert decisions_csv([]) == ",".join(COLUMNS) + "\r\n"
 

@@ -15,6 +15,8 @@ def test_a_decision_that_was_sent_again_repeats_itself_whatever_the_server_added
     assert decision(None, Answer.CANNOT_TELL, seq=1, before="c", after="c").repeats(sent)
     assert not decision(None, Answer.CANNOT_TELL, seq=1, note="blurred").repeats(sent)
     assert not decision(None, Answer.SKIP, seq=1).repeats(sent)
+    assert not decision(None, Answer.CANNOT_TELL, seq=1, adjudicates=True).repeats(sent)
+    assert not decision(None, Answer.CANNOT_TELL, seq=1, reason="bad image").repeats(sent)
 
 
 def test_a_relabelling_repeats_only_with_the_same_new_label() -> None:
@@ -45,6 +47,9 @@ def test_two_people_may_give_the_label_that_stands_by_now() -> None:
         ({"undoes": 1}, "names the decision that it undoes"),
         ({"answer": Answer.UNDO, "undoes": 7, "decision_id": 7}, "came later"),
         ({"answer": Answer.SKIP, "after": "b"}, "leaves the label 'a'"),
+        ({"answer": Answer.FLAG, "after": "b"}, "'flagged for a talk' leaves the label 'a'"),
+        ({"reason": "because"}, "No reason 'because'; it can be the label is simply wrong; "),
+        ({"batch": "two\nlines"}, "batch must be one line"),
         ({"after": ""}, "label after"),
         ({"runs": ("fine-s0", "")}, "needs the run"),
     ],

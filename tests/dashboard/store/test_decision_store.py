@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dashboard.reviews.decisions import Answer, Decision, DecisionError
+from dashboard.reviews.decisions import Answer, Decision, DecisionError, Reason
 from dashboard.store.decision_store import DecisionStore
-from dashboard.store.schema import MIGRATIONS, decisions
+from dashboard.store.schema import APPLICATION_ID, MIGRATIONS, decisions
 from model_zoo.core.errors import WorkspaceError
 from tests.dashboard.histories import NOON, decision, undo, unstored
 
@@ -37,6 +37,9 @@ FULL = decision(
     blind=True,
     chosen_by="wrong in chosen runs",
     taxonomy="fine v1",
+    batch="gallery-7",
+    adjudicates=True,
+    reason=Reason.HARD.value,
 )
 
 
@@ -111,7 +114,8 @@ def test_a_block_that_raises_stores_nothing(store: DecisionStore) -> None:
         "DELETE FROM decisions",
         "REPLACE INTO decisions SELECT * FROM decisions",
         "INSERT OR REPLACE INTO decisions SELECT decision_id + 1, client_id, seq, time, reviewer, image_id,"
-        " answer, before, 'z', note, undoes, runs, maps_shown, blind, chosen_by, taxonomy FROM decisions",
+        " answer, before, 'z', note, undoes, runs, maps_shown, blind, chosen_by, taxonomy, batch, adjudicates, reason"
+        " FROM decisions",
     ],
 )
 def test_the_database_itself_refuses_to_change_or_delete(store: DecisionStore, path: Path, statement: str) -> None:
@@ -153,6 +157,32 @@ def test_eight_threads_append_at_once(store: DecisionStore) -> None:
     assert len({(event.client_id, event.seq) for event in store.all()}) == 200  # 8 x 25
     assert sorted(returned, key=lambda event: event.decision_id or 0) == list(store.all())
     assert store.revision() == 200
+
+
+def test_a_database_of_version_1_opens_with_all_it_holds_and_takes_new_decisions(path: Path) -> None:
+    path.parent.mkdir()
+    raw = sqlite3.connect(path)
+    for statement in MIGRATIONS[0]:
+        raw.execute(statement)
+    raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    raw.execute("PRAGMA user_version = 1")
+    raw.execute(
+        "INSERT INTO decisions VALUES (1, 'browser-1', 1, '2026-01-01 12:00:00.000000', 'Ann', 'i1', 'relabel',"
+        " 'a', 'b', 'a note', NULL, '[\"fine-s0\"]', 1, 0, 'random', '')"
+    )
+    raw.commit()
+    raw.close()
+    store = DecisionStore(path)
+    assert store.all() == (decision(1, note="a note", runs=("fine-s0",), maps_shown=True, chosen_by="random"),)
+    assert store.append([decision(seq=1, note="a note", runs=("fine-s0",), maps_shown=True, chosen_by="random")])
+    assert len(store.all()) == 1  # sent again over the update: still stored once
+    store.append([replace(FULL, seq=2)])
+    store.close()
+    again = DecisionStore(path)
+    assert unstored(again.all()[1]) == replace(FULL, seq=2)
+    with again._read() as connection, pytest.raises(sa.exc.IntegrityError, match="append-only"):
+        connection.exec_driver_sql("UPDATE decisions SET batch = 'z'")
+    again.close()
 
 
 def test_a_newer_database_is_left_alone(store: DecisionStore, path: Path) -> None:

@@ -1,0 +1,37 @@
+"""Many reviewers at once, and a server that dies under them."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from browser.light_reviewers import LightReviewer, faults, work_with_kills
+from browser.serving import taxoscope
+
+from dashboard.reviews.decisions import Answer, Decision
+from dashboard.store.decision_store import DecisionStore
+
+
+def test_what_twenty_reviewers_saw_saved_is_stored_once_though_the_server_was_killed(tmp_path: Path) -> None:
+    served = taxoscope(tmp_path).start()
+    try:
+        reviewers = [LightReviewer(f"reviewer {k}", served.url, rate=0.3, seed=k) for k in range(20)]
+        asyncio.run(work_with_kills(served, reviewers, seconds=30, n_kills=1))
+    finally:
+        served.stop()
+    assert faults(tmp_path / "decisions.sqlite", reviewers) == []
+    assert all(one.saved_s.keys() == one.made.keys() for one in reviewers)
+    assert all(one.n_connections > 1 for one in reviewers)  # the server did die under each of them
+    assert sum(len(one.saved_s) for one in reviewers) > 60
+
+
+def test_the_check_finds_what_is_missing_and_what_nobody_made(tmp_path: Path) -> None:
+    """Two decisions shown as saved, of which one is stored, and one stored that nobody made."""
+    anna = LightReviewer("anna", "http://nowhere", rate=1, seed=0)
+    anna.made = {1: ("a", "confirm"), 2: ("b", "confirm")}
+    anna.saved_s = {1: 0.1, 2: 0.1}
+    store = DecisionStore(tmp_path / "decisions.sqlite")
+    for seq, image_id in ((1, "a"), (3, "c")):
+        said = {"image_id": image_id, "reviewer": "anna", "answer": Answer.CONFIRM, "before": "x", "after": "x"}
+        store.append([Decision(**said, time=datetime.now(UTC), client_id=anna.client_id, seq=seq)])  # type: ignore[arg-type]
+    found = faults(tmp_path / "decisions.sqlite", [anna])
+    assert [line.split(":")[0] for line in found] == ["shown as saved, not stored", "stored, never made"]
