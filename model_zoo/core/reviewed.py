@@ -32,6 +32,8 @@ class BeforeAfter:
 
     def rows(self, evaluation: Evaluation) -> NDArray[np.int64]:
         """Where the images of either evaluation stand among ``image_ids``."""
+        if evaluation.image_ids == self.image_ids:
+            return np.arange(len(self.image_ids))
         row_of = {image_id: row for row, image_id in enumerate(self.image_ids)}
         return np.array([row_of[image_id] for image_id in evaluation.image_ids], dtype=np.int64)
 
