@@ -1,11 +1,12 @@
-"""Does the estimate from the random queue cover, and how far off are figures before and after reviewing? Planted errors.
+"""Does the estimate from the random queue cover, and how far off are figures after reviewing? Planted errors.
 
     uv run python benchmarks/reviewing.py [--trials 1000] [--table benchmarks/reviewing.csv] [--report]
 
 Labels are wrong by a known process, two subjects answer, A having learned more of the wrong labels than B, and a
 reviewer gives the true labels of ``drawn`` images: of those first in the queue of what A gets wrong, most runs first
-(figures before and after), or first in random order (the estimate). The truth is each subject's accuracy under the true labels of the
-same images. One line per cell goes to the table as soon as it is done; cells that are there are not run again.
+(figures before and after), or first in random order (the estimate). The truth is each subject's accuracy under the
+true labels of the same images. One line per cell goes to the table as soon as it is done; cells that are there are
+not run again.
 
 Simulated images: patients share how likely their labels are wrong (normal scores, ``correlation`` within a patient)
 and how hard they are. Demo: the shipped answers of `fine` (A) and `consolidated` (B) on their common ground over the
@@ -240,9 +241,7 @@ def main() -> None:
     report(given.table)
 
 
-def _scores(
-    patient: NDArray[np.int64], correlation: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _scores(patient: NDArray[np.int64], correlation: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Standard normal scores, correlated so within a patient."""
     shared = rng.normal(size=patient[-1] + 1)[patient]
     return np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * rng.normal(size=len(patient))

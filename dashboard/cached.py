@@ -9,6 +9,7 @@ from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
+from dashboard.actions import reviewing as reviewed
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.desk import Desk, desk
@@ -16,7 +17,7 @@ from dashboard.actions.subset import images_where
 from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
 from dashboard.links import Shown, Where
-from model_zoo.core.choices import MappedBy, Order, Per, Space, Split
+from model_zoo.core.choices import Labels, MappedBy, Order, Per, Space, Split
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
@@ -36,6 +37,7 @@ __all__ = [
     "previews",
     "queue",
     "restrictions",
+    "reviewing",
     "secondary",
     "side_by_side",
     "subjects",
@@ -69,6 +71,11 @@ def side_by_side(shown: Shown) -> ease.SideBySide:
 def secondary(shown: Shown) -> tuple[ease.Secondary, ...]:
     """Further figures of the subjects of ``shown``."""
     return _secondary(_key(shown), shown)
+
+
+def reviewing(shown: Shown) -> reviewed.Reviewing | None:
+    """What reviewing changed for the subjects of ``shown``, whichever labels are shown; None if nothing."""
+    return _reviewing(_key(replace(shown, labels=Labels.ORIGINAL)), shown)
 
 
 def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
@@ -164,6 +171,12 @@ def _side_by_side(key: _Key, _shown: Shown) -> ease.SideBySide:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _secondary(key: _Key, _shown: Shown) -> tuple[ease.Secondary, ...]:
     return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _reviewing(key: _Key, _shown: Shown) -> reviewed.Reviewing | None:
+    subjects = comparing.find_subjects(desk().series(), _shown.subjects)
+    return reviewed.reviewing(desk(), subjects, _shown.space, _shown.split, _shown.where)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

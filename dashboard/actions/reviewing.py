@@ -6,16 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.actions.compare import Comparison, Subject, compare
+from dashboard.actions.compare import Comparison, Subject, compare, label_space_name
 from dashboard.actions.desk import Desk
 from dashboard.actions.subset import images_where
-from dashboard.links import Where
+from dashboard.links import Where, images_words
 from dashboard.reviews.draws import drawn
+from dashboard.words import counted
 from model_zoo.core.choices import Headline, Labels, Moved, Space, Split
 from model_zoo.core.counts import counts_by_patient
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.reviewed import BeforeAfter, reviewable_difference
 from model_zoo.core.sampling import Estimate, estimate
+
+MOVED = {
+    Moved.RIGHT: "became right",
+    Moved.WRONG: "became wrong",
+    Moved.SAME: "relabelled, answers as before",
+    Moved.LEFT_OUT: "can no longer be placed",
+    Moved.COUNTED: "can now be placed",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Reviewing:
 
     ``n_images`` were asked about, ``reviewed`` of them have a standing label, which differs for those
     ``relabelled``. ``sample`` are the images drawn at random by ``seed``; all, by none, if every one is reviewed.
-    ``basis`` names the label space, the split, what restricts it, and images and patients under original labels.
+    ``basis`` names the first one's label space, the split, what restricts it, and images and patients that count.
     ``differences`` are of accuracy, subject id -> that subject minus the first, where both stand in one label space.
     """
 
@@ -70,13 +79,11 @@ def reviewing(
     desk: Desk, subjects: Sequence[Subject], space: Space, split: Split, where: Where | None = None
 ) -> Reviewing | None:
     """What reviewing changed in the images of ``split`` that ``where`` names by original labels; None if nothing."""
-    only = images_where(where, desk.dataset(), desk.dataset().labels) if where else None
-    standing, original = desk.standing(), desk.dataset().labels
-    asked = _asked(desk, subjects, split, only)
+    standing, asked = desk.standing(), _asked(desk, subjects, split, _only(desk, where))
     reviewed = frozenset(asked) & standing.keys()
     if not reviewed:
         return None
-    relabelled = frozenset(image_id for image_id in reviewed if standing[image_id] != original[image_id])
+    relabelled = reviewed & _relabelled(desk)
     found = drawn(desk.store.all(), asked, standing, split, where.words if where else "")
     seed = found.draw.seed if found and len(reviewed) < len(asked) else None
     sample = asked if len(reviewed) == len(asked) else found.image_ids if found else ()
@@ -86,7 +93,7 @@ def reviewing(
         _changed(subject, one, relabelled, known, in_sample) for subject, one in zip(subjects, judged, strict=True)
     )
     return Reviewing(
-        before.basis(before.evaluations[0]),
+        _basis(before),
         len(asked),
         reviewed,
         relabelled,
@@ -97,12 +104,26 @@ def reviewing(
     )
 
 
-def moved_images(
-    desk: Desk, comparison: Comparison, subject_id: str, moved: Moved
-) -> Mapping[str, int]:
+def moved_images(desk: Desk, comparison: Comparison, subject_id: str, moved: Moved) -> Mapping[str, int]:
     """The images of a comparison's subject that moved so: id -> in how many runs."""
-    found = reviewing(desk, comparison.subjects, comparison.space, comparison.split, comparison.where)
-    return next((one.moved[moved] for one in found.subjects if one.subject.subject_id == subject_id), {}) if found else {}
+    only = _only(desk, comparison.where)
+    asked, relabelled = _asked(desk, comparison.subjects, comparison.split, only), _relabelled(desk)
+    of = (desk, comparison.subjects, comparison.space, comparison.split, comparison.where)
+    for subject, judged in zip(comparison.subjects, _both(*of, asked)[1], strict=True):
+        if subject.subject_id == subject_id:
+            return judged.moved(relabelled)[moved]
+    return {}
+
+
+def _only(desk: Desk, where: Where | None) -> frozenset[str] | None:
+    """The images that ``where`` names by their original labels."""
+    return images_where(where, desk.dataset(), desk.dataset().labels) if where else None
+
+
+def _relabelled(desk: Desk) -> frozenset[str]:
+    """The images whose standing label is another than their own."""
+    original = desk.dataset().labels
+    return frozenset(image_id for image_id, label in desk.standing().items() if label != original[image_id])
 
 
 def _asked(desk: Desk, subjects: Sequence[Subject], split: Split, only: Set[str] | None) -> tuple[str, ...]:
@@ -110,6 +131,15 @@ def _asked(desk: Desk, subjects: Sequence[Subject], split: Split, only: Set[str]
     first, *others = (desk.predictions(subject.runs[0].run_id, split) for subject in subjects)
     everywhere = [one for one in first.image_ids if all(one in other.row_of for other in others)]
     return tuple(one for one in everywhere if only is None or one in only)
+
+
+def _basis(judged: Comparison) -> str:
+    evaluation = judged.evaluations[0]
+    common = judged.mixes_label_spaces and judged.space is Space.COMMON
+    return (
+        f"{label_space_name(evaluation.taxonomy, common)}; {images_words(judged.split, judged.where)}, "
+        f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}"
+    )
 
 
 def _both(
