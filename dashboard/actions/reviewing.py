@@ -51,7 +51,7 @@ class Reviewing:
 
     ``n_images`` were asked about, ``reviewed`` of them have a standing label, which differs for those
     ``relabelled``. ``sample`` are the images drawn at random by ``seed``; all, by none, if every one is reviewed.
-    ``basis`` names the first one's label space, the split, what restricts it, and images and patients that count.
+    ``basis`` names the label space, the split, what restricts it, and the images and patients that count.
     ``differences`` are of accuracy, subject id -> that subject minus the first, where both stand in one label space.
     """
 
@@ -134,12 +134,14 @@ def _asked(desk: Desk, subjects: Sequence[Subject], split: Split, only: Set[str]
 
 
 def _basis(judged: Comparison) -> str:
-    evaluation = judged.evaluations[0]
+    evaluation, images = judged.evaluations[0], images_words(judged.split, judged.where)
     common = judged.mixes_label_spaces and judged.space is Space.COMMON
-    return (
-        f"{label_space_name(evaluation.taxonomy, common)}; {images_words(judged.split, judged.where)}, "
-        f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}"
-    )
+    if judged.mixes_label_spaces and not common:
+        space = "Native: each in its own classes, so these rows answer different questions"
+    else:
+        space = label_space_name(evaluation.taxonomy, common)
+    counts = f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}"
+    return f"{space}; {images}, {counts if judged.same_images else 'each over those that its classes can place'}"
 
 
 def _both(
