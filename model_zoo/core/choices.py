@@ -50,6 +50,16 @@ class Becomes(StrEnum):
     WRONG = "wrong"
 
 
+class Moved(StrEnum):
+    """What a reviewed label makes of an answer: right, wrong, as before; or the image is left out, or counted anew."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    SAME = "same"
+    LEFT_OUT = "left-out"
+    COUNTED = "counted"
+
+
 class Per(StrEnum):
     """What the shares of a confusion matrix are shares of."""
 
