@@ -2,14 +2,17 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 
 import pytest
 from command import run
+from drawn_workspace import TINY, make, shapes
 from rich.console import Console
 
 from dashboard import cli_labels
 from dashboard.actions.train import cross_fit_run, train_seeds
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.label_sets import LabelSet
 from model_zoo.run import read_run, write_run
 
 
@@ -95,14 +98,39 @@ def test_the_command_is_there_and_says_errors_as_sentences(animals, tmp_path):
     assert done.stdout.startswith("No label set can be called 'original'")
 
 
-def test_training_on_a_set_that_is_not_there_reads_no_image(fresh_animals):
-    (fresh_animals.writable / "recipe.toml").write_text(
-        'version = 1\n[training]\narchitecture = "test_resnet"\nepochs = 1\nbatch_size = 8\nlearning_rate = 0.004\n'
-        "weight_decay = 0.05\npad_px = 2\n"
-        '[training.preprocessing]\nchannels = 3\nsize = [32, 32]\nmean = [0.5, 0.5, 0.5]\nstd = [0.5, 0.5, 0.5]\n'
-    )  # fmt: skip
-    with pytest.raises(WorkspaceError, match="There is no label set 'first' here; it has none yet"):
-        train_seeds(fresh_animals, "things", [0], Console(), labels="first")
+@pytest.fixture
+def shaped(tmp_path):
+    """A workspace that can be trained in, with a set that calls every disc a bar."""
+    workspace = make(tmp_path / "shapes")
+    workspace.save_taxonomy(shapes(workspace))
+    prepared = "\n".join(f"{name} = {json.dumps(value)}" for name, value in TINY.preprocessing.to_json().items())
+    (workspace.writable / "recipe.toml").write_text(
+        f"version = 1\n[training]\narchitecture = {TINY.architecture!r}\nepochs = 1\nbatch_size = 8\n"
+        f"learning_rate = 0.004\nweight_decay = 0.05\npad_px = 2\n[training.preprocessing]\n{prepared}\n"
+    )
+    texts = {i.image_id: workspace.space.format(i.label).replace("disc", "bar") for i in workspace.dataset().images}
+    del texts["train-40"]
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    workspace.save_label_set(LabelSet("no discs", "Ann", made, "latest", 0, texts))
+    return workspace
+
+
+def test_a_run_is_trained_on_a_set_and_named_after_it(shaped, capsys):
+    train_seeds(shaped, "shapes", [0], Console(width=300), labels="no discs")
+    printed = capsys.readouterr().out
+    # 41 training images: k mod 5 in (0, 1) are discs, 17 of them, one of which (40) the set does not know
+    assert "16 of 41 training images have another label than in the manifest, 1 are not in the set" in printed
+    (run,) = shaped.runs()
+    assert run.run_id == "shapes-on-no discs-s0"
+    assert run.card.label_set["name"] == "no discs"
+    assert run.card.n_train_images == 41 - 2 - 1  # two labels say nothing
+    assert run.history()[0].validation_accuracy < 1  # judged by the manifest's labels, which know discs
+
+
+def test_training_on_a_set_that_is_not_there_reads_no_image(shaped):
+    with pytest.raises(WorkspaceError, match="There is no label set 'first' here; it has no discs"):
+        train_seeds(shaped, "shapes", [0], Console(), labels="first")
+    assert shaped.runs() == ()
 
 
 def test_a_run_of_a_set_is_not_judged_out_of_fold_by_other_labels(fresh_animals):
