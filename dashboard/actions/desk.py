@@ -17,6 +17,7 @@ from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.datasets import DataSet, ImageRecord
+from model_zoo.embeddings import Embeddings, embeddings_path, joined, read_embeddings
 from model_zoo.images import decode
 from model_zoo.label_sets import LabelSet
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
@@ -27,6 +28,7 @@ from model_zoo.workspace import KEPT, MANIFEST, Workspace
 
 MAX_UPLOADS_BYTES = 256 * 2**20
 MAX_PREDICTIONS = 64
+MAX_EMBEDDINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Desk:
         self._dataset: tuple[tuple[float, ...], DataSet] | None = None
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
+        self._embeddings: OrderedDict[str, tuple[str, Embeddings]] = OrderedDict()
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
         self._stands: tuple[str, Mapping[str, Label], tuple[str, ...]] | None = None
         self._regions: tuple[tuple[float, ...], Mapping[str, object]] | None = None
@@ -149,6 +152,26 @@ class Desk:
             return None
         stamp = f"{path} {path.stat().st_mtime_ns} {self._n_read}"
         return self._remembered((run_id, stamp, Split.TRAIN), lambda: read_out_of_fold(path, run, dataset).predictions)
+
+    def embeddings(self, run_id: str) -> Embeddings | None:
+        """A run's embeddings of all splits that were embedded, kept in memory for the runs asked last; None without.
+
+        `RunError` where they were made for other weights or images than today's.
+        """
+        run, dataset = self._run(run_id), self.dataset()
+        paths = {split: path for split in Split if (path := embeddings_path(self.workspace.folders, run, split))}
+        stamp = f"{[(str(path), path.stat().st_mtime_ns) for path in paths.values()]} {self._n_read}"
+        with self._lock:
+            if (kept := self._embeddings.get(run_id)) and kept[0] == stamp:
+                return kept[1]
+        if not paths:
+            return None
+        made = joined([read_embeddings(path, run, dataset, split) for split, path in paths.items()])
+        with self._lock:
+            self._embeddings[run_id] = stamp, made
+            while len(self._embeddings) > MAX_EMBEDDINGS:
+                self._embeddings.popitem(last=False)
+        return made
 
     def regions(self, image_id: str) -> tuple[Region, ...]:
         """What is known to lie where in an image, read again when the file has changed; empty if nothing is known."""
