@@ -156,6 +156,8 @@ def _of_cell(
     """The images of a cell, most runs first; or of a class, the least likely to be of it first."""
     one = _of(said, cell.subject if cell else "")
     judged = _judged_beside(desk, said, one, space, which)
+    if cell is not None and order is Order.CLASS:
+        cell = Cell(cell.subject, cell.true)
     if cell is None or not cell.named:
         cell = (largest_wrong_cell if order is Order.CELL else largest_class)(judged, one.subject.subject_id)
     ranked = in_cell(one, judged, cell) if order is Order.CELL else of_class(one, judged, cell)

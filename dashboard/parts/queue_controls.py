@@ -46,7 +46,7 @@ def order_picker(order: Order) -> None:
         list(Order),
         key=state.shows("review_order", order),
         format_func=_ORDERS.__getitem__,
-        on_change=lambda: state.write_query({"order": [str(state.get("review_order"))]}),
+        on_change=lambda: state.write_query({"order": [str(state.get("review_order"))], **controls.ANY_SIDES}),
         label_visibility="collapsed",
         width=185,
     )
