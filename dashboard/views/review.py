@@ -3,25 +3,24 @@
 import streamlit as st
 
 from dashboard import cached, links, state
-from dashboard.actions import ordering, queueing
+from dashboard.actions import ordering
 from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
-from dashboard.parts import controls, listing
+from dashboard.actions.wanted import n_asked, named, wanted
+from dashboard.parts import controls, listing, queue_controls
 from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
-from model_zoo.core.choices import Opinion, Order, Split
+from dashboard.queues import is_listed, read_queue_view, read_reviewed
+from dashboard.reviews.status import reviewers
 
 desk, query, known = cached.desk(), state.query(), cached.subjects()
-listed = links.text(query, "queue") == "listed"
-splits = links.JUDGED if listed else (*links.JUDGED, Split.TRAIN)
-shown, cell = links.read_shown(query, opening(desk), splits), links.read_cell(query)
-opinion = links.choice(query, "opinion", Opinion, Opinion.FIRST)
-order, seed = links.choice(query, "order", Order, Order.WRONG), links.whole(query, "seed", 1)
+view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
+subjects = tuple(known[one] for one in shown.subjects if one in known)
 
-title, switches = st.columns([1, 7], vertical_alignment="center")
+title, switches = st.columns([1, 10], vertical_alignment="center")
 title.title("Review", anchor=False)
 controls.subject_picker(known, shown)
-if listed:
+if is_listed(query):
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
     judged = listing.judged(desk, cached.comparison, shown, cell)
     filters = read_filters(query, dataset.space, dataset)
@@ -30,23 +29,25 @@ if listed:
     )
 else:
     with switches.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        controls.order_picker(order)
-        controls.opinion_switch(opinion)
-        controls.split_switch(shown, splits)
-        controls.where_picker(cached.restrictions(shown), shown)
-    queue = cached.queue(shown, order, seed)
-subjects = tuple(known[one] for one in shown.subjects if one in known)
-second = opinion is Opinion.SECOND
-waiting = queueing.waiting(desk, queue.items, reviewer_name("review_panel"), second_opinion=second)
-controls.queue_line(queue, waiting, opinion)
+        queue_controls.order_picker(view.order)
+        cell = queue_controls.cell_picker(cached.cells(shown, view, cell), subjects, cell, view.order)
+        queue_controls.opinion_switch(view)
+        queue_controls.filters(
+            view, shown, subjects, cached.restrictions(shown), cached.patients(shown.split), reviewers(desk.store.all())
+        )
+    queue = cached.queue(shown, view, cell)
+queue = named(queue, view)
+waits, n_images = wanted(desk, queue, view, reviewer_name("review_panel")), n_asked(desk, queue, view)
+queue_controls.queue_line(queue, waits, n_images, view, shown)
 review_panel(
     desk,
-    waiting,
-    len(queue.items),
+    waits,
+    n_images,
     subjects,
     shown.split,
     queue.chosen_by,
     key="review_panel",
     queue=repr(sorted(query.items())),
     empty=queue.empty,
+    second=view.second,
 )
