@@ -64,8 +64,8 @@ def ordered(
     """
     if not order.uses_runs:
         image_ids = [image.image_id for image in desk.dataset().split(split)]
-        some = [one for one in image_ids if only is None or one in only]
-        return _whole_split(some, order, seed, split, where, which)
+        kept = [one for one in image_ids if only is None or one in only]
+        return _whole_split(kept, order, seed, split, where, which)
     if not subjects:
         return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
@@ -108,7 +108,7 @@ def _whole_split(
         )
     items = random_queue(image_ids, seed)
     about = f"All images {images} in random order (drawn by seed {seed})"
-    chosen_by = one_line(Draw(seed, split, _drawn_where(where, which)).chosen_by(len(items)), TEXT_MAX // 2)
+    chosen_by = Draw(seed, split, _drawn_where(where, which)).chosen_by(len(items))
     return Queue(items, about, chosen_by, _what_to_do(where))
 
 
@@ -219,7 +219,7 @@ def _short(split: Split, where: Sequence[Where]) -> str:
 def _drawn_where(where: Sequence[Where], which: Labels) -> str:
     """What a random order is restricted to; labels as reviewed change with each decision, so that it is no draw."""
     moving = which is Labels.REVIEWED and any(one.column == LABEL for one in where)
-    return f"{where_words(where)}{' as reviewed by now' if moving else ''}"
+    return one_line(f"{where_words(where)}{' as reviewed by now' if moving else ''}", TEXT_MAX // 2)
 
 
 def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:

@@ -45,7 +45,7 @@ def matrices(
 ) -> None:
     """The switches, and below them the matrices; a click on a cell opens its images, or reviews them.
 
-    Hovering counts the images that are reviewed.
+    Hovering a cell counts its images that are reviewed.
     """
     if view.opens is Opens.REVIEW:
         open_cell = partial(_review, shown)

@@ -65,7 +65,7 @@ def drawn(
         draw = read_draw(decision.chosen_by)
         if draw and draw.covers(split, where) and decision.image_id not in answered:
             shown.setdefault(draw, set()).add(decision.image_id)
-        if decision.answer not in (Answer.SKIP, Answer.UNDO):
+        if decision.answer not in (Answer.SKIP, Answer.UNDO) and not decision.answer.is_flag:
             answered.add(decision.image_id)
     found = [_prefix(draw, image_ids, ids, standing) for draw, ids in shown.items()]
     return max((one for one in found if one.image_ids), key=lambda one: len(one.image_ids), default=None)

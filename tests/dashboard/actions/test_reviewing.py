@@ -169,7 +169,7 @@ def test_all_reviewed_leaves_nothing_to_estimate(desk):
 def test_a_restricted_draw_serves_its_images_alone_and_a_whole_one_serves_any(desk):
     camera = Where("camera", "B")
     only = images_where(camera, desk.dataset(), desk.dataset().labels)
-    narrow, chosen_by = draw(desk, 8, where=camera, only=only)
+    narrow, chosen_by = draw(desk, 8, where=(camera,), only=only)
     say(desk, narrow, chosen_by)
     assert look(desk, "things").subjects[0].estimate is None
     assert look(desk, "things", where=camera).sample == tuple(narrow)
@@ -185,7 +185,7 @@ def test_labels_as_reviewed_move_so_that_a_draw_of_them_is_none(desk):
 
     def review(which, seed):
         only = images_where(cats, desk.dataset(), desk.labels(which))
-        queue = ordered(desk, (), Order.RANDOM, Space.COMMON, Split.TEST, which, seed, where=cats, only=only)
+        queue = ordered(desk, (), Order.RANDOM, Space.COMMON, Split.TEST, which, seed, where=(cats,), only=only)
         say(desk, [item.image_id for item in queue.items[:4]], queue.chosen_by)
 
     review(Labels.REVIEWED, 3)
