@@ -27,9 +27,14 @@ def review_panel(
     position: str | None = None,
     empty: str = "Open an image from Images or Compare.",
     compact: bool = False,
+    adjudicates: bool = False,
 ) -> None:
-    """Draw the panel over the images that wait; each answer is stored before it is shown as saved."""
+    """Draw the panel over the images that wait; each answer is stored before it is shown as saved.
+
+    With ``adjudicates`` each answer is recorded as one that ends a disagreement.
+    """
     space = desk.workspace.space
+    at_hand = [one for one in waiting if one.at_hand]
     outcome = state.get(f"{key}_outcome", {"acked": {}, "rejected": []})
     data = {
         "acked": outcome["acked"],
@@ -43,7 +48,7 @@ def review_panel(
             {"name": one.name, "classes": {name: sorted(leaves) for name, leaves in one.classes.items()}}
             for one in desk.workspace.taxonomies().values()
         ],
-        "items": shown_items(desk, waiting[:WINDOW], subjects, split, desk.labels(Labels.REVIEWED)),
+        "items": shown_items(desk, at_hand[:WINDOW], subjects, split, desk.labels(Labels.REVIEWED)),
         "position": position,
         "n_left": len(waiting),
         "n_total": n_total,
@@ -52,6 +57,7 @@ def review_panel(
         "chosen_by": chosen_by,
         "empty": empty,
         "compact": compact,
+        "adjudicates": adjudicates,
     }
     reviewer(data, key=key, on_log=state.guarded(lambda: _store(desk, key)))
 

@@ -29,6 +29,7 @@ def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -
     - ``position``: the image to show first, or None. ``queue``?: a name; another one starts afresh.
     - ``chosen_by``?: written into each proposal as it was when it was made; so is whether the reviewer worked blind,
       with earlier labels, reasons and what the runs say hidden. ``blind``?: always so.
+    - ``adjudicates``?: whether the answers end disagreements, which each proposal then says.
     - ``compact``?: without the image, which stands elsewhere on the page.
     - ``strength``?: of the map at first; ``empty``?: what to do when no image waits.
     """
