@@ -20,6 +20,8 @@ from model_zoo.run import Run
 
 WINDOW = 80
 """Images sent to the browser ahead of the reviewer."""
+OTHERS_WORK = "All that is left is at hand for other reviewers: choose another order, or come back in a few minutes."
+"""What to do where no image is handed out though some wait."""
 TOP = 3
 """Classes shown per run."""
 
@@ -42,10 +44,11 @@ def waiting(
     return handed_out(desk.leases, unanswered, mine, reviewer)
 
 
-def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
-    """How many of the items that nobody has answered other reviewers have at hand."""
-    unanswered = remaining(items, answered(desk.store.all()))
-    return desk.leases.n_with_others([item.image_id for item in unanswered], reviewer)
+def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str, *, adjudicates: bool = False) -> int:
+    """How many of the items that wait for an answer, or for an adjudication, other reviewers have at hand."""
+    leases = desk.adjudication_leases if adjudicates else desk.leases
+    unanswered = items if adjudicates else remaining(items, answered(desk.store.all()))
+    return leases.n_with_others([item.image_id for item in unanswered], reviewer)
 
 
 def handed_out(

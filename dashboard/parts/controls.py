@@ -8,9 +8,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.compare import Subject
-from dashboard.actions.ordering import Queue
 from dashboard.links import JUDGED, Shown, Where
-from dashboard.reviews.queue import QueueItem
 from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Opinion, Order, Per, Space, Split
 from model_zoo.core.evaluation import Evaluation
@@ -29,11 +27,13 @@ _NAMES: Mapping[StrEnum, str] = {
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
     Split.TRAIN: "Training",
+    Split.NONE: "No split",
     Order.WRONG: "Wrong in most runs",
     Order.LABEL_ERROR: "Likely label error",
     Order.MARGIN: "Low margin",
     Order.LOSS: "High loss",
     Order.DISAGREE: "Chosen runs disagree",
+    Order.CONFLICT: "People disagree",
     Order.RANDOM: "Random",
 }
 
@@ -178,12 +178,6 @@ def opinion_switch(opinion: Opinion) -> None:
         "First: images that nobody has answered. Second: images that others have labelled and you have not; work "
         "blind (key B), so that your answer does not lean on theirs.",
     )
-
-
-def queue_line(queue: Queue, waiting: Sequence[QueueItem], opinion: Opinion) -> None:
-    """What the queue holds and how it came about."""
-    wanted = "an answer" if opinion is Opinion.FIRST else "your second opinion"
-    st.caption(f"{plain(queue.about)}: {len(queue.items):,}; {len(waiting):,} wait for {wanted}.")
 
 
 def _switch(

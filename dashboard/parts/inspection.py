@@ -12,6 +12,7 @@ from dashboard.actions.desk import Desk, Upload, kept_id
 from dashboard.actions.explain import DEPTHS
 from dashboard.actions.models import says
 from dashboard.links import Query, Shown, image_url, map_url
+from dashboard.parts.decision_list import rows
 from dashboard.parts.viewer import viewer
 from dashboard.reviews.standing import history as history_of
 from dashboard.words import plain
@@ -186,18 +187,8 @@ def keep(desk: Desk, upload_id: str) -> str | None:
 
 def history(desk: Desk, image_id: str) -> None:
     """Every decision about this image."""
-    about = history_of(desk.store.all(), image_id)
+    decisions = desk.store.all()
+    about = history_of(decisions, image_id)
     if about:
         st.caption("Decisions about this image, oldest first (UTC)")
-        rows = [
-            {
-                "when": f"{d.time:%Y-%m-%d %H:%M:%S}",
-                "who": d.reviewer,
-                "answer": d.answer.words,
-                "from": d.before,
-                "to": d.after,
-                "note": d.note,
-            }
-            for d in about
-        ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        st.dataframe(pd.DataFrame(rows(about, decisions)).drop(columns="image"), hide_index=True)

@@ -3,20 +3,22 @@
 import streamlit as st
 
 from dashboard import cached, links, state
+from dashboard.actions import conflicts as conflicting
 from dashboard.actions import ordering, queueing
 from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
-from dashboard.parts import controls, listing
+from dashboard.parts import conflicts, controls, listing
 from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
 from model_zoo.core.choices import Opinion, Order, Split
 
 desk, query, known = cached.desk(), state.query(), cached.subjects()
 listed = links.text(query, "queue") == "listed"
-splits = links.JUDGED if listed else (*links.JUDGED, Split.TRAIN)
+order, seed = links.choice(query, "order", Order, Order.WRONG), links.whole(query, "seed", 1)
+adjudicates = order is Order.CONFLICT and not listed
+splits = links.JUDGED if listed else (*links.JUDGED, Split.TRAIN, *([Split.NONE] if adjudicates else []))
 shown, cell = links.read_shown(query, opening(desk), splits), links.read_cell(query)
 opinion = links.choice(query, "opinion", Opinion, Opinion.FIRST)
-order, seed = links.choice(query, "order", Order, Order.WRONG), links.whole(query, "seed", 1)
 
 title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Review", anchor=False)
@@ -31,22 +33,28 @@ if listed:
 else:
     with switches.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         controls.order_picker(order)
-        controls.opinion_switch(opinion)
+        if not adjudicates:
+            controls.opinion_switch(opinion)
         controls.split_switch(shown, splits)
-        controls.where_picker(cached.restrictions(shown), shown)
-    queue = cached.queue(shown, order, seed)
-subjects = tuple(known[one] for one in shown.subjects if one in known)
-second = opinion is Opinion.SECOND
-waiting = queueing.waiting(desk, queue.items, reviewer_name("review_panel"), second_opinion=second)
-controls.queue_line(queue, waiting, opinion)
+        if not adjudicates:
+            controls.where_picker(cached.restrictions(shown), shown)
+    queue = conflicting.conflict_queue(desk, shown.split) if adjudicates else cached.queue(shown, order, seed)
+name, second = reviewer_name("review_panel"), opinion is Opinion.SECOND
+if adjudicates:
+    waiting = conflicting.to_adjudicate(desk, queue, name)
+else:
+    waiting = queueing.waiting(desk, queue.items, name, second_opinion=second)
+elsewhere = 0 if second else queueing.n_with_others(desk, queue.items, name, adjudicates=adjudicates)
+conflicts.queue_line(queue, waiting, opinion, elsewhere, adjudicates=adjudicates)
 review_panel(
     desk,
     waiting,
     len(queue.items),
-    subjects,
+    tuple(known[one] for one in shown.subjects if one in known),
     shown.split,
     queue.chosen_by,
     key="review_panel",
     queue=repr(sorted(query.items())),
-    empty=queue.empty,
+    empty=queueing.OTHERS_WORK if elsewhere else queue.empty,
+    adjudicates=adjudicates,
 )

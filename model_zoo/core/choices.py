@@ -171,9 +171,10 @@ class Order(StrEnum):
     MARGIN = "low-margin"
     LOSS = "high-loss"
     DISAGREE = "disagree"
+    CONFLICT = "conflict"
     RANDOM = "random"
 
     @property
     def uses_runs(self) -> bool:
-        """Whether the order depends on what runs say (a random one does not)."""
-        return self is not Order.RANDOM
+        """Whether the order depends on what runs say (chance and what people say do not)."""
+        return self not in (Order.RANDOM, Order.CONFLICT)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.actions.conflicts import YOURS, open_by_split, to_adjudicate
+from dashboard.actions.conflicts import YOURS, conflict_queue, open_by_split, to_adjudicate
 from dashboard.actions.decide import decide
 from dashboard.actions.desk import Desk
-from dashboard.actions.queueing import shown_items, waiting
+from dashboard.actions.queueing import n_with_others, shown_items, waiting
 from dashboard.reviews.assignment import LEASE_S, MOST_LEASED
 from dashboard.reviews.queue import listed_queue
 from model_zoo.core.choices import Labels, Split
@@ -49,6 +49,7 @@ def test_two_reviewers_in_one_queue_are_handed_different_images(desk):
     assert not set(ids(waiting(desk, queue(desk), "anna"))) & set(ids(ben))
     assert len(ids(ben, at_hand=False)) == 50  # 60 - 10: what waits for Ben is counted, not hidden
     assert len(anna) == 60  # Anna was alone when she asked
+    assert n_with_others(desk, queue(desk), "anna") == n_with_others(desk, queue(desk), "ben") == 10
 
 
 def test_an_answer_of_one_brings_them_the_next_free_image(desk):
@@ -110,20 +111,24 @@ def test_twenty_reviewers_asking_at_once_are_handed_different_images(desk):
     assert all(1 <= len(images) <= MOST_LEASED for images in handed.values())
 
 
+def adjudicating(desk, reviewer, split=Split.TEST):
+    return to_adjudicate(desk, conflict_queue(desk, split), reviewer)
+
+
 def test_people_who_disagree_make_an_image_that_waits_for_adjudication_and_says_who_said_what(desk):
     disagree(desk)
-    every = ids(queue(desk))
-    (item,) = to_adjudicate(desk, every, "cem")
+    (item,) = adjudicating(desk, "cem")
     assert (item.image_id, item.why, item.notice) == ("i0000", "anna: dog.large; ben: cat.large", "")
-    assert to_adjudicate(desk, every[1:], "cem") == ()
-    assert sum(open_by_split(desk).values()) == 1
+    assert adjudicating(desk, "cem", Split.TRAIN) == ()
+    assert "of the train split, but about 1 other" in conflict_queue(desk, Split.TRAIN).empty
+    assert open_by_split(desk) == {Split.TEST: 1}
     answer(desk, "cem", "i0000", after="cat.large", adjudicates=True)
-    assert (to_adjudicate(desk, every, "cem"), open_by_split(desk)) == ((), {})
+    assert (adjudicating(desk, "cem"), open_by_split(desk)) == ((), {})
 
 
 def test_who_is_one_of_the_two_may_adjudicate_and_is_told_so_even_blind(desk):
     disagree(desk)
-    (item,) = to_adjudicate(desk, ids(queue(desk)), "ben")
+    (item,) = adjudicating(desk, "ben")
     assert item.notice == YOURS
     (shown,) = shown_items(desk, [item], [], Split.TEST, desk.labels(Labels.REVIEWED))
     assert shown["caption"].endswith(f" · {YOURS}")
@@ -133,16 +138,16 @@ def test_who_is_one_of_the_two_may_adjudicate_and_is_told_so_even_blind(desk):
 def test_one_disagreement_is_handed_to_one_adjudicator_whoever_labelled_it(desk):
     waiting(desk, queue(desk), "anna")  # has had it as a first opinion: no reason to keep it from Cem
     disagree(desk)
-    every = ids(queue(desk))
-    assert ids(to_adjudicate(desk, every, "cem")) == ["i0000"]
-    assert to_adjudicate(desk, every, "dora") == ()
+    assert ids(adjudicating(desk, "cem")) == ["i0000"]
+    assert adjudicating(desk, "dora") == ()
+    assert n_with_others(desk, conflict_queue(desk, Split.TEST).items, "dora", adjudicates=True) == 1
     answer(desk, "cem", "i0000", "skip", adjudicates=True)
-    assert to_adjudicate(desk, every, "cem") == ()
-    assert ids(to_adjudicate(desk, every, "dora")) == ["i0000"]
+    assert adjudicating(desk, "cem") == ()
+    assert ids(adjudicating(desk, "dora")) == ["i0000"]
 
 
-def test_the_longest_discussed_comes_first_in_the_splits_where_it_is(desk):
-    disagree(desk, "i0002")
-    disagree(desk, "i0000")
-    assert ids(to_adjudicate(desk, ids(queue(desk)), "cem")) == ["i0002", "i0000"]
-    assert open_by_split(desk) == {Split.VALIDATION: 1, Split.TEST: 1}
+def test_the_longest_discussed_comes_first_each_in_its_split(desk):
+    for image_id in ("i0004", "i0000", "i0002"):
+        disagree(desk, image_id)
+    assert ids(adjudicating(desk, "cem")) == ["i0004", "i0000"]
+    assert open_by_split(desk) == {Split.TEST: 2, Split.VALIDATION: 1}
