@@ -21,6 +21,7 @@ page = st.navigation(
         st.Page(HERE / "views/inspect.py", title="Inspect", url_path="inspect", icon=":material/search:"),
         st.Page(HERE / "views/review.py", title="Review", url_path="review", icon=":material/rate_review:"),
         st.Page(HERE / "views/decisions.py", title="Decisions", url_path="decisions", icon=":material/history:"),
+        st.Page(HERE / "views/labels.py", title="Labels", url_path="labels", icon=":material/label:"),
         st.Page(HERE / "views/run.py", title="Run", url_path="run", visibility="hidden"),
     ],
     position="top",

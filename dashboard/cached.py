@@ -9,14 +9,19 @@ from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
+from dashboard.actions import label_sets as labelling
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
+from dashboard.actions.cells import class_cells, wrong_cells
 from dashboard.actions.desk import Desk, desk
-from dashboard.actions.subset import images_where
+from dashboard.actions.image_map import ImageMap, image_map
+from dashboard.actions.subset import images_where, images_where_all
+from dashboard.actions.subset import patients as all_patients
 from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
-from dashboard.links import Shown, Where
-from model_zoo.core.choices import MappedBy, Order, Per, Space, Split
+from dashboard.links import Cell, Shown, Where
+from dashboard.queues import QueueView
+from model_zoo.core.choices import Labels, MappedBy, Order, Per, Space, Split
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
@@ -26,6 +31,7 @@ __all__ = [
     "Desk",
     "advice",
     "agreement",
+    "cells",
     "comparison",
     "desk",
     "diagnoses",
@@ -33,6 +39,9 @@ __all__ = [
     "difference",
     "distinguished",
     "divided",
+    "labels_compared",
+    "mapped",
+    "patients",
     "previews",
     "queue",
     "restrictions",
@@ -81,9 +90,23 @@ def restrictions(shown: Shown) -> Mapping[Where, str]:
     return _restrictions(shown.subjects, str(shown.split), desk().files_revision(), shown)
 
 
-def queue(shown: Shown, order: Order, seed: int) -> ordering.Queue:
-    """The review queue of ``shown`` in ``order``; computed again after each decision, manifest or run."""
-    return _queue(_key(shown), str(order), seed, shown)
+def queue(shown: Shown, view: QueueView, cell: Cell | None) -> ordering.Queue:
+    """The images of a review queue, done ones included; computed again when what it rests on has changed."""
+    written = tuple(one.written for one in view.where)
+    return _queue(_queue_key(shown), str(view.order), view.seed, written, cell, shown, view)
+
+
+def cells(shown: Shown, view: QueueView, cell: Cell | None) -> Mapping[Cell, int]:
+    """The cells beside the diagonal, or the classes, that a queue can be of, with the number of their images."""
+    if not view.order.uses_cell:
+        return {}
+    written = tuple(one.written for one in view.where)
+    return _cells(_queue_key(shown), cell.subject if cell else "", str(view.order), written, shown, view)
+
+
+def patients(split: Split) -> Mapping[Where, str]:
+    """The patients that the images of a split can be restricted to, by name."""
+    return _patients(str(split), desk().files_revision())
 
 
 def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[editing.Preview, ...]:
@@ -107,6 +130,11 @@ def divided(embedded: dividing.Embedded) -> dividing.Divided:
     return _divided(embedded.run.run_id, embedded.stamp, desk().files_revision(), embedded)
 
 
+def mapped(run_id: str, split: Split, stamp: str) -> ImageMap:
+    """Where a run's embeddings place the images of a split; computed again when ``stamp`` or the manifest changes."""
+    return _mapped(run_id, str(split), stamp, desk().files_revision())
+
+
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> diagnosing.Diagnosis:
     """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
     alone = replace(shown, subjects=(subject_id,), space=Space.NATIVE)
@@ -118,6 +146,13 @@ def agreement(taxonomy: Taxonomy) -> tuple[agreeing.Agreements | None, agreeing.
     return _agreement(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
+def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> labelling.Compared:
+    """What changed between two labellings; computed again after each decision, manifest or label set."""
+    sets = tuple(one.sha256 for one in desk().label_sets().usable.values())
+    of = f"{taxonomy.pinned} {taxonomy.hash}" if taxonomy else ""
+    return _labels_compared((before, after), of, sets, desk().revision(), taxonomy)
+
+
 def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
     """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
     return diagnose_all(desk(), comparison(shown), _only(shown))
@@ -126,6 +161,12 @@ def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
 def _key(shown: Shown) -> _Key:
     where = shown.where.written if shown.where else ""
     return shown.subjects, str(shown.space), str(shown.split), str(shown.labels), where, desk().revision()
+
+
+def _queue_key(shown: Shown) -> _Key:
+    """What a queue depends on: original labels do not change with a decision."""
+    key = _key(replace(shown, where=None))
+    return key if shown.labels is Labels.REVIEWED else (*key[:-1], desk().files_revision())
 
 
 def _only(shown: Shown) -> frozenset[str] | None:
@@ -194,6 +235,18 @@ def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -
     return dividing.divide(desk(), _embedded)
 
 
+@st.cache_resource(max_entries=8, show_spinner="Laying the images out so that alike ones are near …")
+def _mapped(run_id: str, split: str, stamp: str, revision: str) -> ImageMap:
+    return image_map(desk(), run_id, Split(split))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _labels_compared(
+    sides: tuple[str, str], of: str, sets: tuple[str, ...], revision: str, _taxonomy: Taxonomy | None
+) -> labelling.Compared:
+    return labelling.compare_labels(desk(), *sides, _taxonomy)
+
+
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _restrictions(subjects: tuple[str, ...], split: str, revision: str, _shown: Shown) -> Mapping[Where, str]:
     now, dataset = desk(), desk().dataset()
@@ -203,7 +256,9 @@ def _restrictions(subjects: tuple[str, ...], split: str, revision: str, _shown: 
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _queue(key: _Key, order: str, seed: int, _shown: Shown) -> ordering.Queue:
+def _queue(
+    key: _Key, order: str, seed: int, where: tuple[str, ...], cell: Cell | None, _shown: Shown, _view: QueueView
+) -> ordering.Queue:
     now = desk()
     return ordering.ordered(
         now,
@@ -213,9 +268,34 @@ def _queue(key: _Key, order: str, seed: int, _shown: Shown) -> ordering.Queue:
         _shown.split,
         _shown.labels,
         seed,
-        where=_shown.where,
-        only=_only(_shown),
+        where=_view.where,
+        only=images_where_all(_view.where, now.dataset(), now.labels(_shown.labels)),
+        cell=cell,
     )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _cells(
+    key: _Key, subject_id: str, order: str, where: tuple[str, ...], _shown: Shown, _view: QueueView
+) -> Mapping[Cell, int]:
+    now = desk()
+    judged = ordering.judge_one(
+        now,
+        comparing.find_subjects(now.series(), _shown.subjects),
+        subject_id,
+        _shown.space,
+        _shown.split,
+        _shown.labels,
+        images_where_all(_view.where, now.dataset(), now.labels(_shown.labels)),
+    )
+    if judged is None:
+        return {}
+    return (wrong_cells if Order(order) is Order.CELL else class_cells)(*judged)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _patients(split: str, revision: str) -> Mapping[Where, str]:
+    return all_patients(desk().dataset().split(Split(split)))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from dashboard import cli_labels
 from dashboard.settings import Settings
 from model_zoo.core.choices import CamMethod, Labels, Space, Split
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
@@ -20,6 +21,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="Compare image classifiers whose label spaces differ; see, explain and relabel the images behind a number.",
 )
+commands.add_typer(cli_labels.commands, name="labels")
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[
@@ -85,12 +87,15 @@ def train(
     architecture: Annotated[str | None, typer.Option(help="Any timm architecture; default: the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs; default: the recipe's.", min=1)] = None,
     class_weighted: Annotated[bool, typer.Option("--class-weighted", help="Let every class count the same.")] = False,
+    labels: Annotated[str | None, typer.Option(help="Label set to learn from; default: the manifest's labels.")] = None,
 ) -> None:
     """Train one run per seed and write each below the workspace's runs folder."""
     from dashboard.actions.train import train_seeds
 
     try:
-        train_seeds(_open(workspace), taxonomy, parse_seeds(seeds), console, architecture, epochs, class_weighted)
+        train_seeds(
+            _open(workspace), taxonomy, parse_seeds(seeds), console, architecture, epochs, class_weighted, labels
+        )
     except KeyboardInterrupt:
         console.print("Stopped; the unfinished run left nothing behind.", style="yellow")
         sys.exit(130)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Per, Space, Split
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Opens, Per, Space, Split
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.regions import Box
 
@@ -56,11 +56,11 @@ class Where:
     @property
     def words(self) -> str:
         """As the pages write it: one printable line."""
-        column = _one_line(self.column)
+        column = one_line(self.column)
         if self.range is None:
-            return f"{column} = {_one_line(self.value) or '(empty)'}"
+            return f"{column} = {one_line(self.value) or '(empty)'}"
         low, high = self.value.split("..")
-        return f"{f'{_one_line(low)} ≤ ' if low else ''}{column}{f' < {_one_line(high)}' if high else ''}"
+        return f"{f'{one_line(low)} ≤ ' if low else ''}{column}{f' < {one_line(high)}' if high else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ class Shown:
     def images(self) -> str:
         """The images judged, in words: the split and what restricts it."""
         return images_words(self.split, self.where)
+
+    def beside(self, subject_id: str) -> "Shown":
+        """The same with a further subject among those shown."""
+        return self if subject_id in self.subjects else replace(self, subjects=(*self.subjects, subject_id))
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_shown` reads back."""
@@ -123,7 +127,8 @@ class MatrixView:
     """How Compare shows its matrices; what the address leaves open is ``None`` and depends on their size.
 
     ``group`` names a grouping of the classes, ``opened`` its groups that are not collapsed, ``only`` the
-    lines to show beside everything else, ``runs`` the runs whose own matrix stands for their series' mean.
+    lines to show beside everything else, ``runs`` the runs whose own matrix stands for their series' mean,
+    ``opens`` what a click on a cell opens.
     """
 
     matrices: Matrices = Matrices.EACH
@@ -133,6 +138,7 @@ class MatrixView:
     opened: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    opens: Opens = Opens.IMAGES
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_matrix_view` reads back; what the address may leave open is left out."""
@@ -144,6 +150,7 @@ class MatrixView:
             "open": list(self.opened),
             "only": list(self.only),
             "matrix": list(self.runs),
+            "opens": [] if self.opens is Opens.IMAGES else [str(self.opens)],
         }
         return {name: values for name, values in parameters.items() if values}
 
@@ -161,6 +168,49 @@ class Away:
             "region": list(self.regions),
             "box": [f"{box.x0:.0f},{box.y0:.0f},{box.x1:.0f},{box.y1:.0f}" for box in self.boxes],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Flowing:
+    """Images whose label went from one class to another; ``None`` is a label of no single class."""
+
+    source: str | None
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsView:
+    """What Labels shows: which labels it compares, in whose classes (None: by label), and a flow of images opened."""
+
+    work: LabelWork = LabelWork.SETS
+    before: str = "original"
+    after: str = "standing"
+    taxonomy: str | None = None
+    flowing: Flowing | None = None
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_labels_view` reads back."""
+        flowing = self.flowing
+        return {
+            "work": [str(self.work)],
+            "before": [self.before],
+            "after": [self.after],
+            "taxonomy": [] if self.taxonomy is None else [self.taxonomy],
+            "was": [] if flowing is None else [flowing.source or ""],
+            "is": [] if flowing is None else [flowing.target or ""],
+        }
+
+
+def read_labels_view(query: Query) -> LabelsView:
+    """What an address asks of Labels."""
+    was, now = text(query, "was"), text(query, "is")
+    return LabelsView(
+        choice(query, "work", LabelWork, LabelWork.SETS),
+        text(query, "before") or "original",
+        text(query, "after") or "standing",
+        text(query, "taxonomy"),
+        None if was is None and now is None else Flowing(was or None, now or None),
+    )
 
 
 def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) -> Shown:
@@ -182,8 +232,11 @@ def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) 
 def read_where(query: Query) -> Where | None:
     """What an address restricts the images to, if anything."""
     written = text(query, "where")
-    if written is None:
-        return None
+    return None if written is None else where_of(written)
+
+
+def where_of(written: str) -> Where:
+    """A restriction from ``column:value`` as `Where.written` has it; `LinkError` for anything else."""
     match = re.fullmatch(r"((?:[^\\:]|\\.)+):(.*)", written, re.DOTALL)
     if match is None:
         asked = f"where = {written[:40]!r}"
@@ -216,6 +269,7 @@ def read_matrix_view(query: Query) -> MatrixView:
         several(query, "open"),
         several(query, "only"),
         several(query, "matrix"),
+        choice(query, "opens", Opens, Opens.IMAGES),
     )
 
 
@@ -257,7 +311,8 @@ def to_image(image_id: str, shown: Shown) -> dict[str, list[str]]:
     return {"image": [image_id]} | shown.query()
 
 
-def _one_line(value: str, most: int = 60) -> str:
+def one_line(value: str, most: int = 60) -> str:
+    """The value as one printable line of at most ``most`` characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 

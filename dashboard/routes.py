@@ -1,4 +1,4 @@
-"""HTTP routes beside Streamlit's: images, as they are or painted, and class activation maps; by id, never by path."""
+"""HTTP routes beside Streamlit's: images, as they are or painted, maps, nearest images; by id, never by path."""
 
 import io
 from collections.abc import Callable
@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 from PIL import Image
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboard.actions.away import paint
 from dashboard.actions.desk import desk
-from dashboard.links import read_away
+from dashboard.actions.nearest import neighbours
+from dashboard.links import image_url, read_away
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
@@ -28,6 +29,7 @@ def routes() -> list[Route]:
         Route("/file/{image_id:path}", image_file),
         Route("/painted/{image_id:path}", painted_file),
         Route("/map/{run_id}/{image_id:path}", map_file),
+        Route("/nearest/{run_id}/{image_id:path}", nearest_images),
     ]
 
 
@@ -63,6 +65,25 @@ def map_file(request: Request) -> Response:
 
     picture = map_picture(request.path_params["run_id"], request.path_params["image_id"], request.query_params)
     return Response(picture.png, media_type="image/png", headers=_KEPT | {"X-Caption": quote(picture.caption)})
+
+
+@_for_own_pages
+def nearest_images(request: Request) -> Response:
+    """The images nearest to one in a run's embedding, as JSON: [{id, src, label_text, split, cosine, same_patient}]."""
+    now = desk()
+    found = neighbours(now, request.path_params["run_id"], request.path_params["image_id"])
+    told = [
+        {
+            "id": one.image.image_id,
+            "src": image_url(one.image.image_id),
+            "label_text": now.workspace.space.format(one.label),
+            "split": str(one.image.split),
+            "cosine": round(one.cosine, 3),
+            "same_patient": one.same_patient,
+        }
+        for one in found
+    ]
+    return JSONResponse(told, headers=_GUARDED | {"Cache-Control": "no-store"})
 
 
 @_for_own_pages

@@ -35,6 +35,18 @@ def shows(key: str, value: Any) -> str:
     return key
 
 
+def keeps(key: str, first: Any, known: Sequence[Any] | None = None) -> str:
+    """Let the widget ``key`` start with ``first`` and keep what is chosen (among ``known``, if given); returns it."""
+    if key not in st.session_state or (known is not None and st.session_state[key] not in known):
+        st.session_state[key] = first
+    return key
+
+
+def take(key: str) -> Any:
+    """What was put under ``key``, once; None if nothing was."""
+    return st.session_state.pop(key, None)
+
+
 def get(key: str, default: Any = None) -> Any:
     """A widget's value, or ``default`` before it was drawn."""
     return st.session_state.get(key, default)

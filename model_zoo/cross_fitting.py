@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from model_zoo.core.folds import patient_folds
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE
-from model_zoo.datasets import DataSet, write_whole
+from model_zoo.datasets import DataSet, check_no_leak, write_whole
 from model_zoo.out_of_fold import FOLDER, OutOfFold, made_for, owners, write_out_of_fold
 from model_zoo.prediction import probabilities
 from model_zoo.run import Run
@@ -37,6 +37,7 @@ def cross_fit(
     folds, and the same call goes on from there. ``report`` is told the fold and where its training stands.
     """
     training, taxonomy, dataset = Training.of(run.card), run.card.taxonomy, workspace.dataset()
+    check_no_leak(dataset, image_ids)
     classes = taxonomy.place_all([dataset.labels[image_id] for image_id in image_ids])
     folds = patient_folds(owners(dataset, image_ids), classes, n_folds, run.card.seed)
     kept = workspace.writable / FOLDER / f".{run.run_id}-{_key(run, dataset, n_folds, image_ids)}.partial"

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,6 +111,39 @@ def write_whole(path: Path, raw: bytes) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_new(path: Path, raw: bytes) -> None:
+    """Write a file whole or not at all; `FileExistsError` if it is there already, whoever was first."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        partial.write_bytes(raw)
+        os.link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_no_leak(dataset: DataSet, image_ids: Iterable[str]) -> None:
+    """`WorkspaceError` unless a model may learn from all of ``image_ids``.
+
+    Each must be in the training split, and neither its patient nor its file in validation or test.
+    """
+    judged = [image for image in dataset.images if image.split in (Split.VALIDATION, Split.TEST)]
+    patients = {image.patient_id: image.split for image in judged if image.patient_id}
+    files = {image.path: image.split for image in judged}
+    for image_id in image_ids:
+        image = dataset.by_id[image_id]
+        if image.split is not Split.TRAIN:
+            raise WorkspaceError(f"Image {image_id!r} is in split {image.split}; models learn from split train alone.")
+        if split := patients.get(image.patient_id):
+            raise WorkspaceError(
+                f"Patient {image.patient_id!r} has images in both train and {split}, so a model would know who it is "
+                f"judged on; give all of them one split in the manifest (image {image_id!r} is one)."
+            )
+        if split := files.get(image.path):
+            raise WorkspaceError(
+                f"File {image.path!r} is an image of train and one of {split}; keep one row in the manifest."
+            )
 
 
 def patients_in_two_splits(images: Iterable[ImageRecord]) -> Mapping[str, tuple[Split, ...]]:

@@ -56,6 +56,14 @@ class Embeddings:
         return self.vectors[[self.row_of[one] for one in image_ids]]
 
 
+def joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """Several embeddings of one model as one; `RunError` unless their vectors are of one length."""
+    if len({part.vectors.shape[1] for part in parts}) != 1:
+        raise RunError("Embeddings of different lengths are of different models; make them again.")
+    image_ids = tuple(image_id for part in parts for image_id in part.image_ids)
+    return Embeddings(image_ids, np.concatenate([part.vectors for part in parts]))
+
+
 def made_for(run: Run, dataset: DataSet, split: Split) -> dict[str, object]:
     """What embeddings depend on; where any of it differs they are stale. Labels and patients do not count."""
     images = sorted((image.image_id, image.path) for image in dataset.split(split))

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ class Card:
     ``data_hash`` maps each split to `DataSet.hash`; ``recipe`` holds every choice of training
     except the seed; ``epochs_chosen`` says how their number came about ("fixed in the recipe"
     or "chosen on validation"); ``duration_s`` is wall-clock time; ``created`` is ISO 8601 in UTC;
-    ``weights_sha256`` is empty for a run without weights.
+    ``weights_sha256`` is empty for a run without weights. ``label_set`` holds the ``name`` and ``sha256`` of the
+    label set that the training images' labels came from, and is empty where they were the manifest's.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class Card:
     processor: str
     weights_sha256: str = ""
     licence: str = "Apache-2.0"
+    label_set: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -68,6 +70,7 @@ class Card:
             self.architecture,
             self.preprocessing.to_json(),
             dict(self.recipe),
+            *([dict(self.label_set)] if self.label_set else []),
         ]
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -98,7 +101,7 @@ class Card:
             "processor": self.processor,
             "weights_sha256": self.weights_sha256,
             "licence": self.licence,
-        }
+        } | ({"label_set": dict(self.label_set)} if self.label_set else {})
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], where: str) -> "Card":
@@ -121,7 +124,11 @@ class Card:
             for name, kind in _PLAIN_FIELDS.items():
                 if not isinstance(plain[name], kind):
                     raise TypeError(f"{name!r} ({plain[name]!r})")
-            return cls(taxonomy=taxonomy, preprocessing=Preprocessing.from_json(values["preprocessing"]), **plain)
+            label_set = values.get("label_set", {})
+            if label_set and not all(isinstance(label_set[name], str) for name in ("name", "sha256")):
+                raise TypeError(f"'label_set' ({label_set!r})")
+            prepared = Preprocessing.from_json(values["preprocessing"])
+            return cls(taxonomy=taxonomy, preprocessing=prepared, label_set=label_set, **plain)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"{where} lacks or garbles {error}; train the run again or mend its card.") from error
         except (ImageError, TaxonomyError) as error:

@@ -1,10 +1,8 @@
 """Taxonomies as files people can read: versions side by side, written whole and never over one another."""
 
 import json
-import os
 import re
 import tomllib
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 from model_zoo.core.errors import LabelError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.datasets import write_new
 from model_zoo.run import is_plain
 
 MAX_FILE_BYTES = 100_000
@@ -112,7 +111,7 @@ def save_version(taxonomy: Taxonomy, folders: Sequence[Path], space: LeafSpace) 
         path = folders[0] / f"{saved.reference}.toml"
         try:
             folders[0].mkdir(exist_ok=True)
-            _write_new(path, taxonomy_toml(saved, space).encode())
+            write_new(path, taxonomy_toml(saved, space).encode())
         except OSError as error:
             if path.exists():
                 raise WorkspaceError(
@@ -178,13 +177,3 @@ def _key(name: str) -> str:
 def _quoted(text: str) -> str:
     """A TOML basic string: JSON's escapes are TOML's, but TOML wants DEL escaped too."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _write_new(path: Path, raw: bytes) -> None:
-    """Write a file whole or not at all; `FileExistsError` if it is there already, whoever was first."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        partial.write_bytes(raw)
-        os.link(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

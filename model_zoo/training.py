@@ -25,9 +25,12 @@ from torch.nn import functional as F
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.core.folds import thin
+from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
+from model_zoo.datasets import check_no_leak
 from model_zoo.images import Preprocessing
+from model_zoo.label_sets import LabelSet, learnt_from
 from model_zoo.learning_curve import FOLDER, Kept
 from model_zoo.out_of_fold import owners
 from model_zoo.prediction import fitted_pixels, probabilities
@@ -137,16 +140,24 @@ def train(
     run_id: str,
     report: Callable[[Progress], None] = lambda progress: None,
     kept: Kept | None = None,
+    label_set: LabelSet | None = None,
 ) -> Run:
     """Train one run and write it below the workspace's ``runs``; nothing is left when interrupted.
 
     Images whose label the taxonomy cannot place take no part. The number of epochs is fixed by
     the recipe; validation is watched, never chosen by. With ``kept`` it is a point of a learning curve:
-    trained on some images of one class, written below `learning_curve.FOLDER`, without weights.
+    trained on some images of one class, written below `learning_curve.FOLDER`, without weights. With
+    ``label_set`` the training images' labels are that set's and all others the manifest's.
+    `WorkspaceError` where a training image's patient has images in validation or test.
     """
     started = time.monotonic()
     dataset = workspace.dataset()
-    examples, validation = (_placed(*pixels[split], taxonomy, workspace) for split in (Split.TRAIN, Split.VALIDATION))
+    if label_set:
+        dataset = learnt_from(dataset, label_set)
+    examples, validation = (
+        _placed(*pixels[split], taxonomy, dataset.labels) for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    check_no_leak(dataset, examples.image_ids)
     if kept:
         among = examples.targets == taxonomy.names.index(kept.class_name)
         examples = examples.only(thin(owners(dataset, examples.image_ids), among, kept.n_images, seed))
@@ -173,6 +184,7 @@ def train(
         versions={name: version(name) for name in ("taxoscope", "torch", "timm", "numpy", "pillow")},
         processor=f"{platform.machine()}, {torch.get_num_threads()} threads",
         weights_sha256=hashlib.sha256(weights).hexdigest() if weights else "",
+        label_set={"name": label_set.name, "sha256": label_set.sha256} if label_set else {},
     )
     return write_run(card, workspace.writable / (FOLDER if kept else "runs"), weights, history, predictions)
 
@@ -286,8 +298,8 @@ def _validate(model: nn.Module, validation: Examples, preprocessing: Preprocessi
 
 
 def _placed(
-    image_ids: tuple[str, ...], pixels: NDArray[np.uint8], taxonomy: Taxonomy, workspace: Workspace
+    image_ids: tuple[str, ...], pixels: NDArray[np.uint8], taxonomy: Taxonomy, labels: Mapping[str, Label]
 ) -> Examples:
-    labels = workspace.dataset().labels
-    targets = taxonomy.place_all([labels[image_id] for image_id in image_ids])
+    """The images that have a label that ``taxonomy`` places."""
+    targets = taxonomy.place_all([labels.get(image_id, frozenset()) for image_id in image_ids])
     return Examples(image_ids, pixels, targets).only(targets != OUTSIDE)

@@ -17,6 +17,8 @@ from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
 from model_zoo.images import decode
+from model_zoo.label_sets import FOLDER as LABEL_SETS
+from model_zoo.label_sets import LabelSet, read_label_set, write_label_set
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
 from model_zoo.run import Run, Series, group_into_series, read_run
 from model_zoo.taxonomy_files import Versions, find_version, find_versions, read_toml, save_version, texts
@@ -116,6 +118,22 @@ class Workspace:
     def series(self) -> tuple[Series, ...]:
         """The runs grouped into series, those of the finest taxonomy first."""
         return tuple(sorted(group_into_series(self.runs()), key=lambda one: -len(one.card.classes)))
+
+    def label_set_paths(self) -> Mapping[str, Path]:
+        """Label set name -> its file, by name; the writable folder alone keeps them."""
+        return {path.stem: path for path in sorted((self.writable / LABEL_SETS).glob("*.json")) if path.is_file()}
+
+    def label_set(self, name: str) -> LabelSet:
+        """The set of that name; `WorkspaceError` lists those there are, or says why it cannot be used."""
+        paths = self.label_set_paths()
+        if name not in paths:
+            raise WorkspaceError(f"There is no label set {name[:100]!r} here; it has {', '.join(paths) or 'none yet'}.")
+        return read_label_set(paths[name], self.space)
+
+    def save_label_set(self, label_set: LabelSet) -> Path:
+        """Write a new set into the writable folder; none is ever written over."""
+        label_set.parsed(self.space)
+        return write_label_set(self.writable / LABEL_SETS, label_set)
 
     def regions_paths(self) -> list[Path]:
         """The files that say where in an image what lies: `REGIONS`, and the one that the declaration names."""

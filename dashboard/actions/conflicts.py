@@ -1,46 +1,40 @@
 """The images about which people disagree, as a queue of which each answer ends one disagreement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dashboard.actions.desk import Desk
-from dashboard.actions.ordering import Queue
 from dashboard.actions.queueing import handed_out
 from dashboard.reviews.conflicts import Conflict, conflicts, open_for
 from dashboard.reviews.queue import QueueItem
-from dashboard.words import counted
 from model_zoo.core.choices import Split
 
 YOURS = "you are one of those who disagree"
 
 
-def conflict_queue(desk: Desk, split: Split) -> Queue:
-    """All images of one split about which people disagree, the longest discussed first, each saying who said what."""
-    images = desk.dataset().by_id
-    found = [one for one in conflicts(desk.store.all()).values() if one.image_id in images]
-    here = [one for one in found if images[one.image_id].split is split]
-    where = "in no split" if split is Split.NONE else f"of the {split} split"
-    elsewhere = len(found) - len(here)
-    more = f", but about {counted(elsewhere, 'other')}: choose another split." if elsewhere else "."
-    return Queue(
-        tuple(QueueItem(one.image_id, voices_text(one)) for one in here),
-        f"Images {where} about which people disagree",
-        f"people disagree ({split})",
-        f"People disagree about no image {where}{more}",
-    )
+def disputed(desk: Desk, items: Sequence[QueueItem]) -> tuple[QueueItem, ...]:
+    """The items about which people disagree, the longest discussed first, each saying who said what."""
+    item_of = {item.image_id: item for item in items}
+    found = [one for one in conflicts(desk.store.all()).values() if one.image_id in item_of]
+    return tuple(replace(item_of[one.image_id], why=voices_text(one)) for one in found)
 
 
-def to_adjudicate(desk: Desk, queue: Queue, reviewer: str) -> tuple[QueueItem, ...]:
-    """The images of a `conflict_queue` that wait for ``reviewer``, who is told where they take part themselves.
+def to_adjudicate(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> tuple[QueueItem, ...]:
+    """Those of the `disputed` items that wait for ``reviewer``, who is told where they take part themselves.
 
     Those that they have skipped, or could not tell while adjudicating, are left out, and so are those that another
     adjudicator has at hand: a second answer to the same question would be a new disagreement.
     """
     waits = open_for(desk.store.all(), reviewer)
     own = [image_id for image_id, one in waits.items() if reviewer in one.people]
-    items = [replace(item, notice=YOURS) if item.image_id in own else item for item in queue.items]
-    mine = [item for item in items if item.image_id in waits]
-    return handed_out(desk.adjudication_leases, items, mine, reviewer)
+    unsettled = [replace(one, notice=YOURS) if one.image_id in own else one for one in disputed(desk, items)]
+    mine = [item for item in unsettled if item.image_id in waits]
+    return handed_out(desk.adjudication_leases, unsettled, mine, reviewer)
+
+
+def with_other_adjudicators(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
+    """How many of the `disputed` items other adjudicators have at hand."""
+    return desk.adjudication_leases.n_with_others([one.image_id for one in disputed(desk, items)], reviewer)
 
 
 def open_by_split(desk: Desk) -> Mapping[Split, int]:

@@ -13,12 +13,14 @@ from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
 from dashboard.store.decision_store import DecisionStore
 from model_zoo.core.choices import Labels, Rule, Split
-from model_zoo.core.errors import ImageError, LabelError, LinkError
+from model_zoo.core.errors import ImageError, LabelError, LinkError, WorkspaceError
 from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.datasets import DataSet, ImageRecord
+from model_zoo.embeddings import Embeddings, embeddings_path, joined, read_embeddings
 from model_zoo.images import decode
+from model_zoo.label_sets import LabelSet
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
 from model_zoo.out_of_fold import FOLDER as OUT_OF_FOLD
 from model_zoo.out_of_fold import out_of_fold_path, read_out_of_fold
@@ -27,6 +29,7 @@ from model_zoo.workspace import KEPT, MANIFEST, Workspace
 
 MAX_UPLOADS_BYTES = 256 * 2**20
 MAX_PREDICTIONS = 64
+MAX_EMBEDDINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,14 @@ class Upload:
     upload_id: str
     name: str
     raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """The label sets of a workspace by name, oldest first, and one sentence for each that cannot be used."""
+
+    usable: Mapping[str, LabelSet]
+    damaged: tuple[str, ...] = ()
 
 
 def kept_id(upload_id: str) -> str:
@@ -56,9 +67,11 @@ class Desk:
         self._dataset: tuple[tuple[float, ...], DataSet] | None = None
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
+        self._embeddings: OrderedDict[str, tuple[str, Embeddings]] = OrderedDict()
         self._uploads: OrderedDict[str, Upload] = OrderedDict()
         self._stands: tuple[str, Mapping[str, Label], tuple[str, ...]] | None = None
         self._regions: tuple[tuple[float, ...], Mapping[str, object]] | None = None
+        self._label_sets: dict[tuple[str, int, int], LabelSet | str] = {}
 
     def dataset(self) -> DataSet:
         """The data set, read again when a manifest has changed."""
@@ -106,6 +119,26 @@ class Desk:
             return dataset.labels
         return {**dataset.labels, **self._standing()[0]}
 
+    def label_sets(self) -> LabelSets:
+        """All label sets; a file is read once, for it never changes."""
+        found: dict[tuple[str, int, int], LabelSet | str] = {}
+        for name, path in self.workspace.label_set_paths().items():
+            try:
+                stamp = (name, path.stat().st_mtime_ns, path.stat().st_size)
+                found[stamp] = self._label_sets.get(stamp) or self.workspace.label_set(name)
+            except (OSError, WorkspaceError) as error:
+                found[name, 0, 0] = str(error)
+        self._label_sets = found
+        sets = sorted((one for one in found.values() if isinstance(one, LabelSet)), key=lambda one: one.made)
+        return LabelSets({one.name: one for one in sets}, tuple(one for one in found.values() if isinstance(one, str)))
+
+    def label_set(self, name: str) -> Mapping[str, Label]:
+        """Image id -> label of one label set, without images listed since it was made; `LinkError` lists the sets."""
+        usable = self.label_sets().usable
+        if name not in usable:
+            raise LinkError(f"There is no label set {name[:100]!r} here; it has {', '.join(usable) or 'none yet'}.")
+        return usable[name].parsed(self.workspace.space)
+
     def predictions(self, run_id: str, split: Split) -> Predictions:
         """A run's stored predictions, kept in memory for the runs asked last."""
         run = self._run(run_id)
@@ -122,6 +155,26 @@ class Desk:
             return None
         stamp = f"{path} {path.stat().st_mtime_ns} {self._n_read}"
         return self._remembered((run_id, stamp, Split.TRAIN), lambda: read_out_of_fold(path, run, dataset).predictions)
+
+    def embeddings(self, run_id: str) -> Embeddings | None:
+        """A run's embeddings of all splits that were embedded, kept in memory for the runs asked last; None without.
+
+        `RunError` where they were made for other weights or images than today's.
+        """
+        run, dataset = self._run(run_id), self.dataset()
+        paths = {split: path for split in Split if (path := embeddings_path(self.workspace.folders, run, split))}
+        stamp = f"{[(str(path), path.stat().st_mtime_ns) for path in paths.values()]} {self._n_read}"
+        with self._lock:
+            if (kept := self._embeddings.get(run_id)) and kept[0] == stamp:
+                return kept[1]
+        if not paths:
+            return None
+        made = joined([read_embeddings(path, run, dataset, split) for split, path in paths.items()])
+        with self._lock:
+            self._embeddings[run_id] = stamp, made
+            while len(self._embeddings) > MAX_EMBEDDINGS:
+                self._embeddings.popitem(last=False)
+        return made
 
     def regions(self, image_id: str) -> tuple[Region, ...]:
         """What is known to lie where in an image, read again when the file has changed; empty if nothing is known."""

@@ -1,33 +1,26 @@
 """The orders of the review queue: which images wait, which first, and why each is shown."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-import numpy as np
-
 from dashboard.actions.asked import Asked, asked
+from dashboard.actions.cells import cell_words, largest_class, largest_wrong_cell
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
-from dashboard.links import Where, images_words
-from dashboard.reviews.queue import (
-    QueueItem,
-    Ranked,
-    disagreement,
-    listed_queue,
-    lowest,
-    random_queue,
-    ranked_queue,
-    votes,
-)
-from dashboard.words import NO_RUN_YET, counted, share_text
+from dashboard.actions.rankings import disagreeing, in_cell, label_errors, losses, margins, of_class, wrong_in_any
+from dashboard.links import Cell, Where, one_line
+from dashboard.queues import where_words
+from dashboard.reviews.decisions import TEXT_MAX
+from dashboard.reviews.queue import QueueItem, listed_queue, lowest, random_queue, ranked_queue
+from dashboard.words import NO_RUN_YET, counted
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation, evaluate
-from model_zoo.core.label_errors import find_label_errors
 from model_zoo.core.labels import Label
-from model_zoo.core.taxonomy import ELSEWHERE, Taxonomy, common_ground, project
+from model_zoo.core.taxonomy import Taxonomy, common_ground
 
-_SMALLEST = 1e-12  # a probability of 0 would make a loss infinite
+NOBODY_DISAGREES = (
+    "Nobody disagrees about an image of this queue. Decisions says in which splits people do; or choose another order."
+)
 
 _NOTHING_WAITS = "Choose other runs or another order, or open a list of images from Images."
 
@@ -61,20 +54,19 @@ def ordered(
     which: Labels,
     seed: int = 1,
     *,
-    where: Where | None = None,
+    where: Sequence[Where] = (),
     only: Set[str] | None = None,
+    cell: Cell | None = None,
 ) -> Queue:
     """The queue of one split in ``order``, from what the subjects' runs say of it; empty without a subject.
 
     Training images are judged by out-of-fold predictions alone, and wait in vain where no run has
     any. ``seed`` draws the random order. ``only`` restricts the images, and ``where`` names what they are.
+    ``cell``, of one of the subjects, says which cell or class is asked for; the largest where it does not.
     """
     if not order.uses_runs:
         image_ids = [image.image_id for image in desk.dataset().split(split)]
-        items = random_queue([one for one in image_ids if only is None or one in only], seed)
-        about = f"All images of the {images_words(split, where)} in random order (drawn by seed {seed})"
-        chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
-        return Queue(items, about, chosen_by, _what_to_do(where))
+        return _whole_split([one for one in image_ids if only is None or one in only], order, seed, split, where)
     if not subjects:
         return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
@@ -89,29 +81,89 @@ def ordered(
         )
     ground = common_ground([one.subject.taxonomy for one in said])
     if order is Order.DISAGREE:
-        return _queue(ranked_queue(_disagreeing(said, ground)), order, SPACES[Space.COMMON], split, where)
+        return _queue(ranked_queue(disagreeing(said, ground)), order, SPACES[Space.COMMON], split, where)
+    if order.uses_cell:
+        return _of_cell(desk, said, cell, order, space, split, which, where)
     native = space is Space.NATIVE or order is Order.LABEL_ERROR
     labels, patients = desk.labels(which), desk.dataset().patients
     judged = [_judged(one, one.subject.taxonomy if native else ground, labels, patients) for one in said]
     if order is Order.WRONG:
-        return _queue(wrong_in_any(judged), order, SPACES[space], split, where)
-    place = {Order.LABEL_ERROR: _label_errors, Order.MARGIN: _margins, Order.LOSS: _losses}[order]
+        return _queue(ranked_queue(wrong_in_any(judged)), order, SPACES[space], split, where)
+    place = {Order.LABEL_ERROR: label_errors, Order.MARGIN: margins, Order.LOSS: losses}[order]
     ranked = lowest(place(one, evaluation) for one, evaluation in zip(said, judged, strict=True))
     classes = "own classes" if order is Order.LABEL_ERROR else SPACES[space]
     return _queue(ranked_queue(ranked), order, classes, split, where)
 
 
-def wrong_in_any(judged: Sequence[Evaluation]) -> tuple[QueueItem, ...]:
-    """The images that any run of any subject gets wrong, most runs first, each in its label space shown."""
-    wrong: Counter[str] = Counter()
-    asked: Counter[str] = Counter()
-    for evaluation in judged:
-        n_wrong = (~evaluation.right).sum(axis=0)
-        for image_id, n in zip(evaluation.image_ids, n_wrong.tolist(), strict=True):
-            wrong[image_id] += n
-            asked[image_id] += len(evaluation.predicted)
-    why = {one: f"wrong in {n} of {counted(asked[one], 'run')}" for one, n in wrong.items() if n}
-    return ranked_queue({image_id: (-wrong[image_id], reason) for image_id, reason in why.items()})
+def _whole_split(image_ids: Sequence[str], order: Order, seed: int, split: Split, where: Sequence[Where]) -> Queue:
+    images = "in no split" if split is Split.NONE else f"of the {_images(split, where)}"
+    if order is Order.CONFLICT:
+        items, short = tuple(QueueItem(one) for one in image_ids), f"people disagree ({_short(split, where)})"
+        return Queue(items, f"Images {images} about which people disagree", short, NOBODY_DISAGREES)
+    if order is Order.UNSEEN:
+        items = tuple(QueueItem(one, "you have not decided about it") for one in image_ids)
+        return Queue(
+            items,
+            f"Images {images} that you have not seen",
+            f"not yet seen ({_short(split, where)})",
+            _what_to_do(where),
+        )
+    items = random_queue(image_ids, seed)
+    about = f"All images {images} in random order (drawn by seed {seed})"
+    chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
+    return Queue(items, about, chosen_by, _what_to_do(where))
+
+
+def judge_one(
+    desk: Desk,
+    subjects: Sequence[Subject],
+    subject_id: str,
+    space: Space,
+    split: Split,
+    which: Labels,
+    only: Set[str] | None = None,
+) -> tuple[Evaluation, str] | None:
+    """The subject of a cell (the first where ``subject_id`` is ''), judged beside the others, and its id.
+
+    ``None`` where nobody was asked about the split.
+    """
+    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    if not said:
+        return None
+    if only is not None:
+        said = [one.only(only) for one in said]
+    one = _of(said, subject_id)
+    return _judged_beside(desk, said, one, space, which), one.subject.subject_id
+
+
+def _of(said: Sequence[Asked], subject_id: str) -> Asked:
+    return next((one for one in said if one.subject.subject_id == subject_id), said[0])
+
+
+def _judged_beside(desk: Desk, said: Sequence[Asked], one: Asked, space: Space, which: Labels) -> Evaluation:
+    classes = one.subject.taxonomy if space is Space.NATIVE else common_ground([s.subject.taxonomy for s in said])
+    return _judged(one, classes, desk.labels(which), desk.dataset().patients)
+
+
+def _of_cell(
+    desk: Desk,
+    said: Sequence[Asked],
+    cell: Cell | None,
+    order: Order,
+    space: Space,
+    split: Split,
+    which: Labels,
+    where: Sequence[Where],
+) -> Queue:
+    """The images of a cell, most runs first; or of a class, the least likely to be of it first."""
+    one = _of(said, cell.subject if cell else "")
+    judged = _judged_beside(desk, said, one, space, which)
+    if cell is None or not cell.named:
+        cell = (largest_wrong_cell if order is Order.CELL else largest_class)(judged, one.subject.subject_id)
+    ranked = in_cell(one, judged, cell) if order is Order.CELL else of_class(one, judged, cell)
+    what = f"{cell_words(cell)}, {one.who}"
+    named = f"{_ABOUT[order]}: {what}", f"{_CHOSEN_BY[order]}: {what}"
+    return _queue(ranked_queue(ranked), order, SPACES[space], split, where, named)
 
 
 _ABOUT = {
@@ -120,6 +172,8 @@ _ABOUT = {
     Order.MARGIN: "Images by how close the two likeliest classes are, closest first",
     Order.LOSS: "Images by the loss of their label, highest first",
     Order.DISAGREE: "Images on which the chosen runs disagree, most first",
+    Order.CELL: "Images of one confusion cell, most runs first",
+    Order.CLASS: "Images of one class, least likely first",
 }
 
 _CHOSEN_BY = {
@@ -128,85 +182,39 @@ _CHOSEN_BY = {
     Order.MARGIN: "low margin",
     Order.LOSS: "high loss",
     Order.DISAGREE: "chosen runs disagree",
+    Order.CELL: "one confusion cell",
+    Order.CLASS: "one class",
 }
 
 
-def _queue(items: tuple[QueueItem, ...], order: Order, classes: str, split: Split, where: Where | None) -> Queue:
+def _queue(
+    items: tuple[QueueItem, ...],
+    order: Order,
+    classes: str,
+    split: Split,
+    where: Sequence[Where],
+    named: tuple[str, str] | None = None,
+) -> Queue:
+    said, chosen = named or (_ABOUT[order], _CHOSEN_BY[order])
     folds = ", out of fold" if split is Split.TRAIN else ""
-    about = f"{_ABOUT[order]} ({classes}, {images_words(split, where)}{folds})"
+    about = f"{said} ({classes}, {_images(split, where)}{folds})"
     if folds:
         about += "; maps are the runs' own, which learned from these images"
-    chosen_by = f"{_CHOSEN_BY[order]} ({classes.removesuffix(' ground')}, {_short(split, where)}{folds})"
-    return Queue(items, about, chosen_by, _what_to_do(where))
+    chosen_by = f"{chosen} ({classes.removesuffix(' ground')}, {_short(split, where)}{folds})"
+    return Queue(items, about, one_line(chosen_by, TEXT_MAX // 2), _what_to_do(where))
 
 
-def _what_to_do(where: Where | None) -> str:
-    return f"Choose all images again above. {_NOTHING_WAITS}" if where else _NOTHING_WAITS
+def _what_to_do(where: Sequence[Where]) -> str:
+    return f"Take a filter away above. {_NOTHING_WAITS}" if where else _NOTHING_WAITS
 
 
-def _short(split: Split, where: Where | None) -> str:
-    return f"{split}, {where.words}" if where else str(split)
+def _images(split: Split, where: Sequence[Where]) -> str:
+    return f"{split} split{f' where {where_words(where)}' if where else ''}"
+
+
+def _short(split: Split, where: Sequence[Where]) -> str:
+    return one_line(f"{split}, {where_words(where)}", TEXT_MAX // 2) if where else str(split)
 
 
 def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:
     return evaluate(one.predictions, one.subject.taxonomy, space, labels, patients)
-
-
-def _label_errors(one: Asked, judged: Evaluation) -> Ranked:
-    """By self-confidence, where another class is likelier than the given one (confident learning's ranking)."""
-    found = find_label_errors(judged.truth, one.probabilities(judged))
-    names = judged.taxonomy.names
-    rows = np.flatnonzero(found.likeliest != found.given)
-    own, best = found.quality(), found.probabilities.max(axis=1)
-    return {
-        judged.image_ids[k]: (
-            float(own[k]),
-            f"given {names[found.given[k]]}; {one.who}: {names[found.likeliest[k]]} {share_text(float(best[k]), 0)}",
-        )
-        for k in rows
-    }
-
-
-def _margins(one: Asked, judged: Evaluation) -> Ranked:
-    """By the likeliest class's lead over the next, mean over runs; nothing where there is one class."""
-    names = judged.taxonomy.names
-    if len(names) < 2:
-        return {}
-    mean = one.probabilities(judged).mean(axis=0)
-    second, first = np.argsort(mean, axis=1, kind="stable")[:, -2:].T
-    rows = np.arange(len(mean))
-    lead = mean[rows, first] - mean[rows, second]
-    return {
-        judged.image_ids[k]: (
-            float(lead[k]),
-            f"{one.who}: {names[first[k]]} {share_text(float(mean[k, first[k]]), 0)}, "
-            f"{names[second[k]]} {share_text(float(mean[k, second[k]]), 0)}",
-        )
-        for k in rows
-    }
-
-
-def _losses(one: Asked, judged: Evaluation) -> Ranked:
-    """By the cross-entropy of the given label, mean over runs."""
-    names = judged.taxonomy.names
-    own = one.probabilities(judged)[:, np.arange(len(judged.truth)), judged.truth]
-    loss = -np.log(np.maximum(own, _SMALLEST)).mean(axis=0)
-    return {
-        image_id: (-float(loss[k]), f"given {names[judged.truth[k]]}; {one.who}: loss {loss[k]:.1f} nats")
-        for k, image_id in enumerate(judged.image_ids)
-    }
-
-
-def _disagreeing(said: Sequence[Asked], ground: Taxonomy) -> Ranked:
-    """By the share of pairs of runs that answer differently; labels play no part."""
-    image_ids = [
-        one for one in said[0].predictions[0].image_ids if all(one in p.row_of for s in said for p in s.predictions)
-    ]
-    answers = []
-    for one in said:
-        onto = project(one.subject.taxonomy, ground)
-        for run in one.predictions:
-            answers.append(onto.apply(run.predicted[[run.row_of[image_id] for image_id in image_ids]]))
-    predicted = np.stack(answers)
-    share, names = disagreement(predicted), (*ground.names, ELSEWHERE)
-    return {image_ids[k]: (-float(share[k]), votes([names[c] for c in predicted[:, k]])) for k in np.flatnonzero(share)}

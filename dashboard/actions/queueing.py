@@ -44,11 +44,10 @@ def waiting(
     return handed_out(desk.leases, unanswered, mine, reviewer)
 
 
-def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str, *, adjudicates: bool = False) -> int:
-    """How many of the items that wait for an answer, or for an adjudication, other reviewers have at hand."""
-    leases = desk.adjudication_leases if adjudicates else desk.leases
-    unanswered = items if adjudicates else remaining(items, answered(desk.store.all()))
-    return leases.n_with_others([item.image_id for item in unanswered], reviewer)
+def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
+    """How many of the items that nobody has answered other reviewers have at hand."""
+    unanswered = remaining(items, answered(desk.store.all()))
+    return desk.leases.n_with_others([item.image_id for item in unanswered], reviewer)
 
 
 def handed_out(

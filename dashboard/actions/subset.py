@@ -15,6 +15,9 @@ from model_zoo.datasets import DataSet, ImageRecord
 LABEL = "label"
 """The column that asks for a label; no further column of a manifest can have its name."""
 
+PATIENT = "patient_id"
+"""The column that asks for a patient."""
+
 MAX_VALUES = 50
 """A column with more values is offered in ranges, where they are numbers, or not at all."""
 
@@ -29,8 +32,13 @@ def images_where(where: Where, dataset: DataSet, labels: Mapping[str, Label]) ->
         except LabelError as error:
             raise LinkError(f"The address restricts to a label that does not exist: {error}") from error
         return frozenset(image_id for image_id, label in labels.items() if label <= wanted)
+    if where.column == PATIENT:
+        of_patient = frozenset(image.image_id for image in dataset.images if image.patient_id == where.value)
+        if not of_patient:
+            raise LinkError(f"No image is of patient {where.value[:40]!r}; take that restriction away.")
+        return of_patient
     if where.column not in dataset.column_names:
-        known = ", ".join((LABEL, *dataset.column_names))
+        known = ", ".join((LABEL, PATIENT, *dataset.column_names))
         raise LinkError(f"The manifest has no column {where.column[:40]!r} to restrict to; it can be {known}.")
     if where.range:
         low, high = where.range
@@ -43,6 +51,20 @@ def images_where(where: Where, dataset: DataSet, labels: Mapping[str, Label]) ->
         some = ", ".join(sorted(_values(dataset.images, where.column))[:10])
         raise LinkError(f"No image has {where.column[:40]} = {where.value[:40]!r}; it can be {some}.")
     return found
+
+
+def images_where_all(where: Sequence[Where], dataset: DataSet, labels: Mapping[str, Label]) -> frozenset[str] | None:
+    """The ids of the images that have, in every column named, any of the values given for it; ``None`` for all."""
+    by_column: dict[str, frozenset[str]] = {}
+    for one in where:
+        by_column[one.column] = by_column.get(one.column, frozenset()) | images_where(one, dataset, labels)
+    return frozenset.intersection(*by_column.values()) if by_column else None
+
+
+def patients(images: Sequence[ImageRecord]) -> Mapping[Where, str]:
+    """The patients that ``images`` can be restricted to, by name."""
+    names = sorted({image.patient_id for image in images} - {""})
+    return {Where(PATIENT, name): name for name in names}
 
 
 def restrictions(dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxonomy | None) -> Mapping[Where, str]:

@@ -11,6 +11,8 @@ from dashboard.actions.compare import named_subjects
 from dashboard.words import counted
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.datasets import DataSet
+from model_zoo.label_sets import LabelSet
 from model_zoo.learning_curve import Kept
 from model_zoo.out_of_fold import out_of_fold_path
 from model_zoo.run import check_run_id
@@ -28,8 +30,12 @@ def train_seeds(
     architecture: str | None = None,
     epochs: int | None = None,
     class_weighted: bool = False,
+    labels: str | None = None,
 ) -> None:
-    """One run per seed; all names, and the architecture at its size, are checked before the first image is read."""
+    """One run per seed; all names, and the architecture at its size, are checked before the first image is read.
+
+    ``labels`` names the label set that the training images' labels come from.
+    """
     from model_zoo import training as loop
     from model_zoo.checkpoints import check_architecture
 
@@ -45,6 +51,10 @@ def train_seeds(
         training, stem = replace(training, epochs=epochs), f"{stem}-e{epochs}"
     if class_weighted and not training.class_weighted:
         training, stem = replace(training, class_weighted=True), f"{stem}-weighted"
+    label_set = None if labels is None else workspace.label_set(labels)
+    if label_set:
+        stem = f"{stem}-on-{label_set.name}"
+        console.print(learnt_words(workspace.dataset(), label_set), soft_wrap=True)
     check_architecture(training.architecture, training.preprocessing.input_size)
     run_ids = {seed: check_run_id(f"{stem}-s{seed}") for seed in seeds}
     there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
@@ -54,7 +64,8 @@ def train_seeds(
         reading = _reading(bar)
         pixels = loop.read_pixels(workspace, training.preprocessing, reading)
         for seed, run_id in run_ids.items():
-            run = loop.train(workspace, taxonomy, training, seed, pixels, run_id, _watched(bar, run_id))
+            watched = _watched(bar, run_id)
+            run = loop.train(workspace, taxonomy, training, seed, pixels, run_id, watched, label_set=label_set)
             console.print(f"{run.run_id}: {run.card.duration_s:.0f} s, written to {run.folder}", soft_wrap=True)
 
 
@@ -106,6 +117,11 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
     if run_id not in runs:
         raise RunError(f"There is no run {run_id[:100]!r} here; it has {', '.join(runs) or 'none yet'}.")
     run = runs[run_id]
+    if run.card.label_set:
+        raise RunError(
+            f"Run {run_id!r} was trained on label set {run.card.label_set['name']!r}; out of fold, training images are "
+            "judged by the manifest's labels: choose a run that was trained on those."
+        )
     if there := out_of_fold_path(workspace.folders, run):
         raise RunError(f"Run {run_id!r} has out-of-fold predictions already ({there}); remove them to make new ones.")
     with _bar(console) as bar:
@@ -113,6 +129,19 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
         watched = [_watched(bar, f"{run_id} without fold {fold} of {n_folds}") for fold in range(1, n_folds + 1)]
         path = cross_fit(workspace, run, n_folds, image_ids, pixels, lambda fold, now: watched[fold](now))
     console.print(f"{run_id}: {len(image_ids):,} training images judged out of fold, {path}", soft_wrap=True)
+
+
+def learnt_words(dataset: DataSet, label_set: LabelSet) -> str:
+    """How many training labels a set changes, and how many training images it does not know."""
+    images, labels = dataset.split(Split.TRAIN), label_set.parsed(dataset.space)
+    known = [image for image in images if image.image_id in labels]
+    changed = sum(labels[image.image_id] != image.label for image in known)
+    missing = len(images) - len(known)
+    return (
+        f"Labels of label set {label_set.name!r} ({label_set.sha256[:12]}): {changed:,} of "
+        f"{counted(len(images), 'training image')} have another label than in the manifest"
+        f"{f', {missing:,} are not in the set and take no part' if missing else ''}."
+    )
 
 
 def _bar(console: Console) -> Progress:

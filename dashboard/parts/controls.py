@@ -10,7 +10,18 @@ from dashboard import state
 from dashboard.actions.compare import Subject
 from dashboard.links import JUDGED, Shown, Where
 from dashboard.words import plain
-from model_zoo.core.choices import ClassFigure, ClassOrder, Labels, Matrices, Opinion, Order, Per, Space, Split
+from model_zoo.core.choices import (
+    Arranged,
+    ClassFigure,
+    ClassOrder,
+    Labels,
+    Matrices,
+    Opens,
+    Opinion,
+    Per,
+    Space,
+    Split,
+)
 from model_zoo.core.evaluation import Evaluation
 
 _NAMES: Mapping[StrEnum, str] = {
@@ -22,23 +33,23 @@ _NAMES: Mapping[StrEnum, str] = {
     Matrices.DIFFERENCE: "Difference",
     ClassOrder.TAXONOMY: "As in the taxonomy",
     ClassOrder.CONFUSED: "Confused together",
+    Arranged.GALLERY: "Gallery",
+    Arranged.MAP: "Map",
+    Opens.IMAGES: "Opens images",
+    Opens.REVIEW: "Opens a review",
     Opinion.FIRST: "First opinion",
     Opinion.SECOND: "Second opinion",
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
     Split.TRAIN: "Training",
     Split.NONE: "No split",
-    Order.WRONG: "Wrong in most runs",
-    Order.LABEL_ERROR: "Likely label error",
-    Order.MARGIN: "Low margin",
-    Order.LOSS: "High loss",
-    Order.DISAGREE: "Chosen runs disagree",
-    Order.CONFLICT: "People disagree",
-    Order.RANDOM: "Random",
 }
 
 ANY_CLASSES: Mapping[str, list[str]] = {"group": [], "open": [], "only": []}
 """Forgets which classes the matrices show: with other classes those choices mean nothing."""
+
+ANY_CELL: Mapping[str, list[str]] = {"cell": [], "true": [], "predicted": [], "either": [], "summing": []}
+"""Forgets which cell a queue is of."""
 
 
 def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
@@ -49,16 +60,34 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
         key=state.shows("shown_subjects", [one for one in shown.subjects if one in known]),
         format_func=lambda subject_id: known[subject_id].title,
         on_change=lambda: state.write_query(
-            {"of": state.get("shown_subjects") or [""], "space": [], "matrix": [], "coarser": [], **ANY_CLASSES}
+            {
+                "of": state.get("shown_subjects") or [""],
+                "space": [],
+                "matrix": [],
+                "coarser": [],
+                **ANY_CLASSES,
+                **ANY_CELL,
+            }
         ),
         placeholder="Choose runs or series",
         label_visibility="collapsed",
     )
 
 
+def opens_switch(opens: Opens) -> None:
+    """What a click on a cell of a matrix opens."""
+    switch(
+        "opens",
+        "A click on a cell",
+        list(Opens),
+        opens,
+        "A click on a cell opens its images as a list, or as a queue on Review.",
+    )
+
+
 def space_switch(shown: Shown, mixed: bool) -> None:
     """Native or common ground; fixed where all subjects have the same classes."""
-    _switch(
+    switch(
         "space",
         "Label space",
         list(Space),
@@ -66,18 +95,18 @@ def space_switch(shown: Shown, mixed: bool) -> None:
         "Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
         "the model's answer is mapped, not asked again.",
         disabled=not mixed,
-        forget=ANY_CLASSES,
+        forget={**ANY_CLASSES, "true": [], "predicted": [], "either": [], "summing": []},
     )
 
 
 def split_switch(shown: Shown, splits: Sequence[Split] = JUDGED) -> None:
     """Test, validation or whatever else the page can show."""
-    _switch("split", "Split", splits, shown.split)
+    switch("split", "Split", splits, shown.split)
 
 
 def labels_switch(shown: Shown) -> None:
     """Original labels or as reviewed: one switch that recomputes everything."""
-    _switch("labels", "Labels", list(Labels), shown.labels)
+    switch("labels", "Labels", list(Labels), shown.labels)
 
 
 def where_picker(offered: Mapping[Where, str], shown: Shown) -> None:
@@ -114,7 +143,7 @@ def nothing_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
 
 def figure_switch(figure: ClassFigure) -> None:
     """Recall, precision or F1 of each class."""
-    _switch(
+    switch(
         "figure",
         "Figure",
         list(ClassFigure),
@@ -126,14 +155,14 @@ def figure_switch(figure: ClassFigure) -> None:
 
 def per_switch(per: Per) -> None:
     """What the cells of a matrix are shares of."""
-    _switch(
+    switch(
         "per", "Share of", list(Per), per, "Cells as images, as a share of the true class, or of the predicted class."
     )
 
 
 def matrices_switch(matrices: Matrices) -> None:
     """Each subject's own matrix, or the difference of two."""
-    _switch(
+    switch(
         "matrices",
         "Matrices",
         list(Matrices),
@@ -144,7 +173,7 @@ def matrices_switch(matrices: Matrices) -> None:
 
 def order_switch(order: ClassOrder) -> None:
     """In which order the classes stand."""
-    _switch(
+    switch(
         "order",
         "Order of the classes",
         list(ClassOrder),
@@ -155,32 +184,19 @@ def order_switch(order: ClassOrder) -> None:
     )
 
 
-def order_picker(order: Order) -> None:
-    """Which images wait for a reviewer, and which of them first."""
-    st.selectbox(
-        "Order of the queue",
-        list(Order),
-        key=state.shows("review_order", order),
-        format_func=lambda option: _NAMES[option],
-        on_change=lambda: state.write_query({"order": [str(state.get("review_order"))]}),
-        label_visibility="collapsed",
-        width=240,
+def arranged_switch(arranged: Arranged) -> None:
+    """Images one after the other, or as points."""
+    switch(
+        "as",
+        "Arranged",
+        list(Arranged),
+        arranged,
+        "Gallery: one after the other. Map: as points, near those that look alike to a run; draw a loop around some "
+        "to label them together.",
     )
 
 
-def opinion_switch(opinion: Opinion) -> None:
-    """Images that nobody has answered, or those that somebody else has labelled."""
-    _switch(
-        "opinion",
-        "Opinion",
-        list(Opinion),
-        opinion,
-        "First: images that nobody has answered. Second: images that others have labelled and you have not; work "
-        "blind (key B), so that your answer does not lean on theirs.",
-    )
-
-
-def _switch(
+def switch(
     parameter: str,
     label: str,
     options: Sequence[StrEnum],

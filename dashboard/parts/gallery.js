@@ -1,5 +1,8 @@
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   const root = parentElement.querySelector(".gallery");
+  const bar = parentElement.querySelector(".gallery-bar");
+  const ids = data.tiles.map((tile) => tile.image_id);
+  const chosen = (root.chosen ??= new Set(data.chosen)); // outlives the redrawing of the page
   const text = (name, words) => {
     const element = document.createElement("span");
     element.className = name;
@@ -7,12 +10,56 @@ export default function ({ data, parentElement, setTriggerValue }) {
     element.title = words;
     return element;
   };
+  const tell = () => {
+    show();
+    setStateValue("chosen", [...chosen]);
+  };
+  const button = (words, does, hidden) => {
+    const element = document.createElement("button");
+    Object.assign(element, { type: "button", textContent: words, hidden, onclick: does });
+    return element;
+  };
+  const show = () => {
+    for (const tile of root.children) {
+      const is = chosen.has(tile.dataset.image);
+      tile.classList.toggle("is-chosen", is);
+      tile.querySelector(".choose")?.setAttribute("aria-checked", String(is));
+    }
+    if (!data.choosing) return;
+    const here = ids.filter((id) => chosen.has(id)).length;
+    const elsewhere = chosen.size - here;
+    bar.replaceChildren(
+      text("count", chosen.size ? `${chosen.size} chosen${elsewhere ? `, ${elsewhere} of them on other pages` : ""}` : "Choose images to label them together"),
+      button(`Choose all ${ids.length} on this page`, () => (ids.forEach((id) => chosen.add(id)), tell()), here === ids.length),
+      button("Choose none", () => (chosen.clear(), tell()), !chosen.size),
+    );
+  };
+  const toggle = (id, range) => {
+    const add = !chosen.has(id);
+    const [from, to] = [ids.indexOf(root.last), ids.indexOf(id)].sort((a, b) => a - b);
+    const among = range && from >= 0 ? ids.slice(from, to + 1) : [id];
+    for (const one of among) add ? chosen.add(one) : chosen.delete(one);
+    root.last = id;
+    tell();
+  };
+  const chooser = (tile) => {
+    const box = document.createElement("button");
+    Object.assign(box, { type: "button", className: "choose", title: "Choose (X); with Shift: all up to here" });
+    box.setAttribute("role", "checkbox");
+    box.setAttribute("aria-label", `Choose ${tile.image_id}`);
+    box.addEventListener("click", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      toggle(tile.image_id, event.shiftKey);
+    });
+    return box;
+  };
+  bar.hidden = !data.choosing;
   root.replaceChildren(
     ...data.tiles.map((tile) => {
       const link = document.createElement("a");
       link.className = "tile";
       link.href = tile.href;
-      link.setAttribute("role", "listitem");
       link.dataset.image = tile.image_id;
       const frame = document.createElement("div");
       frame.className = "frame";
@@ -36,7 +83,33 @@ export default function ({ data, parentElement, setTriggerValue }) {
         event.preventDefault();
         setTriggerValue("open", tile.image_id);
       });
-      return link;
+      const item = document.createElement("div");
+      item.className = "item";
+      item.setAttribute("role", "listitem");
+      item.dataset.image = tile.image_id;
+      item.append(link);
+      if (data.choosing) {
+        item.append(chooser(tile));
+        item.addEventListener("keydown", (event) => {
+          if (event.key.toLowerCase() !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;
+          event.preventDefault();
+          event.stopPropagation();
+          toggle(tile.image_id, event.shiftKey);
+        });
+      }
+      return item;
     }),
   );
+  show();
+  const name = localStorageName();
+  if (data.choosing && name && root.told !== name) setStateValue("reviewer", (root.told = name));
+}
+
+// The name that its owner gave on Review, in this browser.
+function localStorageName() {
+  try {
+    return localStorage.getItem("taxoscope.reviewer_name") ?? "";
+  } catch {
+    return "";
+  }
 }

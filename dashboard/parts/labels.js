@@ -3,11 +3,11 @@
 
 const FIXED_KEYS = {
   enter: "save", y: "confirm", t: "cannot_tell", s: "skip", u: "undo", j: "next", arrowright: "next",
-  k: "previous", arrowleft: "previous", n: "note", m: "map", x: "mode", b: "blind", "?": "keys",
+  k: "previous", arrowleft: "previous", n: "note", m: "map", x: "mode", b: "blind", f: "flag", r: "reason", "/": "search", "?": "keys",
   "+": "zoom_in", "=": "zoom_in", "-": "zoom_out", "[": "narrower", "]": "wider", ",": "darker", ".": "brighter", home: "whole",
 };
 const LOOKING = ["zoom_in", "zoom_out", "narrower", "wider", "darker", "brighter", "whole"];
-const KEPT_FREE = ["c", "r", "f", "/"]; // Streamlit's own; flag and search, which come later
+const STREAMLITS = ["c", "r"]; // c stays Streamlit's; an r that means something here must not run the page again
 const KEY_ROWS = ["1234567890", "qweiop", "adghl", "zv"];
 const UNKNOWN_VALUE = -1;
 

@@ -17,12 +17,14 @@ from dashboard.words import counted, one_of, plain, share_text
 from model_zoo.core.choices import MappedBy, Split
 from model_zoo.core.labels import Label, LeafSpace
 
+PER_PAGE = 48
+
 
 def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
     if cell is None:
         return None
-    beside = _beside(shown, cell)
+    beside = shown.beside(cell.subject)
     comparison = compare(beside)
     subject, evaluation = comparison.of(cell.subject)
     stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
@@ -64,7 +66,7 @@ def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | Non
     """The same cell of the other subjects shown, where they are judged in the same classes."""
     if cell is None or not cell.named:
         return
-    beside = _beside(shown, cell)
+    beside = shown.beside(cell.subject)
     sums = compare(beside, MappedBy.SUM) if cell.summing else None
     with st.container(horizontal=True):
         for subject, n_images in same_cell_elsewhere(compare(beside), cell, sums):
@@ -124,6 +126,20 @@ def inspected(shown: Shown, cell: Cell | None) -> Shown:
     return replace(shown, subjects=(cell.subject, *shown.subjects))
 
 
+def page_of(listed: Sequence[Listed]) -> tuple[int, int]:
+    """The page that the address asks for, and how many there are; the last one, said so, where it asks for more."""
+    pages = max(1, -(-len(listed) // PER_PAGE))
+    asked = links.whole(state.query(), "page", 1)
+    if asked > pages:
+        st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
+    return min(asked, pages), pages
+
+
+def on_page(listed: Sequence[Listed], page: int) -> Sequence[Listed]:
+    """The images of one page, from 1."""
+    return listed[(page - 1) * PER_PAGE : page * PER_PAGE]
+
+
 def pager(pages: int, page: int) -> None:
     """Page numbers; the address holds the current one."""
     if pages > 1:
@@ -131,8 +147,3 @@ def pager(pages: int, page: int) -> None:
         st.pagination(
             pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
         )
-
-
-def _beside(shown: Shown, cell: Cell) -> Shown:
-    """What is shown, with the cell's subject among it."""
-    return shown if cell.subject in shown.subjects else replace(shown, subjects=(*shown.subjects, cell.subject))

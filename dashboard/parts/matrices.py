@@ -1,6 +1,7 @@
 """The matrices of Compare: each subject's own, or the second's minus the first's."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import cycle
 
 import pandas as pd
@@ -15,8 +16,9 @@ from dashboard.charts.matrices import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion
 from dashboard.links import Cell, MatrixView, Shown, images_url
 from dashboard.parts import controls
 from dashboard.parts.clicks import Open, chart_key, clicked
+from dashboard.queues import to_review
 from dashboard.words import counted, one_of, plain, signed
-from model_zoo.core.choices import Matrices, Per, Space
+from model_zoo.core.choices import Matrices, Opens, Per, Space
 from model_zoo.core.difference import FEW_IMAGES, Difference
 from model_zoo.core.layout import Layout
 from model_zoo.core.taxonomy import ELSEWHERE
@@ -38,7 +40,9 @@ def matrices(
     look: Look,
     open_cell: Open,
 ) -> None:
-    """The switches, and below them the matrices; a click on a cell opens its images."""
+    """The switches, and below them the matrices; a click on a cell opens its images, or reviews them."""
+    if view.opens is Opens.REVIEW:
+        open_cell = partial(_review, shown)
     head, switches = st.columns([1, 4], vertical_alignment="bottom")
     head.subheader("Confusion", anchor=False)
     laid_out = lay_out(judged, view, workspace.taxonomies().values(), workspace.space)
@@ -46,6 +50,7 @@ def matrices(
         controls.matrices_switch(view.matrices)
         controls.per_switch(view.per)
         controls.order_switch(laid_out.order)
+        controls.opens_switch(view.opens)
     _class_choices(laid_out, view)
     if view.matrices is Matrices.EACH:
         _each(judged, view, laid_out, look, open_cell)
@@ -59,6 +64,11 @@ def matrices(
             )
     else:
         _difference(judged, difference(laid_out.layouts[0], view.per), view, laid_out, shown, look, open_cell)
+
+
+def _review(shown: Shown, cell: Cell) -> None:
+    """The images of a cell as a queue, before this page is drawn again."""
+    state.go("views/review.py", to_review(shown, cell))
 
 
 def _class_choices(laid_out: LaidOut, view: MatrixView) -> None:

@@ -1,17 +1,25 @@
 """The review panel of Review and Inspect: the component, fed from the desk and its answers stored."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard import state
 from dashboard.actions.compare import Subject
 from dashboard.actions.decide import decide
 from dashboard.actions.desk import Desk
+from dashboard.actions.nearest import reference
 from dashboard.actions.queueing import WINDOW, shown_items
+from dashboard.actions.witnesses import witnesses
 from dashboard.parts.reviewer import reviewer
+from dashboard.reviews.decisions import Reason
 from dashboard.reviews.queue import QueueItem
+from dashboard.reviews.standing import flagged
+from dashboard.reviews.status import n_decided
 from model_zoo.core.choices import Labels, Split
+
+HOUR = timedelta(hours=1)
 
 
 def review_panel(
@@ -27,6 +35,7 @@ def review_panel(
     position: str | None = None,
     empty: str = "Open an image from Images or Compare.",
     compact: bool = False,
+    second: bool = False,
     adjudicates: bool = False,
 ) -> None:
     """Draw the panel over the images that wait; each answer is stored before it is shown as saved.
@@ -48,7 +57,7 @@ def review_panel(
             {"name": one.name, "classes": {name: sorted(leaves) for name, leaves in one.classes.items()}}
             for one in desk.workspace.taxonomies().values()
         ],
-        "items": shown_items(desk, at_hand[:WINDOW], subjects, split, desk.labels(Labels.REVIEWED)),
+        "items": _items(desk, at_hand[:WINDOW], subjects, split),
         "position": position,
         "n_left": len(waiting),
         "n_total": n_total,
@@ -57,9 +66,27 @@ def review_panel(
         "chosen_by": chosen_by,
         "empty": empty,
         "compact": compact,
+        "second": second,
         "adjudicates": adjudicates,
+        "reasons": [str(reason) for reason in Reason],
+        "pace": n_decided(desk.store.all(), reviewer_name(key), datetime.now(UTC) - HOUR),
+        "nearest": asdict(reference(desk, subjects, split)),
     }
     reviewer(data, key=key, on_log=state.guarded(lambda: _store(desk, key)))
+
+
+def _items(desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], split: Split) -> list[dict[str, Any]]:
+    """The images of the window, with who disagrees about each and who flagged it."""
+    disagree = witnesses(desk, subjects, split, [item.image_id for item in items])
+    flags = flagged(desk.store.all())
+    return [
+        one
+        | {
+            "disagree": disagree.get(one["id"], ""),
+            "flagged": flags[one["id"]].reviewer if one["id"] in flags else "",
+        }
+        for one in shown_items(desk, items, subjects, split, desk.labels(Labels.REVIEWED))
+    ]
 
 
 def reviewer_name(key: str) -> str:

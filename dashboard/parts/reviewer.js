@@ -1,12 +1,4 @@
 const reviewers = new WeakMap();
-const MAP_DELAY_MS = 150; // nobody looks at a map for less; it keeps fast reviewers from asking for maps in vain
-const UNTOUCHED = {
-  parts: "Change only what is wrong; the rest stays.",
-  class: "Only the parts that the class settles will change.",
-};
-const UNSEEN = "Say what you see; parts that you leave open stay unknown.";
-const STRIP_BEFORE = 3;
-const STRIP_LENGTH = 9;
 
 export default function ({ data, parentElement, setStateValue }) {
   let s = reviewers.get(parentElement);
@@ -15,7 +7,7 @@ export default function ({ data, parentElement, setStateValue }) {
     reviewers.set(parentElement, s);
     build(s, parentElement.querySelector(".reviewer"), data);
     s.onKey = (event) => onKey(s, event);
-    document.addEventListener("keydown", s.onKey);
+    addEventListener("keydown", s.onKey, true); // before Streamlit, whose own keys would run the page again
     s.onRelease = () => setTimeout(() => release(s)); // the click comes after the release
     for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, s.onRelease, true);
     s.changed = () => draw(s);
@@ -30,10 +22,11 @@ export default function ({ data, parentElement, setStateValue }) {
   draw(s);
   s.box.pump();
   return () => {
-    document.removeEventListener("keydown", s.onKey);
+    removeEventListener("keydown", s.onKey, true);
     for (const kind of ["pointerup", "pointercancel"]) document.removeEventListener(kind, s.onRelease, true);
     clearTimeout(s.mapTimer);
     s.layer.clear();
+    s.nearest.clear();
     s.box.detach(s);
     reviewers.delete(parentElement);
   };
@@ -51,6 +44,7 @@ function onKey(s, event) {
   const action = s.keys.get(key);
   if (!action) return;
   event.preventDefault();
+  if (STREAMLITS.includes(key)) event.stopImmediatePropagation();
   if (event.repeat && !["next", "previous", ...LOOKING].includes(action)) return; // a key held down is one answer
   run(s, action);
 }
@@ -62,11 +56,12 @@ function run(s, action) {
   draw(s);
   if (then === "focus:note") s.ui.note.focus();
   if (then === "focus:name") s.ui.name.focus();
+  if (then === "search") s.search.open(s.data.space, s.data.taxonomies);
 }
 
 function build(s, root, data) {
   const ui = (s.ui = { root });
-  for (const name of ["head", "message", "keys", "caption", "strip", "recent", "why", "says", "label", "choices", "result", "answers", "done"])
+  for (const name of ["head", "message", "keys", "caption", "strip", "recent", "why", "disagree", "veil", "says", "label", "choices", "result", "answers", "done"])
     ui[name] = el("div", { className: name });
   Object.assign(ui.message, { role: "status" });
   ui.image = el("img", { className: "image", decoding: "sync" });
@@ -92,8 +87,12 @@ function build(s, root, data) {
   ui.nameForm = el("form", { className: "name-form", onsubmit: (event) => (event.preventDefault(), takeName(s)) },
     el("div", {}, el("strong", { text: "Who is reviewing?" }), el("p", { text: "Decisions carry your name. It is asked once and kept in this browser." })),
     ui.name, el("button", { type: "submit", className: "button is-primary", text: "Start" }));
-  ui.asks = el("div", { className: "asks" }, ui.why, ui.label, ui.choices, ui.result, ui.note, ui.answers);
-  ui.left = el("div", { className: "left" }, ui.frame, ui.caption, ui.mapTools, ui.strip);
+  s.search = searchBox((one) => (setFound(s, one), draw(s)));
+  s.nearest = nearestImages();
+  ui.reason = reasonPick(s);
+  ui.words = el("div", { className: "words" }, ui.note, el("label", { className: "reason" }, kbd("r"), ui.reason));
+  ui.asks = el("div", { className: "asks" }, ui.why, ui.disagree, ui.veil, ui.label, ui.choices, s.search.root, ui.result, ui.words, ui.answers);
+  ui.left = el("div", { className: "left" }, ui.frame, ui.caption, ui.mapTools, ui.strip, s.nearest.root);
   ui.body = el("div", { className: "body" }, ui.left, ui.asks, ui.says);
   root.replaceChildren(ui.head, ui.nameForm, ui.message, ui.keys, ui.body, ui.done, ui.recent);
   root.addEventListener("pointerdown", (event) => {
@@ -149,6 +148,7 @@ function drawHead(s) {
     el("div", { className: "count" }, el("strong", { text: `${left} left` }), ` of ${data.n_total}`),
     el("div", { className: "progress", role: "progressbar", "aria-label": "Reviewed", "aria-valuemin": "0", "aria-valuemax": String(data.n_total), "aria-valuenow": String(done) },
       el("span", { style: `width: ${100 * share}%` })),
+    s.name && data.pace !== undefined ? el("span", { className: "pace", title: "Images that you have answered in the last 60 minutes", text: `${data.pace} in the last hour` }) : "",
     el("span", { className: "steps" }, button(s, "previous", "Previous", { quiet: true }), button(s, "next", "Next", { quiet: true })),
   ];
   ui.head.replaceChildren(...queue, savingChip(box), el("span", { className: "space" }),
@@ -181,6 +181,9 @@ function drawItem(s, shown) {
   ui.why.textContent = shown.why ?? "";
   const blind = isBlind(s);
   ui.why.hidden = !shown.why || blind;
+  ui.disagree.textContent = shown.disagree ?? "";
+  ui.disagree.hidden = !shown.disagree || blind;
+  drawVeil(s, shown, blind);
   ui.says.hidden = !shown.says?.length || blind;
   ui.says.replaceChildren(heading("What the runs say"), ...(shown.says ?? []).map((one) => el("section", { className: "say" },
     el("header", {}, el("span", { className: "say-who", text: one.who }), one.agree ? el("span", { className: "say-agree", text: `${one.agree} agree` }) : null), bars(one.top))));
@@ -192,124 +195,24 @@ function drawItem(s, shown) {
   drawChoices(s, label);
   drawResult(s);
   const keyed = (action, text, options) => button(s, action, text, options);
+  const flagged = isFlagged(s, shown.id);
   ui.answers.replaceChildren(...[
-    ui.label.hidden ? null : keyed("confirm", "The label is right"), keyed("cannot_tell", "Cannot tell"), s.single ? null : keyed("skip", "Skip"),
-    keyed("undo", "Undo", { disabled: !s.box.history.length }),
+    ui.label.hidden ? null : keyed("confirm", "The label is right", { primary: !outcome(s).changes }),
+    keyed("cannot_tell", "Cannot tell"), s.single ? null : keyed("skip", "Skip"),
+    keyed("flag", flagged ? "Flagged" : "Flag", { pressed: flagged }), keyed("undo", "Undo", { disabled: !s.box.history.length }),
   ].filter(Boolean));
+  drawReason(s, ui.reason);
+  if (s.data.nearest && !s.data.compact) s.nearest.show({ id: shown.id, ...s.data.nearest, blind });
   const note = s.notes.get(shown.id) ?? "";
   if (ui.note.value !== note) ui.note.value = note;
 }
 
-function drawMap(s, shown) {
-  const { ui } = s;
-  const maps = isBlind(s) ? [] : (shown.maps ?? []);
-  const chosen = maps.find((one) => one.who === s.mapWho) ?? maps[0];
-  ui.mapTools.hidden = !maps.length;
-  ui.mapButton.replaceChildren(button(s, "map", "Map", { pressed: s.mapOn }));
-  if ([...ui.mapPick.options].map((one) => one.value).join("\n") !== maps.map((one) => one.who).join("\n"))
-    ui.mapPick.replaceChildren(...maps.map((one) => el("option", { value: one.who, text: one.who })));
-  ui.mapPick.hidden = maps.length < 2;
-  if (chosen) ui.mapPick.value = chosen.who;
-  const url = s.mapOn && chosen ? chosen.url : null;
-  if (url === s.mapUrl) return;
-  s.mapUrl = url;
-  clearTimeout(s.mapTimer);
-  s.layer.clear();
-  if (url) s.mapTimer = setTimeout(() => s.layer.show(url, `What decided, according to ${chosen.who}`), MAP_DELAY_MS);
-}
-
-function drawStrip(s) {
-  const { ui } = s;
-  ui.strip.hidden = s.single || s.order.length < 2;
-  if (ui.strip.hidden) return;
-  const at = s.order.indexOf(s.current);
-  const from = Math.max(0, Math.min(at - STRIP_BEFORE, s.order.length - STRIP_LENGTH));
-  const ids = s.order.slice(from, from + STRIP_LENGTH);
-  for (const id of s.thumbs.keys()) if (!ids.includes(id)) s.thumbs.delete(id);
-  ids.forEach((id) => {
-    if (!s.thumbs.has(id)) {
-      const thumb = button(s, `goto:${id}`, "", { className: "thumb", label: `Go to ${id}` });
-      thumb.append(el("img", { src: s.known.get(id).src, alt: "" }), el("span", { className: "tick" }));
-      s.thumbs.set(id, thumb);
-    }
-    const thumb = s.thumbs.get(id);
-    thumb.classList.toggle("is-current", id === s.current);
-    thumb.classList.toggle("is-answered", Boolean(answerOf(s, id)));
-    thumb.classList.toggle("is-saving", isUnsaved(s, id));
-    thumb.setAttribute("aria-current", id === s.current);
-  });
-  const nodes = ids.map((id) => s.thumbs.get(id));
-  if (nodes.some((node, i) => ui.strip.children[i] !== node) || ui.strip.children.length !== nodes.length) ui.strip.replaceChildren(...nodes);
-}
-
-function stateChips(s, id) {
-  const answer = answerOf(s, id);
-  if (isUnsaved(s, id)) return [el("span", { className: "chip is-saving", text: "saving…" })];
-  return answer ? [el("span", { className: "chip is-saved", text: `${ANSWER_WORDS[answer] ?? answer} · saved` })] : [];
-}
-
-function chips(space, label) {
-  const { parts, lone } = describeLabel(space, label);
-  const chip = (name, text, known = true) => el("span", { className: known ? "part-chip" : "part-chip is-unknown" }, name ? el("small", { text: name }) : null, el("b", { text }));
-  return el("div", { className: "chips" }, parts.map((part) => chip(part.name, part.text, part.known)), lone.map((text) => chip(parts.length ? "or" : "", text)));
-}
-
-function drawChoices(s, label) {
-  const { data, ui } = s;
-  const draft = draftOf(s);
-  const offers = data.taxonomies.length > 0;
-  const modes = offers ? el("div", { className: "modes", role: "group", "aria-label": "Answer by" },
-    button(s, "mode:parts", "By parts", { pressed: s.mode === "parts", noKey: true }), button(s, "mode:class", "By class", { pressed: s.mode === "class", noKey: true }), kbd("x")) : null;
-  const byClass = s.mode === "class";
-  const names = classesOf(s).map(([name], i) => button(s, `class:${i}`, name, { pressed: draft.cls === name }));
-  const rows = byClass ? [el("div", { className: "row-buttons", role: "group", "aria-label": `Classes of ${s.taxonomy}` }, names)] : partRows(s, draft, label);
-  const title = el("div", { className: "choices-title" }, heading(byClass ? "Which class is it?" : "What is wrong with it?"), byClass ? taxonomyPick(s) : null);
-  ui.choices.replaceChildren(el("div", { className: "choices-head" }, title, ...(modes ? [modes] : [])), ...rows);
-}
-
-function taxonomyPick(s) {
-  const names = s.data.taxonomies.map((one) => one.name);
-  const pick = el("select", {
-    "aria-label": "Taxonomy", "data-act": "taxonomy",
-    onchange: () => (Object.assign(s, { taxonomy: pick.value }), s.drafts.delete(s.current), pick.blur(), draw(s)),
-  }, names.map((name) => el("option", { value: name, text: name, selected: name === s.taxonomy })));
-  return pick;
-}
-
-function partRows(s, draft, label) {
-  const { space } = s.data;
-  const settled = settledParts(space, label);
-  const boxed = !draft.lone && label.some((leaf) => valuesOf(space, leaf).length);
-  const rows = space.parts.map((part, p) => {
-    const changed = draft.changes.has(part.name);
-    const value = changed ? draft.changes.get(part.name) : boxed ? settled[p] : undefined;
-    const choice = (v, text, given) => button(s, `part:${p}:${v}`, text, {
-      pressed: value === given && (given !== null || changed), stands: boxed && settled[p] === given && given !== null, unknown: given === null });
-    return row(part.name, [...part.values.map((text, v) => choice(v, text, text)), choice(UNKNOWN_VALUE, "unknown", null)]);
-  });
-  if (space.lone.length) rows.push(row(space.parts.length ? "or" : "label", space.lone.map((leaf, i) =>
-    button(s, `lone:${i}`, readable(leaf), { pressed: draft.lone === leaf, stands: label.length === 1 && label[0] === leaf }))));
-  return rows;
-}
-
-function drawResult(s) {
-  const { label, changes, sentence } = outcome(s);
-  const words = changes ? [el("span", { className: "becomes", text: "becomes" }), chips(s.data.space, label)]
-    : [el("span", { className: sentence ? "impossible" : "hint", role: sentence ? "alert" : null, text: sentence ?? (s.ui.label.hidden ? UNSEEN : UNTOUCHED[s.mode]) })];
-  s.ui.result.className = changes ? "result is-ready" : "result";
-  s.ui.result.replaceChildren(...words, button(s, "save", "Save", { primary: true, disabled: !changes }));
-}
-
-function drawKeys(s) {
-  const { ui } = s;
-  ui.keys.hidden = !s.keysShown;
-  if (!s.keysShown) return;
-  const lines = [["save", "save the changed label"], ["confirm", "the label is right"], ["cannot_tell", "cannot tell"], ["skip", "skip"], ["undo", "undo the last decision"],
-    ["next", "next image"], ["previous", "previous image"], ["note", "write a note (Escape leaves it)"], ["map", "map on or off"], ["mode", "by parts or by class"], ["blind", "hide earlier labels and what runs say"], ["zoom_in", "zoom in"], ["zoom_out", "zoom out"], ["narrower", "more contrast: narrower window"],
-    ["wider", "less contrast: wider window"], ["darker", "darker"], ["brighter", "brighter"], ["whole", "whole image, all grey values"], ["keys", "this list"]];
-  const keysOf = (action) => [...s.keys].filter(([, does]) => does === action).map(([key]) => kbd(key));
-  ui.keys.replaceChildren(heading("Keys"), el("dl", {}, lines.map(([action, text]) => el("div", {}, el("dt", {}, keysOf(action)), el("dd", { text })))),
-    el("p", { text: "The parts and classes carry their keys on their buttons. Ctrl and wheel: zoom; drag: pan; Shift or right button and drag: window and level." }));
+// Where earlier labels are hidden: that they are, and the way out.
+function drawVeil(s, shown, blind) {
+  const { ui, data } = s;
+  ui.veil.hidden = !blind || s.local.has(shown.id);
+  const words = data.second ? "A second opinion: what others said of this image is hidden." : "Earlier labels, and what runs say, are hidden.";
+  ui.veil.replaceChildren(el("span", { text: words }), data.blind === true ? "" : button(s, "blind", "Show them"));
 }
 
 function drawRecent(s) {
@@ -325,7 +228,7 @@ function drawDone(s) {
   const { ui, data, box } = s;
   delete ui.root.dataset.image;
   const left = nLeft(s);
-  const last = new Map(box.history.filter((entry) => s.order.includes(entry.image_id)).map((entry) => [entry.image_id, entry.answer]));
+  const last = new Map(box.history.filter((entry) => s.order.includes(entry.image_id) && !FLAGS.includes(entry.answer)).map((entry) => [entry.image_id, entry.answer]));
   const count = (answer) => [...last.values()].filter((given) => given === answer).length;
   const figures = [["relabelled", "relabel"], ["found right", "confirm"], ["cannot tell", "cannot_tell"], ["skipped", "skip"]].map(([text, answer]) =>
     el("div", { className: "figure" }, el("strong", { text: String(count(answer)) }), el("span", { text })));
@@ -333,34 +236,4 @@ function drawDone(s) {
   if (!data.n_total) ui.done.replaceChildren(el("h3", { text: "No image waits here" }), el("p", {}, sentence(data.empty ?? "Open a list of images from Images as a queue.")));
   else if (left > 0) ui.done.replaceChildren(el("h3", { text: "Fetching the next images…" }), el("p", { text: `${left} of ${data.n_total} are left.` }), back());
   else ui.done.replaceChildren(el("h3", { text: "This queue is done" }), el("p", { text: `All ${data.n_total} images are answered. Since you opened this page you decided:` }), el("div", { className: "figures" }, figures), back());
-}
-
-const ANSWERS = ["save", "confirm", "cannot_tell", "skip"];
-
-function button(s, action, text, { pressed, stands, unknown, primary, quiet, link, disabled, noKey, className, label, expanded } = {}) {
-  const key = noKey || link ? null : keyOfAction(s.keys, action);
-  const names = [className ?? (link ? "link" : "button"), pressed && "is-pressed", stands && "stands", unknown && "is-unknown", primary && "is-primary", quiet && "is-quiet"];
-  const element = el("button", {
-    type: "button", className: names.filter(Boolean).join(" "), disabled: Boolean(disabled), "data-act": action, "aria-label": label,
-    "aria-pressed": pressed === undefined ? null : String(Boolean(pressed)), "aria-expanded": expanded === undefined ? null : String(expanded), "aria-keyshortcuts": key,
-    onclick: (event) => {
-      if (event.detail) element.blur(); // after a mouse click the keys belong to the panel again
-      if (event.detail > 1 && ANSWERS.includes(action)) return; // a double click answers one image, not the next unseen
-      run(s, action);
-    },
-  }, key ? kbd(key) : null, text ? el("span", { text }) : null);
-  return element;
-}
-
-function kbd(key) {
-  const words = { enter: "Enter", arrowright: "→", arrowleft: "←" };
-  return el("kbd", { text: words[key] ?? key.toUpperCase(), "aria-hidden": "true" });
-}
-
-function heading(text, aside = "") {
-  return el("h4", {}, text, aside ? el("small", { text: aside }) : null);
-}
-
-function row(name, buttons) {
-  return el("div", { className: "choice-row", role: "group", "aria-label": name }, el("span", { className: "row-name", text: name }), el("div", { className: "row-buttons" }, buttons));
 }

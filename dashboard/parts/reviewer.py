@@ -7,7 +7,20 @@ from typing import Any
 
 import streamlit as st
 
-_SCRIPTS = ("labels.js", "outbox.js", "dom.js", "sight.js", "reviewer_flow.js", "reviewer.js")
+_SCRIPTS = (
+    "labels.js",
+    "outbox.js",
+    "dom.js",
+    "buttons.js",
+    "sight.js",
+    "search.js",
+    "nearest.js",
+    "marks.js",
+    "reviewer_flow.js",
+    "reviewer_image.js",
+    "reviewer_label.js",
+    "reviewer.js",
+)
 
 
 def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -> Any:
@@ -24,12 +37,14 @@ def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -
     - ``taxonomies``: [{name, classes: {class: [leaf]}}], offered for an answer by class.
     - ``items``: the next images of the queue, in order: {id, src, caption, label: [leaf], label_text,
       original_text, why, says: [{who, agree, top: [{name, p, is_label?}], run_ids?}],
-      maps: [{who, url}], answered, chosen_by?}.
+      maps: [{who, url}], answered, chosen_by?, disagree?: who says what where runs differ, flagged?: by whom}.
     - ``n_left`` and ``n_total`` of the whole queue; a queue of one image stays on it (``single``?).
     - ``position``: the image to show first, or None. ``queue``?: a name; another one starts afresh.
     - ``chosen_by``?: written into each proposal as it was when it was made; so is whether the reviewer worked blind,
-      with earlier labels, reasons and what the runs say hidden. ``blind``?: always so.
-    - ``adjudicates``?: whether the answers end disagreements, which each proposal then says.
+      with earlier labels, reasons and what the runs say hidden. ``blind``?: always so; ``second``?: so until the
+      reviewer asks to see them. ``adjudicates``?: whether the answers end disagreements, which each proposal says.
+    - ``reasons``?: that a reviewer can give; ``pace``?: images that the reviewer has answered in the last hour.
+    - ``nearest``?: {run_ids, command}: the runs that can tell the nearest images, or the command that makes one able.
     - ``compact``?: without the image, which stands elsewhere on the page.
     - ``strength``?: of the map at first; ``empty``?: what to do when no image waits.
     """

@@ -10,6 +10,7 @@ const PREFETCH_AHEAD = 8;
 function createState() {
   return {
     box: outbox(), data: null, known: new Map(), order: [], local: new Map(), drafts: new Map(), notes: new Map(),
+    flags: new Map(), reasons: new Map(), opened: false,
     current: null, queue: null, position: null, single: false, name: recall(NAME_PLACE, ""), naming: false, sentence: "",
     mode: recall(MODE_PLACE, "parts"), taxonomy: null, mapOn: recall(MAP_PLACE, "yes") === "yes", mapWho: null,
     mapShown: false, blind: recall(BLIND_PLACE, "no") === "yes", keysShown: false, prefetched: new Map(),
@@ -20,13 +21,14 @@ function createState() {
 function takeData(s, data) {
   const first = s.data === null;
   s.data = data;
-  if ((data.queue ?? "") !== s.queue) Object.assign(s, { queue: data.queue ?? "", order: [], current: null });
+  if ((data.queue ?? "") !== s.queue) Object.assign(s, { queue: data.queue ?? "", order: [], current: null, opened: false });
   s.single = data.single ?? data.n_total === 1;
   const offered = data.items.map((item) => item.id);
   data.items.forEach((item) => s.known.set(item.id, item));
   if (first) s.box.log.forEach((entry) => restoreLocal(s, entry));
   const refusals = s.box.receive(data.acked, data.rejected);
   refusals.forEach((refusal) => takeRefusal(s, refusal));
+  for (const id of offered) if (!isUnsaved(s, id)) s.flags.delete(id);
   for (const item of data.items) if (s.local.has(item.id) && !isUnsaved(s, item.id)) s.local.get(item.id).label = item.label;
   // What a reviewer is looking at is not replaced under their hands, not even when somebody else has answered it.
   const stays = (id) => offered.includes(id) || (!s.single && (s.local.has(id) || (id === s.current && s.touched)));
@@ -51,6 +53,7 @@ function placeAt(s, data, first) {
 function restoreLocal(s, entry) {
   const { answer, image_id, client_id, seq } = entry;
   if (!s.known.has(image_id)) return;
+  if (FLAGS.includes(answer)) return void s.flags.set(image_id, answer === "flag");
   const label = answer === "relabel" ? readLabelText(s.data.space, entry.after) : s.known.get(image_id).label;
   s.local.set(image_id, { answer: answer === "undo" ? null : answer, label, client_id, seq });
 }
@@ -59,6 +62,7 @@ function takeRefusal(s, { client_id, seq, sentence, entry }) {
   const id = entry?.image_id;
   s.sentence = id ? `${id} was not saved: ${sentence}` : `Not saved: ${sentence}`;
   if (id && s.local.get(id)?.seq === seq && s.local.get(id)?.client_id === client_id) s.local.delete(id);
+  if (id && FLAGS.includes(entry.answer)) s.flags.delete(id);
   if (id && entry.note && !s.notes.get(id)) s.notes.set(id, entry.note);
 }
 
@@ -70,9 +74,17 @@ function labelOf(s, id) {
   return s.local.get(id)?.label ?? s.known.get(id)?.label ?? [];
 }
 
-// With earlier labels hidden nothing is known of an image before its reviewer has said it.
+// With earlier labels hidden nothing is known of an image before its reviewer has said it. A second opinion is given
+// so until its reviewer asks to see them.
 function isBlind(s) {
-  return !s.data.compact && (s.data.blind === true || s.blind);
+  return !s.data.compact && (s.data.blind === true || (s.data.second ? !s.opened : s.blind));
+}
+
+function setBlind(s) {
+  s.drafts.clear();
+  if (s.data.second) return void (s.opened = !s.opened);
+  s.blind = !s.blind;
+  remember(BLIND_PLACE, s.blind ? "yes" : "no");
 }
 
 function startOf(s, id) {
@@ -145,7 +157,10 @@ function act(s, action) {
   if (what === "note") return s.current ? "focus:note" : null;
   if (what === "rename") return (s.naming = true), "focus:name";
   if (what === "map") return (s.mapOn = !s.mapOn), remember(MAP_PLACE, s.mapOn ? "yes" : "no");
-  if (what === "blind") return (s.blind = !s.blind), s.drafts.clear(), remember(BLIND_PLACE, s.blind ? "yes" : "no");
+  if (what === "blind") return setBlind(s);
+  if (what === "flag") return flag(s);
+  if (what === "reason") return nextReason(s);
+  if (what === "search") return s.current ? "search" : null;
   if (LOOKING.includes(what)) return "look:" + what;
   if (what === "keys") return void (s.keysShown = !s.keysShown);
   if (what === "mode") return setMode(s, a ?? (s.mode === "parts" ? "class" : "parts"));
@@ -178,6 +193,12 @@ function setClass(s, i) {
   s.drafts.set(s.current, { ...emptyDraft(), cls: draft.cls === name ? null : name });
 }
 
+function setFound(s, { leaf, cls, taxonomy }) {
+  if (!s.current) return;
+  if (taxonomy) s.taxonomy = taxonomy;
+  s.drafts.set(s.current, { ...emptyDraft(), lone: leaf ?? null, cls: cls ?? null });
+}
+
 function setMode(s, mode) {
   if (!s.data.taxonomies.length) return;
   s.mode = mode;
@@ -192,10 +213,15 @@ function save(s) {
   return decide(s, "relabel", label);
 }
 
+function askName(s) {
+  Object.assign(s, { naming: true, sentence: "Say who you are first: decisions carry your name." });
+  return "focus:name";
+}
+
 function decide(s, answer, label = null) {
   const id = s.current;
   if (!id) return;
-  if (!s.name) return (s.naming = true), (s.sentence = "Say who you are first: decisions carry your name."), "focus:name";
+  if (!s.name) return askName(s);
   const before = labelOf(s, id);
   const { space } = s.data;
   if (answer === "confirm" && isBlind(s) && !s.local.has(id)) return void (s.sentence = "The label is hidden: say what you see, then save.");
@@ -204,11 +230,13 @@ function decide(s, answer, label = null) {
   if (answer === "relabel" && sameLabel(label, before)) answer = "confirm"; // seen blind, and the same
   const after = answer === "relabel" ? label : answer === "confirm" ? before : null;
   const note = (s.notes.get(id) ?? "").trim();
-  const entry = s.box.push({ ...proposal(s, id, answer), after: after && labelText(space, after), note, taxonomy: byClass ? s.taxonomy : "" }, words, s);
+  const reason = answer === "skip" ? "" : (s.reasons.get(id) ?? "");
+  const entry = s.box.push({ ...proposal(s, id, answer), after: after && labelText(space, after), note, reason, taxonomy: byClass ? s.taxonomy : "" }, words, s);
   s.box.history.push({ ...entry, before, was: answerOf(s, id) });
   s.local.set(id, { answer, label: answer === "relabel" ? label : before, client_id: entry.client_id, seq: entry.seq });
   s.drafts.delete(id);
   s.notes.delete(id);
+  s.reasons.delete(id);
   s.sentence = "";
   if (!s.single) setCurrent(s, nextUnanswered(s, s.order.indexOf(id)));
   s.box.keep();
@@ -220,7 +248,8 @@ function undo(s) {
   if (s.single && !s.order.includes(last.image_id)) return void (s.sentence = `The last decision was about ${last.image_id}; open that image to undo it.`);
   s.box.history.pop();
   const entry = s.box.push({ ...proposal(s, last.image_id, "undo"), reviewer: last.reviewer, after: null, note: "", undoes_seq: last.seq }, "undone", s);
-  s.local.set(last.image_id, { answer: last.was, label: last.before, client_id: entry.client_id, seq: entry.seq });
+  if (FLAGS.includes(last.answer)) s.flags.set(last.image_id, last.was);
+  else s.local.set(last.image_id, { answer: last.was, label: last.before, client_id: entry.client_id, seq: entry.seq });
   if (s.known.has(last.image_id)) {
     if (!s.order.includes(last.image_id)) s.order.unshift(last.image_id);
     setCurrent(s, last.image_id);
@@ -269,4 +298,7 @@ function prefetch(s) {
   }
 }
 
-const ANSWER_WORDS = { relabel: "relabelled", confirm: "the label is right", cannot_tell: "cannot tell", skip: "skipped" };
+const FLAGS = ["flag", "unflag"];
+const ANSWER_WORDS = {
+  relabel: "relabelled", confirm: "the label is right", cannot_tell: "cannot tell", skip: "skipped", flag: "flagged for a talk", unflag: "flag taken away",
+};

@@ -30,6 +30,7 @@ def card(card: Card) -> None:
         ("trained (UTC)", card.created.replace("T", " ").removesuffix("+00:00")),
         ("duration", f"{card.duration_s:.0f} s on {card.processor}"),
         ("training images", f"{card.n_train_images:,}"),
+        ("training labels", trained_on(card)),
         ("recipe", ", ".join(f"{name} {value}" for name, value in card.recipe.items())),
         ("epochs", card.epochs_chosen),
         ("data", ", ".join(f"{split} {digest}" for split, digest in card.data_hash.items())),
@@ -39,6 +40,13 @@ def card(card: Card) -> None:
     ]
     left.table(pd.DataFrame(made, columns=["model", ""]).set_index("model"))
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
+
+
+def trained_on(card: Card) -> str:
+    """Where the labels of the training images came from."""
+    if not card.label_set:
+        return "the manifest's"
+    return f"label set {plain(card.label_set['name'])} (sha256 {plain(card.label_set['sha256'][:16])}…)"
 
 
 def _listed(numbers: Sequence[float]) -> str:

@@ -5,12 +5,11 @@ import streamlit as st
 from dashboard import cached, links, state
 from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
-from dashboard.parts import listing
+from dashboard.parts import bulk, controls, listing
 from dashboard.parts.gallery import gallery
 from dashboard.parts.image_filters import image_filters, read_filters
-from dashboard.words import counted
-
-PER_PAGE = 48
+from dashboard.parts.image_map import image_map
+from model_zoo.core.choices import Arranged
 
 desk = cached.desk()
 dataset, known, query = desk.dataset(), cached.subjects(), state.query()
@@ -25,19 +24,23 @@ listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell
 listing.sentence(listed, cell, split, filters, judged)
 listing.same_cell(cached.comparison, shown, cell)
 
-pages = max(1, -(-len(listed) // PER_PAGE))
-asked = links.whole(query, "page", 1)
-page = min(asked, pages)
-if asked > pages:
-    st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
 if not listed:
     st.info("No image is behind this cell or passes these filters. Set one of them back to 'any'.")
     st.stop()
+arranged = links.choice(query, "as", Arranged, Arranged.GALLERY)
+controls.arranged_switch(arranged)
 listing.actions(listed, shown, cell)
-opened = gallery(
-    listing.tiles(listed[(page - 1) * PER_PAGE : page * PER_PAGE], shown, cell, dataset.space, desk.standing()),
-    key="images_gallery",
-)
+if arranged is Arranged.MAP:
+    inside = image_map(desk, cached.mapped, listed, split)
+    listed = tuple(one for one in listed if one.image.image_id in frozenset(inside))
+    key, at_first = bulk.gallery_key("map", inside), inside
+else:
+    key, at_first = bulk.gallery_key("images"), ()
+page, pages = listing.page_of(listed)
+chosen, reviewer = bulk.chosen_in(key, at_first)
+bulk.one_label(desk, chosen, reviewer, bulk.CHOSEN_BY[arranged])
+tiles = listing.tiles(listing.on_page(listed, page), shown, cell, dataset.space, desk.standing())
+opened = gallery(tiles, key=key, chosen=chosen)
 listing.pager(pages, page)
 if opened:
     st.switch_page("views/inspect.py", query_params=links.to_image(opened, listing.inspected(shown, cell)))

@@ -65,6 +65,13 @@ class Matrices(StrEnum):
     DIFFERENCE = "difference"
 
 
+class Opens(StrEnum):
+    """What a click on a cell of a matrix opens: its images as a list, or as a queue to review."""
+
+    IMAGES = "images"
+    REVIEW = "review"
+
+
 class ClassOrder(StrEnum):
     """In which order the classes of a matrix stand."""
 
@@ -156,6 +163,13 @@ class Rule(StrEnum):
         }[self]
 
 
+class Arranged(StrEnum):
+    """How a list of images is laid out: one after the other, or as points near those that look alike to a run."""
+
+    GALLERY = "gallery"
+    MAP = "map"
+
+
 class Opinion(StrEnum):
     """Whose images a reviewer is shown: those that nobody has answered, or those that others have labelled."""
 
@@ -172,9 +186,56 @@ class Order(StrEnum):
     LOSS = "high-loss"
     DISAGREE = "disagree"
     CONFLICT = "conflict"
+    CELL = "cell"
+    CLASS = "class"
+    UNSEEN = "unseen"
     RANDOM = "random"
 
     @property
     def uses_runs(self) -> bool:
-        """Whether the order depends on what runs say (chance and what people say do not)."""
-        return self not in (Order.RANDOM, Order.CONFLICT)
+        """Whether the order depends on what runs say."""
+        return self not in (Order.RANDOM, Order.UNSEEN, Order.CONFLICT)
+
+    @property
+    def uses_cell(self) -> bool:
+        """Whether it takes the images of one cell, or of one class, of a subject's confusion matrix."""
+        return self in (Order.CELL, Order.CLASS)
+
+
+class Status(StrEnum):
+    """Which images of a queue are shown, by what was decided about them."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    FLAGGED = "flagged"
+    CANNOT_TELL = "cannot-tell"
+
+
+class LabelWork(StrEnum):
+    """What the page Labels is opened for."""
+
+    SETS = "sets"
+    EXPORT = "export"
+    IMPORT = "import"
+
+
+class LabelFormat(StrEnum):
+    """As what kind of file labels leave TaxoScope; each is read back by the import."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+    FOLDERS = "folders"
+    COCO = "coco"
+    CLEANLAB = "cleanlab"
+
+    @property
+    def needs_taxonomy(self) -> bool:
+        """Whether it says classes, and not labels alone."""
+        return self in (LabelFormat.FOLDERS, LabelFormat.COCO, LabelFormat.CLEANLAB)
+
+    @property
+    def suffix(self) -> str:
+        """How its file names end."""
+        endings = {LabelFormat.FOLDERS: ".zip", LabelFormat.COCO: ".json", LabelFormat.CLEANLAB: ".parquet"}
+        return endings.get(self, f".{self}")

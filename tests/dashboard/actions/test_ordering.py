@@ -12,7 +12,9 @@ from dashboard.actions import queueing
 from dashboard.actions.compare import find_subjects
 from dashboard.actions.decide import decide
 from dashboard.actions.desk import Desk
-from dashboard.actions.ordering import Queue, ordered, wrong_in_any
+from dashboard.actions.ordering import Queue, ordered
+from dashboard.actions.rankings import wrong_in_any
+from dashboard.reviews.queue import ranked_queue
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
@@ -76,7 +78,7 @@ def test_wrong_does_not_depend_on_the_order_of_stored_answers():
     first = Evaluation(space, ("i", "j", "k"), patients, np.array([0, 1, 0]), np.array([[0, 0, 1], [0, 0, 0]]))
     second = Evaluation(space, ("k", "j"), patients[:2], np.array([0, 1]), np.array([[1, 1]]))
     # j is wrong in 2 + 0 of 3 runs, k in 1 + 1 of 3, i in 0 of 2
-    assert [(one.image_id, one.why) for one in wrong_in_any([first, second])] == [
+    assert [(one.image_id, one.why) for one in ranked_queue(wrong_in_any([first, second]))] == [
         ("j", "wrong in 2 of 3 runs"),
         ("k", "wrong in 2 of 3 runs"),
     ]
@@ -94,7 +96,7 @@ def test_likely_label_errors_by_the_classes_of_the_runs_own_taxonomy(desk):
         found = queue(desk, Order.LABEL_ERROR, "things", space=space)
         assert ids(found) == list(wanted.index)
     first = wanted.index[0]
-    share = f"{100 * mean.loc[first].max():.0f} %"
+    share = f"{mean.loc[first].max():.2f}"
     assert found.items[0].why == f"given {given[first]}; things · 3 seeds: {likeliest[first]} {share}"
     assert found.chosen_by == "likely label error (own classes, test)"
 

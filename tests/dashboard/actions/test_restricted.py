@@ -67,7 +67,7 @@ def to_kinds(names):
 @pytest.mark.parametrize("order", [Order.WRONG, Order.MARGIN, Order.LOSS, Order.DISAGREE])
 def test_the_queue_is_the_whole_one_without_the_other_images(desk, subjects, only, order):
     asked = desk, subjects, order, Space.COMMON, Split.TEST, Labels.ORIGINAL
-    every, some = ordered(*asked), ordered(*asked, where=WHERE, only=only)
+    every, some = ordered(*asked), ordered(*asked, where=[WHERE], only=only)
     kept = set(manifest(desk).index)
     assert 0 < len(some.items) < len(every.items)
     assert [(one.image_id, one.why) for one in some.items] == [
@@ -78,7 +78,7 @@ def test_the_queue_is_the_whole_one_without_the_other_images(desk, subjects, onl
 
 
 def test_the_random_queue_holds_all_of_its_images_once(desk, subjects, only):
-    found = ordered(desk, subjects, Order.RANDOM, Space.COMMON, Split.TEST, Labels.ORIGINAL, where=WHERE, only=only)
+    found = ordered(desk, subjects, Order.RANDOM, Space.COMMON, Split.TEST, Labels.ORIGINAL, where=[WHERE], only=only)
     wanted = manifest(desk).query("split == 'test'")
     assert sorted(one.image_id for one in found.items) == sorted(wanted.index)
     assert f"of {len(wanted)} images (test, camera = B)" in found.chosen_by
@@ -86,7 +86,7 @@ def test_the_random_queue_holds_all_of_its_images_once(desk, subjects, only):
 
 def test_likely_label_errors_are_sought_among_its_images_alone(desk, subjects, only):
     found = ordered(
-        desk, subjects, Order.LABEL_ERROR, Space.COMMON, Split.TEST, Labels.ORIGINAL, where=WHERE, only=only
+        desk, subjects, Order.LABEL_ERROR, Space.COMMON, Split.TEST, Labels.ORIGINAL, where=[WHERE], only=only
     )
     assert found.items
     assert {one.image_id for one in found.items} <= set(manifest(desk).query("split == 'test'").index)
@@ -141,9 +141,9 @@ def test_a_verdict_on_some_images_says_so_whatever_it_is(desk, subjects, only):
 def test_where_no_image_is_left_nothing_is_claimed_and_nothing_breaks(desk, subjects, recwarn):
     where, nothing = NOWHERE
     for order in Order:
-        found = ordered(desk, subjects, order, Space.COMMON, Split.TEST, Labels.ORIGINAL, where=where, only=nothing)
+        found = ordered(desk, subjects, order, Space.COMMON, Split.TEST, Labels.ORIGINAL, where=[where], only=nothing)
         assert not found.items
-        assert found.empty.startswith("Choose all images again above.")
+        assert found.empty.startswith("Take a filter away above.")
     spaces = {space: compared(desk, subjects, where, nothing, space) for space in Space}
     judged = spaces[Space.COMMON]
     summed = compared(desk, subjects, where, nothing, mapped_by=MappedBy.SUM)

@@ -49,7 +49,7 @@ def test_a_value_a_range_and_a_label_name_their_images():
 @pytest.mark.parametrize(
     ("where", "sentence"),
     [
-        (Where("lens", "A"), "no column 'lens' to restrict to; it can be label, age, camera"),
+        (Where("lens", "A"), "no column 'lens' to restrict to; it can be label, patient_id, age, camera"),
         (Where("camera", "Z" * 500), "No image has camera = 'Z{40}'; it can be A, B"),
         (Where("camera", "1..2"), "'camera' does not hold numbers only"),
         (Where("age", ".."), "No image has age"),

@@ -1,0 +1,270 @@
+"""Files that carry labels, from here or elsewhere, read as lines of image, label and reviewer; hostile until read."""
+
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dashboard.actions.export import plain_cell
+from dashboard.actions.export_folders import LIST
+from model_zoo.core.errors import TaxoScopeError
+
+MAX_BYTES = 64 * 2**20
+MAX_LINES = 500_000
+MAX_CELL = 10_000
+
+IMAGE = ("image_id", "image", "id", "file_name", "filename", "file", "path")
+LABEL = ("leaf_label", "label", "after", "to", "class", "class_name", "category")
+REVIEWER = ("reviewer", "annotator", "labeller", "rater", "who")
+"""How a file may call its columns, in any case; of several that it has, the first counts."""
+
+_FORMULA = tuple("=+-@")
+
+
+class LabelFileError(TaxoScopeError):
+    """A file that carries no labels that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a file says of one image, as written; ``where`` is its place in the file, in words."""
+
+    where: str
+    image: str
+    label: str
+    reviewer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """The lines of a file, its name, and the SHA-256 of all its bytes."""
+
+    name: str
+    sha256: str
+    lines: tuple[Line, ...]
+
+
+def read_label_file(file: io.BufferedIOBase, name: str) -> LabelFile:
+    """The labels in a CSV, JSON Lines, Parquet, COCO or zip file, whatever its name; `LabelFileError` in one sentence.
+
+    A history of decisions gives the labels that are in force, the last of each person for each image. Nothing is
+    unpacked; of a zip of foreign folders the folder's name is the label and the file's name the image.
+    """
+    title = f"File {_one_line(PurePosixPath(name).name)!r}"
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    start = file.read(4)
+    packed = start == b"PK\x03\x04"
+    if size > MAX_BYTES and not packed:
+        raise LabelFileError(f"{title} has {size:,} bytes; split it into files of at most {MAX_BYTES:,}.")
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    try:
+        if start == b"PAR1":
+            lines = _last_said(_parquet(file))
+        elif packed:
+            lines = list(_zipped(file))
+        else:
+            lines = _text(file.read())
+    except LabelFileError as error:
+        raise LabelFileError(f"{title}: {error}") from error
+    except (pa.ArrowException, zipfile.BadZipFile, csv.Error, OSError, ValueError, RecursionError) as error:
+        kind = "cannot be read" if isinstance(error, OSError) else "is damaged or no label file"
+        raise LabelFileError(f"{title} {kind} ({_one_line(str(error))}); export it again as CSV in UTF-8.") from error
+    if not lines:
+        raise LabelFileError(f"{title} holds no label; it needs a line for each image below the names of its columns.")
+    return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines))
+
+
+def _text(raw: bytes) -> list[Line]:
+    if b"\0" in raw[:100_000]:
+        raise LabelFileError("it is no text; export the labels as CSV in UTF-8, JSON Lines or Parquet.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabelFileError(
+            f"byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8' (Excel) or with the encoding UTF-8."
+        ) from error
+    if not text.lstrip().startswith("{"):
+        return _csv(text)
+    first = text.lstrip().split("\n", 1)[0]
+    try:
+        values = json.loads(first)
+    except ValueError:
+        values = json.loads(text)
+    if isinstance(values, dict) and "annotations" in values:
+        return list(_coco(values))
+    return _last_said(_json_lines(text))
+
+
+def _csv(text: str) -> list[Line]:
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    names = next(reader, [])
+    return _last_said(_csv_rows(reader, names))
+
+
+def _csv_rows(reader: Any, names: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    columns = _columns(names)
+    for cells in reader:
+        where = f"line {reader.line_num:,}"
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            raise LabelFileError(f"{where} has {len(cells)} cells, expected {len(columns)}; check commas and quotes.")
+        row = dict(zip(columns, map(plain_cell, cells), strict=True))
+        for name in REVIEWER:
+            raw = cells[columns.index(name)] if name in columns else ""
+            if raw.startswith(_FORMULA):
+                raise LabelFileError(f"{where}: the {name} {_one_line(raw)!r} is a spreadsheet formula; write a name.")
+        yield where, row
+
+
+def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise LabelFileError(
+                f"line {number:,} is no JSON ({_one_line(str(error))}); write one object a line."
+            ) from error
+        if not isinstance(values, dict):
+            raise LabelFileError(f'line {number:,} is no JSON object; expected {{"image_id": ..., "label": ...}}.')
+        yield f"line {number:,}", dict(zip(_columns(list(values)), values.values(), strict=True))
+
+
+def _parquet(file: io.BufferedIOBase) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    stored = pq.ParquetFile(file)
+    if stored.metadata.num_rows > MAX_LINES:
+        raise LabelFileError(f"it has {stored.metadata.num_rows:,} rows; split it into files of at most {MAX_LINES:,}.")
+    names = stored.schema_arrow.names
+    known = {*IMAGE, *LABEL, *REVIEWER, "answer", "undone", "decision_id"}
+    wanted = [name for name in names if name.strip().lower() in known]
+    columns = _columns(wanted)
+    table = stored.read(columns=wanted)
+    cells = [table.column(name).to_pylist() for name in wanted]
+    for number, row in enumerate(zip(*cells, strict=True), start=1):
+        yield f"row {number:,}", dict(zip(columns, row, strict=True))
+
+
+def _last_said(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Line]:
+    """The rows as lines; of a history of decisions the labels in force, each person's last of an image."""
+    lines: list[Line] = []
+    last: dict[tuple[str, str], Line] = {}
+    for n_rows, (where, row) in enumerate(rows, start=1):
+        if n_rows > MAX_LINES:
+            raise LabelFileError(f"it has more than {MAX_LINES:,} lines; split it.")
+        is_history = "answer" in row and ("after" in row or "to" in row)
+        if is_history and (row["answer"] not in ("relabel", "confirm") or row.get("undone") in (True, "yes")):
+            continue
+        line = _line(where, row)
+        if is_history:
+            last.pop((line.image, line.reviewer), None)
+            last[line.image, line.reviewer] = line
+        else:
+            lines.append(line)
+    return lines + list(last.values())
+
+
+def _line(where: str, row: Mapping[str, Any]) -> Line:
+    image, label, reviewer = (next((name for name in names if name in row), None) for names in (IMAGE, LABEL, REVIEWER))
+    if label == "label" and isinstance(row["label"], int) and "class_name" in row:
+        label = "class_name"
+    if image is None or label is None:
+        what, known = ("an image", IMAGE) if image is None else ("a label", LABEL)
+        raise LabelFileError(
+            f"no column names {what}; got {_one_line(', '.join(row)) or 'nothing'}, expected one of "
+            f"{', '.join(known)}: rename the column."
+        )
+    return Line(
+        where,
+        _cell(row[image], where, image),
+        _cell(row[label], where, label),
+        _cell(row[reviewer], where, reviewer, empty=True) if reviewer else "",
+    )
+
+
+def _coco(values: Mapping[str, Any]) -> Iterator[Line]:
+    try:
+        names = {one["id"]: one["name"] for one in values.get("categories", ())}
+        images = {one["id"]: one for one in values["images"]}
+        if len(images) + len(values["annotations"]) > 2 * MAX_LINES:
+            raise LabelFileError(f"it has more than {MAX_LINES:,} images; split it.")
+        for one in values["annotations"]:
+            where, image = f"annotation {one.get('id')!r:.40}", images[one["image_id"]]
+            said = one.get("attributes") or {}
+            label = said.get("label", names.get(one.get("category_id")))
+            yield _attributed(where, image, label, said)
+        for image in images.values():
+            if said := image.get("attributes"):
+                yield _attributed(f"image {image['id']!r:.40}", image, said.get("label"), said)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LabelFileError(
+            f"it is no COCO file of images, categories and annotations ({_one_line(repr(error))}); export it again."
+        ) from error
+
+
+def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mapping[str, Any]) -> Line:
+    name = image.get("image_id", image.get("file_name"))
+    reviewer = _cell(said.get("reviewer"), where, "reviewer", empty=True)
+    return Line(where, _cell(name, where, "file_name"), _cell(label, where, "label"), reviewer)
+
+
+def _zipped(file: io.BufferedIOBase) -> Iterator[Line]:
+    with zipfile.ZipFile(file) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if len(entries) > MAX_LINES:
+            raise LabelFileError(f"it holds {len(entries):,} files; split it into zips of at most {MAX_LINES:,}.")
+        if LIST in archive.namelist():
+            with archive.open(LIST) as listed:  # read no more than asked, whatever the zip claims
+                raw = listed.read(MAX_BYTES + 1)
+            if len(raw) > MAX_BYTES:
+                raise LabelFileError(f"its {LIST} has more than {MAX_BYTES:,} bytes; split it.")
+            yield from _text(raw)
+            return
+        for entry in entries:
+            path = PurePosixPath(entry.filename)
+            if len(path.parts) < 2:
+                raise LabelFileError(
+                    f"{_one_line(entry.filename)!r} lies in no folder; put each image into a folder named by its class."
+                )
+            yield Line(f"file {_one_line(entry.filename)}", path.name, path.parent.name)
+
+
+def _columns(names: Sequence[str]) -> list[str]:
+    columns = [str(name).strip().lower() for name in names]
+    used = [name for name in columns if name in {*IMAGE, *LABEL, *REVIEWER}]
+    if twice := next((name for name in used if used.count(name) > 1), None):
+        raise LabelFileError(f"column {twice!r} stands there twice; keep one.")
+    return columns
+
+
+def _cell(value: object, where: str, column: str, *, empty: bool = False) -> str:
+    if value is None and empty:
+        return ""
+    if type(value) is int and column in ("id", "image", "image_id"):
+        value = str(value)
+    if not isinstance(value, str):
+        raise LabelFileError(f"{where}: {column} is {_one_line(repr(value))}; expected text.")
+    if len(value) > MAX_CELL:
+        raise LabelFileError(f"{where}: {column} has {len(value):,} characters; at most {MAX_CELL:,} are read.")
+    if not value.strip() and not empty:
+        raise LabelFileError(f"{where}: {column} is empty; name it, or remove the line.")
+    return value
+
+
+def _one_line(text: str, most: int = 120) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -1,0 +1,68 @@
+"""The nearest images in a run's embedding, for reference beside an image under review."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.actions.compare import Subject
+from dashboard.actions.desk import Desk
+from model_zoo.core.choices import Labels, Split
+from model_zoo.core.errors import LinkError
+from model_zoo.core.labels import Label
+from model_zoo.core.neighbours import nearest
+from model_zoo.datasets import ImageRecord
+from model_zoo.embeddings import embeddings_path
+from model_zoo.run import Run
+
+N_NEAREST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An image near another: its standing label, the cosine of the two vectors, and whether their patient is one."""
+
+    image: ImageRecord
+    label: Label
+    cosine: float
+    same_patient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The runs that can tell the nearest images of a split; without any, ``command`` makes the first one able."""
+
+    run_ids: tuple[str, ...]
+    command: str
+
+
+def neighbours(desk: Desk, run_id: str, image_id: str) -> tuple[Neighbour, ...]:
+    """The images nearest to one in a run's embedding, nearest first, from all splits that were embedded.
+
+    `LinkError` says which command makes the embedding that is missing.
+    """
+    image, made = desk.image(image_id), desk.embeddings(run_id)
+    if made is None or image_id not in made.row_of:
+        command = _command(desk, run_id, image.split)
+        raise LinkError(f"Run {run_id[:100]!r} has not embedded the {image.split} images; `{command}` does it.")
+    rows, cosines = nearest(made.vectors, made.row_of[image_id], N_NEAREST)
+    labels: Mapping[str, Label] = desk.labels(Labels.REVIEWED)
+    found = [(desk.image(made.image_ids[row]), float(cosine)) for row, cosine in zip(rows, cosines, strict=True)]
+    return tuple(
+        Neighbour(one, labels[one.image_id], cosine, bool(image.patient_id) and one.patient_id == image.patient_id)
+        for one, cosine in found
+    )
+
+
+def reference(desk: Desk, subjects: Sequence[Subject], split: Split) -> Reference:
+    """The runs whose embeddings hold ``split``: those of ``subjects`` first, then all others."""
+    chosen = [run for subject in subjects for run in subject.runs]
+    runs = {run.run_id: run for run in [*chosen, *desk.runs().values()]}
+    embedded = tuple(run_id for run_id, run in runs.items() if embeddings_path(desk.workspace.folders, run, split))
+    able: Sequence[Run] = [run for run in runs.values() if run.weights_path]
+    return Reference(embedded, _command(desk, able[0].run_id, split) if able and not embedded else "")
+
+
+def _command(desk: Desk, run_id: str, split: Split) -> str:
+    folders = desk.workspace.folders
+    where = f" --workspace {shlex.quote(str(folders[0]))}" if len(folders) == 1 else ""
+    return f"taxoscope embed {shlex.quote(run_id)} --split {split}{where}"

@@ -1,0 +1,182 @@
+"""`taxoscope labels ...`: what the page Labels does, typed."""
+
+import getpass
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from dashboard.settings import Settings
+from dashboard.words import counted
+from model_zoo.core.choices import LabelFormat, Split
+from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.label_changes import Flow, flows, named_by
+from model_zoo.workspace import Workspace
+
+commands = typer.Typer(no_args_is_help=True, help="Label sets made, compared and gone back to; labels in and out.")
+console = Console(highlight=False, markup=False)
+
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder of a workspace; without it, the demo.", show_default=False)
+]
+ByOption = Annotated[str, typer.Option("--by", help="In whose name; default: this account's.", show_default=False)]
+TaxonomyOption = Annotated[str | None, typer.Option(help="Taxonomy in whose classes labels are counted or written.")]
+
+_SUFFIXES = {".zip": LabelFormat.FOLDERS, ".json": LabelFormat.COCO} | {
+    form.suffix: form for form in (LabelFormat.CSV, LabelFormat.JSON_LINES, LabelFormat.PARQUET)
+}
+
+
+@commands.command("list")
+def list_sets(workspace: WorkspaceOption = None) -> None:
+    """List the label sets of a workspace, and what cannot be used."""
+    from dashboard.actions.desk import Desk
+
+    sets = Desk(_open(workspace)).label_sets()
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    for name in ("label set", "made (UTC)", "by", "images", "rule", "sha256", "note"):
+        table.add_column(name, justify="right" if name == "images" else "left", overflow="fold")
+    for one in sets.usable.values():
+        made, images = f"{one.made:%Y-%m-%d %H:%M}", f"{len(one.labels):,}"
+        table.add_row(one.name, made, one.made_by, images, one.rule, one.sha256[:12], one.note)
+    console.print(table if sets.usable else "There is no label set yet; make one with `taxoscope labels make NAME`.")
+    for sentence in sets.damaged:
+        console.print(sentence, style="yellow", soft_wrap=True)
+
+
+@commands.command()
+def make(
+    name: Annotated[str, typer.Argument(help="Name of the new set.")],
+    by: ByOption = "",
+    note: Annotated[str, typer.Option(help="Whatever should be remembered with it.")] = "",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Keep all labels as they stand now under a name that is never used again."""
+    from dashboard.actions.desk import Desk
+    from dashboard.actions.label_sets import make_label_set
+
+    made = make_label_set(Desk(_open(workspace)), name, by or getpass.getuser(), datetime.now(UTC), note)
+    console.print(f"Label set {made.name!r} keeps {counted(len(made.labels), 'label')} (sha256 {made.sha256[:12]}).")
+
+
+@commands.command()
+def compare(
+    before: Annotated[str, typer.Argument(help="original, standing or a set's name.")],
+    after: Annotated[str, typer.Argument(help="original, standing or a set's name.")],
+    taxonomy: TaxonomyOption = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Say what changed from one labelling to another, by class of a taxonomy or by label."""
+    from dashboard.actions.desk import Desk
+    from dashboard.actions.label_sets import changes_words, compare_labels
+
+    desk = Desk(_open(workspace))
+    found = compare_labels(desk, before, after, desk.workspace.taxonomy(taxonomy) if taxonomy else None)
+    console.print(changes_words(found.changes, before, after), soft_wrap=True)
+    _print_flows(found.flows)
+
+
+@commands.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File: .csv, .jsonl, .parquet, .json (COCO) or .zip (folders).")],
+    labels: Annotated[str, typer.Option(help="original, standing or a set's name.")] = "standing",
+    taxonomy: TaxonomyOption = None,
+    form: Annotated[LabelFormat | None, typer.Option("--format", help="Default: as the file's name ends.")] = None,
+    split: Annotated[Split | None, typer.Option(help="Images of one split alone.")] = None,
+    run: Annotated[str | None, typer.Option(help="Run whose probabilities the cleanlab table holds.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write labels as a file that `import` reads back; no file is written over."""
+    from dashboard.actions.desk import Desk
+    from dashboard.actions.export_labels import write_labels
+    from dashboard.actions.label_table import label_table
+
+    form = form or _SUFFIXES.get(file.suffix.lower())
+    if form is None:
+        raise WorkspaceError(f"Cannot tell the format of {file}; end it in {', '.join(_SUFFIXES)}, or say --format.")
+    desk = Desk(_open(workspace))
+    table = label_table(desk, labels, split, desk.workspace.taxonomy(taxonomy) if taxonomy else None)
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        if file.exists():
+            raise FileExistsError(17, "it is there already")
+        with partial.open("wb") as out:
+            said = write_labels(desk, table, form, out, run)
+        partial.rename(file)
+    except OSError as error:
+        raise WorkspaceError(f"Cannot write {file} ({error.strerror}); give another file.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    console.print(f"Written: {file}, {counted(len(table.rows), 'label')}. {said}".strip(), soft_wrap=True)
+
+
+@commands.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="File with labels: columns image, label and, if known, reviewer.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and store nothing.")] = False,
+    by: ByOption = "",
+    taxonomy: Annotated[str | None, typer.Option(help="Taxonomy whose class names the file writes.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Store the labels of a file as one action, in the names of its reviewers; twice the same file is stored once."""
+    from dashboard.actions.desk import Desk
+    from dashboard.actions.label_files import read_label_file
+    from dashboard.actions.label_import import plan_import, plan_words, store_import
+
+    desk, now = Desk(_open(workspace)), datetime.now(UTC)
+    classes = desk.workspace.taxonomy(taxonomy) if taxonomy else None
+    try:
+        with file.open("rb") as opened:
+            read = read_label_file(opened, file.name)
+    except OSError as error:
+        raise WorkspaceError(f"Cannot read {file} ({error.strerror}); give a file with labels.") from error
+    plan = plan_import(desk, read, by or getpass.getuser(), now, classes)
+    console.print(plan_words(plan), soft_wrap=True)
+    _print_flows(flows(plan.before, plan.after, named_by(classes) if classes else desk.workspace.space.format))
+    for sentence in (*plan.unknown[:5], *plan.unreadable[:5]):
+        console.print(f"  {sentence}", style="yellow", soft_wrap=True)
+    if dry_run:
+        console.print(plan.already or "Nothing was stored: this was a dry run.", soft_wrap=True)
+        return
+    stored = store_import(desk, plan, now)
+    console.print(f"Stored: {counted(len(stored), 'label')} in one action; Labels undoes it.", soft_wrap=True)
+
+
+@commands.command()
+def restore(
+    name: Annotated[str, typer.Argument(help="Label set to go back to.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and store nothing.")] = False,
+    by: ByOption = "",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Add the decisions that make the labels equal to a set: nothing is overwritten, and Labels undoes it."""
+    from dashboard.actions.batches import new_batch
+    from dashboard.actions.desk import Desk
+    from dashboard.actions.label_sets import restore as go_back
+    from dashboard.actions.label_sets import to_restore
+
+    desk = Desk(_open(workspace))
+    label_set = desk.workspace.label_set(name)
+    if dry_run:
+        n_labels = len(to_restore(desk, label_set))
+        console.print(f"{counted(n_labels, 'label')} would change; nothing was stored: this was a dry run.")
+        return
+    stored = go_back(desk, label_set, by or getpass.getuser(), new_batch(), datetime.now(UTC))
+    console.print(f"The labels are those of {name!r} again: {counted(len(stored), 'label')} changed.", soft_wrap=True)
+
+
+def _print_flows(found: Sequence[Flow]) -> None:
+    table = Table("from", "to", "images", box=SIMPLE_HEAD, padding=0)
+    for one in found:
+        table.add_row(one.source or "(no single class)", one.target or "(no single class)", f"{len(one.image_ids):,}")
+    if found:
+        console.print(table)
+
+
+def _open(workspace: Path | None) -> Workspace:
+    return Workspace.open(workspace) if workspace else Settings().open_workspace()
