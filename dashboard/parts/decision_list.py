@@ -33,7 +33,10 @@ def filtered(decisions: Sequence[Decision], reviewer: str | None, image_id: str 
         _filter("reviewer", "Reviewer", "Everybody", [one.reviewer for one in decisions], reviewer)
     with right:
         _filter("image", "Image", "All images", [one.image_id for one in decisions], image_id)
-    return tuple(one for one in decisions if reviewer in (None, one.reviewer) and image_id in (None, one.image_id))
+    found = tuple(one for one in decisions if reviewer in (None, one.reviewer) and image_id in (None, one.image_id))
+    if len(found) < len(decisions):
+        st.caption(f"{len(found):,} of {counted(len(decisions), 'decision')}")
+    return found
 
 
 def table(decisions: Sequence[Decision], history: Sequence[Decision], *, key: str) -> str | None:

@@ -1,6 +1,7 @@
 """The sections of Inspect."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -190,5 +191,8 @@ def history(desk: Desk, image_id: str) -> None:
     decisions = desk.store.all()
     about = history_of(decisions, image_id)
     if about:
-        st.caption("Decisions about this image, oldest first (UTC)")
+        address = urlencode({"image": image_id})
+        st.caption(
+            f"Decisions about this image, oldest first (UTC); [this image's history on Decisions](decisions?{address})"
+        )
         st.dataframe(pd.DataFrame(rows(about, decisions)).drop(columns="image"), hide_index=True)
