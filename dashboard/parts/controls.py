@@ -42,6 +42,7 @@ _NAMES: Mapping[StrEnum, str] = {
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
     Split.TRAIN: "Training",
+    Split.NONE: "No split",
 }
 
 ANY_CLASSES: Mapping[str, list[str]] = {"group": [], "open": [], "only": []}
