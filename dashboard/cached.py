@@ -14,6 +14,7 @@ from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
 from dashboard.actions import label_import as importing
 from dashboard.actions import label_sets as labelling
+from dashboard.actions import reviewing as reviewed
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.cells import class_cells, wrong_cells
@@ -51,6 +52,7 @@ __all__ = [
     "previews",
     "queue",
     "restrictions",
+    "reviewing",
     "secondary",
     "side_by_side",
     "subjects",
@@ -84,6 +86,11 @@ def side_by_side(shown: Shown) -> ease.SideBySide:
 def secondary(shown: Shown) -> tuple[ease.Secondary, ...]:
     """Further figures of the subjects of ``shown``."""
     return _secondary(_key(shown), shown)
+
+
+def reviewing(shown: Shown) -> reviewed.Reviewing | None:
+    """What reviewing changed for the subjects of ``shown``, whichever labels are shown; None if nothing."""
+    return _reviewing(_key(replace(shown, labels=Labels.ORIGINAL)), shown)
 
 
 def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
@@ -217,6 +224,12 @@ def _side_by_side(key: _Key, _shown: Shown) -> ease.SideBySide:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _secondary(key: _Key, _shown: Shown) -> tuple[ease.Secondary, ...]:
     return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _reviewing(key: _Key, _shown: Shown) -> reviewed.Reviewing | None:
+    subjects = comparing.find_subjects(desk().series(), _shown.subjects)
+    return reviewed.reviewing(desk(), subjects, _shown.space, _shown.split, _shown.where)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Opens, Per, Space, Split
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Moved, Opens, Per, Space, Split
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.regions import Box
 
@@ -97,7 +97,8 @@ class Cell:
     """Images of one subject by true and predicted class; a side may name several, and ``()`` leaves it open.
 
     ``either`` asks instead for the images that are of a class or called so: what its F1 rests on;
-    ``summing`` for those that become right or wrong when probabilities are summed.
+    ``summing`` for those that become right or wrong when probabilities are summed, ``moved`` for relabelled ones by
+    what the new label makes of the answers.
     """
 
     subject: str
@@ -105,11 +106,12 @@ class Cell:
     predicted: tuple[str, ...] = ()
     either: str | None = None
     summing: Becomes | None = None
+    moved: Moved | None = None
 
     @property
     def named(self) -> bool:
         """Whether it asks for some of the subject's images only."""
-        return bool(self.true or self.predicted or self.either is not None or self.summing)
+        return bool(self.true or self.predicted or self.either is not None or self.summing or self.moved)
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_cell` reads back."""
@@ -118,6 +120,7 @@ class Cell:
             "predicted": self.predicted,
             "either": (self.either,) if self.either else (),
             "summing": (str(self.summing),) if self.summing else (),
+            "moved": (str(self.moved),) if self.moved else (),
         }
         return {"cell": [self.subject]} | {name: list(values) for name, values in sides.items() if values}
 
@@ -256,7 +259,8 @@ def read_cell(query: Query) -> Cell | None:
     subject, either = text(query, "cell"), text(query, "either")
     true, predicted = (several(query, name) for name in ("true", "predicted"))
     summing = choice(query, "summing", Becomes, Becomes.RIGHT) if "summing" in query else None
-    return Cell(subject, true, predicted, either, summing) if subject else None
+    moved = choice(query, "moved", Moved, Moved.RIGHT) if "moved" in query else None
+    return Cell(subject, true, predicted, either, summing, moved) if subject else None
 
 
 def read_matrix_view(query: Query) -> MatrixView:

@@ -65,7 +65,8 @@ class Judged:
     """A subject, judged in one label space, with the stored predictions of its runs.
 
     ``basis`` says in words what was judged: label space, split, labels, images and patients. ``sums`` judges the
-    same by probabilities summed; only a cell that asks what becomes of images by summing needs it.
+    same by probabilities summed; only a cell that asks what becomes of images by summing needs it. ``moved`` (image id
+    -> in how many runs) are the images that reviewing moved so, where a cell asks for them.
     """
 
     subject: Subject
@@ -73,6 +74,7 @@ class Judged:
     predictions: tuple[Predictions, ...]
     basis: str = ""
     sums: Evaluation | None = None
+    moved: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,10 @@ def n_patients(listed: Sequence[Listed]) -> int:
 
 def _asked(judged: Judged, cell: Cell | None) -> Mapping[str, _Said]:
     evaluation, taxonomy = judged.evaluation, judged.evaluation.taxonomy
-    n_in = n_runs_in_cell(evaluation, cell, judged.sums)
+    if judged.moved is None:
+        n_in = n_runs_in_cell(evaluation, cell, judged.sums)
+    else:
+        n_in = np.array([judged.moved.get(image_id, 0) for image_id in evaluation.image_ids], dtype=np.int64)
     n_wrong = (~evaluation.right).sum(axis=0)
     n_runs = len(evaluation.predicted)
     said, confidence = _most_said(judged)

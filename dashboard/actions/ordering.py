@@ -8,15 +8,21 @@ from dashboard.actions.cells import cell_words, largest_class, largest_wrong_cel
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
 from dashboard.actions.rankings import disagreeing, in_cell, label_errors, losses, margins, of_class, wrong_in_any
+from dashboard.actions.subset import LABEL
 from dashboard.links import Cell, Where, one_line
 from dashboard.queues import where_words
 from dashboard.reviews.decisions import TEXT_MAX
+from dashboard.reviews.draws import Draw
 from dashboard.reviews.queue import QueueItem, listed_queue, lowest, random_queue, ranked_queue
-from dashboard.words import NO_RUN_YET, counted
+from dashboard.words import NO_RUN_YET
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import Taxonomy, common_ground
+
+NOBODY_DISAGREES = (
+    "Nobody disagrees about an image of this queue. Decisions says in which splits people do; or choose another order."
+)
 
 _NOTHING_WAITS = "Choose other runs or another order, or open a list of images from Images."
 
@@ -62,7 +68,8 @@ def ordered(
     """
     if not order.uses_runs:
         image_ids = [image.image_id for image in desk.dataset().split(split)]
-        return _whole_split([one for one in image_ids if only is None or one in only], order, seed, split, where)
+        kept = [one for one in image_ids if only is None or one in only]
+        return _whole_split(kept, order, seed, split, where, which)
     if not subjects:
         return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
@@ -91,8 +98,13 @@ def ordered(
     return _queue(ranked_queue(ranked), order, classes, split, where)
 
 
-def _whole_split(image_ids: Sequence[str], order: Order, seed: int, split: Split, where: Sequence[Where]) -> Queue:
-    images = f"of the {_images(split, where)}"
+def _whole_split(
+    image_ids: Sequence[str], order: Order, seed: int, split: Split, where: Sequence[Where], which: Labels
+) -> Queue:
+    images = "in no split" if split is Split.NONE else f"of the {_images(split, where)}"
+    if order is Order.CONFLICT:
+        items, short = tuple(QueueItem(one) for one in image_ids), f"people disagree ({_short(split, where)})"
+        return Queue(items, f"Images {images} about which people disagree", short, NOBODY_DISAGREES)
     if order is Order.UNSEEN:
         items = tuple(QueueItem(one, "you have not decided about it") for one in image_ids)
         return Queue(
@@ -103,7 +115,7 @@ def _whole_split(image_ids: Sequence[str], order: Order, seed: int, split: Split
         )
     items = random_queue(image_ids, seed)
     about = f"All images {images} in random order (drawn by seed {seed})"
-    chosen_by = f"random order, seed {seed}, of {counted(len(items), 'image')} ({_short(split, where)})"
+    chosen_by = Draw(seed, split, _drawn_where(where, which)).chosen_by(len(items))
     return Queue(items, about, chosen_by, _what_to_do(where))
 
 
@@ -151,6 +163,8 @@ def _of_cell(
     """The images of a cell, most runs first; or of a class, the least likely to be of it first."""
     one = _of(said, cell.subject if cell else "")
     judged = _judged_beside(desk, said, one, space, which)
+    if cell is not None and order is Order.CLASS:
+        cell = Cell(cell.subject, cell.true)
     if cell is None or not cell.named:
         cell = (largest_wrong_cell if order is Order.CELL else largest_class)(judged, one.subject.subject_id)
     ranked = in_cell(one, judged, cell) if order is Order.CELL else of_class(one, judged, cell)
@@ -207,6 +221,12 @@ def _images(split: Split, where: Sequence[Where]) -> str:
 
 def _short(split: Split, where: Sequence[Where]) -> str:
     return one_line(f"{split}, {where_words(where)}", TEXT_MAX // 2) if where else str(split)
+
+
+def _drawn_where(where: Sequence[Where], which: Labels) -> str:
+    """What a random order is restricted to; labels as reviewed change with each decision, so that it is no draw."""
+    moving = which is Labels.REVIEWED and any(one.column == LABEL for one in where)
+    return one_line(f"{where_words(where)}{' as reviewed by now' if moving else ''}", TEXT_MAX // 2)
 
 
 def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:

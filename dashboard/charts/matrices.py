@@ -30,11 +30,17 @@ UNITS = {
 
 
 def confusion_figure(
-    confusion: Confusion, per: Per, look: Look, *, of_runs: int = 1, merged: Mapping[str, Sequence[str]] | None = None
+    confusion: Confusion,
+    per: Per,
+    look: Look,
+    *,
+    of_runs: int = 1,
+    merged: Mapping[str, Sequence[str]] | None = None,
+    reviewed: Confusion | None = None,
 ) -> go.Figure:
     """A clickable confusion matrix; each cell carries ``[true line, predicted line]``.
 
-    ``merged`` maps the lines that stand for several classes to those.
+    ``merged`` maps the lines that stand for several classes to those; ``reviewed`` counts the reviewed images alone.
     """
     names = list(confusion.taxonomy.names)
     counts, shown, of_true = (confusion.per(one) for one in (Per.COUNT, per, Per.TRUE))
@@ -67,9 +73,11 @@ def confusion_figure(
         return _text(i, j, as_text(text), colour, len(names), bold=i == j)
 
     def hover(i: int, j: int) -> str:
-        return f"{number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)" + (
-            f"<br>mean of {of_runs} runs" if of_runs > 1 else ""
-        )
+        text = f"{number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)"
+        if reviewed is not None and counts[i, j]:
+            done = reviewed.counts[i, j] if j < len(names) else reviewed.elsewhere[i]
+            text += f"<br>reviewed: {number(done, of_runs)} of these {number(counts[i, j], of_runs)}"
+        return text + (f"<br>mean of {of_runs} runs" if of_runs > 1 else "")
 
     return _finish(figure, names, columns, counts > 0, written, hover, merged or {}, look)
 

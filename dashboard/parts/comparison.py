@@ -7,9 +7,11 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.actions.compare import Comparison, Subject
+from dashboard.actions.reviewing import Reviewing
+from dashboard.actions.reviewing_words import reviewed_part
 from dashboard.links import Cell, images_words
 from dashboard.parts.clicks import Open, chart_key, clicked
-from dashboard.words import counted, interval_text, plain, share_text
+from dashboard.words import interval_text, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Space
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, support
 
@@ -20,7 +22,7 @@ _AXIS = {
 }
 
 
-def label_space(judged: Comparison, n_standing: int) -> None:
+def label_space(judged: Comparison, reviewing: Reviewing | None) -> None:
     """Say in which label space the figures stand, what it drops, and against which labels."""
     common = judged.mixes_label_spaces and judged.space is Space.COMMON
     text = f"**{plain(judged.basis(judged.evaluations[0]) if judged.same_images else _each_its_own(judged))}.**"
@@ -32,8 +34,7 @@ def label_space(judged: Comparison, n_standing: int) -> None:
             "A coarser task is an easier one; compare on the common ground."
         )
     if judged.labels is Labels.REVIEWED:
-        decisions = counted(n_standing, "decision")
-        text += f" As reviewed: {decisions} in this split, **one-sided**: only chosen images were reviewed."
+        text += f" {plain(reviewed_part(reviewing))}."
     left_out = [evaluation.n_left_out + evaluation.n_outside for evaluation in judged.evaluations]
     if any(left_out):
         most = f"{min(left_out):,} to {max(left_out):,}" if len(set(left_out)) > 1 else f"{left_out[0]:,}"

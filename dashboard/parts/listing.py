@@ -1,6 +1,6 @@
 """What Images says about its list, and the tiles it shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from dashboard import links, state
 from dashboard.actions.browse import Filters, Judged, Listed, n_patients, same_cell_elsewhere
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
+from dashboard.actions.reviewing import MOVED, moved_images
 from dashboard.links import Cell, Shown, image_url
 from dashboard.parts.gallery import Tile
 from dashboard.words import counted, one_of, plain, share_text
@@ -29,13 +30,21 @@ def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: C
     subject, evaluation = comparison.of(cell.subject)
     stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
     sums = compare(beside, MappedBy.SUM).of(cell.subject)[1] if cell.summing else None
-    return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums)
+    moved = moved_images(desk, comparison, cell.subject, cell.moved) if cell.moved else None
+    return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums, moved)
 
 
 def sentence(
-    listed: Sequence[Listed], cell: Cell | None, split: Split | None, filters: Filters, judged: Judged | None
+    listed: Sequence[Listed],
+    cell: Cell | None,
+    split: Split | None,
+    filters: Filters,
+    judged: Judged | None,
+    standing: Container[str] = frozenset(),
 ) -> None:
-    """How many images of how many patients, and what they have in common."""
+    """How many images of how many patients, what they have in common, and how many of them are reviewed."""
+    n_reviewed = sum(one.image.image_id in standing for one in listed)
+    reviewed = f" Reviewed: {n_reviewed:,} of these {len(listed):,}." if standing and listed else ""
     what = f"**{counted(len(listed), 'image')}** of {counted(n_patients(listed), 'patient')}"
     where = f"{split} split" if split else "all splits"
     if filters.where:
@@ -43,13 +52,15 @@ def sentence(
     if split is Split.TRAIN:
         where += " (the models learned from these)"
     if cell is None or judged is None:
-        st.markdown(f"{what}, {where}.")
+        st.markdown(f"{what}, {where}.{reviewed}")
         return
     either = (cell.either,) if cell.either else ()
     sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": either}
     named = ", ".join(f"{side} **{plain(one_of(names))}**" for side, names in sides.items() if names)
     if cell.summing:
         named = f"answers that become {cell.summing} when probabilities are summed"
+    if cell.moved:
+        named = f"reviewed, and {MOVED[cell.moved]}"
     text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. {plain(judged.basis)}."
     n_runs = len(judged.subject.runs)
     if (cell.true or cell.predicted or cell.summing) and n_runs > 1 and filters.keep_everything and listed:
@@ -59,12 +70,12 @@ def sentence(
             f" Each image {does} in some seed; together {total:,} times in {n_runs} runs "
             f"= {total / n_runs:,.1f} per run, the count in the {there}."
         )
-    st.markdown(text)
+    st.markdown(text + reviewed)
 
 
 def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> None:
     """The same cell of the other subjects shown, where they are judged in the same classes."""
-    if cell is None or not cell.named:
+    if cell is None or not cell.named or cell.moved:
         return
     beside = shown.beside(cell.subject)
     sums = compare(beside, MappedBy.SUM) if cell.summing else None

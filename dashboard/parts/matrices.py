@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import cycle
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import state
 from dashboard.actions.compare import Comparison, Subject
 from dashboard.actions.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference
+from dashboard.actions.reviewing import Reviewing
 from dashboard.charts import Look
 from dashboard.charts.matrices import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
 from dashboard.links import Cell, MatrixView, Shown, images_url
@@ -39,8 +41,12 @@ def matrices(
     shown: Shown,
     look: Look,
     open_cell: Open,
+    reviewing: Reviewing | None = None,
 ) -> None:
-    """The switches, and below them the matrices; a click on a cell opens its images, or reviews them."""
+    """The switches, and below them the matrices; a click on a cell opens its images, or reviews them.
+
+    Hovering a cell counts its images that are reviewed.
+    """
     if view.opens is Opens.REVIEW:
         open_cell = partial(_review, shown)
     head, switches = st.columns([1, 4], vertical_alignment="bottom")
@@ -53,7 +59,7 @@ def matrices(
         controls.opens_switch(view.opens)
     _class_choices(laid_out, view)
     if view.matrices is Matrices.EACH:
-        _each(judged, view, laid_out, look, open_cell)
+        _each(judged, view, laid_out, look, open_cell, reviewing.reviewed if reviewing else frozenset())
     elif why := no_difference(judged):
         st.info(why)
         if judged.mixes_label_spaces and len(judged.subjects) == 2:
@@ -106,7 +112,14 @@ def _class_choices(laid_out: LaidOut, view: MatrixView) -> None:
         )
 
 
-def _each(judged: Comparison, view: MatrixView, laid_out: LaidOut, look: Look, open_cell: Open) -> None:
+def _each(
+    judged: Comparison,
+    view: MatrixView,
+    laid_out: LaidOut,
+    look: Look,
+    open_cell: Open,
+    reviewed: frozenset[str],
+) -> None:
     """Every subject's matrix: a series shows its mean, or that of its run among ``view.runs``."""
     columns = st.columns(min(2, len(judged.subjects)))
     rows = zip(cycle(columns), judged.subjects, judged.evaluations, laid_out.layouts)
@@ -120,12 +133,20 @@ def _each(judged: Comparison, view: MatrixView, laid_out: LaidOut, look: Look, o
             seed = _which_matrix(which, subject, view.runs)
             of_runs = len(subject.runs) if seed is None else 1
             confusion = evaluation.confusion if seed is None else evaluation.confusions[seed]
-            st.caption(f"{plain(judged.basis(evaluation))}. {_CELLS[view.per]}{_lines_text(layout)}")
+            done = evaluation.only(np.isin(evaluation.image_ids, list(reviewed))) if reviewed else None
+            some = None if done is None else done.confusion if seed is None else done.confusions[seed]
+            hover = " Hover for how many of a cell's images are reviewed." if reviewed else ""
+            st.caption(f"{plain(judged.basis(evaluation))}. {_CELLS[view.per]}{_lines_text(layout)}{hover}")
             who = subject.subject_id if seed is None else subject.runs[seed].run_id
             key = chart_key(f"matrix_{subject.subject_id}_{seed}_{_chart_name(judged, view, laid_out)}")
             st.plotly_chart(
                 confusion_figure(
-                    confusion.project(layout.projection), view.per, look, of_runs=of_runs, merged=layout.merged
+                    confusion.project(layout.projection),
+                    view.per,
+                    look,
+                    of_runs=of_runs,
+                    merged=layout.merged,
+                    reviewed=some.project(layout.projection) if some else None,
                 ),
                 key=key,
                 on_select=clicked(key, _cell_of(layout, who), open_cell),

@@ -8,6 +8,7 @@ from dashboard import cached, charts, links, state
 from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls, ease
 from dashboard.parts.matrices import matrices
+from dashboard.parts.reviewing import what_changed
 from dashboard.parts.verdict import report_button, verdict
 from dashboard.words import NO_RUN_YET
 from model_zoo.core.choices import ClassFigure
@@ -16,8 +17,7 @@ desk = cached.desk()
 known = cached.subjects()
 query = state.query()
 shown = links.read_shown(query, opening(desk))
-figure = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL)
-view = links.read_matrix_view(query)
+figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
 
 title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Compare", anchor=False)
@@ -36,8 +36,8 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
 
 if controls.nothing_left(judged.evaluations, shown):
     st.stop()
-decided = [desk.image(image_id) for image_id in desk.standing()]
-comparison.label_space(judged, sum(image.split is shown.split for image in decided))
+reviewing = cached.reviewing(shown)
+comparison.label_space(judged, reviewing)
 
 
 def open_cell(cell: links.Cell) -> None:
@@ -50,10 +50,11 @@ verdict(judged, cached.verdicts(shown), desk.workspace.rule, figure, look, open_
 comparison.headline(judged)
 ease.side_by_side(cached.side_by_side(shown), shown)
 ease.more_figures(judged, cached.secondary(shown))
+what_changed(reviewing, shown)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
     controls.figure_switch(figure)
 comparison.classes(judged, figure, look, open_cell)
-matrices(judged, view, desk.workspace, partial(cached.difference, shown), shown, look, open_cell)
+matrices(judged, view, desk.workspace, partial(cached.difference, shown), shown, look, open_cell, reviewing)

@@ -1,5 +1,7 @@
 """Diagnose: why answers are wrong, four possible causes of one or two runs or series, measured alike."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import cached, charts, links, state
@@ -7,6 +9,7 @@ from dashboard.actions.compare import find_subjects
 from dashboard.actions.diagnose import coarser_spaces, find_coarser
 from dashboard.actions.opening import opening
 from dashboard.parts import controls, diagnosis
+from dashboard.parts.reviewing import causes_changed
 from dashboard.words import NO_RUN_YET
 
 AT_MOST = 2
@@ -34,6 +37,11 @@ found = [cached.diagnosis(subject.subject_id, coarser, shown) for subject in sub
 if controls.nothing_left([one.evaluation for one in found], shown):
     st.stop()
 diagnosis.introduction(found, shown)
+causes_changed(
+    found,
+    [cached.reviewing(diagnosis.alone(shown, one.subject.subject_id)) for one in found],
+    lambda subject_id, labels: cached.diagnosis(subject_id, coarser, replace(shown, labels=labels)),
+)
 
 
 def open_cell(cell: links.Cell) -> None:

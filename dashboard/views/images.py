@@ -21,7 +21,7 @@ st.title("Images", anchor=False)
 judged = listing.judged(desk, cached.comparison, shown, cell)
 image_filters(dataset, filters, split, cell.subject if cell else "", known)
 listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)
-listing.sentence(listed, cell, split, filters, judged)
+listing.sentence(listed, cell, split, filters, judged, desk.standing())
 listing.same_cell(cached.comparison, shown, cell)
 
 if not listed:

@@ -50,6 +50,16 @@ class Becomes(StrEnum):
     WRONG = "wrong"
 
 
+class Moved(StrEnum):
+    """What a reviewed label makes of an answer: right, wrong, as before; or the image is left out, or counted anew."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    SAME = "same"
+    LEFT_OUT = "left-out"
+    COUNTED = "counted"
+
+
 class Per(StrEnum):
     """What the shares of a confusion matrix are shares of."""
 
@@ -185,6 +195,7 @@ class Order(StrEnum):
     MARGIN = "low-margin"
     LOSS = "high-loss"
     DISAGREE = "disagree"
+    CONFLICT = "conflict"
     CELL = "cell"
     CLASS = "class"
     UNSEEN = "unseen"
@@ -193,7 +204,7 @@ class Order(StrEnum):
     @property
     def uses_runs(self) -> bool:
         """Whether the order depends on what runs say."""
-        return self not in (Order.RANDOM, Order.UNSEEN)
+        return self not in (Order.RANDOM, Order.UNSEEN, Order.CONFLICT)
 
     @property
     def uses_cell(self) -> bool:

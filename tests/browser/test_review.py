@@ -282,10 +282,12 @@ def test_figures_as_reviewed_stand_on_the_database_and_the_others_do_not_move(
     assert original != reviewed
 
     page = opened("compare?labels=reviewed")
-    metrics, line = page.get_by_test_id("stMetricValue"), page.get_by_test_id("stMarkdown").filter(has_text="one-sided")
+    metrics = page.get_by_test_id("stMetricValue")
+    line = page.get_by_test_id("stMarkdown").filter(has_text=re.compile(r"As reviewed: \d"))
     expect(metrics).to_have_text(reviewed)
+    n_images = (MANIFEST.split == "test").sum()
     expect(line).to_contain_text(
-        f" {len(standing)} decisions in this split, one-sided: only chosen images were reviewed."
+        f" {len(standing)} of {n_images:,} images, one-sided: only chosen images were reviewed."
     )
     page.get_by_role("radio", name="Original labels").click()
     expect(metrics).to_have_text(original)
