@@ -26,7 +26,9 @@ def what_changed(found: Reviewing | None, shown: Shown) -> None:
     rows = [_row(one, shown, drawn) for one in found.subjects]
     st.table(pd.DataFrame(rows).set_index("subject"), border="horizontal")
     leans = {one.subject.title: words.lean(found, one) for one in found.subjects}
-    if any(leans.values()):
+    if len(set(leans.values())) == 1 and not found.chosen:
+        st.markdown(plain("".join(f"{one[0].upper()}{one[1:]}." for one in set(leans.values()) if one)))
+    else:
         st.markdown("\n".join(f"- **{plain(title)}**: {plain(lean)}." for title, lean in leans.items()))
     if drawn:
         for sentence in filter(None, (words.ranking(found, one) for one in found.subjects[1:])):
