@@ -40,9 +40,19 @@ class QueueView:
     by: str = ""
 
     @property
+    def adjudicates(self) -> bool:
+        """Whether an answer is wanted that ends a disagreement."""
+        return self.order is Order.CONFLICT
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits whose images can be reviewed in this order."""
+        return (*SPLITS, Split.NONE) if self.adjudicates else SPLITS
+
+    @property
     def second(self) -> bool:
         """Whether a second opinion is asked for."""
-        waits = self.status is Status.WAITING and self.order is not Order.UNSEEN
+        waits = self.status is Status.WAITING and self.order not in (Order.UNSEEN, Order.CONFLICT)
         return waits and self.opinion is Opinion.SECOND
 
     @property
@@ -79,9 +89,12 @@ def read_queue_view(query: Query) -> QueueView:
     )
     if is_listed(query):
         return view
+    order = choice(query, "order", Order, Order.WRONG)
+    if order is Order.CONFLICT:  # every image there is answered, and each of them waits
+        view = QueueView()
     return replace(
         view,
-        order=choice(query, "order", Order, Order.WRONG),
+        order=order,
         seed=whole(query, "seed", 1),
         where=tuple(where_of(one) for one in several(query, "where")),
     )
@@ -95,8 +108,9 @@ def read_reviewed(query: Query, default: Shown) -> Shown:
     if is_listed(query):
         return read_shown(query, default)
     restricted = {name: values for name, values in query.items() if name != "where"}
-    shown, cell = read_shown(restricted, default, SPLITS), read_cell(query)
-    return shown.beside(cell.subject) if cell and read_queue_view(query).order.uses_cell else shown
+    view = read_queue_view(query)
+    shown, cell = read_shown(restricted, default, view.splits), read_cell(query)
+    return shown.beside(cell.subject) if cell and view.order.uses_cell else shown
 
 
 def to_review(shown: Shown, cell: Cell) -> dict[str, list[str]]:

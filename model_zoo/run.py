@@ -125,7 +125,8 @@ class Card:
                 if not isinstance(plain[name], kind):
                     raise TypeError(f"{name!r} ({plain[name]!r})")
             label_set = values.get("label_set", {})
-            if label_set and not all(isinstance(label_set[name], str) for name in ("name", "sha256")):
+            named = isinstance(label_set, dict) and all(isinstance(label_set.get(n), str) for n in ("name", "sha256"))
+            if not named and label_set != {}:
                 raise TypeError(f"'label_set' ({label_set!r})")
             prepared = Preprocessing.from_json(values["preprocessing"])
             return cls(taxonomy=taxonomy, preprocessing=prepared, label_set=label_set, **plain)

@@ -30,8 +30,9 @@ from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
 class Opinions:
     """What R people said of the N images that anybody gave a label: class indices ``ratings`` (R, N) or `NOBODY`.
 
-    An answer that fits no single class says nothing here; there were ``n_no_class`` of these. ``n_blind`` of all
-    answers were given with earlier labels hidden.
+    Adjudications are not among them: who gives one knows what the others said. An answer that fits no single class
+    says nothing here; there were ``n_no_class`` of these. ``n_blind`` of all answers were given with earlier labels
+    hidden.
     """
 
     people: tuple[str, ...]
@@ -72,15 +73,17 @@ class Agreements:
 
 
 def answers_in(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace) -> dict[str, dict[str, int]]:
-    """Image id -> person -> class index, or `OUTSIDE` for no single class; the last answer in force of each."""
+    """Image id -> person -> class index, or `OUTSIDE` for no single class; the last answer in force of each.
+
+    Adjudications left out.
+    """
     said: dict[str, dict[str, int]] = {}
-    for decision in in_force(decisions):
-        if decision.answer.gives_label:
-            try:
-                place = taxonomy.place(space.parse(decision.after))
-            except LabelError:  # given before the workspace was declared anew
-                continue
-            said.setdefault(decision.image_id, {})[decision.reviewer] = place
+    for decision in _own_answers(decisions):
+        try:
+            place = taxonomy.place(space.parse(decision.after))
+        except LabelError:  # given before the workspace was declared anew
+            continue
+        said.setdefault(decision.image_id, {})[decision.reviewer] = place
     return said
 
 
@@ -91,7 +94,7 @@ def opinions(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace
     people = tuple(sorted({name for answers in said.values() for name in answers}))
     places = [[answers.get(name) for answers in said.values()] for name in people]
     ratings = np.array([[NOBODY if one is None or one == OUTSIDE else one for one in row] for row in places], np.int64)
-    given = [one for one in in_force(history) if one.answer.gives_label]
+    given = _own_answers(history)
     return Opinions(
         people,
         tuple(said),
@@ -130,6 +133,10 @@ def agreements(found: Opinions, taxonomy: Taxonomy, patients: Mapping[str, str])
         both.total,
         tuple(np.array(found.image_ids, dtype=object)[differ]),
     )
+
+
+def _own_answers(decisions: Iterable[Decision]) -> list[Decision]:
+    return [one for one in in_force(decisions) if one.answer.gives_label and not one.adjudicates]
 
 
 def _of_class(both: Coincidences, name: str, k: int) -> OfClass:

@@ -35,8 +35,12 @@ class Asked:
 def asked(desk: Desk, subject: Subject, split: Split) -> Asked | None:
     """What a subject's runs say of ``split``; of training images out of fold alone, None where no run has that.
 
+    None too of images in no split: runs are asked about splits.
+
     A run's own model has learned from the training images: what it says of them is never taken.
     """
+    if split is Split.NONE:
+        return None
     if split is not Split.TRAIN:
         stored = tuple(desk.predictions(run.run_id, split) for run in subject.runs)
         return Asked(subject, subject.title, subject.runs, stored)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 
+from dashboard.actions.leases import Leases
 from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
 from dashboard.store.decision_store import DecisionStore
@@ -60,6 +61,8 @@ class Desk:
         self.workspace = workspace
         self.store = DecisionStore(workspace.decisions_path)
         self._lock = Lock()
+        self.leases = Leases()  # of images that wait for an answer
+        self.adjudication_leases = Leases()  # apart: who labelled an image does not keep it from its adjudicator
         self._n_read = 0
         self._dataset: tuple[tuple[float, ...], DataSet] | None = None
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None

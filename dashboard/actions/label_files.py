@@ -106,7 +106,13 @@ def _text(raw: bytes) -> list[Line]:
     return _last_said(_json_lines(text))
 
 
+def _check_lines(text: str) -> None:
+    if (n_lines := text.count("\n")) > MAX_LINES:
+        raise LabelFileError(f"it has {n_lines:,} lines; split it into files of at most {MAX_LINES:,}.")
+
+
 def _csv(text: str) -> list[Line]:
+    _check_lines(text)
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -131,6 +137,7 @@ def _csv_rows(reader: Any, names: Sequence[str]) -> Iterator[tuple[str, Mapping[
 
 
 def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    _check_lines(text)
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -142,7 +149,7 @@ def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             ) from error
         if not isinstance(values, dict):
             raise LabelFileError(f'line {number:,} is no JSON object; expected {{"image_id": ..., "label": ...}}.')
-        yield f"line {number:,}", dict(zip(_columns(list(values)), values.values(), strict=True))
+        yield f"line {number:,}", dict(zip(_columns(list(values), f"line {number:,}: "), values.values(), strict=True))
 
 
 def _parquet(file: io.BufferedIOBase) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -151,6 +158,7 @@ def _parquet(file: io.BufferedIOBase) -> Iterator[tuple[str, Mapping[str, Any]]]
         raise LabelFileError(f"it has {stored.metadata.num_rows:,} rows; split it into files of at most {MAX_LINES:,}.")
     names = stored.schema_arrow.names
     known = {*IMAGE, *LABEL, *REVIEWER, "answer", "undone", "decision_id"}
+    _columns(names)
     wanted = [name for name in names if name.strip().lower() in known]
     columns = _columns(wanted)
     table = stored.read(columns=wanted)
@@ -163,9 +171,7 @@ def _last_said(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Line]:
     """The rows as lines; of a history of decisions the labels in force, each person's last of an image."""
     lines: list[Line] = []
     last: dict[tuple[str, str], Line] = {}
-    for n_rows, (where, row) in enumerate(rows, start=1):
-        if n_rows > MAX_LINES:
-            raise LabelFileError(f"it has more than {MAX_LINES:,} lines; split it.")
+    for where, row in rows:
         is_history = "answer" in row and ("after" in row or "to" in row)
         if is_history and (row["answer"] not in ("relabel", "confirm") or row.get("undone") in (True, "yes")):
             continue
@@ -182,12 +188,8 @@ def _line(where: str, row: Mapping[str, Any]) -> Line:
     image, label, reviewer = (next((name for name in names if name in row), None) for names in (IMAGE, LABEL, REVIEWER))
     if label == "label" and isinstance(row["label"], int) and "class_name" in row:
         label = "class_name"
-    if image is None or label is None:
-        what, known = ("an image", IMAGE) if image is None else ("a label", LABEL)
-        raise LabelFileError(
-            f"no column names {what}; got {_one_line(', '.join(row)) or 'nothing'}, expected one of "
-            f"{', '.join(known)}: rename the column."
-        )
+    assert image is not None
+    assert label is not None
     return Line(
         where,
         _cell(row[image], where, image),
@@ -243,8 +245,15 @@ def _zipped(file: io.BufferedIOBase) -> Iterator[Line]:
             yield Line(f"file {_one_line(entry.filename)}", path.name, path.parent.name)
 
 
-def _columns(names: Sequence[str]) -> list[str]:
+def _columns(names: Sequence[str], where: str = "") -> list[str]:
+    """Column names in lower case; refused where none names an image or a label, or one is there twice."""
     columns = [str(name).strip().lower() for name in names]
+    for what, known in (("an image", IMAGE), ("a label", LABEL)):
+        if not set(columns) & set(known):
+            raise LabelFileError(
+                f"{where}no column names {what}; got {_one_line(', '.join(columns)) or 'nothing'}, expected one of "
+                f"{', '.join(known)}: rename the column."
+            )
     used = [name for name in columns if name in {*IMAGE, *LABEL, *REVIEWER}]
     if twice := next((name for name in used if used.count(name) > 1), None):
         raise LabelFileError(f"column {twice!r} stands there twice; keep one.")

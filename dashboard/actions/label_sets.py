@@ -112,6 +112,12 @@ def restore(desk: Desk, label_set: LabelSet, reviewer: str, batch: str, time: da
     return decide_many(desk, given, batch, time, chosen_by=RESTORED + label_set.name, adjudicates=True)
 
 
+def patients_words(desk: Desk, image_ids: Sequence[str]) -> str:
+    """``of 38 patients, all splits``: whose images these are."""
+    patients = desk.dataset().patients
+    return f"of {counted(len({patients.get(one) or one for one in image_ids}), 'patient')}, all splits"
+
+
 def changes_words(changes: LabelChanges, before: str, after: str) -> str:
     """``12 of 3,659 images have another label``, and which are in one alone."""
     both = len(changes.changed) + len(changes.equal)

@@ -20,6 +20,10 @@ from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import Taxonomy, common_ground
 
+NOBODY_DISAGREES = (
+    "Nobody disagrees about an image of this queue. Decisions says in which splits people do; or choose another order."
+)
+
 _NOTHING_WAITS = "Choose other runs or another order, or open a list of images from Images."
 
 SPACES = {Space.NATIVE: "native", Space.COMMON: "common ground"}
@@ -97,7 +101,10 @@ def ordered(
 def _whole_split(
     image_ids: Sequence[str], order: Order, seed: int, split: Split, where: Sequence[Where], which: Labels
 ) -> Queue:
-    images = f"of the {_images(split, where)}"
+    images = "in no split" if split is Split.NONE else f"of the {_images(split, where)}"
+    if order is Order.CONFLICT:
+        items, short = tuple(QueueItem(one) for one in image_ids), f"people disagree ({_short(split, where)})"
+        return Queue(items, f"Images {images} about which people disagree", short, NOBODY_DISAGREES)
     if order is Order.UNSEEN:
         items = tuple(QueueItem(one, "you have not decided about it") for one in image_ids)
         return Queue(
@@ -156,6 +163,8 @@ def _of_cell(
     """The images of a cell, most runs first; or of a class, the least likely to be of it first."""
     one = _of(said, cell.subject if cell else "")
     judged = _judged_beside(desk, said, one, space, which)
+    if cell is not None and order is Order.CLASS:
+        cell = Cell(cell.subject, cell.true)
     if cell is None or not cell.named:
         cell = (largest_wrong_cell if order is Order.CELL else largest_class)(judged, one.subject.subject_id)
     ranked = in_cell(one, judged, cell) if order is Order.CELL else of_class(one, judged, cell)

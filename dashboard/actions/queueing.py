@@ -1,6 +1,7 @@
 """The review queue of a page: which of its images still wait, and all that a reviewer needs to see of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from dashboard.actions.asked import Asked, asked
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
+from dashboard.actions.leases import Leases
 from dashboard.links import image_url, map_url
 from dashboard.reviews.queue import QueueItem, remaining
-from dashboard.reviews.standing import answered, done_for
+from dashboard.reviews.standing import answered
 from model_zoo.core.choices import Split
 from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.datasets import ImageRecord
@@ -18,6 +20,8 @@ from model_zoo.run import Run
 
 WINDOW = 80
 """Images sent to the browser ahead of the reviewer."""
+OTHERS_WORK = "All that is left is at hand for other reviewers: choose another order, or come back in a few minutes."
+"""What to do where no image is handed out though some wait."""
 TOP = 3
 """Classes shown per run."""
 
@@ -25,16 +29,38 @@ TOP = 3
 def waiting(
     desk: Desk, items: Sequence[QueueItem], reviewer: str, *, second_opinion: bool = False
 ) -> tuple[QueueItem, ...]:
-    """The items that nobody has answered and ``reviewer`` has not skipped.
+    """The items that nobody has answered and ``reviewer`` has not skipped, without those that others have at hand.
 
-    For a ``second_opinion``: those that somebody has given a label, and ``reviewer`` has not answered.
+    For a ``second_opinion``: those that somebody has given a label, and ``reviewer`` has not answered. These are
+    kept from nobody: everybody is asked for an opinion of their own.
     """
     decisions = desk.store.all()
     if second_opinion:
         labelled = {image_id for image_id, answer in answered(decisions).items() if answer.gives_label}
-        mine = answered(decisions, reviewer) if reviewer else {}
-        return tuple(item for item in items if item.image_id in labelled and item.image_id not in mine)
-    return remaining(items, done_for(decisions, reviewer) if reviewer else answered(decisions))
+        own = answered(decisions, reviewer) if reviewer else {}
+        return tuple(item for item in items if item.image_id in labelled and item.image_id not in own)
+    unanswered = remaining(items, answered(decisions))
+    mine = remaining(unanswered, answered(decisions, reviewer)) if reviewer else unanswered
+    return handed_out(desk.leases, unanswered, mine, reviewer)
+
+
+def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
+    """How many of the items that nobody has answered other reviewers have at hand."""
+    unanswered = remaining(items, answered(desk.store.all()))
+    return desk.leases.n_with_others([item.image_id for item in unanswered], reviewer)
+
+
+def handed_out(
+    leases: Leases, unanswered: Sequence[QueueItem], mine: Sequence[QueueItem], reviewer: str
+) -> tuple[QueueItem, ...]:
+    """Of ``mine`` those that no other reviewer has at hand; first those that ``reviewer`` has.
+
+    ``unanswered`` are all that wait for anybody.
+    """
+    item_of = {item.image_id: item for item in mine}
+    found = leases.hand_out([item.image_id for item in unanswered], list(item_of), reviewer)
+    at_hand = [item_of[image_id] for image_id in found.at_hand]
+    return (*at_hand, *(replace(item_of[image_id], at_hand=False) for image_id in found.free))
 
 
 def shown_items(
@@ -65,7 +91,7 @@ def _shown(
     return {
         "id": item.image_id,
         "src": image_url(item.image_id),
-        "caption": f"{item.image_id}{patient} · {image.split}",
+        "caption": f"{item.image_id}{patient} · {image.split}{f' · {item.notice}' if item.notice else ''}",
         "label": sorted(label),
         "label_text": space.format(label),
         "original_text": space.format(image.label),

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from dashboard.actions.conflicts import disputed, to_adjudicate, with_other_adjudicators
 from dashboard.actions.desk import Desk
 from dashboard.actions.ordering import Queue
-from dashboard.actions.queueing import waiting
+from dashboard.actions.queueing import n_with_others, waiting
 from dashboard.queues import QueueView
 from dashboard.reviews.decisions import TEXT_MAX
 from dashboard.reviews.queue import QueueItem
@@ -32,6 +33,8 @@ def wanted(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> tuple[Qu
 
     With a status: those that have it, until the reviewer has gone over them in this very queue.
     """
+    if view.adjudicates:
+        return to_adjudicate(desk, queue.items, reviewer)
     if view.status is not Status.WAITING:
         decisions = desk.store.all()
         asked, done = with_status(decisions, view.status, view.by), gone_over(decisions, reviewer, queue.chosen_by)
@@ -42,8 +45,18 @@ def wanted(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> tuple[Qu
     return waiting(desk, queue.items, reviewer, second_opinion=view.second)
 
 
+def n_elsewhere(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> int:
+    """How many more images of the queue wait, and are at hand for other reviewers."""
+    if view.adjudicates:
+        return with_other_adjudicators(desk, queue.items, reviewer)
+    kept = view.status is Status.WAITING and view.order is not Order.UNSEEN and not view.second
+    return n_with_others(desk, queue.items, reviewer) if kept else 0
+
+
 def n_asked(desk: Desk, queue: Queue, view: QueueView) -> int:
     """How many images the queue holds in all, done ones included."""
+    if view.adjudicates:
+        return len(disputed(desk, queue.items))
     if view.status is Status.WAITING and not view.second:
         return len(queue.items)
     asked = with_status(desk.store.all(), view.status, view.by)

@@ -94,6 +94,7 @@ def _disputed(found: Agreements, said: Opinions, taxonomy: Taxonomy) -> None:
                 if k != NOBODY
             )
             st.markdown(f"- [{plain(image_id)}](inspect?{urlencode({'image': image_id})}) – {named}")
+        st.markdown("Those that nobody has adjudicated since wait for it on [Review](review?order=conflict).")
         if len(found.disputed) > N_DISPUTED:
             st.caption(f"The first {N_DISPUTED} of {len(found.disputed):,}.")
 

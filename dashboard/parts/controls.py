@@ -42,13 +42,17 @@ _NAMES: Mapping[StrEnum, str] = {
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
     Split.TRAIN: "Training",
+    Split.NONE: "No split",
 }
 
 ANY_CLASSES: Mapping[str, list[str]] = {"group": [], "open": [], "only": []}
 """Forgets which classes the matrices show: with other classes those choices mean nothing."""
 
-ANY_CELL: Mapping[str, list[str]] = {"cell": [], "true": [], "predicted": [], "either": [], "summing": []}
-"""Forgets which cell a queue is of."""
+ANY_SIDES: Mapping[str, list[str]] = {"true": [], "predicted": [], "either": [], "summing": []}
+"""Forgets which cell a queue is of, though not whose: in other classes its names mean nothing."""
+
+ANY_CELL: Mapping[str, list[str]] = {"cell": [], **ANY_SIDES}
+"""Forgets which cell a queue is of, and whose."""
 
 
 def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
@@ -94,7 +98,7 @@ def space_switch(shown: Shown, mixed: bool) -> None:
         "Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
         "the model's answer is mapped, not asked again.",
         disabled=not mixed,
-        forget={**ANY_CLASSES, "true": [], "predicted": [], "either": [], "summing": []},
+        forget={**ANY_CLASSES, **ANY_SIDES},
     )
 
 

@@ -1,6 +1,7 @@
 """The sections of Inspect."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from dashboard.actions.desk import Desk, Upload, kept_id
 from dashboard.actions.explain import DEPTHS
 from dashboard.actions.models import says
 from dashboard.links import Query, Shown, image_url, map_url
+from dashboard.parts.decision_list import rows
 from dashboard.parts.viewer import viewer
 from dashboard.reviews.standing import history as history_of
 from dashboard.words import plain
@@ -186,18 +188,11 @@ def keep(desk: Desk, upload_id: str) -> str | None:
 
 def history(desk: Desk, image_id: str) -> None:
     """Every decision about this image."""
-    about = history_of(desk.store.all(), image_id)
+    decisions = desk.store.all()
+    about = history_of(decisions, image_id)
     if about:
-        st.caption("Decisions about this image, oldest first (UTC)")
-        rows = [
-            {
-                "when": f"{d.time:%Y-%m-%d %H:%M:%S}",
-                "who": d.reviewer,
-                "answer": d.answer.words,
-                "from": d.before,
-                "to": d.after,
-                "note": d.note,
-            }
-            for d in about
-        ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        address = urlencode({"image": image_id})
+        st.caption(
+            f"Decisions about this image, oldest first (UTC); [this image's history on Decisions](decisions?{address})"
+        )
+        st.dataframe(pd.DataFrame(rows(about, decisions)).drop(columns="image"), hide_index=True)

@@ -10,7 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
 from dashboard.actions.desk import Desk
-from dashboard.actions.label_sets import Compared, changes_words, find_labels, known_labels, labels_words
+from dashboard.actions.label_sets import (
+    Compared,
+    changes_words,
+    find_labels,
+    known_labels,
+    labels_words,
+    patients_words,
+)
 from dashboard.links import Flowing, LabelsView, image_url
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, plain
@@ -116,14 +123,14 @@ def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
     flowing = view.flowing
     ends = None if flowing is None else (flowing.source, flowing.target)
     shown = [one for one in found.flows if ends in (None, (one.source, one.target))]
-    if flowing and not shown:
-        raise LinkError(f"No image went from {flowing.source!r:.100} to {flowing.target!r:.100}; choose a row.")
     image_ids = [image_id for one in shown for image_id in one.image_ids]
     title, back = st.columns([5, 1], vertical_alignment="center")
     words = f"from {_name(flowing.source)} to {_name(flowing.target)}" if flowing else "that changed"
-    title.markdown(f"**{counted(len(image_ids), 'image')}** {plain(words)}")
+    title.markdown(f"**{counted(len(image_ids), 'image')}** {plain(f'{words}, {patients_words(desk, image_ids)}')}")
     if flowing:
-        back.button("All", key="labels_all", on_click=lambda: state.write_query({"was": [], "is": []}))
+        back.button("All images", key="labels_all", on_click=lambda: state.write_query({"was": [], "is": []}))
+        if not shown:
+            st.info("Nothing goes that way any more. Choose a row above, or see all images that changed.")
     before, after, space = *(find_labels(desk, one) for one in (view.before, view.after)), desk.workspace.space
     tiles = [
         Tile(

@@ -12,10 +12,10 @@ from dashboard.actions.ordering import Queue
 from dashboard.actions.subset import LABEL, PATIENT
 from dashboard.links import Cell, Shown, Where, images_words
 from dashboard.parts import controls
-from dashboard.queues import SPLITS, QueueView, where_words
+from dashboard.queues import QueueView, where_words
 from dashboard.reviews.queue import QueueItem
 from dashboard.words import counted, one_of, plain
-from model_zoo.core.choices import Opinion, Order, Status
+from model_zoo.core.choices import Opinion, Order, Split, Status
 
 _ORDERS = {
     Order.WRONG: "Wrong in most runs",
@@ -23,6 +23,7 @@ _ORDERS = {
     Order.MARGIN: "Low margin",
     Order.LOSS: "High loss",
     Order.DISAGREE: "Chosen runs disagree",
+    Order.CONFLICT: "People disagree",
     Order.CELL: "One confusion cell",
     Order.CLASS: "One class",
     Order.UNSEEN: "Not yet seen by me",
@@ -46,7 +47,7 @@ def order_picker(order: Order) -> None:
         list(Order),
         key=state.shows("review_order", order),
         format_func=_ORDERS.__getitem__,
-        on_change=lambda: state.write_query({"order": [str(state.get("review_order"))]}),
+        on_change=lambda: state.write_query({"order": [str(state.get("review_order"))], **controls.ANY_SIDES}),
         label_visibility="collapsed",
         width=185,
     )
@@ -100,7 +101,7 @@ def opinion_switch(view: QueueView) -> None:
         view.opinion,
         "First: images that nobody has answered. Second: images that others have labelled and you have not; what "
         "they said is hidden, so that your answer does not lean on it.",
-        disabled=view.status is not Status.WAITING or view.order is Order.UNSEEN,
+        disabled=view.status is not Status.WAITING or view.order in (Order.UNSEEN, Order.CONFLICT),
     )
 
 
@@ -114,7 +115,7 @@ def filters(
 ) -> None:
     """The split and every further filter, behind one button that says which are set."""
     with st.popover(_filters_words(view, shown), icon=":material/filter_list:"):
-        controls.split_switch(shown, SPLITS)
+        controls.split_switch(shown, view.splits)
         controls.space_switch(shown, len({one.taxonomy.hash for one in subjects}) > 1)
         columns: dict[str, dict[Where, str]] = {LABEL: {}}
         for where, name in offered.items():
@@ -132,6 +133,7 @@ def filters(
                 list(Status),
                 key=state.shows("review_status", view.status),
                 format_func=_STATUSES.__getitem__,
+                disabled=view.adjudicates,
                 on_change=lambda: state.write_query({"status": _unless("review_status", Status.WAITING)}),
             )
         with right:
@@ -150,9 +152,14 @@ def filters(
             )
 
 
-def queue_line(queue: Queue, wanted: Sequence[QueueItem], n_asked: int, view: QueueView, shown: Shown) -> None:
-    """What the queue holds and how it came about; nothing of it where that would tell a second reviewer."""
-    if view.status is not Status.WAITING:
+def queue_line(
+    queue: Queue, wanted: Sequence[QueueItem], n_asked: int, view: QueueView, shown: Shown, n_with_others: int
+) -> None:
+    """What the queue holds, how it came about, how much is with others; nothing that would tell a second reviewer."""
+    if view.adjudicates:
+        text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for you to adjudicate. Your answer ends the "
+        text += "disagreement; where agreement is measured, it is no further opinion."
+    elif view.status is not Status.WAITING:
         text = f"{queue.about}; {view.status_words}: {n_asked:,}; {len(wanted):,} you have not gone over here."
     elif view.order is Order.UNSEEN:
         text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for you."
@@ -162,6 +169,8 @@ def queue_line(queue: Queue, wanted: Sequence[QueueItem], n_asked: int, view: Qu
         text += f"{len(wanted):,} wait for your second opinion."
     else:
         text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for an answer."
+    if n_with_others:
+        text += f" {n_with_others:,} more {'is' if n_with_others == 1 else 'are'} with other reviewers now."
     st.caption(plain(text))
 
 
@@ -183,7 +192,7 @@ def _column_picker(column: str, names: Mapping[Where, str], view: QueueView) -> 
 def _filters_words(view: QueueView, shown: Shown) -> str:
     """What is set, short enough for a button."""
     set_here = [where_words([one]) for one in view.where] + ([view.status_words] if view.status_words else [])
-    words = f"{str(shown.split).capitalize()} split"
+    words = "No split" if shown.split is Split.NONE else f"{str(shown.split).capitalize()} split"
     if not set_here:
         return words
     text = f"{words}, {one_of(set_here, 'and', 3)}"

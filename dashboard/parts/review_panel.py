@@ -36,9 +36,14 @@ def review_panel(
     empty: str = "Open an image from Images or Compare.",
     compact: bool = False,
     second: bool = False,
+    adjudicates: bool = False,
 ) -> None:
-    """Draw the panel over the images that wait; each answer is stored before it is shown as saved."""
+    """Draw the panel over the images that wait; each answer is stored before it is shown as saved.
+
+    With ``adjudicates`` each answer is recorded as one that ends a disagreement.
+    """
     space = desk.workspace.space
+    at_hand = [one for one in waiting if one.at_hand]
     outcome = state.get(f"{key}_outcome", {"acked": {}, "rejected": []})
     data = {
         "acked": outcome["acked"],
@@ -52,7 +57,7 @@ def review_panel(
             {"name": one.name, "classes": {name: sorted(leaves) for name, leaves in one.classes.items()}}
             for one in desk.workspace.taxonomies().values()
         ],
-        "items": _items(desk, waiting[:WINDOW], subjects, split),
+        "items": _items(desk, at_hand[:WINDOW], subjects, split),
         "position": position,
         "n_left": len(waiting),
         "n_total": n_total,
@@ -62,6 +67,7 @@ def review_panel(
         "empty": empty,
         "compact": compact,
         "second": second,
+        "adjudicates": adjudicates,
         "reasons": [str(reason) for reason in Reason],
         "pace": n_decided(desk.store.all(), reviewer_name(key), datetime.now(UTC) - HOUR),
         "nearest": asdict(reference(desk, subjects, split)),

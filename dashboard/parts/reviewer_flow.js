@@ -263,7 +263,7 @@ function proposal(s, image_id, answer) {
   return {
     image_id, answer, reviewer: s.name, runs: (shown?.says ?? []).flatMap((one) => one.run_ids ?? [one.who]),
     maps_shown: image_id === s.current && s.mapOn && s.mapShown, blind: isBlind(s),
-    chosen_by: shown?.chosen_by ?? s.data.chosen_by ?? "",
+    chosen_by: shown?.chosen_by ?? s.data.chosen_by ?? "", adjudicates: answer !== "undo" && s.data.adjudicates === true,
   };
 }
 

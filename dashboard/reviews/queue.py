@@ -14,10 +14,16 @@ Ranked = Mapping[str, tuple[float, str]]
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """An image that waits, and in one short phrase why it is shown ('' for a list that somebody chose)."""
+    """An image that waits, and in one short phrase why it is shown ('' for a list that somebody chose).
+
+    ``notice`` is said even to who works blind. An image that is not ``at_hand`` is counted and not shown yet: others
+    are at work in the queue and may be handed it first.
+    """
 
     image_id: str
     why: str = ""
+    notice: str = ""
+    at_hand: bool = True
 
 
 def ranked_queue(ranked: Ranked) -> tuple[QueueItem, ...]:

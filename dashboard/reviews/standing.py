@@ -22,7 +22,7 @@ def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> 
     """
     label_of = _LABEL_UNDER[rule]
     standing = {}
-    for image_id, about in _by_image(in_force(decisions)).items():
+    for image_id, about in by_image(in_force(decisions)).items():
         if (label := label_of(about)) is not None:
             standing[image_id] = label
     return standing
@@ -84,12 +84,6 @@ def answered(decisions: Iterable[Decision], reviewer: str | None = None) -> dict
     return answers
 
 
-def done_for(decisions: Iterable[Decision], reviewer: str) -> frozenset[str]:
-    """The images that need not be shown to ``reviewer`` again: answered by anybody, or skipped by them."""
-    history_once = tuple(decisions)
-    return frozenset(answered(history_once)) | frozenset(answered(history_once, reviewer))
-
-
 def undoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ...]:
     """What *undo* takes back: the reviewer's most recent decision in force that is no undo, with its whole batch.
 
@@ -112,6 +106,14 @@ def redoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ..
         if is_undo and decision.reviewer == reviewer and decision.decision_id in still:
             return _with_batch(decision, in_force_now)
     return ()
+
+
+def by_image(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    """Image id -> the decisions about it, in the order in which they are handed over."""
+    by_image: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        by_image.setdefault(decision.image_id, []).append(decision)
+    return by_image
 
 
 def history(decisions: Iterable[Decision], image_id: str) -> tuple[Decision, ...]:
@@ -137,13 +139,6 @@ def _id_of(decision: Decision) -> int:
     if decision.decision_id is None:
         raise DecisionError(f"The decision about image {decision.image_id!r} is not stored yet; store it first.")
     return decision.decision_id
-
-
-def _by_image(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
-    by_image: dict[str, list[Decision]] = {}
-    for decision in decisions:
-        by_image.setdefault(decision.image_id, []).append(decision)
-    return by_image
 
 
 def _latest(about: Sequence[Decision]) -> str | None:

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from dashboard import cached, charts, links, state
+from dashboard.actions.conflicts import open_by_split
 from dashboard.actions.export import decisions_csv
-from dashboard.parts import agreement, decision_list
+from dashboard.parts import agreement, conflicts, decision_list
 from dashboard.words import plain
 
 desk = cached.desk()
@@ -16,6 +17,7 @@ if not decisions:
     st.page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")
     st.stop()
 decision_list.summary(decisions, desk.review_rule)
+conflicts.open_conflicts(open_by_split(desk))
 for sentence in desk.obsolete():
     st.warning(plain(sentence))
 st.download_button(
@@ -25,7 +27,8 @@ st.download_button(
     "text/csv",
     icon=":material/download:",
 )
-chosen = decision_list.table(decisions, key="decisions_table")
+who, which = links.text(state.query(), "reviewer"), links.text(state.query(), "image")
+chosen = decision_list.table(decision_list.filtered(decisions, who, which), decisions, key="decisions_table")
 if chosen:
     st.switch_page("views/inspect.py", query_params={"image": [chosen]})
 

@@ -6,7 +6,8 @@ from dashboard import cached, links, state
 from dashboard.actions import ordering
 from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
-from dashboard.actions.wanted import n_asked, named, wanted
+from dashboard.actions.queueing import OTHERS_WORK
+from dashboard.actions.wanted import n_asked, n_elsewhere, named, wanted
 from dashboard.parts import controls, listing, queue_controls
 from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
@@ -37,8 +38,10 @@ else:
         )
     queue = cached.queue(shown, view, cell)
 queue = named(queue, view)
-waits, n_images = wanted(desk, queue, view, reviewer_name("review_panel")), n_asked(desk, queue, view)
-queue_controls.queue_line(queue, waits, n_images, view, shown)
+name = reviewer_name("review_panel")
+waits, n_images = wanted(desk, queue, view, name), n_asked(desk, queue, view)
+elsewhere = n_elsewhere(desk, queue, view, name)
+queue_controls.queue_line(queue, waits, n_images, view, shown, elsewhere)
 review_panel(
     desk,
     waits,
@@ -48,6 +51,7 @@ review_panel(
     queue.chosen_by,
     key="review_panel",
     queue=repr(sorted(query.items())),
-    empty=queue.empty,
+    empty=OTHERS_WORK if elsewhere else queue.empty,
     second=view.second,
+    adjudicates=view.adjudicates,
 )

@@ -195,6 +195,7 @@ class Order(StrEnum):
     MARGIN = "low-margin"
     LOSS = "high-loss"
     DISAGREE = "disagree"
+    CONFLICT = "conflict"
     CELL = "cell"
     CLASS = "class"
     UNSEEN = "unseen"
@@ -203,7 +204,7 @@ class Order(StrEnum):
     @property
     def uses_runs(self) -> bool:
         """Whether the order depends on what runs say."""
-        return self not in (Order.RANDOM, Order.UNSEEN)
+        return self not in (Order.RANDOM, Order.UNSEEN, Order.CONFLICT)
 
     @property
     def uses_cell(self) -> bool:

@@ -48,12 +48,12 @@ def test_diagnose_shows_the_restriction_and_takes_it_away(opened):
 
 def test_review_shows_the_restriction_and_takes_it_away(opened):
     page = opened("review?where=machine:aurora")
-    expect(images(page)).to_have_value("machine = aurora")
+    page.get_by_role("button", name="Test split, machine = aurora").click()
     pairs = in_classes_of("consolidated", "fine") + in_classes_of("consolidated", "consolidated")
     anywhere = sum((truth != said).astype(int) for truth, said in pairs) > 0
     some = (anywhere & (MANIFEST.machine.loc[anywhere.index] == "aurora")).sum()
     expect(page.get_by_text(f"test split where machine = aurora): {some:,};")).to_be_visible()
-    choose_all_images(page)
+    show_all_images(page)
     expect(page.get_by_text(f"test split): {anywhere.sum():,};")).to_be_visible()
 
 
@@ -70,7 +70,7 @@ def test_where_no_image_is_left_the_page_says_what_to_do(opened, address):
 
 def test_an_empty_queue_says_so_too(opened):
     page = opened("review?where=gestational_age_weeks:0..1")
-    expect(page.get_by_text("Choose all images again above.")).to_be_visible()
+    expect(page.get_by_text("Take a filter away above.")).to_be_visible()
 
 
 def test_previews_name_the_restriction_and_count_its_images_alone(opened):

@@ -47,7 +47,7 @@ def doubted() -> tuple[pd.Series, dict[str, str]]:
             own, best = row[given[image_id]], row.idxmax()
             if best != given[image_id] and own < lowest.get(image_id, 2):
                 lowest[image_id] = own
-                why[image_id] = f"given {given[image_id]}; {taxonomy} · 8 seeds: {best} {100 * row[best]:.0f} %"
+                why[image_id] = f"given {given[image_id]}; {taxonomy} · 8 seeds: {best} {row[best]:.2f}"
     return pd.Series(lowest).sort_values(kind="stable"), why
 
 
@@ -93,6 +93,7 @@ def test_other_orders_open_from_their_address(opened: Open, order: str) -> None:
 def test_training_images_wait_for_models_that_never_saw_them(opened: Open) -> None:
     page = opened("review?order=label-error&split=train")
     expect(page.get_by_text("cannot judge their labels")).to_contain_text("taxoscope predict fine-s0 --cross-fit 5")
+    page.get_by_role("button", name="Train split").click()
     page.get_by_role("radio", name="Test").click()
     expect(page.locator(".why")).to_contain_text("given ")
 
@@ -116,6 +117,7 @@ def test_a_second_opinion_is_asked_about_what_others_have_labelled(tmp_path, new
         page.get_by_label("Your name").fill("Bob")
         page.keyboard.press("Enter")
         expect(page.get_by_text("2 wait for your second opinion")).to_be_visible()  # neither skipped nor undecided
+        expect(page.get_by_text("random order")).to_have_count(0)  # nor how the order came about
         shown = page.locator(".reviewer").get_attribute("data-image")
         assert shown in TEST[:2]
         page.keyboard.press("t")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dashboard import links
 from dashboard.drafts import Draft, read_draft
 from dashboard.links import Away, Cell, MatrixView, Shown, Where
-from model_zoo.core.choices import Becomes, ClassOrder, Labels, Matrices, Per, Space, Split
+from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Per, Space, Split
 from model_zoo.core.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.labels import LeafSpace, Part
@@ -174,3 +174,23 @@ def test_a_restriction_reads_as_one_printable_line():
     assert Where("machine", "").words == "machine = (empty)"
     assert Where("machine", "a\n\tb\x00" + "c" * 500).words == "machine = a b " + "c" * 55 + "…"
     assert Where("weeks", "nan..30").range is Where("weeks", "..").range is Where("weeks", "20").range is None
+
+
+classes = st.none() | st.text(min_size=1)
+
+
+@given(
+    work=st.sampled_from(LabelWork),
+    sides=st.tuples(st.text(min_size=1), st.text(min_size=1)),
+    taxonomy=st.none() | st.text(),
+    flowing=st.none() | st.builds(links.Flowing, classes, classes),
+)
+def test_what_labels_shows_is_read_back(work, sides, taxonomy, flowing):
+    view = links.LabelsView(work, *sides, taxonomy, flowing)
+    assert links.read_labels_view({name: values for name, values in view.query().items() if values}) == view
+
+
+def test_labels_opens_on_what_people_changed():
+    assert links.read_labels_view({}) == links.LabelsView(LabelWork.SETS, "original", "standing")
+    with pytest.raises(LinkError, match="work = 'x'; it can be sets, export, import"):
+        links.read_labels_view({"work": ["x"]})

@@ -37,6 +37,14 @@ def test_what_counts_as_an_opinion(animals):
     assert (given.n_no_class, given.n_blind, given.n_answers) == (1, 1, 6)
 
 
+def test_an_adjudication_makes_nobody_agree_more(animals):
+    """Ann comes round to Bob's label to end their disagreement: they still rated the image differently."""
+    apart = said(("i", "Ann", "cat.small"), ("i", "Bob", "dog.small"))
+    settled = decision(3, image_id="i", before="*", after="dog.small", reviewer="Ann", adjudicates=True)
+    assert opinions([*apart, settled], animals.taxonomy("things"), animals.space).ratings.tolist() == [[0], [1]]
+    assert found(animals, [*apart, settled]).observed.value == 0
+
+
 def test_only_what_two_people_rated_counts(animals):
     decisions = said(
         ("i", "Ann", "cat.small"), ("i", "Bob", "dog.small"), ("j", "Ann", "car.large"), ("j", "Bob", "car.large"),

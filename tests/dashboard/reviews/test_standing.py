@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from dashboard.reviews.decisions import Answer, Decision, DecisionError
 from dashboard.reviews.standing import (
     answered,
-    done_for,
     flagged,
     history,
     in_force,
@@ -65,8 +64,7 @@ def test_a_skip_is_done_for_who_skipped_and_an_answer_for_everybody() -> None:
     told = [decision(1, Answer.SKIP, image_id="i1"), decision(2, Answer.CANNOT_TELL, image_id="i2")]
     assert answered(told) == {"i2": Answer.CANNOT_TELL}
     assert answered(told, "Ann") == {"i1": Answer.SKIP, "i2": Answer.CANNOT_TELL}
-    assert done_for(told, "Ann") == {"i1", "i2"}
-    assert done_for(told, "Bob") == {"i2"}
+    assert answered(told, "Bob") == {}
 
 
 def test_a_skip_hides_no_earlier_answer_and_an_undone_answer_is_none() -> None:
@@ -154,7 +152,7 @@ def test_an_adjudication_settles_it_until_the_next_one_or_its_undo() -> None:
 
 def test_a_flag_is_no_answer_and_anybody_may_take_it_away() -> None:
     flag = decision(1, Answer.FLAG)
-    assert (answered([flag]), answered([flag], "Ann"), done_for([flag], "Ann")) == ({}, {}, frozenset())
+    assert (answered([flag]), answered([flag], "Ann")) == ({}, {})
     assert flagged([flag]) == {"i1": flag}
     assert flagged([flag, decision(2, Answer.UNFLAG, reviewer="Ben")]) == {}
     assert flagged([flag, decision(2, Answer.UNFLAG, reviewer="Ben"), undo(3, 2, reviewer="Ben")]) == {"i1": flag}

@@ -1,0 +1,111 @@
+"""The page Labels: its numbers against the files and the database, from a set made to labels gone back to."""
+
+import csv
+import io
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from browser.recomputed import MANIFEST, class_of
+from browser.serving import settle, taxoscope
+from playwright.sync_api import expect
+
+
+@pytest.fixture
+def served(tmp_path):
+    running = taxoscope(tmp_path).start()
+    yield running
+    running.stop()
+
+
+def decisions(folder):
+    with closing(sqlite3.connect(folder / "decisions.sqlite")) as database:
+        return database.execute("SELECT image_id, reviewer, answer, after, chosen_by FROM decisions").fetchall()
+
+
+def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(tmp_path, served, new_page):
+    page = new_page(height=1800)
+    page.set_default_timeout(60_000)
+    page.goto(f"{served.url}/labels")
+    settle(page)
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text(f"{len(MANIFEST):,} images have a label; people gave one to 0 of them")
+    expect(main).to_contain_text("There is no label set yet.")
+    expect(main).to_contain_text(f"0 of {len(MANIFEST):,} images changed label.")
+
+    page.get_by_label("Your name").fill("Ann <b>")
+    page.get_by_label("Your name").press("Enter")
+    page.get_by_label("Name of the set").fill("as delivered")
+    page.get_by_label("Name of the set").press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Keep the labels of today", exact=True).click()
+    expect(main).to_contain_text(f"Label set 'as delivered' keeps {len(MANIFEST):,} labels of today.")
+    stored = json.loads((tmp_path / "label_sets" / "as delivered.json").read_text())
+    assert stored["labels"] == MANIFEST.label.to_dict()
+    assert stored["made_by"] == "Ann <b>"
+
+    chosen = MANIFEST[(MANIFEST.split == "test") & (MANIFEST.label == "ac.placed.present")].index[:7]
+    lines = ["Image,LABEL,Reviewer", *(f"{one},bpd.placed.present,Eve" for one in chosen), "nowhere,volume,Eve"]
+    page.get_by_text("Import", exact=True).click()
+    expect(main).to_contain_text("Nothing is stored before you have seen what would change.")
+    file = {"name": "clinic.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
+    page.locator("input[type=file]").set_input_files(file)
+    expect(main).to_contain_text("7 images would get another label.")
+    expect(main).to_contain_text("1 unknown image: not stored")
+    assert decisions(tmp_path) == []
+    page.get_by_role("button", name="Store 7 labels").click()
+    expect(main).to_contain_text("7 labels imported from clinic.csv.")
+    wanted = [(one, "Eve", "relabel", "bpd.placed.present", "imported from clinic.csv") for one in chosen]
+    assert decisions(tmp_path) == wanted
+
+    page.goto(f"{served.url}/labels?before=as+delivered&after=standing&taxonomy=fine&was=ac&is=bpd")
+    settle(page)
+    expect(main).to_contain_text(f"7 of {len(MANIFEST):,} images changed label.")
+    expect(main).to_contain_text("7 images from ac to bpd")
+    for one in chosen:
+        expect(page.get_by_text(one, exact=True)).to_be_visible()
+    fine = class_of("fine")
+    assert {fine[MANIFEST.label[one]] for one in chosen} == {"ac"}
+
+    page.get_by_label("Your name").fill("Ann <b>")
+    page.get_by_label("Your name").press("Enter")
+    page.get_by_text("Go back to a label set", exact=True).click()
+    expect(main).to_contain_text(f"7 labels of {len(MANIFEST):,} images would change")
+    page.get_by_role("button", name="Make the labels equal to as delivered").click()
+    expect(main).to_contain_text("The labels are those of 'as delivered' again: 7 labels changed.")
+    expect(main).to_contain_text("No label differs.")  # what the address asks for is gone
+    assert decisions(tmp_path)[:7] == wanted  # nothing is overwritten
+    assert [one[3] for one in decisions(tmp_path)[7:]] == ["ac.placed.present"] * 7
+
+    page.goto(f"{served.url}/labels")
+    settle(page)
+    expect(main).to_contain_text(f"0 of {len(MANIFEST):,} images changed label.")
+    page.get_by_label("Your name").fill("Ann <b>")
+    page.get_by_label("Your name").press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Undo").first.click()
+    expect(main).to_contain_text("Taken back: restored from label set as delivered, 7 labels.")
+    expect(main).to_contain_text(f"7 of {len(MANIFEST):,} images changed label.")
+    assert len(decisions(tmp_path)) == 21
+
+
+def test_what_is_downloaded_is_the_manifest_again(tmp_path, served, new_page):
+    page = new_page(height=1400)
+    page.set_default_timeout(60_000)
+    page.goto(f"{served.url}/labels?work=export")
+    settle(page)
+    main = page.get_by_test_id("stMain")
+    expect(main).to_contain_text(f"{len(MANIFEST):,} images, labels as they stand now.")
+    expect(main).to_contain_text("Nobody has decided anything yet. Open Review and correct the first image.")
+    with page.expect_download() as got:
+        page.get_by_role("button", name="Download the labels").click()
+    assert got.value.suggested_filename == "labels-standing.csv"
+    rows = list(csv.DictReader(io.StringIO(got.value.path().read_text(encoding="utf-8"), newline="")))
+    assert {row["image_id"]: row["label"] for row in rows} == MANIFEST.label.to_dict()
+    page.goto(f"{served.url}/labels?work=import")
+    settle(page)
+    page.locator("input[type=file]").set_input_files(got.value.path())
+    expect(main).to_contain_text("Nothing to store: every label that can be read stands already.")
+    page.goto(f"{served.url}/labels?before=nothing")
+    expect(page.get_by_text("There are no labels 'nothing' here; there are original, standing.")).to_be_visible()
