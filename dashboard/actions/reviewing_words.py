@@ -40,7 +40,7 @@ def lean(found: Reviewing, changed: Changed) -> str:
     if not found.chosen:
         return (
             f"not one-sided: the {counted(n_looked, 'image')} looked at were drawn by chance. But all others keep "
-            "their labels, so this is no estimate of accuracy either: that is the last column"
+            "their labels, so this is no estimate of accuracy either (Compare gives one: if all were reviewed)"
         )
     only = f"only {counted(n_looked, 'image')} of {n_images:,} were looked at"
     if math.isnan(changed.wrong_looked):

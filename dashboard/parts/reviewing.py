@@ -25,9 +25,11 @@ def what_changed(found: Reviewing | None, shown: Shown) -> None:
     drawn = found.subjects[0].estimate is not None
     rows = [_row(one, shown, drawn) for one in found.subjects]
     st.table(pd.DataFrame(rows).set_index("subject"), border="horizontal")
-    leans = {one.subject.title: words.lean(found, one) for one in found.subjects}
-    if any(leans.values()):
-        st.markdown("\n".join(f"- **{plain(title)}**: {plain(lean)}." for title, lean in leans.items()))
+    if found.chosen:
+        leans = {plain(one.subject.title): plain(words.lean(found, one)) for one in found.subjects}
+        st.markdown("\n".join(f"- **{title}**: {lean}." for title, lean in leans.items()))
+    elif sentence := words.lean(found, found.subjects[0]):
+        st.markdown(_sentence(sentence))
     if drawn:
         for sentence in filter(None, (words.ranking(found, one) for one in found.subjects[1:])):
             st.markdown(f"**{plain(sentence)}**" if sentence.startswith("The ranking turned") else plain(sentence))
@@ -63,7 +65,11 @@ def causes_changed(
             columns = ["measure of", "original labels", "labels as reviewed"]
             st.table(pd.DataFrame(rows, columns=columns).set_index("measure of"), border="horizontal")
             if sentence := words.lean(reviewing, changed):
-                st.caption(f"{plain(sentence[0].upper() + sentence[1:])}.")
+                st.caption(_sentence(sentence))
+
+
+def _sentence(part: str) -> str:
+    return plain(f"{part[0].upper()}{part[1:]}.")
 
 
 def _row(changed: Changed, shown: Shown, drawn: bool) -> dict[str, str]:
