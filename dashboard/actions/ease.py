@@ -1,18 +1,20 @@
 """Native and common side by side: how easy each question is, and what a gap in accuracy says, in plain words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.actions.compare import Comparison, Subject
 from dashboard.words import share_text
 from model_zoo.core.averages import brier, kappa, log_loss, macro, mcc
-from model_zoo.core.choices import ClassFigure
+from model_zoo.core.choices import ClassFigure, Split
 from model_zoo.core.ease import Gap, frequency_chance, gap
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy, probabilities_in
 from model_zoo.core.hierarchy import Hierarchy, hierarchical, longest_chain, mistake_severity
 from model_zoo.core.metrics import Share
+from model_zoo.core.predictions import Predictions
 from model_zoo.core.summing import Change, change
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.run import Run
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,19 @@ def gap_sentence(one: Side, other: Side, n_subjects: int, patients: Mapping[str,
     )
 
 
-def secondary(judged: Comparison, taxonomies: Sequence[Taxonomy]) -> tuple[Secondary, ...]:
-    """Further figures of every subject in the label space shown; ``taxonomies`` are the workspace's."""
+def secondary(
+    judged: Comparison,
+    taxonomies: Sequence[Taxonomy],
+    read: Callable[[Run, Split], Predictions] = Run.predictions,
+) -> tuple[Secondary, ...]:
+    """Further figures of every subject in the label space shown; ``taxonomies`` are the workspace's.
+
+    ``read`` gives a run's predictions.
+    """
     made = []
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
         asked = set(evaluation.image_ids)
-        said = [run.predictions(judged.split).only(asked) for run in subject.runs]
+        said = [read(run, judged.split).only(asked) for run in subject.runs]
         figures = [
             macro(evaluation, ClassFigure.F1),
             macro(evaluation, ClassFigure.RECALL),

@@ -37,7 +37,7 @@ def forest_lines(judgement: Judgement, question: Question, rule: Rule, figure: C
         lines.append(Line(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
     lines += [
         Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
-        for row in judgement.rows[question, figure]
+        for row in judgement.rows(question, figure)
     ]
     return lines
 
