@@ -27,8 +27,10 @@ class Line:
     deciding: bool = False
 
 
-def forest_lines(judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure) -> list[Line]:
-    """The deciding figure, the secondary ones, and every class in ``figure``."""
+def forest_lines(
+    judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure, classes: Sequence[int]
+) -> list[Line]:
+    """The deciding figure, the secondary ones, and ``figure`` of the ``classes`` at these positions."""
     lines = []
     for headline in sorted(Headline, key=lambda one: one is not rule.figure):
         said = judgement.verdicts[question, headline]
@@ -37,7 +39,7 @@ def forest_lines(judgement: Judgement, question: Question, rule: Rule, figure: C
         lines.append(Line(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
     lines += [
         Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
-        for row in judgement.rows(question, figure)
+        for row in (judgement.rows(question, figure)[k] for k in classes)
     ]
     return lines
 

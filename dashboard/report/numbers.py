@@ -10,6 +10,7 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
 from dashboard.actions.look import Found
+from dashboard.actions.verdicts import question_of
 from dashboard.report.comparison import now
 from dashboard.report.told import Told
 from model_zoo.core.choices import ClassFigure
@@ -56,6 +57,7 @@ def tree(told: Told) -> dict[str, Any]:
             for subject in judged.subjects
         },
         "verdicts": _verdicts(told),
+        "classes": _classes(told),
         "matrices": {
             subject.subject_id: {
                 "classes": evaluation.taxonomy.names,
@@ -86,6 +88,25 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
         }
         for judgement in told.judgements
         for (question, figure), said in judgement.verdicts.items()
+    ]
+
+
+def _classes(told: Told) -> list[dict[str, Any]]:
+    """Every class's difference, for the question that the verdict answers; intervals hold for all at once."""
+    return [
+        {
+            "of": judgement.subject.subject_id,
+            "against": judgement.reference.subject_id,
+            "question": str(question_of(judgement)),
+            "figure": str(ClassFigure.RECALL),
+            "class": row.name,
+            "values": [_number(row.a), _number(row.b)],
+            "difference": [_number(end) for end in (row.difference.value, row.difference.low, row.difference.high)],
+            "images": row.n_images,
+            "patients": row.n_patients,
+        }
+        for judgement in told.judgements
+        for row in judgement.rows(question_of(judgement), ClassFigure.RECALL)
     ]
 
 
