@@ -37,7 +37,7 @@ def report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses
         looks.section(told),
         comparison.sources(judged),
     ]
-    return Report(page.page(desk.workspace.name, sections), table, tree)
+    return Report(page.page(f"{desk.workspace.name}: {comparison.title(judged)}", sections), table, tree)
 
 
 def write_report(made: Report, path: Path) -> tuple[Path, ...]:

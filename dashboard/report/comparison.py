@@ -34,12 +34,17 @@ def now() -> str:
 def heading(told: Told) -> str:
     """What is compared, over what, and by which version."""
     judged = told.judged
-    compared = " against ".join(subject.title for subject in reversed(judged.subjects))
     basis = judged.basis(judged.evaluations[0]) if judged.same_images else "Each over its own images"
     return (
-        f"<h1>{escape(told.desk.workspace.name)}: {escape(compared)}</h1>"
+        f"<h1>{escape(told.desk.workspace.name)}: {escape(title(judged))}</h1>"
         f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
     )
+
+
+def title(judged: Comparison) -> str:
+    """What is compared, and over which images if not over all of the split."""
+    compared = " against ".join(subject.title for subject in reversed(judged.subjects))
+    return f"{compared}, where {judged.where.words}" if judged.where else compared
 
 
 def verdicts(told: Told) -> str:

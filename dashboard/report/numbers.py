@@ -24,11 +24,12 @@ def table(judged: Comparison) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     sides = ("value", "low", "high", "sd over runs", "images", "patients")
-    writer.writerow(["subject", "label space", "split", "labels", "figure", "class", *sides])
+    writer.writerow(["subject", "label space", "split", "restricted to", "labels", "figure", "class", *sides])
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
         rows = [("accuracy", "", accuracy(evaluation))]
         rows += [(str(kind), one.name, one) for kind in ClassFigure for one in class_figures(evaluation, kind)]
-        about = (subject.title, evaluation.taxonomy.name, str(judged.split), str(judged.labels))
+        where = judged.where.written if judged.where else ""
+        about = (subject.title, evaluation.taxonomy.name, str(judged.split), where, str(judged.labels))
         for kind, name, one in rows:
             figures = (one.mean, one.share.low, one.share.high, one.sd, one.share.n_images, one.share.n_patients)
             writer.writerow([*map(safe_cell, about), kind, safe_cell(name), *figures])

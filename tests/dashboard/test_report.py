@@ -162,3 +162,28 @@ def test_the_command_writes_three_files(animals, tmp_path):
     assert refused.returncode == 1
     assert "ending in .html" in refused.stdout.replace("\n", " ")
     assert not (tmp_path / "out.pdf").exists()
+
+
+def test_the_command_restricts_as_the_page_does_and_says_so_in_title_and_numbers(animals, tmp_path):
+    desk, page = Desk(animals), tmp_path / "out.html"
+    of = ("compare", "things", "kinds", "--report", str(page), "--workspace", str(animals.writable))
+    done = run(*of, "--where", "camera:B", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    html = page.read_text()
+    assert ", where camera = B</title>" in html
+    assert ", where camera = B</h1>" in html
+    assert "Secondary look, restricted to camera = B" in html
+    with (animals.writable / "manifest.csv").open(newline="") as lines:
+        shown = {row["image_id"] for row in csv.DictReader(lines) if row["camera"] == "B"}
+    rows = list(csv.DictReader(io.StringIO(page.with_suffix(".csv").read_text())))
+    assert {row["restricted to"] for row in rows} == {"camera:B"}
+    (things,) = named_subjects(desk.series(), ["things"])
+    one, labels = things.runs[0], desk.dataset().labels
+    ground = common_ground([things.taxonomy, named_subjects(desk.series(), ["kinds"])[0].taxonomy])
+    placed = [i for i in one.predictions(Split.TEST).image_ids if i in shown and ground.place(labels[i]) >= 0]
+    assert 0 < len(placed) < len(one.predictions(Split.TEST).image_ids)
+    assert {float(row["images"]) for row in rows if row["figure"] == "accuracy"} == {len(placed)}
+    for where, sentence in (("colour:B", "no column 'colour'"), ("camera", "a colon and a value")):
+        refused = run(*of, "--where", where, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert sentence in refused.stdout.replace("\n", " ")
