@@ -10,6 +10,7 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
 from dashboard.actions.look import Found
+from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.verdicts import question_of
 from dashboard.report.comparison import now
 from dashboard.report.told import Told
@@ -67,6 +68,7 @@ def tree(told: Told) -> dict[str, Any]:
             }
             for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
         },
+        "reviewing": _reviewing(told.reviewing) if told.reviewing else None,
         "causes": {one.subject.subject_id: _causes(one) for one in told.diagnoses},
         "looks": [_looks(one) for there in told.looks.values() for one in there],
     }
@@ -109,6 +111,25 @@ def _classes(told: Told) -> list[dict[str, Any]]:
         for judgement in told.judgements
         for row in judgement.rows(question_of(judgement), ClassFigure.RECALL)
     ]
+
+
+def _reviewing(found: Reviewing) -> dict[str, Any]:
+    """What reviewing changed: figures before and after, images that moved, accuracy if all were reviewed."""
+    return {
+        "images": found.n_images,
+        "reviewed": len(found.reviewed),
+        "relabelled": len(found.relabelled),
+        "one-sided": found.chosen,
+        "subjects": {
+            one.subject.subject_id: {
+                "before and after": {str(figure): [_number(v) for v in pair] for figure, pair in one.figures.items()},
+                "moved": {str(moved): len(images) for moved, images in one.moved.items()},
+                "if all were reviewed": one.estimate
+                and [_number(end) for end in (one.estimate.value, one.estimate.low, one.estimate.high)],
+            }
+            for one in found.subjects
+        },
+    }
 
 
 def _causes(diagnosis: Diagnosis) -> dict[str, Any]:
