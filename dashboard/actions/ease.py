@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.words import share_text
+from dashboard.words import rounding, share_text
 from model_zoo.core.averages import brier, kappa, log_loss, macro, mcc
 from model_zoo.core.choices import ClassFigure, Split
 from model_zoo.core.ease import Gap, frequency_chance, gap
@@ -74,10 +74,12 @@ def gap_sentence(one: Side, other: Side, n_subjects: int, patients: Mapping[str,
     found = gap((lower.native, higher.native), (lower.common, higher.common), patients)
     who, whom = higher.subject.title, lower.subject.title
     n_classes, all_of = len(lower.common.taxonomy.classes), "both" if n_subjects == 2 else "all"
+    high, low = accuracy(higher.native).mean, accuracy(lower.native).mean
     easier = frequency_chance(lower.native).value < frequency_chance(higher.native).value
+    apart = _points(found.native, rounding(high, low, found.native.value))
     return (
-        f"{who}: {share_text(accuracy(higher.native).mean)} in its own {len(higher.native.taxonomy.classes)} classes, "
-        f"{_points(found.native)} above the {share_text(accuracy(lower.native).mean)} of {whom} in its own "
+        f"{who}: {share_text(high)} in its own {len(higher.native.taxonomy.classes)} classes, "
+        f"{apart} above the {share_text(low)} of {whom} in its own "
         f"{len(lower.native.taxonomy.classes)}. On the {n_classes} that {all_of} can tell apart, "
         f"{_lead(found.common, who, whom)}. {_conclusion(found, easier)}"
     )
@@ -138,8 +140,8 @@ def _lead(common: Share, who: str, whom: str) -> str:
     return f"{who} is {_points(common)} ahead"
 
 
-def _points(difference: Share) -> str:
-    return f"{100 * difference.value:.1f} points ({_interval(difference)})"
+def _points(difference: Share, rounded: str = "") -> str:
+    return f"{100 * difference.value:.1f} points{rounded} ({_interval(difference)})"
 
 
 def _interval(difference: Share) -> str:

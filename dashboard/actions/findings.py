@@ -8,7 +8,7 @@ import numpy as np
 
 from dashboard.actions.diagnose import Diagnosis, retrained
 from dashboard.actions.retraining import LearningCurve, Wider
-from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text, signed
+from dashboard.words import counted, interval_text, plain, points_interval, points_text, rounding, share_text, signed
 from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison import Verdict
 from model_zoo.core.metrics import Share
@@ -96,11 +96,11 @@ def trained_anew(diagnoses: Sequence[Diagnosis]) -> str:
     if len(diagnoses) != 2 or len({one.evaluation.taxonomy.hash for one in diagnoses}) < 2:
         return ""
     first, second = retrained(diagnoses)
-    names = [plain(one.subject.title) for one in diagnoses]
+    names, gap = [plain(one.subject.title) for one in diagnoses], second.mean - first.mean
     return (
         f"all causes together: in the classes of {plain(diagnoses[0].coarser.name)}, {names[0]} is right on "
         f"{share_text(first.mean)}, {names[1]} on {share_text(second.mean)} of images "
-        f"({points_text(second.mean - first.mean)} points)."
+        f"({points_text(gap)} points{rounding(second.mean, first.mean, gap)})."
     )
 
 
