@@ -206,6 +206,7 @@ def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Compariso
         where=_shown.where,
         only=_only(_shown),
         mapped_by=MappedBy(mapped_by),
+        read=now.said,
     )
 
 
@@ -223,7 +224,7 @@ def _side_by_side(key: _Key, _shown: Shown) -> ease.SideBySide:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _secondary(key: _Key, _shown: Shown) -> tuple[ease.Secondary, ...]:
-    return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()))
+    return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()), desk().said)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
