@@ -33,6 +33,9 @@ def import_data(
     copy: Annotated[bool, typer.Option("--copy/--in-place", help="Copy images, or link to where they are.")] = False,
     image: Annotated[str, typer.Option(help="Column that names the image files.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="Column of classes; repeat it for coarser ones.")] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Column of a label's part, instead of --label; repeat it.")
+    ] = None,
     patient: Annotated[str, typer.Option(help="Column of patients.")] = "",
     split: Annotated[str, typer.Option(help="Column of splits.")] = "",
     image_id: Annotated[str, typer.Option("--id", help="Column of ids; default: the file's path.")] = "",
@@ -59,7 +62,7 @@ def import_data(
 
     shares = parse_shares(divide) if divide else None
     opened = Workspace.open(workspace)
-    columns = Columns(image, tuple(label or ()), patient, split, image_id)
+    columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
     read = read_source(source, columns, images, tuple(folders.split("/")) if folders else ())
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.labels import LeafSpace
 from model_zoo.datasets import COLUMNS, write_new
 from model_zoo.taxonomy_files import quoted, read_toml
 from model_zoo.workspace import DECLARATION, KEPT, MANIFEST, RECIPE, REGIONS
@@ -12,6 +13,7 @@ from model_zoo.workspace import DECLARATION, KEPT, MANIFEST, RECIPE, REGIONS
 README = "README.txt"
 NOTHING_YET = "unlabelled"
 """The one leaf of a new workspace: a leaf space must have one, and this one claims nothing."""
+_NOTHING = LeafSpace((), (NOTHING_YET,))
 
 OURS = (DECLARATION, MANIFEST, README, KEPT, RECIPE, REGIONS, "decisions.sqlite", "taxonomies", "runs", "label_sets")
 
@@ -68,7 +70,7 @@ def init(folder: Path, name: str = "") -> Path:
     if there := [ours for ours in OURS if (folder / ours).exists() or (folder / ours).is_symlink()]:
         raise WorkspaceError(f"{folder} has {there[0]} already and nothing is written over; choose another folder.")
     files = {
-        DECLARATION: declaration(name or folder.resolve().name or "New workspace", "", (NOTHING_YET,)),
+        DECLARATION: declaration(name or folder.resolve().name or "New workspace", "", _NOTHING),
         MANIFEST: ",".join(COLUMNS) + "\n",
         README: _README,
     }
@@ -88,12 +90,17 @@ def init(folder: Path, name: str = "") -> Path:
     return folder
 
 
-def declaration(name: str, description: str, lone: Sequence[str], opening: Sequence[str] = ()) -> str:
-    """The text of a `workspace.toml` whose leaves are ``lone``, with comments that say what else it can hold."""
+def declaration(name: str, description: str, space: LeafSpace, opening: Sequence[str] = ()) -> str:
+    """The text of a `workspace.toml` that declares ``space``, with comments that say what else it can hold.
+
+    A space with forbidden combinations cannot be written so.
+    """
+    assert not space.forbidden
     head = _HEAD.format(name=quoted(name), description=quoted(description))
     if opening:
         head += f"opening = [{', '.join(map(quoted, opening))}]\n"
-    return head + _LONE.format(lone=_listed(lone)) + _PARTS
+    table = "".join(f"{quoted(part.name)} = [{_listed(part.values)}]\n" for part in space.parts)
+    return head + _LONE.format(lone=_listed(space.lone)) + _PARTS + (f"\n[parts]\n{table}" if table else "")
 
 
 def is_as_it_came(path: Path) -> bool:
@@ -102,7 +109,7 @@ def is_as_it_came(path: Path) -> bool:
     name, description = values.get("name"), values.get("description")
     if not isinstance(name, str) or not isinstance(description, str):
         return False
-    return path.read_text(encoding="utf-8") == declaration(name, description, (NOTHING_YET,))
+    return path.read_text(encoding="utf-8") == declaration(name, description, _NOTHING)
 
 
 def _listed(texts: Sequence[str]) -> str:

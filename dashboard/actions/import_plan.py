@@ -1,10 +1,10 @@
 """Images and labels from elsewhere against a workspace: what would be written, before anything is."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dashboard.words import counted
 from model_zoo.core.choices import Split
 from model_zoo.core.labels import LeafSpace
 from model_zoo.core.taxonomy import Taxonomy
@@ -83,8 +83,8 @@ def plan_import(
     rows, moved = _in_splits([one.row for one in found], before, wishes)
     path = workspace.writable / DECLARATION
     is_new = not before and is_as_it_came(path)
-    space = declared(rows, source.levels[0]) if is_new else workspace.space
-    made = taxonomies(rows, source.levels, space) if is_new else ()
+    space = declared(source, rows) if is_new else workspace.space
+    made = taxonomies(source, rows, space) if is_new else ()
     if is_new and (known := workspace.versions()):
         raise SourceError(f"{workspace.writable} has taxonomy {next(iter(known))!r} but no labels declared; remove it.")
     opening = [one.name for one in made][:2]
@@ -97,7 +97,7 @@ def plan_import(
             one.inside if inside == "." else f"{inside}/{one.inside}",
             row.split,
             row.patient_id,
-            label_of(row.labels[0], space, row.where),
+            label_of(row, source, space, made),
             row.columns,
         )
         for row, one in zip(rows, found, strict=True)
@@ -113,11 +113,11 @@ def plan_import(
         files=tuple(one.inside for one in found),
         base=base,
         folder=folder,
-        declaration=declaration(workspace.name, workspace.description, space.lone, opening) if is_new else "",
+        declaration=declaration(workspace.name, workspace.description, space, opening) if is_new else "",
         taxonomies=made,
         manifest_raw=manifest_raw,
         left_out=(*source.left_out, *left_out),
-        warnings=(*moved, *_duplicates(found, rows), *_said_of_labels(rows, source, is_new)),
+        warnings=(*moved, *_duplicates(found, rows), *_said_of_labels(records, source, space, is_new)),
     )
 
 
@@ -209,19 +209,20 @@ def _splits_of(group: Sequence[Row]) -> set[str]:
 
 
 def _classes_of(group: Sequence[Row]) -> set[str]:
-    return {shown(row.labels[0]) for row in group if row.labels[0]}
+    return {" / ".join(shown(one) for one in dict.fromkeys(row.labels) if one) for row in group if any(row.labels)}
 
 
-def _said_of_labels(rows: Sequence[Row], source: Source, is_new: bool) -> list[str]:
+def _said_of_labels(records: Sequence[ImageRecord], source: Source, space: LeafSpace, is_new: bool) -> list[str]:
     told = []
-    counts: Mapping[str, int] = Counter(row.labels[0] for row in rows)
-    if n_unknown := counts.get("", 0):
-        told.append(f"{n_unknown:,} images have no label: anything is possible, until somebody labels them.")
-    if not is_new and len(source.levels) > 1:
+    if n_unknown := sum(image.label == space.everything for image in records) if len(space.leaves) > 1 else 0:
+        told.append(f"{counted(n_unknown, 'image')} without a label: anything is possible until somebody labels them.")
+    if not is_new and not source.in_parts and len(source.levels) > 1:
         told.append("This workspace declares its labels itself: coarser levels are not written as taxonomies.")
-    told += [
-        f"{' and '.join(map(shown, one))} are different classes; make them one if they are." for one in alike(counts)
-    ]
-    if all(row.split is Split.NONE for row in rows):
+    for values in zip(*(row.labels for row in source.rows), strict=True):
+        told += [
+            f"{' and '.join(map(shown, one))} are different classes; make them one in the source if they are."
+            for one in alike(dict.fromkeys(values))
+        ]
+    if all(image.split is Split.NONE for image in records):
         told.append("No image is in a split, and none can be learnt from or judged on; --divide 70/15/15 draws some.")
     return told

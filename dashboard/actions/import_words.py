@@ -32,7 +32,7 @@ def plan_words(plan: ImportPlan) -> Iterator[str]:
     columns = dict.fromkeys(name for image in records for name in image.columns)
     yield f"  further columns: {_listed([shown(name) for name in columns], CLASSES_AT_MOST) or 'none'}"
     if plan.declaration:
-        yield f"  workspace.toml: {counted(len(plan.space.leaves), 'leaf', 'leaves')} declared, one for each class"
+        yield f"  workspace.toml: {counted(len(plan.space.leaves), 'leaf', 'leaves')} declared"
     else:
         yield "  workspace.toml: stays; labels are read as it declares them"
     for taxonomy in plan.taxonomies:

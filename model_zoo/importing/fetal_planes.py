@@ -44,7 +44,7 @@ def fetal_planes(table: Table, base: Path) -> Source:
         rows.append(Row(where, file, name.removesuffix(".png"), labels, patient, split, columns))
     told = (
         f"The published layout of FETAL_PLANES_DB; images in {images.name}/.",
-        "Train = 1 is split train, 0 is test; there is no validation split: draw one with --divide, or train on all.",
+        "Train = 1 is split train, 0 is test; none is validation: --hold-out 10 draws it from training patients.",
         f"A fetal brain is called by its brain plane, {shown(OTHER_BRAIN)} where that is Other.",
     )
     return Source("FETAL_PLANES_DB", images, LEVELS, tuple(rows), told, tuple(left_out))

@@ -1,50 +1,73 @@
-"""Classes as leaves: the finest level declares them, and every level is a taxonomy over them."""
+"""Classes as leaves, or columns as parts: what an imported source declares, and the taxonomies over it."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from model_zoo.core.errors import LabelError
-from model_zoo.core.labels import Label, LeafSpace, join_values
+from model_zoo.core.labels import Label, LeafSpace, Part, join_values
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.importing.source import Row, SourceError, shown
+from model_zoo.importing.source import Row, Source, SourceError, shown
 
 MAX_CLASSES = 5_000
+_AS_IMPORTED = "As imported."
 
 
-def declared(rows: Iterable[Row], level: str) -> LeafSpace:
-    """The leaf space in which each class of the finest level is a leaf without parts, in the order of their names."""
-    names = sorted({row.labels[0] for row in rows} - {""})
-    if not names:
-        raise SourceError(
-            "No image has a label, so there is nothing to declare; say which column holds it with --label."
-        )
-    if len(names) > MAX_CLASSES:
-        raise SourceError(
-            f"{shown(level)} has {len(names):,} classes, such as {shown(names[0])}; at most {MAX_CLASSES:,} are "
-            "declared: choose another column with --label."
-        )
-    return LeafSpace((), tuple(names))
+def declared(source: Source, rows: Iterable[Row]) -> LeafSpace:
+    """The leaf space of a source: its finest classes as leaves without parts, or its parts with all their values.
 
-
-def label_of(text: str, space: LeafSpace, where: str) -> Label:
-    """The leaf of that name, else the label that ``text`` writes in ``space``; '' is unknown."""
-    if not text:
-        return space.everything
-    if (leaf := join_values((text,))) in space.everything:
-        return frozenset({leaf})
-    try:
-        return space.parse(text)
-    except LabelError as error:
-        raise SourceError(f"{where}: this workspace has no label {shown(text)} ({error})") from error
-
-
-def taxonomies(rows: Sequence[Row], levels: Sequence[str], space: LeafSpace) -> tuple[Taxonomy, ...]:
-    """A taxonomy per level over the leaves of `declared`, class order as their names are sorted.
-
-    `SourceError` where images of one leaf are of two coarser classes. A leaf that has no class in a level is outside.
+    In the order of their names. Of parts no combination is forbidden: that is for people to say.
     """
-    made = []
+    seen = [sorted(set(values) - {""}) for values in zip(*(row.labels for row in rows), strict=True)]
+    named = dict(zip(source.levels, seen, strict=True)) if source.in_parts else {source.levels[0]: seen[0]}
+    for name, values in named.items():
+        if not values:
+            raise SourceError(
+                f"No image has a label in {shown(name)}, so there is nothing to declare; name its column."
+            )
+    if math.prod(map(len, named.values())) > MAX_CLASSES:
+        raise SourceError(
+            f"{' x '.join(f'{shown(name)} ({len(values):,})' for name, values in named.items())} makes more than "
+            f"{MAX_CLASSES:,} leaves; choose another column with --label, or fewer parts."
+        )
+    if source.in_parts:
+        return LeafSpace(tuple(Part(name, tuple(values)) for name, values in named.items()))
+    return LeafSpace((), tuple(seen[0]))
+
+
+def label_of(row: Row, source: Source, space: LeafSpace, made: Sequence[Taxonomy] = ()) -> Label:
+    """The leaf of the finest class, else the label that it writes in ``space``; of parts their combination.
+
+    Whatever is '' is unknown: of a finest class then all leaves of the next coarser one in ``made`` (`taxonomies`).
+    `SourceError` where the workspace has no such label.
+    """
+    text = row.labels[0]
+    try:
+        if source.in_parts:
+            said = dict(zip(source.levels, row.labels, strict=True))
+            if said.keys() != {part.name for part in space.parts}:
+                raise LabelError(f"it has parts {', '.join(part.name for part in space.parts) or 'none'}")
+            text = ".".join(join_values((said[part.name],)) or "*" for part in space.parts)
+            return space.parse(text)
+        if not text:
+            coarser = zip(made[1:], row.labels[1:], strict=False)
+            return next((one.classes[name] for one, name in coarser if name in one.classes), space.everything)
+        leaf = join_values((text,))
+        return frozenset({leaf}) if leaf in space.everything else space.parse(text)
+    except LabelError as error:
+        raise SourceError(f"{row.where}: this workspace has no label {shown(text)} ({error})") from error
+
+
+def taxonomies(source: Source, rows: Sequence[Row], space: LeafSpace) -> tuple[Taxonomy, ...]:
+    """What to look at a source's leaves with (`declared`), class order as names are sorted.
+
+    Of classes a taxonomy per level: `SourceError` where images of one leaf are of two coarser classes; a leaf without
+    a class in a level is outside. Of parts a taxonomy per part of two values or more, and one of the leaves.
+    """
+    if source.in_parts:
+        return _of_parts(space)
+    levels, made = source.levels, []
     for k, name in enumerate(_names(levels)):
         owner: dict[str, tuple[str, Row]] = {}
         for row in rows:
@@ -65,8 +88,21 @@ def taxonomies(rows: Sequence[Row], levels: Sequence[str], space: LeafSpace) -> 
         if not classes:
             raise SourceError(f"{shown(levels[k])} has no class at all; leave it out.")
         ordered: Mapping[str, Label] = {one: frozenset(classes[one]) for one in sorted(classes)}
-        made.append(Taxonomy(name, ordered, outside, "As imported.").check(space))
+        made.append(Taxonomy(name, ordered, outside, _AS_IMPORTED).check(space))
     return tuple(made)
+
+
+def _of_parts(space: LeafSpace) -> tuple[Taxonomy, ...]:
+    names = _names(["leaves", *(part.name for part in space.parts)])
+    made = [Taxonomy(names[0], {leaf: frozenset({leaf}) for leaf in space.leaves}, description=_AS_IMPORTED)]
+    for k, part in enumerate(space.parts):
+        classes = {
+            value: frozenset(leaf for leaf, values in space.values_of.items() if values[k] == value)
+            for value in part.values
+        }
+        if len(classes) > 1 and len(space.parts) > 1:
+            made.append(Taxonomy(names[k + 1], classes, description=_AS_IMPORTED))
+    return tuple(one.check(space) for one in made)
 
 
 def alike(names: Iterable[str]) -> list[tuple[str, ...]]:

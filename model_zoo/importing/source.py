@@ -35,8 +35,8 @@ class SourceError(TaxoScopeError):
 class Row:
     """One image as a source tells of it; ``where`` is its place there, in words.
 
-    ``file`` is a path as written, below the source's ``base``. ``labels`` has one class per level, the finest first;
-    '' is unknown in the finest, and outside in a coarser one.
+    ``file`` is a path as written, below the source's ``base``. ``labels`` has one class per level, the finest first
+    ('' is unknown in the finest, and outside in a coarser one), or one value per part ('' is unknown).
     """
 
     where: str
@@ -52,6 +52,7 @@ class Row:
 class Source:
     """The rows of a source, where its files lie, and how its levels of classes are called, the finest first.
 
+    With ``in_parts`` the levels are parts of a label instead, none finer than another.
     ``told`` says in sentences what was taken for what; ``left_out`` names what holds no image that can be used.
     """
 
@@ -61,6 +62,7 @@ class Source:
     rows: tuple[Row, ...]
     told: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    in_parts: bool = False
 
     def __post_init__(self) -> None:
         if not self.rows:

@@ -75,8 +75,8 @@ def _drawn(rows: Sequence[Row], among: Split, shares: Mapping[Split, int], seed:
         raise SourceError(
             f"{n_patients} patients are too few to draw splits from; name the splits of at least {N_PARTS}."
         )
-    code_of = {label: code for code, label in enumerate(dict.fromkeys(rows[k].labels[0] for k in chosen))}
-    folds = patient_folds(owners, np.array([code_of[rows[k].labels[0]] for k in chosen]), N_PARTS, seed)
+    code_of = {labels: code for code, labels in enumerate(dict.fromkeys(rows[k].labels for k in chosen))}
+    folds = patient_folds(owners, np.array([code_of[rows[k].labels] for k in chosen]), N_PARTS, seed)
     share_of = [split for split, percent in shares.items() for _ in range(percent * N_PARTS // 100)]
     for k, fold in zip(chosen, folds.tolist(), strict=True):
         splits[k] = share_of[fold]

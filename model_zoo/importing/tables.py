@@ -28,13 +28,20 @@ IMAGE_ID = ("image_id", "id")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column says what; '' and () leave it to be recognised. ``labels``: the finest first."""
+    """Which column says what; '' and () leave it to be recognised. ``labels``: the finest first; or ``parts``."""
 
     image: str = ""
     labels: tuple[str, ...] = ()
     patient: str = ""
     split: str = ""
     image_id: str = ""
+    parts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.parts and self.labels:
+            raise SourceError(
+                "A label is either one of its --label columns' classes or made of --part columns; give one."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,8 @@ def table_source(table: Table, base: Path, wanted: Columns) -> Source:
     """The rows of a table that has a column for the image; all columns that mean nothing else are kept."""
     chosen, told = _recognised(table, wanted)
     at = {name: k for k, name in enumerate(table.names)}
-    used = {chosen.image, *chosen.labels, chosen.patient, chosen.split, chosen.image_id}
+    answers = chosen.parts or chosen.labels
+    used = {chosen.image, *answers, chosen.patient, chosen.split, chosen.image_id}
     kept = free_columns([name for name in table.names if name not in used])
     splits: dict[str, Split] = {"": Split.NONE}
     rows, left_out = [], []
@@ -100,14 +108,15 @@ def table_source(table: Table, base: Path, wanted: Columns) -> Source:
                 where=where,
                 file=file,
                 image_id=row[at[chosen.image_id]] if chosen.image_id else file,
-                labels=tuple(row[at[name]] for name in chosen.labels) or ("",),
+                labels=tuple(row[at[name]] for name in answers) or ("",),
                 patient_id=row[at[chosen.patient]] if chosen.patient else "",
                 split=splits[text],
                 columns={new: row[at[name]] for name, new in kept.items()},
             )
         )
-    levels = chosen.labels or ("classes",)
-    return Source(table.title[:1].lower() + table.title[1:], base, levels, tuple(rows), tuple(told), tuple(left_out))
+    layout = table.title[:1].lower() + table.title[1:]
+    levels, in_parts = answers or ("classes",), bool(chosen.parts)
+    return Source(layout, base, levels, tuple(rows), tuple(told), tuple(left_out), in_parts)
 
 
 def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
@@ -125,8 +134,8 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
     if not image:
         listed = ", ".join(shown(one, 30) for one in table.names[:20])
         raise SourceError(f"{table.title}: no column names the images among {listed}; say which with --image.")
-    labels = tuple(table.column(name) for name in wanted.labels)
-    if not labels:
+    labels, parts = (tuple(table.column(name) for name in some) for some in (wanted.labels, wanted.parts))
+    if not labels and not parts:
         found = find("Label", "", LABEL)
         labels = (found,) if found else ()
     patient, split = find("Patient", wanted.patient, PATIENT), find("Split", wanted.split, SPLIT)
@@ -134,7 +143,7 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
     if not image_id:
         image_id = next((by_fold[name] for name in IMAGE_ID if name in by_fold and by_fold[name] != image), "")
         told += [f"Id: column {shown(image_id)}, by its name."] if image_id else []
-    return Columns(image, labels, patient, split, image_id), told
+    return Columns(image, labels, patient, split, image_id, parts), told
 
 
 def _csv(raw: bytes, title: str) -> Table:

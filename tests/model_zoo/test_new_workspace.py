@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.labels import LeafSpace, Part
 from model_zoo.new_workspace import NOTHING_YET, OURS, README, declaration, init, is_as_it_came
 from model_zoo.workspace import DECLARATION, MANIFEST, Workspace
 
@@ -68,11 +69,13 @@ def test_any_name_is_kept_as_it_is(tmp_path, name):
 
 def test_any_leaves_can_be_declared_and_then_it_is_no_longer_as_it_came(tmp_path):
     folder = init(tmp_path / "ws")
-    text = declaration("ws", "what it is", HOSTILE, ("fine",))
+    space = LeafSpace((Part("a b", tuple(HOSTILE)), Part('"[x]', ("y",))), tuple(HOSTILE))
+    text = declaration("ws", "what it is", space, ("fine",))
     assert tomllib.loads(text)["lone"] == HOSTILE
     assert tomllib.loads(text)["opening"] == ["fine"]
     (folder / DECLARATION).write_text(text, encoding="utf-8")
     assert not is_as_it_came(folder / DECLARATION)
+    assert Workspace.open(folder).space == space
 
 
 def test_what_the_comments_tell_to_write_can_be_read(tmp_path):

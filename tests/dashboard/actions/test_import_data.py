@@ -119,6 +119,15 @@ def test_labels_in_parts_are_read_as_the_workspace_declares_them(workspace, tmp_
     assert [read.space.format(image.label) for image in read.dataset().images] == ["left.top", "*.front"]
 
 
+def test_columns_become_parts_of_a_new_workspace(workspace, tmp_path):
+    for k, name in enumerate("abc"):
+        picture(tmp_path / f"{name}.png", seed=k)
+    (tmp_path / "t.csv").write_text("image,side,view\na.png,left,top\nb.png,right,front\nc.png,left,\n")
+    _, read = bring(workspace, tmp_path / "t.csv", wanted=Columns(parts=("side", "view")))
+    assert [read.space.format(image.label) for image in read.dataset().images] == ["left.top", "right.front", "left.*"]
+    assert {name: len(one.classes) for name, one in read.taxonomies().items()} == {"leaves": 4, "side": 2, "view": 2}
+
+
 def test_the_same_import_twice_is_refused_and_changes_nothing(workspace, tmp_path):
     by_class(tmp_path / "pets")
     bring(workspace, tmp_path / "pets")

@@ -2,17 +2,25 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model_zoo.core.choices import Split
+from model_zoo.core.labels import LeafSpace, Part
 from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
-from model_zoo.importing.source import Row, SourceError
+from model_zoo.importing.source import Row, Source, SourceError
 from model_zoo.importing.splits import divide, hold_out, parse_shares, together
 
 TRAIN, VALIDATION, TEST, NONE = Split.TRAIN, Split.VALIDATION, Split.TEST, Split.NONE
+
+
+def declare(levels, some, in_parts=False):
+    source = Source("made up", Path(), levels, tuple(some), in_parts=in_parts)
+    space = declared(source, some)
+    return source, space, taxonomies(source, some, space)
 
 
 def rows(n_patients, n_each=3, split=NONE):
@@ -99,32 +107,47 @@ def test_a_coarser_level_must_follow_from_the_finest():
         return Row(where, "f", "f", (fine, coarse))
 
     some = [leaf("cat", "animal"), leaf("dog", "animal"), leaf("car", ""), leaf("", "")]
-    fine, coarse = taxonomies(some, ("fine", "coarse"), declared(some, "fine"))
+    fine, coarse = made = declare(("fine", "coarse"), some)[2]
     assert fine.names == ("car", "cat", "dog")
     assert dict(coarse.classes) == {"animal": {"cat", "dog"}}
     assert coarse.outside == {"car"}
+    source, space, _ = declare(("fine", "coarse"), some)
+    assert label_of(leaf("", "animal"), source, space, made) == {"cat", "dog"}
+    assert label_of(leaf("", ""), source, space, made) == {"cat", "dog", "car"}
     torn = [leaf("cat", "animal", "row 1"), leaf("cat", "vehicle", "row 9")]
     with pytest.raises(SourceError, match=r"'cat' is both 'animal' \(row 1\) and 'vehicle' \(row 9\) in 'coarse'"):
-        taxonomies(torn, ("fine", "coarse"), declared(torn, "fine"))
+        declare(("fine", "coarse"), torn)
 
 
 def test_class_names_are_names_and_no_patterns():
     names = ["a.b", "*", "x|y", "back\\slash", "..", "<script>", "=1+1", "\u202eעברית", "🐟", "x" * 300]
     some = [Row("", "f", "f", (name,)) for name in names]
-    space = declared(some, "class")
+    source, space, (made,) = declare(("class",), some)
     assert len(space.leaves) == len(names)
-    for name in names:
-        (leaf,) = label_of(name, space, "")
+    for row in some:
+        (leaf,) = label_of(row, source, space)
         assert space.parse(space.format(frozenset({leaf}))) == {leaf}
-    (made,) = taxonomies(some, ("class",), space)
     assert set(made.classes) == set(names)
+
+
+def test_columns_can_be_parts_of_a_label():
+    said = [("left", "top"), ("right", "a.b"), ("left", ""), ("", "")]
+    some = [Row("", "f", "f", labels) for labels in said]
+    source, space, made = declare(("side", "view"), some, in_parts=True)
+    assert space.leaves == (r"left.a\.b", "left.top", r"right.a\.b", "right.top")
+    assert [space.format(label_of(row, source, space)) for row in some] == ["left.top", r"right.a\.b", "left.*", "*"]
+    assert [(one.name, len(one.classes)) for one in made] == [("leaves", 4), ("side", 2), ("view", 2)]
+    other = LeafSpace((Part("view", ("a.b", "top")), Part("side", ("left", "right"))))  # named, so in any order
+    assert label_of(some[0], source, other) == {"top.left"}
+    with pytest.raises(SourceError, match="it has parts none"):
+        label_of(some[0], source, LeafSpace((), ("a",)))
 
 
 def test_no_label_at_all_and_far_too_many_are_said():
     with pytest.raises(SourceError, match="No image has a label"):
-        declared([Row("", "f", "f", ("",))], "class")
-    with pytest.raises(SourceError, match="has 5,001 classes"):
-        declared([Row("", "f", "f", (str(k),)) for k in range(5_001)], "class")
+        declare(("class",), [Row("", "f", "f", ("",))])
+    with pytest.raises(SourceError, match=r"'class' \(5,001\) makes more than 5,000 leaves"):
+        declare(("class",), [Row("", "f", "f", (str(k),)) for k in range(5_001)])
 
 
 def test_names_that_are_likely_the_same_class():

@@ -127,7 +127,7 @@ def test_fetal_planes_as_published(tmp_path):
     assert [row.split for row in read.rows] == [Split.TRAIN] * 4 + [Split.TEST] * 5
     assert read.rows[0].patient_id == "1"
     assert read.rows[0].columns == {"Operator": "Op. 1", "US_Machine": "Voluson E6"}
-    every, planes, brains = taxonomies(read.rows, read.levels, declared(read.rows, read.levels[0]))
+    every, planes, brains = taxonomies(read, read.rows, declared(read, read.rows))
     assert len(every.classes) == 9
     assert set(planes.classes) == {
         "Other", "Fetal abdomen", "Fetal brain", "Fetal femur", "Fetal thorax", "Maternal cervix"
