@@ -59,7 +59,7 @@ class Checkpoint:
         if self._file is None:
             return _without_prefixes({str(key): value for key, value in values.items()}, ())
         kept = {key: one for key, value in values.items() if isinstance(key, str) and (one := stored(value))}
-        others = tuple(_short(key) for key in values if key not in kept)
+        others = tuple(short(key) for key in values if key not in kept)
         if sum(one.n_bytes for one in kept.values()) > 2 * len(self._raw):
             raise CheckpointError(f"{self.name} describes more numbers than it holds; {SAVE_AGAIN}.")
         for one in kept.values():
@@ -99,7 +99,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     safetensors, and ``torch.save`` of a state_dict or of mappings that hold some: training scripts, timm, Lightning.
     """
-    name, raw = _short(path.name), _bytes(path)
+    name, raw = short(path.name), _bytes(path)
     _refuse_others(raw, name)
     digest = hashlib.sha256(raw).hexdigest()
     if raw[8:9] == b"{":
@@ -122,7 +122,7 @@ _SAVE_STATE = "save model.state_dict() with torch.save or safetensors and give t
 
 
 def _bytes(path: Path) -> bytes:
-    name = _short(path.name)
+    name = short(path.name)
     try:
         if path.is_dir():
             raise CheckpointError(f"{name} is a folder; give the file of weights in it, such as model.safetensors.")
@@ -172,7 +172,7 @@ def _safetensors(raw: bytes, name: str) -> tuple[Mapping[str, Tensor], Mapping[s
         raise CheckpointError(f"{name} is a damaged or cut off safetensors file ({told}); copy it again.") from error
     if not tensors:
         raise CheckpointError(f"{name} is a safetensors file without a tensor; {_SAVE_STATE}.")
-    return tensors, {_short(key): str(value)[:1000] for key, value in written.items()}
+    return tensors, {short(key): str(value)[:1000] for key, value in written.items()}
 
 
 def _refuse_modules(value: Any, name: str) -> None:
@@ -180,12 +180,12 @@ def _refuse_modules(value: Any, name: str) -> None:
     for one in (value, *(value.values() if isinstance(value, dict) else ())):
         if isinstance(one, Inert) and isinstance(one.state, dict) and {"_modules", "_parameters"} & set(one.state):
             raise CheckpointError(
-                f"{name} holds a whole pickled model ({_short(one.name)}), which only its own code can open; "
+                f"{name} holds a whole pickled model ({short(one.name)}), which only its own code can open; "
                 "load it there and save model.state_dict()."
             )
     if isinstance(value, Inert) and not value.entries:
         raise CheckpointError(
-            f"{name} would call {_short(value.name)} when loaded and holds no weights; nothing was run: {_SAVE_STATE}."
+            f"{name} would call {short(value.name)} when loaded and holds no weights; nothing was run: {_SAVE_STATE}."
         )
 
 
@@ -223,7 +223,7 @@ def _said(value: Any) -> Iterator[tuple[str, Said]]:
         for key, inner in (pair for state in states if isinstance(state, dict) for pair in state.items()):
             if not isinstance(key, str) or _OF_TRAINING.match(key):
                 continue
-            where = f"{place}.{_short(key)}" if place else _short(key)
+            where = f"{place}.{short(key)}" if place else short(key)
             if isinstance(inner, bool | int | float) and abs(inner) < 2**63:
                 yield where, inner
             elif isinstance(inner, str):
@@ -246,7 +246,7 @@ def _without_prefixes(tensors: Mapping[str, Tensor], others: tuple[str, ...]) ->
         tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         notes.append(f"Prefix {prefix!r} was taken off {len(tensors)} names.")
         if beside:
-            shown = ", ".join(_short(key) for key in beside[:3])
+            shown = ", ".join(short(key) for key in beside[:3])
             notes.append(f"Left out beside it: {shown} ({len(beside)} in all).")
     return Weights(tensors, tuple(notes))
 
@@ -255,6 +255,6 @@ def _is_around(prefix: str, tensors: Mapping[str, Tensor]) -> bool:
     return bool(tensors) and sum(key.startswith(prefix) for key in tensors) >= 0.8 * len(tensors)
 
 
-def _short(text: object) -> str:
+def short(text: object) -> str:
     """A name out of a file, fit for a sentence: one line of at most 80 characters."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:80])
