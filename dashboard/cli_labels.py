@@ -13,6 +13,7 @@ from rich.table import Table
 
 from dashboard.settings import Settings
 from dashboard.words import counted
+from model_zoo.commands import command
 from model_zoo.core.choices import LabelFormat, Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_changes import Flow, flows, named_by
@@ -44,7 +45,9 @@ def list_sets(workspace: WorkspaceOption = None) -> None:
     for one in sets.usable.values():
         made, images = f"{one.made:%Y-%m-%d %H:%M}", f"{len(one.labels):,}"
         table.add_row(one.name, made, one.made_by, images, one.rule, one.sha256[:12], one.note)
-    console.print(table if sets.usable else "There is no label set yet; make one with `taxoscope labels make NAME`.")
+    console.print(
+        table if sets.usable else f"There is no label set yet; make one with `{command('labels', 'make', 'NAME')}`."
+    )
     for sentence in sets.damaged:
         console.print(sentence, style="yellow", soft_wrap=True)
 

@@ -4,11 +4,14 @@ import math
 import re
 from collections.abc import Sequence
 
+from model_zoo.commands import command
 from model_zoo.core.choices import Labels
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
 
-NO_RUN_YET = "There is no trained run yet. Train some with `taxoscope train --taxonomy NAME --seeds 0-2`."
+NO_RUN_YET = (
+    f"There is no trained run yet. Train some with `{command('train', '--taxonomy', 'NAME', '--seeds', '0-2')}`."
+)
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:&-])")
 

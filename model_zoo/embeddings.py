@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from model_zoo.commands import command
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.datasets import DataSet, write_whole
@@ -96,7 +97,7 @@ def read_embeddings(path: Path, run: Run, dataset: DataSet, split: Split) -> Emb
     except (pa.ArrowException, KeyError, OSError, ValueError, TypeError, AttributeError, RunError) as error:
         raise RunError(
             f"The embeddings {path} of run {run.run_id!r} cannot be used ({error}); make them again with "
-            f"`taxoscope embed {run.run_id} --split {split}`."
+            f"`{command('embed', run.run_id, '--split', str(split))}`."
         ) from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from model_zoo.commands import command
 from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.looks import Look, Removal
@@ -116,7 +117,7 @@ def read_looks(parent: Path, run_id: str, split: Split) -> Looks | None:
         return Looks(**values, looks=looks, removals=said)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise RunError(
-            f"{card} or its tables cannot be read ({error}); run `taxoscope look {run_id}` again."
+            f"{card} or its tables cannot be read ({error}); run `{command('look', run_id)}` again."
         ) from error
 
 

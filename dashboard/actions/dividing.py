@@ -1,10 +1,10 @@
 """What to split: classes whose images a run trained on them sees as two clusters."""
 
-import shlex
 from dataclasses import dataclass
 
 from dashboard.actions.compare import Subject, series_subject
 from dashboard.actions.desk import Desk
+from model_zoo.commands import command
 from model_zoo.core.choices import Split
 from model_zoo.core.divisions import Division, divisions
 from model_zoo.core.edits import SplitOff
@@ -99,7 +99,5 @@ def divide(desk: Desk, embedded: Embedded) -> Divided:
 
 def _embedded(desk: Desk, subject: Subject, run: Run) -> Embedded:
     path = embeddings_path(desk.workspace.folders, run, Split.VALIDATION)
-    folders = desk.workspace.folders
-    where = f" --workspace {shlex.quote(str(folders[0]))}" if len(folders) == 1 else ""
     stamp = f"{path} {path.stat().st_mtime_ns}" if path else ""
-    return Embedded(subject, run, stamp, f"taxoscope embed {shlex.quote(run.run_id)}{where}")
+    return Embedded(subject, run, stamp, command("embed", run.run_id, folders=desk.workspace.folders))

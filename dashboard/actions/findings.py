@@ -9,6 +9,7 @@ import numpy as np
 from dashboard.actions.diagnose import Diagnosis, retrained
 from dashboard.actions.retraining import LearningCurve, Wider
 from dashboard.words import counted, interval_text, plain, points_interval, points_text, rounding, share_text, signed
+from model_zoo.commands import command
 from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison import Verdict
 from model_zoo.core.metrics import Share
@@ -253,7 +254,7 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
             *((Evidence.RETRAINED, wider(one, diagnosis)) for one in diagnosis.retrained.wider),
             (Evidence.NOT_IDENTIFIABLE, "what freed capacity would bring without training anew" if
              diagnosis.retrained.wider else "what freed capacity, or a larger model, would bring; "
-             "`taxoscope train --taxonomy NAME --architecture NAME` trains one, to be shown here."),
+             f"`{command('train', '--taxonomy', 'NAME', '--architecture', 'NAME')}` trains one, to be shown here."),
         ],
     )  # fmt: skip
 

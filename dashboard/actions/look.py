@@ -13,6 +13,7 @@ from rich.table import Table
 from dashboard.actions.look_words import energy_texts, moved_text
 from dashboard.actions.stopping import stopped_between_steps
 from dashboard.words import counted
+from model_zoo.commands import command
 from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.core.looks import EnergyFigure, Flow, energy_figures, flow
@@ -143,7 +144,7 @@ def _tables(all_of_it: Found) -> list[Table]:
 def _run(workspace: Workspace, run_id: str) -> Run:
     runs = {run.run_id: run for run in workspace.runs()}
     if run_id not in runs:
-        raise RunError(f"There is no run {run_id[:100]!r} in this workspace; `taxoscope runs` lists them.")
+        raise RunError(f"There is no run {run_id[:100]!r} in this workspace; `{command('runs')}` lists them.")
     return runs[run_id]
 
 

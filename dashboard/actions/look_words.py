@@ -1,10 +1,12 @@
 """What was found about where a run looks, in words: Markdown, with every name made plain."""
 
-import shlex
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from dashboard.words import counted, interval_text, plain, share_text
+from model_zoo.commands import command
 from model_zoo.core.looks import EnergyFigure, Flow
 from model_zoo.looks import Looks
 from model_zoo.run import Run
@@ -14,13 +16,13 @@ FEW_PATIENTS = 10
 """Below this many patients a figure gets its count and no interval."""
 
 
-def nobody_looked(workspace: Workspace, run: Run) -> str:
-    """Why nothing is known of a run, and the command that finds it out."""
+def nobody_looked(workspace: Workspace, run: Run, folders: Sequence[Path] = ()) -> str:
+    """Why nothing is known of a run, and the command that finds it out; without ``folders`` it names no path."""
     if run.weights_path is None:
         return "This run has no weights, so it cannot be asked what it looks at."
     where = "" if workspace.regions_paths() else f" It needs to know where in the images what lies: `{REGIONS}`."
-    command = f"taxoscope look {shlex.quote(run.run_id)}"  # a run's name holds no backtick
-    return f"Nobody has looked yet. `{command}` finds out in a minute or two.{where}"
+    needed = command("look", run.run_id, folders=folders)  # a run's name holds no backtick
+    return f"Nobody has looked yet. `{needed}` finds out in a minute or two.{where}"
 
 
 def about_energies(looks: Looks, basis: str) -> str:

@@ -1,11 +1,11 @@
 """The nearest images in a run's embedding, for reference beside an image under review."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
+from model_zoo.commands import command
 from model_zoo.core.choices import Labels, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.labels import Label
@@ -42,8 +42,8 @@ def neighbours(desk: Desk, run_id: str, image_id: str) -> tuple[Neighbour, ...]:
     """
     image, made = desk.image(image_id), desk.embeddings(run_id)
     if made is None or image_id not in made.row_of:
-        command = _command(desk, run_id, image.split)
-        raise LinkError(f"Run {run_id[:100]!r} has not embedded the {image.split} images; `{command}` does it.")
+        needed = embed_command(desk, run_id, image.split)
+        raise LinkError(f"Run {run_id[:100]!r} has not embedded the {image.split} images; `{needed}` does it.")
     rows, cosines = nearest(made.vectors, made.row_of[image_id], N_NEAREST)
     labels: Mapping[str, Label] = desk.labels(Labels.REVIEWED)
     found = [(desk.image(made.image_ids[row]), float(cosine)) for row, cosine in zip(rows, cosines, strict=True)]
@@ -59,10 +59,9 @@ def reference(desk: Desk, subjects: Sequence[Subject], split: Split) -> Referenc
     runs = {run.run_id: run for run in [*chosen, *desk.runs().values()]}
     embedded = tuple(run_id for run_id, run in runs.items() if embeddings_path(desk.workspace.folders, run, split))
     able: Sequence[Run] = [run for run in runs.values() if run.weights_path]
-    return Reference(embedded, _command(desk, able[0].run_id, split) if able and not embedded else "")
+    return Reference(embedded, embed_command(desk, able[0].run_id, split) if able and not embedded else "")
 
 
-def _command(desk: Desk, run_id: str, split: Split) -> str:
-    folders = desk.workspace.folders
-    where = f" --workspace {shlex.quote(str(folders[0]))}" if len(folders) == 1 else ""
-    return f"taxoscope embed {shlex.quote(run_id)} --split {split}{where}"
+def embed_command(desk: Desk, run_id: str, split: Split) -> str:
+    """What to type so that a run embeds a split."""
+    return command("embed", run_id, "--split", str(split), folders=desk.workspace.folders)

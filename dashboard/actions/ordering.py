@@ -15,6 +15,7 @@ from dashboard.reviews.decisions import TEXT_MAX
 from dashboard.reviews.draws import Draw
 from dashboard.reviews.queue import QueueItem, listed_queue, lowest, random_queue, ranked_queue
 from dashboard.words import NO_RUN_YET
+from model_zoo.commands import command
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.labels import Label
@@ -76,11 +77,12 @@ def ordered(
     if only is not None:
         said = [one.only(only) for one in said]
     if not said:
-        run_id = subjects[0].runs[0].run_id
+        run_id, folders = subjects[0].runs[0].run_id, desk.workspace.folders
+        needed = command("predict", run_id, "--cross-fit", "5", folders=folders)
         return Queue(
             about="Training images, which no model that has not learned from them was asked about",
             empty="The chosen runs have learned from the training images, so they cannot judge their labels. "
-            f"`taxoscope predict {run_id} --cross-fit 5` trains models that have not, and asks them.",
+            f"`{needed}` trains models that have not, and asks them.",
         )
     ground = common_ground([one.subject.taxonomy for one in said])
     if order is Order.DISAGREE:

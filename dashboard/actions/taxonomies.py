@@ -1,6 +1,5 @@
 """Taxonomies looked at, edited and saved: what a draft is, and what trained series would score in its classes."""
 
-import shlex
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from dashboard.actions.compare import Subject, series_subject
 from dashboard.actions.desk import Desk
 from dashboard.drafts import Draft
+from model_zoo.commands import command
 from model_zoo.core.choices import Labels, Split
 from model_zoo.core.edits import (
     BringBack,
@@ -203,8 +203,7 @@ def flow(
 def train_command(workspace: Workspace, taxonomy: Taxonomy, is_newest: bool) -> str:
     """What to type to train three seeds of ``taxonomy``."""
     named = taxonomy.name if is_newest else taxonomy.pinned
-    where = f" --workspace {shlex.quote(str(workspace.writable))}" if len(workspace.folders) == 1 else ""
-    return f"taxoscope train --taxonomy {shlex.quote(named)} --seeds 0-2{where}"
+    return command("train", "--taxonomy", named, "--seeds", "0-2", folders=workspace.folders)
 
 
 def _counted(taxonomy: Taxonomy, images: Sequence[ImageRecord], labels: Mapping[str, Label]) -> Counts:

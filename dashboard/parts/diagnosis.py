@@ -1,8 +1,8 @@
 """The sections of Diagnose: one card per cause, all drawn alike and in a fixed order."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
@@ -17,6 +17,7 @@ from dashboard.links import Cell, Shown
 from dashboard.parts.clicks import chart_key, clicked
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, plain, share_text
+from model_zoo.commands import command
 from model_zoo.core.choices import Cause, Evidence, Space
 from model_zoo.core.taxonomy import Taxonomy
 
@@ -28,11 +29,14 @@ N_TILES = 12
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the sections share: what is shown, in which colours, and what opens the images of a cell."""
+    """What the sections share: what is shown, in which colours, what opens the images of a cell, and the workspace's
+    folders, which commands name.
+    """
 
     shown: Shown
     look: charts.Look
     open_cell: Callable[[Cell], None]
+    folders: Sequence[Path]
 
 
 def coarser_picker(spaces: Mapping[str, Taxonomy], chosen: Taxonomy) -> None:
@@ -104,7 +108,8 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
             "None has been trained. This trains one, for the class found least among those with few images; each "
             "point takes as long as a training:"
         )
-        st.code(f"taxoscope learn-curve {shlex.quote(subject_id)} {shlex.quote(findings.scarce(diagnosis))}", None)
+        needed = command("learn-curve", subject_id, findings.scarce(diagnosis), folders=page.folders)
+        st.code(needed, None, wrap_lines=True)
 
 
 def _confusion(diagnosis: Diagnosis, colour: str, page: Page) -> None:

@@ -9,6 +9,7 @@ from dashboard import charts, links, state
 from dashboard.actions.browse import Listed, n_patients
 from dashboard.actions.desk import Desk
 from dashboard.actions.image_map import FEWEST, ImageMap, embedded_runs
+from dashboard.actions.nearest import embed_command
 from dashboard.charts.image_map import map_figure
 from dashboard.words import counted, plain
 from model_zoo.core.choices import Labels, Split
@@ -102,4 +103,4 @@ def _how_to(desk: Desk, split: Split) -> None:
         st.info("A map needs a run with weights: it shows which images look alike to a model.")
         return
     st.info(f"No run has embedded the {split} split yet. In a minute or two this shows which images look alike to one:")
-    st.code(f"uv run taxoscope embed {run.run_id} --split {split}", language=None, wrap_lines=True)
+    st.code(embed_command(desk, run.run_id, split), language=None, wrap_lines=True)

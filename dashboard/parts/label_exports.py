@@ -13,6 +13,7 @@ from dashboard.actions.export_labels import write_labels
 from dashboard.actions.label_sets import known_labels, labels_words
 from dashboard.actions.label_table import label_table
 from dashboard.words import counted, plain
+from model_zoo.commands import command
 from model_zoo.core.choices import LabelFormat, Split
 from model_zoo.core.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.label_sets import STANDING
@@ -55,10 +56,9 @@ def labels(desk: Desk, taxonomies: Mapping[str, Taxonomy]) -> None:
         st.info("No image of this split has a label. Choose other images.")
         return
     if form is LabelFormat.FOLDERS and len(table.rows) > MAX_ZIPPED:
-        st.info(
-            f"More than {MAX_ZIPPED:,} images are too many for a download. Choose one split, or on the command line: "
-            f"`taxoscope labels export labels.zip --labels {plain(source)} --taxonomy {plain(name)}`"
-        )
+        st.info(f"More than {MAX_ZIPPED:,} images are too many for a download. Choose one split, or type:")
+        asked = ("labels", "export", "labels.zip", "--labels", source, "--taxonomy", name)
+        st.code(command(*asked, folders=desk.workspace.folders), None, wrap_lines=True)
         return
 
     def written() -> bytes:
@@ -110,8 +110,8 @@ def _run(desk: Desk, taxonomy: Taxonomy) -> str | None:
         ["", *fitting],
         format_func=lambda one: one or "no run",
         key="export_run",
-        help="Of training images out of fold (`taxoscope predict RUN --cross-fit 5`), of the others as predicted. "
-        "Images that the run was not asked about are left out.",
+        help=f"Of training images out of fold (`{command('predict', 'RUN', '--cross-fit', '5')}`), of the others as "
+        "predicted. Images that the run was not asked about are left out.",
     )
     return str(chosen) or None
 

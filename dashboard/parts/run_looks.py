@@ -29,7 +29,7 @@ def run_looks(desk: Desk, run: Run, query: Query, look: charts.Look) -> dict[str
     there = [one for one, what in splits.items() if what is not None]
     shown = splits[split if split in there or not there else there[0]]
     if shown is None:
-        st.info(nobody_looked(desk.workspace, run))
+        st.info(nobody_looked(desk.workspace, run, desk.workspace.folders))
         return None
     if len(there) > 1:
         st.segmented_control(

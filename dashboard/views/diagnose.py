@@ -49,6 +49,7 @@ def open_cell(cell: links.Cell) -> None:
     state.go("views/images.py", links.to_cell(diagnosis.alone(shown, cell.subject), cell))
 
 
-opened = diagnosis.cards(found, diagnosis.Page(shown, charts.look(state.dark()), open_cell))
+page = diagnosis.Page(shown, charts.look(state.dark()), open_cell, desk.workspace.folders)
+opened = diagnosis.cards(found, page)
 if opened:
     st.switch_page("views/inspect.py", query_params=links.to_image(opened, shown))

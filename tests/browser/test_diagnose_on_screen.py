@@ -123,4 +123,4 @@ def test_without_a_curve_the_page_says_the_command_that_trains_one(opened):
     recalls = sum(recall_score(t, s, labels=names, average=None) for t, s in own) / len(own)
     few = [k for k, n in enumerate(training) if n <= training.median()]
     scarce = names[min((k for k in few if recalls[k] > 0), key=lambda k: recalls[k])]  # least found, but found
-    expect(page.get_by_text(re.compile(rf"^taxoscope learn-curve fine-\w+ {scarce}$"))).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"^uv run taxoscope learn-curve fine-\w+ {scarce}$"))).to_be_visible()

@@ -39,7 +39,9 @@ def test_the_verdict_is_the_one_recomputed_from_the_files(opened):
         page.get_by_role("heading", name=f"consolidated · 8 seeds is better than fine · 8 seeds, by {points(value)}")
     )
     expect(
-        page.get_by_text(re.compile(f"points, 95 % interval .{100 * low:.2f} to .{100 * high:.2f};"))
+        page.get_by_text(
+            re.compile(f"points(?: before rounding)?, 95 % interval .{100 * low:.2f} to .{100 * high:.2f};")
+        )
     ).to_be_visible()
     drawn = page.evaluate(
         """() => document.querySelector('[class*=st-key-verdict_] .js-plotly-plot')._fullData.flatMap(

@@ -61,7 +61,7 @@ def test_the_report_is_downloaded_opened_from_disk_and_says_what_the_files_say(o
     expect(page.get_by_role("heading", name=headline)).to_be_visible()
     n_images, n_patients = len(fine[0][0]), MANIFEST.patient_id.loc[fine[0][0].index].nunique()
     assert (
-        f"+{100 * value:.1f} points, 95 % interval +{100 * low:.2f} to +{100 * high:.2f}; "
+        f"+{100 * value:.1f} points before rounding, 95 % interval +{100 * low:.2f} to +{100 * high:.2f}; "
         f"{n_images:,} images of {n_patients} patients." in text
     )
     accuracies = [np.mean([(t == s).mean() for t, s in one]) for one in (fine, consolidated)]

@@ -26,7 +26,7 @@ def test_from_the_command_to_the_images_and_the_draft(served, new_page):
     page.set_default_timeout(60_000)
     page.goto(f"{served.url}/taxonomies?taxonomy=consolidated.v1")
     settle(page)
-    expect(page.get_by_text("taxoscope embed consolidated-s0", exact=True)).to_be_visible()
+    expect(page.get_by_text("uv run taxoscope embed consolidated-s0", exact=True)).to_be_visible()
 
     page.goto(f"{served.url}/taxonomies?taxonomy=anatomy.v1")
     settle(page)

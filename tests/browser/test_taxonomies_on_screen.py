@@ -121,7 +121,7 @@ def test_edit_preview_save_reload(own, opened):
     )  # text and click arrive together
     button(page, "Save as fine.v2")
     expect(page.get_by_text("Saved as fine.v2.")).to_be_visible()
-    expect(page.get_by_text("taxoscope train --taxonomy fine --seeds 0-2", exact=True)).to_be_visible()
+    expect(page.get_by_text("uv run taxoscope train --taxonomy fine --seeds 0-2", exact=True)).to_be_visible()
     written = tomllib.loads((folder / "taxonomies" / "fine.v2.toml").read_text())
     assert (written["name"], written["version"], written["classes"][MERGED]) == ("fine", 2, "*.none.present")
     assert written["description"] == "One class for what is only annotated."

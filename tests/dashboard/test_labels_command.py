@@ -31,7 +31,7 @@ def typed(fresh_animals, tmp_path, capsys, monkeypatch):
 
 
 def test_a_set_is_made_listed_compared_and_gone_back_to(typed, tmp_path):
-    assert "There is no label set yet; make one with `taxoscope labels make NAME`." in typed("list")
+    assert "There is no label set yet; make one with `uv run taxoscope labels make NAME`." in typed("list")
     assert "Label set 'first' keeps 120 labels (sha256 " in typed("make", "first", "--by", "Ann", "--note", "at first")
     listed = typed("list")
     assert all(word in listed for word in ("first", "Ann", "120", "latest", "at first"))

@@ -153,7 +153,7 @@ def test_what_reviewing_changed_is_told_with_the_images_that_moved(fresh_animals
 def test_where_nobody_has_looked_the_command_is_named_and_what_was_found_is_told(tmp_path):
     workspace = build_with_weights(tmp_path / "animals")
     desk = Desk(workspace)
-    assert "<code>taxoscope look seeing-s0</code>" in made_of(desk, "seeing-s0", "blank-s0").html
+    assert "<code>uv run taxoscope look seeing-s0</code>" in made_of(desk, "seeing-s0", "blank-s0").html
     lines = [
         {"image_id": image.image_id, "regions": {"d*sc <b>": [[30, 30, 66, 66]]}}
         for image in workspace.dataset().split(Split.VALIDATION)
@@ -162,7 +162,7 @@ def test_where_nobody_has_looked_the_command_is_named_and_what_was_found_is_told
     look_at_run(workspace, "seeing-s0", Split.VALIDATION, 6, CamMethod.GRAD_CAM, (), Console(quiet=True))
     made = made_of(desk, "seeing-s0", "blank-s0")
     assert "taxoscope look seeing-s0" not in made.html
-    assert "<code>taxoscope look blank-s0</code>" in made.html
+    assert "<code>uv run taxoscope look blank-s0</code>" in made.html
     assert "with d*sc &lt;b&gt; painted out" in made.html
     (told,) = json.loads(made.json)["looks"]
     assert (told["run"], told["images"], told["split"]) == ("seeing-s0", 6, "validation")

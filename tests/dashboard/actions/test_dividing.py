@@ -72,8 +72,11 @@ def test_a_run_trained_on_finer_classes_is_not_asked(desk):
 
 def test_before_it_is_embedded_the_command_is_said(desk):
     asked = find_embedded(desk, desk.workspace.taxonomy("fine"))
-    assert asked.command == "taxoscope embed fine-s0"
-    assert divide(desk, asked).problem == "Run 'fine-s0' has no embeddings; make them with `taxoscope embed fine-s0`."
+    assert asked.command == "uv run taxoscope embed fine-s0"
+    assert (
+        divide(desk, asked).problem
+        == "Run 'fine-s0' has no embeddings; make them with `uv run taxoscope embed fine-s0`."
+    )
 
 
 def test_a_file_that_cannot_be_used_is_one_sentence_and_made_anew(tmp_path):

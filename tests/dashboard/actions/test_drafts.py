@@ -186,8 +186,8 @@ def test_a_flow_carries_every_image_from_leaf_to_class(animals):
 def test_the_command_that_trains_it(animals, tmp_path):
     demo = Workspace.demo(tmp_path)
     fine = demo.taxonomy("fine")
-    assert train_command(demo, fine, is_newest=True) == "taxoscope train --taxonomy fine --seeds 0-2"
-    assert train_command(demo, fine, is_newest=False) == "taxoscope train --taxonomy fine.v1 --seeds 0-2"
+    assert train_command(demo, fine, is_newest=True) == "uv run taxoscope train --taxonomy fine --seeds 0-2"
+    assert train_command(demo, fine, is_newest=False) == "uv run taxoscope train --taxonomy fine.v1 --seeds 0-2"
     spaced = replace(fine, name="my own", version=3)
     assert "--taxonomy 'my own.v3'" in train_command(demo, spaced, is_newest=False)
     assert train_command(animals, fine, is_newest=True).endswith(f" --workspace {animals.writable}")

@@ -117,7 +117,7 @@ def test_maps_that_say_nothing_are_counted_and_have_no_share(animals):
 def test_tables_that_were_damaged_are_one_sentence(animals):
     look(animals, run_id="blank-s0", limit=2)
     paths(animals.writable, "blank-s0", Split.VALIDATION)[1].write_text("image_id\nx\n")
-    with pytest.raises(RunError, match="run `taxoscope look blank-s0` again"):
+    with pytest.raises(RunError, match="run `uv run taxoscope look blank-s0` again"):
         read_looks(animals.writable, "blank-s0", Split.VALIDATION)
 
 
@@ -137,7 +137,7 @@ def test_stopped_half_way_it_leaves_nothing(animals, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"run_id": "nobody"}, RunError, "`taxoscope runs` lists them"),
+        ({"run_id": "nobody"}, RunError, "`uv run taxoscope runs` lists them"),
         ({"split": Split.TEST}, WorkspaceError, "No image of the test split has known regions"),
         ({"together": ["disc+hat"]}, WorkspaceError, "no image here has a region 'hat'; the regions are corner, disc"),
     ],

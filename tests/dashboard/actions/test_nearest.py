@@ -55,7 +55,9 @@ def test_a_label_is_the_one_that_stands(desk):
 def test_where_nothing_is_embedded_the_command_is_told_and_it_is_read_once_it_has_run(desk):
     subjects = find_subjects(desk.series(), ["things-s1"])
     image_id = desk.dataset().split(Split.TEST)[0].image_id
-    with pytest.raises(LinkError, match=r"has not embedded the test images; `taxoscope embed things-s1 --split test"):
+    with pytest.raises(
+        LinkError, match=r"has not embedded the test images; `uv run taxoscope embed things-s1 --split test"
+    ):
         neighbours(desk, "things-s1", image_id)
     assert reference(desk, subjects, Split.TEST).run_ids == ()
     embed(desk, "things-s0", Split.TEST, 0)

@@ -210,7 +210,7 @@ def test_training_images_wait_once_models_that_never_saw_them_were_asked(drawn):
         if order.uses_runs:
             nothing = queue(drawn, order, "shapes", split=Split.TRAIN)
             assert nothing.items == ()
-            assert "`taxoscope predict shapes-s0 --cross-fit 5` trains models that have not" in nothing.empty
+            assert "`uv run taxoscope predict shapes-s0 --cross-fit 5 --workspace" in nothing.empty
     assert len(queue(drawn, Order.RANDOM, split=Split.TRAIN).items) == 41
     revision = drawn.revision()
     run = drawn.runs()["shapes-s1"]
