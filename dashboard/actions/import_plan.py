@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dashboard.actions.import_duplicates import duplicates
 from dashboard.words import counted
 from model_zoo.core.choices import Split
 from model_zoo.core.labels import LeafSpace
@@ -117,7 +118,11 @@ def plan_import(
         taxonomies=made,
         manifest_raw=manifest_raw,
         left_out=(*source.left_out, *left_out),
-        warnings=(*moved, *_duplicates(found, rows), *_said_of_labels(records, source, space, is_new)),
+        warnings=(
+            *moved,
+            *duplicates(found, records, before, workspace.writable, space),
+            *_said_of_labels(records, source, space, is_new),
+        ),
     )
 
 
@@ -181,35 +186,6 @@ def _folder(workspace: Workspace, source: Source, wishes: Wishes, base: Path) ->
 
 def _exists(path: Path) -> bool:
     return path.exists() or path.is_symlink()
-
-
-def _duplicates(found: Sequence[Found], rows: Sequence[Row]) -> list[str]:
-    """What is the same file or, where files were read, the same bytes."""
-    groups: dict[str, list[Row]] = {}
-    for one, row in zip(found, rows, strict=True):
-        groups.setdefault(one.sha256 or one.inside, []).append(row)
-    twice = [group for group in groups.values() if len(group) > 1]
-    if not twice:
-        return []
-    told = [
-        f"{sum(map(len, twice)):,} images are {len(twice):,} when equal files count once, such as "
-        f"{shown(twice[0][0].image_id)} and {shown(twice[0][1].image_id)}."
-    ]
-    for what, values in (("splits", _splits_of), ("classes", _classes_of)):
-        if across := [group for group in twice if len(values(group)) > 1]:
-            told.append(
-                f"{len(across):,} of these are in several {what}, such as {shown(across[0][0].image_id)} in "
-                f"{' and '.join(sorted(values(across[0])))}."
-            )
-    return told
-
-
-def _splits_of(group: Sequence[Row]) -> set[str]:
-    return {str(row.split) for row in group} - {str(Split.NONE)}
-
-
-def _classes_of(group: Sequence[Row]) -> set[str]:
-    return {" / ".join(shown(one) for one in dict.fromkeys(row.labels) if one) for row in group if any(row.labels)}
 
 
 def _said_of_labels(records: Sequence[ImageRecord], source: Source, space: LeafSpace, is_new: bool) -> list[str]:

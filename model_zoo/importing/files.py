@@ -14,11 +14,12 @@ from model_zoo.importing.source import SUFFIXES, Row, shown
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row and its file: ``inside`` is its path below the source's folder, links followed; 'sha256' is '' unread."""
+    """A row and its file: ``inside`` is its path below the source's folder, links followed; '' and 0: not read."""
 
     row: Row
     inside: str
     sha256: str = ""
+    n_bytes: int = 0
 
 
 def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
@@ -60,7 +61,7 @@ def look_into(
         except OSError as error:
             left_out.append(f"{shown(one.inside)} cannot be read ({error.strerror}); give access.")
         else:
-            readable.append(Found(one.row, one.inside, hashlib.sha256(raw).hexdigest()))
+            readable.append(Found(one.row, one.inside, hashlib.sha256(raw).hexdigest(), len(raw)))
         progress(done)
     return readable, left_out
 

@@ -170,11 +170,26 @@ def test_equal_files_across_splits_and_classes_are_said(workspace, tmp_path):
     told = "\n".join(plan.warnings)
     assert "3 images are 1 when equal files count once" in told
     assert "1 of these are in several splits" in told
-    assert "in test and train." in told
+    assert "in test and train; keep one of each." in told
     assert "1 of these are in several classes" in told
     unread = plan_import(workspace, read_source(tmp_path / "pets"), Wishes(check=False))
     assert "equal files" not in "\n".join(unread.warnings)
     assert any("no image was opened" in line for line in plan_words(unread))
+
+
+def test_equal_files_that_came_in_before_are_seen(workspace, tmp_path):
+    for split, name, file in (("train", "cat", "a"), ("train", "dog", "b"), ("test", "dog", "c")):
+        picture(tmp_path / split / split / name / f"{file}.png", seed={"a": 1, "b": 2, "c": 1}[file])
+    plan, _ = bring(workspace, tmp_path / "train")
+    assert plan.warnings == ()
+    plan = plan_import(Workspace.open(workspace.writable), read_source(tmp_path / "test"), Wishes())
+    assert plan.warnings == (
+        "2 images are 1 when equal files count once, such as 'test/dog/c.png' and 'train/cat/a.png'.",
+        "1 of these are in several splits, such as 'test/dog/c.png' in test and train; keep one of each.",
+        "1 of these are in several classes, such as 'test/dog/c.png' in 'cat' and 'dog'; keep one of each.",
+    )
+    (workspace.writable / "images" / "train").unlink()  # what cannot be read is equal to nothing
+    assert plan_import(Workspace.open(workspace.writable), read_source(tmp_path / "test"), Wishes()).warnings == ()
 
 
 def test_bad_images_are_left_out_and_the_others_come_in(workspace, tmp_path):
