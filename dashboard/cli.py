@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dashboard import cli_labels
+from dashboard import cli_labels, cli_models
 from dashboard.settings import Settings
 from model_zoo.core.choices import CamMethod, Labels, Space, Split
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
@@ -22,6 +22,7 @@ commands = typer.Typer(
     help="Compare image classifiers whose label spaces differ; see, explain and relabel the images behind a number.",
 )
 commands.add_typer(cli_labels.commands, name="labels")
+commands.add_typer(cli_models.commands)
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[
