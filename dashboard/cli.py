@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dashboard import cli_data, cli_labels
+from dashboard import cli_data, cli_labels, cli_models
 from dashboard.links import images_words, where_of
 from dashboard.settings import Settings
 from model_zoo.core.choices import CamMethod, Labels, Space, Split
@@ -25,6 +25,7 @@ commands = typer.Typer(
 commands.add_typer(cli_labels.commands, name="labels")
 commands.command()(cli_data.init)
 commands.command("import-data")(cli_data.import_data)
+commands.add_typer(cli_models.commands)
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[

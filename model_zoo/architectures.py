@@ -131,24 +131,32 @@ def suggest(tensors: Mapping[str, Tensor], texts: Iterable[str] = (), limit: int
     return tuple(one for one in ranked if one.n_matching and one.share > 0.2)[:limit]
 
 
-def fit(architecture: str, tensors: Mapping[str, Tensor]) -> Fit:
-    """How ``tensors`` fit; `CheckpointError` for an architecture that is not known."""
-    expected, heads, first = _outline(architecture)
+def fit(architecture: str, tensors: Mapping[str, Tensor], size: tuple[int, int] | None = None) -> Fit:
+    """How ``tensors`` fit the architecture at an input of ``size`` (height, width), or at its own.
+
+    `CheckpointError` for an architecture that is not known or does not take that size.
+    """
+    expected, last, first = _outline(architecture, size)
     known = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     matching, misshapen = 0, []
     for key, shape in expected.items():
         if key not in known:
             continue
-        free = 0 if key in heads else 1 if key == first else None
+        free = 0 if key in last else 1 if key == first else None
         if _but(known[key], free) == _but(shape, free):
             matching += 1
         else:
             misshapen.append(f"{key}: {known[key]} in the file, not {shape}")
     missing = tuple(key for key in expected if key not in known and not key.endswith(_COUNTERS))
     unexpected = tuple(key for key in known if key not in expected)
-    width = next((known[key][0] for key in heads if known.get(key)), 0)
+    width = next((known[key][0] for key in last if known.get(key)), 0)
     channels = known[first][1] if len(known.get(first, ())) > 1 else 0
     return Fit(architecture, width, channels, matching, missing, unexpected, tuple(misshapen))
+
+
+def heads(architecture: str) -> tuple[str, ...]:
+    """The names of the tensors that have a row per class."""
+    return _outline(architecture)[1]
 
 
 def named_in(text: str) -> tuple[str, ...]:
@@ -168,15 +176,17 @@ def _known() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 @cache
-def _outline(architecture: str) -> tuple[Mapping[str, tuple[int, ...]], tuple[str, ...], str]:
+def _outline(
+    architecture: str, size: tuple[int, int] | None = None
+) -> tuple[Mapping[str, tuple[int, ...]], tuple[str, ...], str]:
     """Shapes by name, the names of the head's tensors, and that of the first layer's weight."""
     with torch.device("meta"):
-        model = build(architecture, (3, 224, 224), n_classes=1000, at_any_size=True)
+        model = build(architecture, (3, *(size or (224, 224))), n_classes=1000, at_any_size=size is None)
     shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
     config = getattr(model, "pretrained_cfg", None) or {}
-    heads = config.get("classifier") or next((key for key in reversed(shapes) if len(shapes[key]) > 1), "")
-    heads = (heads,) if isinstance(heads, str) else tuple(heads)
-    ends = tuple(f"{head.removesuffix('.weight')}.{end}" for head in heads for end in ("weight", "bias"))
+    last = config.get("classifier") or next((key for key in reversed(shapes) if len(shapes[key]) > 1), "")
+    layers = (last,) if isinstance(last, str) else tuple(last)
+    ends = tuple(f"{layer.removesuffix('.weight')}.{end}" for layer in layers for end in ("weight", "bias"))
     first = config.get("first_conv") or ""
     return shapes, ends, f"{first if isinstance(first, str) else first[0]}.weight"
 

@@ -60,6 +60,11 @@ class Card:
         """Class names in the order of the model's outputs."""
         return self.taxonomy.names
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether the model was trained elsewhere: seed, duration and training images are not known."""
+        return "imported_from" in self.recipe
+
     @cached_property
     def series_key(self) -> str:
         """8 hexadecimal digits, equal for runs that differ in the seed alone."""

@@ -31,13 +31,16 @@ def card(card: Card) -> None:
         ("duration", f"{card.duration_s:.0f} s on {card.processor}"),
         ("training images", f"{card.n_train_images:,}"),
         ("training labels", trained_on(card)),
-        ("recipe", ", ".join(f"{name} {value}" for name, value in card.recipe.items())),
+        ("recipe", plain(", ".join(f"{name} {value}" for name, value in card.recipe.items()))),
         ("epochs", card.epochs_chosen),
         ("data", ", ".join(f"{split} {digest}" for split, digest in card.data_hash.items())),
         ("versions", ", ".join(f"{name} {version}" for name, version in card.versions.items())),
         ("weights", f"sha256 {card.weights_sha256[:16]}…" if card.weights_sha256 else "none"),
         ("licence", card.licence),
     ]
+    if card.is_imported:
+        unknown = {"seed": "–", "duration": "–", "training images": "–", "training labels": "–"}
+        how = [(name.replace("trained (UTC)", "imported (UTC)"), unknown.get(name, text)) for name, text in how]
     left.table(pd.DataFrame(made, columns=["model", ""]).set_index("model"))
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
 

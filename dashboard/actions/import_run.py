@@ -1,0 +1,100 @@
+"""Import a model that was trained elsewhere: say what its file holds, verify it, write it as a run."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from dashboard.words import counted, interval_text, share_text
+from model_zoo.architectures import suggest
+from model_zoo.checkpoint_files import Checkpoint
+from model_zoo.core.class_order import other_order
+from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation import accuracy
+from model_zoo.importing import Declaration, Imported, class_lists, verify
+from model_zoo.run import Run, check_run_id
+from model_zoo.workspace import Workspace
+
+
+def describe(checkpoint: Checkpoint, part: str, console: Console) -> None:
+    """Print what a file holds and which architectures fit, the best first; nothing is chosen."""
+    console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
+    for one in (part,) if part else checkpoint.parts:
+        weights = checkpoint.weights(one)
+        console.print(f"{one}: {counted(len(weights.tensors), 'tensor')}.", *weights.notes, soft_wrap=True)
+        texts = [said for said in checkpoint.said.values() if isinstance(said, str)][:100]
+        fits = suggest(weights.tensors, [*texts, checkpoint.name])
+        for fit in fits:
+            channels = f", {counted(fit.channels, 'channel')}" if fit.channels else ""
+            made = f"{counted(fit.n_classes, 'class', 'classes')}{channels}"
+            console.print(f"  {fit.architecture} ({made}): {fit.sentence}", soft_wrap=True)
+        if not fits:
+            console.print("  No architecture that is known here fits; name one with --architecture.")
+
+
+def import_run(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, console: Console) -> Run:
+    """Verify a declared model and write it; a failure leaves nothing behind. Every choice and figure is printed."""
+    check_run_id(declared.run_id)
+    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
+    if declared.run_id in there:
+        raise RunError(f"Run {declared.run_id!r} is already there; remove it or choose another --name.")
+    prepared, classes = declared.preprocessing, ", ".join(declared.order)
+    console.print(
+        f"Prepared: {counted(prepared.channels, 'channel')}, {prepared.size[0]} x {prepared.size[1]} "
+        f"({prepared.fit}, {prepared.interpolation}), 0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, "
+        f"std {_listed(prepared.std)}. Outputs in order: {classes}.",
+        soft_wrap=True,
+    )
+    for listed in class_lists(checkpoint, declared.taxonomy):
+        if listed != declared.order:
+            console.print(
+                f"Warning: the file lists its classes as {', '.join(listed)}; give that order with --classes if it is "
+                "the order of the outputs.",
+                style="yellow",
+                soft_wrap=True,
+            )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, refresh_per_second=4) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def watched(task: str, done: int, total: int) -> None:
+            if task not in tasks:
+                tasks[task] = bar.add_task(task)
+            bar.update(tasks[task], completed=done, total=total)
+
+        imported = verify(workspace, checkpoint, declared, watched)
+    _say(imported, console)
+    run = imported.write(workspace)
+    console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
+    return run
+
+
+def _say(imported: Imported, console: Console) -> None:
+    for note in imported.notes:
+        console.print(note, soft_wrap=True)
+    judged, taxonomy = imported.judged, imported.card.taxonomy
+    share = accuracy(judged).share
+    if not len(judged.truth):
+        console.print("No image in validation or test has a label that the taxonomy places: nothing says it is right.")
+        return
+    basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
+    console.print(
+        f"Accuracy over {imported.judged_on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
+        f"{basis}, original labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images "
+        "were among it, that is too high.",
+        soft_wrap=True,
+    )
+    other = other_order(judged.confusion.counts, taxonomy.names)
+    if other.is_suspicious:
+        of = dict(zip(taxonomy.names, other.names, strict=True))
+        given = str(imported.card.recipe.get("order", ", ".join(taxonomy.names))).split(", ")
+        console.print(
+            f"Warning: with the outputs named {', '.join(of.get(name, name) for name in given)}, "
+            f"{share_text(other.share)} of the {counted(other.n_images, 'image')} would be right; check --classes.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)

@@ -1,0 +1,103 @@
+"""`taxoscope import-run FILE`: a model that was trained elsewhere becomes a run."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dashboard.settings import Settings
+from model_zoo.core.errors import RunError
+from model_zoo.images import Fit, Interpolation, Preprocessing
+from model_zoo.workspace import Workspace
+
+commands = typer.Typer()
+console = Console(highlight=False, markup=False)
+
+WorkspaceOption = Annotated[
+    Path | None, typer.Option("--workspace", help="Folder of a workspace; without it, the demo.", show_default=False)
+]
+
+
+@commands.command("import-run")
+def import_run(
+    file: Annotated[Path, typer.Argument(help="safetensors, or what torch.save wrote of a state_dict.")],
+    name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
+    taxonomy: Annotated[str | None, typer.Option(help="Taxonomy that it was trained on.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="A timm architecture, or torchvision.NAME; without it, what fits is listed.")
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="Input size: 224, or 224x320 (height x width).")] = None,
+    fit: Annotated[Fit | None, typer.Option(help="How images become that size.")] = None,
+    channels: Annotated[int | None, typer.Option(help="1 (grey) or 3 (RGB).")] = None,
+    mean: Annotated[str | None, typer.Option(help="Subtracted, one per channel, such as 0.485,0.456,0.406.")] = None,
+    std: Annotated[str | None, typer.Option(help="Divided by, one per channel.")] = None,
+    value_range: Annotated[float, typer.Option(help="Pixels run from 0 to this before mean and std: 1 or 255.")] = 1.0,
+    interpolation: Annotated[Interpolation, typer.Option(help="How pixels are resampled.")] = Interpolation.BILINEAR,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Classes in the order of the outputs, such as a,b,c; default: the taxonomy's order."),
+    ] = None,
+    weights: Annotated[str, typer.Option(help="Which weights, where the file holds several.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "not known",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
+    from dashboard.actions import import_run as importing
+    from model_zoo.checkpoint_files import read_checkpoint
+    from model_zoo.importing import Declaration
+
+    opened, checkpoint = _open(workspace), read_checkpoint(file)
+    needed = {
+        **{"--name": name, "--taxonomy": taxonomy, "--architecture": architecture, "--size": size, "--fit": fit},
+        **{"--channels": channels, "--mean": mean, "--std": std},
+    }
+    if (name is None or taxonomy is None or architecture is None or size is None) or (
+        fit is None or channels is None or mean is None or std is None
+    ):
+        importing.describe(checkpoint, weights, console)
+        missing = ", ".join(option for option, given in needed.items() if given is None)
+        raise RunError(f"Nothing was imported: give {missing} as well, as the model was trained.")
+    chosen = opened.taxonomy(taxonomy)
+    prepared = Preprocessing(
+        channels=channels,
+        size=parse_size(size),
+        fit=fit,
+        interpolation=interpolation,
+        value_range=value_range,
+        mean=parse_numbers("--mean", mean),
+        std=parse_numbers("--std", std),
+    )
+    order = tuple(one.strip() for one in classes.split(",")) if classes else chosen.names
+    declared = Declaration(name, architecture, chosen, order, prepared, licence, weights)
+    try:
+        importing.import_run(opened, checkpoint, declared, console)
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing was written.", style="yellow")
+        sys.exit(130)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``224`` or ``224x320`` as (height, width) in pixels; `RunError` for anything else."""
+    height, _, width = text.lower().partition("x")
+    sides = (height.strip(), (width or height).strip())
+    if not all(re.fullmatch(r"[0-9]{1,4}", side) and 1 <= int(side) <= 4096 for side in sides):
+        raise RunError(f"Cannot read size {text[:40]!r}; write 224, or 224x320 for height x width, at most 4096.")
+    return int(sides[0]), int(sides[1])
+
+
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """``0.5,0.5,0.5`` as numbers; `RunError` for anything else."""
+    try:
+        numbers = tuple(float(one) for one in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(abs(one) < 1e6 for one in numbers):
+        raise RunError(f"Cannot read {option} {text[:60]!r}; write one number per channel, such as 0.485,0.456,0.406.")
+    return numbers
+
+
+def _open(workspace: Path | None) -> Workspace:
+    return Workspace.open(workspace) if workspace else Settings().open_workspace()

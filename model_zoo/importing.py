@@ -1,0 +1,205 @@
+"""A model that was trained elsewhere becomes a run: checked on the workspace's images before anything is written."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save
+
+from model_zoo.architectures import check_fit, fit, heads
+from model_zoo.checkpoint_files import Checkpoint, Weights
+from model_zoo.checkpoints import build, restore  # sets the thread policy before torch is loaded
+
+# isort: split
+import torch
+from torch import Tensor
+
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import CheckpointError, RunError
+from model_zoo.core.evaluation import Evaluation, evaluate
+from model_zoo.core.predictions import Predictions
+from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.images import Preprocessing
+from model_zoo.prediction import fitted_pixels, probabilities
+from model_zoo.run import Card, Run, write_run
+from model_zoo.workspace import Workspace
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What somebody says of a model that was trained elsewhere; nothing of it is guessed.
+
+    ``order`` names the classes of ``taxonomy`` in the order of the model's outputs. ``part`` is one of the
+    checkpoint's sets of weights, empty where it has one only.
+    """
+
+    run_id: str
+    architecture: str
+    taxonomy: Taxonomy
+    order: tuple[str, ...]
+    preprocessing: Preprocessing
+    licence: str
+    part: str = ""
+
+    def __post_init__(self) -> None:
+        if sorted(self.order) != sorted(self.taxonomy.names):
+            raise RunError(
+                f"The classes {', '.join(self.order)[:300]} are not those of taxonomy {self.taxonomy.name!r} "
+                f"({', '.join(self.taxonomy.names)[:300]}); name each of them once, in the order of the outputs."
+            )
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A run made of a declaration and a file, verified and not yet written; ``notes`` are sentences about the weights.
+
+    ``judged`` is its answers against the labels of one split, validation where that has labels, else test.
+    """
+
+    card: Card
+    weights: bytes
+    predictions: Mapping[Split, Predictions]
+    notes: tuple[str, ...]
+    judged: Evaluation
+    judged_on: Split
+
+    def write(self, workspace: Workspace) -> Run:
+        """The run folder, written whole or not at all."""
+        return write_run(self.card, workspace.writable / "runs", self.weights, (), self.predictions)
+
+
+def verify(
+    workspace: Workspace,
+    checkpoint: Checkpoint,
+    declared: Declaration,
+    progress: Callable[[str, int, int], None] = lambda task, done, total: None,
+) -> Imported:
+    """Build the model, load the weights, ask it about validation and test; nothing is written.
+
+    `CheckpointError` where weights, architecture, classes or preprocessing do not fit; `WorkspaceError` or
+    `ImageError` where the images cannot be read. ``progress`` is told the task and how many of how many are done.
+    """
+    weights = checkpoint.weights(declared.part)
+    state = _fitting(checkpoint, weights, declared)
+    raw = save(state)
+    card = _card(workspace, checkpoint, declared, raw)
+    model = restore(card, raw).eval()
+    dataset = workspace.dataset()
+    predictions: dict[Split, Predictions] = {}
+    for split in (Split.VALIDATION, Split.TEST):
+        reading, asking = (partial(progress, f"{task} {split} images") for task in ("Reading", "Judging"))
+        ids, pixels = fitted_pixels(workspace, split, card.preprocessing, reading)
+        if ids:
+            said = _ask(model, pixels, declared, asking)
+            predictions[split] = Predictions(ids, card.classes, said)
+    if not predictions:
+        raise RunError("There is no image in validation or test to try the model on; give the workspace some first.")
+    every = {
+        split: evaluate([one], card.taxonomy, card.taxonomy, dataset.labels, dataset.patients)
+        for split, one in predictions.items()
+    }
+    judged_on = next((split for split, one in every.items() if len(one.truth)), next(iter(every)))
+    return Imported(card, raw, predictions, weights.notes, every[judged_on], judged_on)
+
+
+def _fitting(checkpoint: Checkpoint, weights: Weights, declared: Declaration) -> dict[str, Tensor]:
+    """The weights as the architecture wants them, their last layer in the taxonomy's order of classes."""
+    size, taxonomy = declared.preprocessing.input_size, declared.taxonomy
+    found = check_fit(fit(declared.architecture, weights.tensors, size[1:]), checkpoint.name)
+    if found.n_classes != len(taxonomy.classes):
+        raise CheckpointError(
+            f"The model in {checkpoint.name} has {found.n_classes} outputs, taxonomy {taxonomy.name!r} has "
+            f"{len(taxonomy.classes)} classes; choose the taxonomy that it was trained on."
+        )
+    if found.channels not in (0, size[0]):
+        raise CheckpointError(
+            f"The model in {checkpoint.name} takes {found.channels} channel(s), {size[0]} were declared; correct that."
+        )
+    rows = [declared.order.index(name) for name in taxonomy.names]
+    last = heads(declared.architecture)
+    model = build(declared.architecture, size, len(taxonomy.classes))
+    try:
+        state = {key: one[rows] if key in last else one for key, one in weights.tensors.items()}
+        model.load_state_dict(state, strict=False)  # what lacks are counters of batches, as `fit` has seen to
+    except (RuntimeError, IndexError) as error:  # a last layer whose weight and bias have different numbers of rows
+        raise CheckpointError(f"The weights in {checkpoint.name} contradict each other; save them again.") from error
+    full: dict[str, Tensor] = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
+    if broken := [key for key, one in full.items() if not bool(torch.isfinite(one).all())]:
+        raise CheckpointError(
+            f"{checkpoint.name} holds numbers that are not finite ({broken[0]}); it is damaged or training failed."
+        )
+    return full
+
+
+def _ask(
+    model: torch.nn.Module,
+    pixels: NDArray[np.uint8],
+    declared: Declaration,
+    progress: Callable[[int, int], None],
+) -> NDArray[np.float32]:
+    rows: list[NDArray[np.float32]] = []
+    for start in range(0, len(pixels), BATCH):
+        rows.append(_answers(model, pixels[start : start + BATCH], declared))
+        progress(min(start + BATCH, len(pixels)), len(pixels))
+    return np.concatenate(rows)
+
+
+def _answers(model: torch.nn.Module, pixels: NDArray[np.uint8], declared: Declaration) -> NDArray[np.float32]:
+    try:
+        said = probabilities(model, pixels, declared.preprocessing)
+    except RuntimeError as error:  # a shape that a layer does not take
+        first = next(iter(str(error).splitlines()), "")
+        raise CheckpointError(
+            f"{declared.architecture} fails on images of {declared.preprocessing.input_size} ({first}); "
+            "correct the size or the architecture."
+        ) from error
+    if said.shape != (len(pixels), len(declared.order)) or not np.isfinite(said).all():
+        raise CheckpointError(
+            f"{declared.architecture} gives no probabilities for these images; check mean, std and value range."
+        )
+    return said
+
+
+def _card(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, raw: bytes) -> Card:
+    dataset = workspace.dataset()
+    predicted = [split for split in (Split.VALIDATION, Split.TEST) if dataset.split(split)]
+    recipe = {"imported_from": checkpoint.name, "sha256": checkpoint.sha256}
+    recipe |= {"part": declared.part} if declared.part else {}
+    recipe |= {"order": ", ".join(declared.order)} if declared.order != declared.taxonomy.names else {}
+    return Card(
+        run_id=declared.run_id,
+        architecture=declared.architecture,
+        taxonomy=declared.taxonomy,
+        preprocessing=declared.preprocessing,
+        data_hash={str(split): dataset.hash(split) for split in predicted},
+        recipe=recipe,
+        seed=0,
+        epochs_chosen="not known: trained elsewhere",
+        n_train_images=0,
+        n_parameters=_n_parameters(declared),
+        duration_s=0.0,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={name: version(name) for name in ("taxoscope", "torch", "torchvision", "timm", "numpy", "pillow")},
+        processor="not known: trained elsewhere",
+        weights_sha256=hashlib.sha256(raw).hexdigest(),
+        licence=declared.licence,
+    )
+
+
+def _n_parameters(declared: Declaration) -> int:
+    with torch.device("meta"):
+        model = build(declared.architecture, declared.preprocessing.input_size, len(declared.order))
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def class_lists(checkpoint: Checkpoint, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
+    """Lists in the file that name exactly the classes of ``taxonomy``, whatever their order."""
+    found = [said for said in checkpoint.said.values() if isinstance(said, tuple)]
+    return [one for one in found if sorted(one) == sorted(taxonomy.names)]
