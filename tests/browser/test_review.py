@@ -21,6 +21,8 @@ from tests.browser.harness.database import decisions_in
 
 WINDOW = 80
 """Images that the panel is sent at a time."""
+AT_HAND = 10
+"""Images of a long queue that one reviewer has at hand, and no other is handed."""
 STRUCTURES = ("ac", "bpd", "cereb", "fl", "crl", "afi")
 NOTE = 'right; y and s are letters here, ümlaut, "quote", 頭'
 KEY_OF = {structure: str(k) for k, structure in enumerate(STRUCTURES, start=1)} | {"unknown": "0"}
@@ -74,6 +76,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = taxoscope(tmp_path_factory.mktemp("review"))
     yield served.start()
     served.stop()
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(server: Served) -> None:
+    """A server started anew: no image is at hand for a reviewer of an earlier test."""
+    server.stop()
+    server.start()
 
 
 @pytest.fixture
@@ -225,9 +234,10 @@ def test_each_kind_of_answer_is_a_row_of_the_database(opened: Open, stored: Call
     runs = [*answers("fine"), *answers("consolidated")]
     assert all(json.loads(row["runs"]) == runs for row in rows)
 
-    # What is done is gone for everybody; what was skipped waits for the others.
+    # What is done is gone for everybody; what was skipped waits for the others, who are not handed what A works on.
     page = opened(reviewer="Bo Li")
-    expect(page.locator(".count")).to_have_text(f"{len(queue) - n_done + 1} left of {total}")
+    expect(page.locator(".count")).to_have_text(f"{len(queue) - n_done + 1 - AT_HAND} left of {total}")
+    expect(page.get_by_text(f"{AT_HAND} more are with other reviewers now")).to_be_visible()
     expect(page.locator(".reviewer")).to_have_attribute("data-image", queue[n_done - 1])
 
 
