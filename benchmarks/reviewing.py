@@ -206,9 +206,10 @@ def report(table: Path) -> None:
             f"  {source:10} {noise:5.2f} {drawn:6.0f} {before:+8.2f} {after:+17.2f} {estimated:+9.2f} "
             f"{difference[0]:+15.2f} {difference[1]:+17.2f}"
         )
-    wrongly, naive = ([row[k] for row in rows if not np.isnan(row[k])] for k in ("turned_wrongly", _NAIVE))
-    print(f"turned, though it has not: {np.mean(wrongly):.2%} on average, {max(wrongly):.2%} at most;")
-    print(f"  by the figures after reviewing wrong ones: {np.mean(naive):.1%} on average, {max(naive):.1%} at most")
+    unturned = np.array([row["trials"] * (1 - row["turned"]) for row in rows])
+    wrongly, naive = (unturned @ np.nan_to_num([row[name] for row in rows]) for name in ("turned_wrongly", _NAIVE))
+    print(f"turned, though it has not: in {wrongly:,.0f} of {unturned.sum():,.0f} trials in which it has not;")
+    print(f"  by the figures after reviewing wrong ones: in {naive:,.0f} of them ({naive / unturned.sum():.1%})")
     for row in rows:
         if row["turned"] > 0.5:
             print(f"found in {row['turned_found']:.1%} of the trials where it has ({row['turned']:.0%}): {_name(row)}")

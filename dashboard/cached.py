@@ -1,7 +1,10 @@
 """Every cache of the pages; each key names all that the answer depends on (ids and the revision)."""
 
+import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -9,6 +12,7 @@ from dashboard.actions import advising, distinguishing, dividing, ease, ordering
 from dashboard.actions import agreement as agreeing
 from dashboard.actions import compare as comparing
 from dashboard.actions import diagnose as diagnosing
+from dashboard.actions import label_import as importing
 from dashboard.actions import label_sets as labelling
 from dashboard.actions import reviewing as reviewed
 from dashboard.actions import taxonomies as editing
@@ -16,6 +20,7 @@ from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.cells import class_cells, wrong_cells
 from dashboard.actions.desk import Desk, desk
 from dashboard.actions.image_map import ImageMap, image_map
+from dashboard.actions.label_files import read_label_file
 from dashboard.actions.subset import images_where, images_where_all
 from dashboard.actions.subset import patients as all_patients
 from dashboard.actions.subset import restrictions as all_restrictions
@@ -40,6 +45,7 @@ __all__ = [
     "difference",
     "distinguished",
     "divided",
+    "import_plan",
     "labels_compared",
     "mapped",
     "patients",
@@ -160,6 +166,12 @@ def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> label
     return _labels_compared((before, after), of, sets, desk().revision(), taxonomy)
 
 
+def import_plan(raw: bytes, name: str, importer: str, taxonomy: Taxonomy | None) -> importing.ImportPlan:
+    """What importing a file would change; read and computed again after each decision, manifest or other file."""
+    of = f"{taxonomy.pinned} {taxonomy.hash}" if taxonomy else ""
+    return _import_plan(hashlib.sha256(raw).hexdigest(), name, importer, of, desk().revision(), raw, taxonomy)
+
+
 def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
     """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
     return diagnose_all(desk(), comparison(shown), _only(shown))
@@ -194,6 +206,7 @@ def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Compariso
         where=_shown.where,
         only=_only(_shown),
         mapped_by=MappedBy(mapped_by),
+        read=now.said,
     )
 
 
@@ -211,7 +224,7 @@ def _side_by_side(key: _Key, _shown: Shown) -> ease.SideBySide:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _secondary(key: _Key, _shown: Shown) -> tuple[ease.Secondary, ...]:
-    return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()))
+    return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()), desk().said)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -258,6 +271,14 @@ def _labels_compared(
     sides: tuple[str, str], of: str, sets: tuple[str, ...], revision: str, _taxonomy: Taxonomy | None
 ) -> labelling.Compared:
     return labelling.compare_labels(desk(), *sides, _taxonomy)
+
+
+@st.cache_resource(max_entries=4, show_spinner="What would change …")
+def _import_plan(
+    sha256: str, name: str, importer: str, of: str, revision: str, _raw: bytes, _taxonomy: Taxonomy | None
+) -> importing.ImportPlan:
+    file = read_label_file(io.BytesIO(_raw), name)
+    return importing.plan_import(desk(), file, importer, datetime.now(UTC), _taxonomy)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dashboard import cli_labels
+from dashboard import cli_data, cli_labels
+from dashboard.links import images_words, where_of
 from dashboard.settings import Settings
 from model_zoo.core.choices import CamMethod, Labels, Space, Split
-from model_zoo.core.errors import TaxoScopeError, WorkspaceError
+from model_zoo.core.errors import LinkError, TaxoScopeError, WorkspaceError
 from model_zoo.workspace import Workspace
 
 commands = typer.Typer(
@@ -22,6 +23,8 @@ commands = typer.Typer(
     help="Compare image classifiers whose label spaces differ; see, explain and relabel the images behind a number.",
 )
 commands.add_typer(cli_labels.commands, name="labels")
+commands.command()(cli_data.init)
+commands.command("import-data")(cli_data.import_data)
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[
@@ -144,12 +147,21 @@ def compare(
     subjects: Annotated[list[str], typer.Argument(help="Runs or series; a taxonomy's name where it has one series.")],
     report: Annotated[Path, typer.Option(help="Page to write; its numbers go beside it as .csv and .json.")],
     split: Annotated[Split, typer.Option(help="Test for a verdict, validation to choose by.")] = Split.TEST,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN:VALUE",
+            help="Only images with this value in a column of the manifest; LOW..HIGH in a column of numbers; "
+            "label:LABEL for those of a label.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write a comparison as one self-contained page: verdict, matrices, causes, looks, example images, hashes."""
     from dashboard.actions import compare as comparing
     from dashboard.actions.causes import diagnose_all
     from dashboard.actions.desk import Desk
+    from dashboard.actions.subset import images_where
     from dashboard.actions.verdicts import judgements
     from dashboard.report import report as made
     from dashboard.report import write_report
@@ -159,9 +171,15 @@ def compare(
     desk = Desk(_open(workspace))
     chosen = comparing.named_subjects(desk.series(), subjects)
     dataset = desk.dataset()
-    judged = comparing.compare(chosen, Space.COMMON, split, Labels.ORIGINAL, dataset.labels, dataset.patients)
+    named = where_of(where) if where is not None else None
+    only = images_where(named, dataset, dataset.labels) if named else None
+    judged = comparing.compare(
+        chosen, Space.COMMON, split, Labels.ORIGINAL, dataset.labels, dataset.patients, where=named, only=only
+    )
+    if not any(len(one.truth) for one in judged.evaluations):
+        raise LinkError(f"No image of the {images_words(split, named)} can be judged here; name others.")
     found = judgements(judged, desk.workspace.rule)
-    for path in write_report(made(desk, judged, found, diagnose_all(desk, judged)), report):
+    for path in write_report(made(desk, judged, found, diagnose_all(desk, judged, only)), report):
         console.print(f"Written: {path}", soft_wrap=True)
 
 

@@ -242,8 +242,7 @@ def where_of(written: str) -> Where:
     """A restriction from ``column:value`` as `Where.written` has it; `LinkError` for anything else."""
     match = re.fullmatch(r"((?:[^\\:]|\\.)+):(.*)", written, re.DOTALL)
     if match is None:
-        asked = f"where = {written[:40]!r}"
-        raise LinkError(f"The address asks for {asked}; write a column of the manifest, a colon and a value.")
+        raise LinkError(f"Cannot restrict to {written[:40]!r}; write a column of the manifest, a colon and a value.")
     return Where(re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL), match[2])
 
 

@@ -38,6 +38,14 @@ def points_text(difference: float, digits: int = 1) -> str:
     return "0" if round(abs(100 * difference), digits) == 0 else signed(100 * difference, digits)
 
 
+def rounding(a: float, b: float, difference: float) -> str:
+    """`` before rounding`` where shares ``a`` and ``b``, as `share_text` prints them, do not subtract to the printed
+    difference; else nothing.
+    """
+    printed = round(100 * a, 1) - round(100 * b, 1)
+    return " before rounding" if abs(printed - round(100 * difference, 1)) > 0.05 else ""
+
+
 def points_interval(low: float, high: float) -> str:
     """An interval of a difference in points; with a second digit where an end would read as 0 and is not."""
     near = any(0 < abs(100 * end) < 0.05 for end in (low, high))

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 # Waiting threads that spin slow each other down 2-6 x when the cores are shared; read once, by libgomp.
@@ -12,12 +13,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import timm
 import torch
+import torchvision.models
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
 from model_zoo.core.errors import CheckpointError
 from model_zoo.run import Card, Run
+
+TORCHVISION = "torchvision."
+"""Starts the names of torchvision's architectures; all others are timm's."""
 
 
 def check_architecture(architecture: str, input_size: tuple[int, int, int]) -> None:
@@ -27,22 +32,39 @@ def check_architecture(architecture: str, input_size: tuple[int, int, int]) -> N
         model(torch.zeros(1, *input_size))
 
 
-def build(architecture: str, input_size: tuple[int, int, int], n_classes: int) -> nn.Module:
-    """A freshly initialised timm model; `CheckpointError` for an architecture that timm lacks or cannot build.
+def build(architecture: str, input_size: tuple[int, int, int], n_classes: int, at_any_size: bool = False) -> nn.Module:
+    """A freshly initialised model of timm, or of torchvision where the name starts with `TORCHVISION`.
 
-    ``input_size`` is (channels, height, width).
+    ``input_size`` is (channels, height, width); ``at_any_size`` leaves height and width to the architecture.
+    `CheckpointError` for an architecture that does not exist or cannot be built.
     """
     channels, height, width = input_size
+    if architecture.startswith(TORCHVISION):
+        return _build_torchvision(architecture, input_size, n_classes)
     if not timm.is_model(architecture):
         close = timm.list_models(f"*{architecture[:6]}*")[:3]
         hint = f"Did you mean {', '.join(close)}?" if close else "See timm.list_models()."
         raise CheckpointError(f"timm has no architecture {architecture!r}. {hint}")
     options: dict[str, Any] = {"num_classes": n_classes, "in_chans": channels, "pretrained": False}
     with _at_size(architecture, input_size):
+        if at_any_size:
+            return timm.create_model(architecture, **options)
         try:
             return timm.create_model(architecture, img_size=(height, width), **options)
         except TypeError:  # fully convolutional models take any size and refuse the argument
             return timm.create_model(architecture, **options)
+
+
+def _build_torchvision(architecture: str, input_size: tuple[int, int, int], n_classes: int) -> nn.Module:
+    name, known = architecture.removeprefix(TORCHVISION), torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        close = get_close_matches(name, known)
+        hint = f"Did you mean {', '.join(close)}?" if close else "See torchvision.models.list_models()."
+        raise CheckpointError(f"torchvision has no classifier {name!r}. {hint}")
+    if input_size[0] != 3:
+        raise CheckpointError(f"{architecture} takes 3 channels, not {input_size[0]}; declare 3, or take a timm model.")
+    with _at_size(architecture, input_size):
+        return torchvision.models.get_model(name, weights=None, num_classes=n_classes)
 
 
 def load_model(run: Run) -> nn.Module:

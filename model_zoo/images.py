@@ -14,7 +14,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+ENDINGS = {"PNG": ("png",), "JPEG": ("jpg", "jpeg"), "WEBP": ("webp",), "TIFF": ("tif", "tiff"), "BMP": ("bmp",)}
+"""Format -> the endings that its files have."""
+
+FORMATS = tuple(ENDINGS)
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000

@@ -187,6 +187,11 @@ class Run:
         """Whether predictions over ``split`` are stored."""
         return _predictions_path(self.folder, split).is_file()
 
+    def predicted_at(self, split: Split) -> int:
+        """When the predictions over ``split`` were written, in ns since 1970; 0 where there are none."""
+        path = _predictions_path(self.folder, split)
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
     def predictions(self, split: Split) -> Predictions:
         """The stored predictions over ``split``; `RunError` if there are none or they do not fit."""
         path = _predictions_path(self.folder, split)

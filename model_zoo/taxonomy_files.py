@@ -82,13 +82,13 @@ def taxonomy_toml(taxonomy: Taxonomy, space: LeafSpace) -> str:
     """The file that `read_taxonomy` reads back as ``taxonomy``, leaves written as patterns."""
     outside = [space.format(taxonomy.outside)] if taxonomy.outside else []
     lines = [
-        f"name = {_quoted(taxonomy.name)}",
+        f"name = {quoted(taxonomy.name)}",
         f"version = {taxonomy.version}",
-        f"description = {_quoted(taxonomy.description)}",
-        f"outside = [{', '.join(map(_quoted, outside))}]",
+        f"description = {quoted(taxonomy.description)}",
+        f"outside = [{', '.join(map(quoted, outside))}]",
         "",
         "[classes]",
-        *(f"{_key(name)} = {_quoted(space.format(leaves))}" for name, leaves in taxonomy.classes.items()),
+        *(f"{_key(name)} = {quoted(space.format(leaves))}" for name, leaves in taxonomy.classes.items()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -127,6 +127,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceError(f"Cannot read {path}: {error}.") from error
+
+
+def quoted(text: str) -> str:
+    """A TOML basic string: JSON's escapes are TOML's, but TOML wants DEL escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def texts(values: object, what: str) -> tuple[str, ...]:
@@ -171,9 +176,4 @@ def _leaves(written: object, space: LeafSpace) -> Label:
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string: JSON's escapes are TOML's, but TOML wants DEL escaped too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)

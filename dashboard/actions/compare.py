@@ -1,6 +1,6 @@
 """Put runs and series side by side: natively, or on the ground they share."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from dashboard.links import Where, images_words
@@ -9,6 +9,7 @@ from model_zoo.core.choices import Labels, MappedBy, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.labels import Label
+from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy, common_ground, project
 from model_zoo.run import Run, Series
 
@@ -144,15 +145,17 @@ def compare(
     where: Where | None = None,
     only: Set[str] | None = None,
     mapped_by: MappedBy = MappedBy.ANSWER,
+    read: Callable[[Run, Split], Predictions] = Run.predictions,
 ) -> Comparison:
     """Judge every subject over the stored predictions of ``split``, restricted to the images ``only`` if given.
 
-    ``which`` names what the ``labels`` (image id -> label) are, ``where`` what ``only`` are.
+    ``which`` names what the ``labels`` (image id -> label) are, ``where`` what ``only`` are; ``read`` gives a run's
+    predictions.
     """
     ground = common_ground([subject.taxonomy for subject in subjects])
     evaluations = tuple(
         evaluate(
-            [said if only is None else said.only(only) for said in (run.predictions(split) for run in subject.runs)],
+            [said if only is None else said.only(only) for said in (read(run, split) for run in subject.runs)],
             subject.taxonomy,
             ground if space is Space.COMMON else subject.taxonomy,
             labels,

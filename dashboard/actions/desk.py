@@ -141,8 +141,12 @@ class Desk:
 
     def predictions(self, run_id: str, split: Split) -> Predictions:
         """A run's stored predictions, kept in memory for the runs asked last."""
-        run = self._run(run_id)
-        return self._remembered((run_id, run.card.weights_sha256, split), lambda: run.predictions(split))
+        return self.said(self._run(run_id), split)
+
+    def said(self, run: Run, split: Split) -> Predictions:
+        """The same of a run that is at hand."""
+        stamp = f"{run.card.weights_sha256} {run.predicted_at(split)}"
+        return self._remembered((run.run_id, stamp, split), lambda: run.predictions(split))
 
     def out_of_fold(self, run_id: str) -> Predictions | None:
         """What models that never saw its patient say of each training image; None where nobody asked them.

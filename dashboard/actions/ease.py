@@ -1,18 +1,20 @@
 """Native and common side by side: how easy each question is, and what a gap in accuracy says, in plain words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.words import share_text
+from dashboard.words import rounding, share_text
 from model_zoo.core.averages import brier, kappa, log_loss, macro, mcc
-from model_zoo.core.choices import ClassFigure
+from model_zoo.core.choices import ClassFigure, Split
 from model_zoo.core.ease import Gap, frequency_chance, gap
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy, probabilities_in
 from model_zoo.core.hierarchy import Hierarchy, hierarchical, longest_chain, mistake_severity
 from model_zoo.core.metrics import Share
+from model_zoo.core.predictions import Predictions
 from model_zoo.core.summing import Change, change
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.run import Run
 
 
 @dataclass(frozen=True)
@@ -72,21 +74,30 @@ def gap_sentence(one: Side, other: Side, n_subjects: int, patients: Mapping[str,
     found = gap((lower.native, higher.native), (lower.common, higher.common), patients)
     who, whom = higher.subject.title, lower.subject.title
     n_classes, all_of = len(lower.common.taxonomy.classes), "both" if n_subjects == 2 else "all"
+    high, low = accuracy(higher.native).mean, accuracy(lower.native).mean
     easier = frequency_chance(lower.native).value < frequency_chance(higher.native).value
+    apart = _points(found.native, rounding(high, low, found.native.value))
     return (
-        f"{who}: {share_text(accuracy(higher.native).mean)} in its own {len(higher.native.taxonomy.classes)} classes, "
-        f"{_points(found.native)} above the {share_text(accuracy(lower.native).mean)} of {whom} in its own "
+        f"{who}: {share_text(high)} in its own {len(higher.native.taxonomy.classes)} classes, "
+        f"{apart} above the {share_text(low)} of {whom} in its own "
         f"{len(lower.native.taxonomy.classes)}. On the {n_classes} that {all_of} can tell apart, "
         f"{_lead(found.common, who, whom)}. {_conclusion(found, easier)}"
     )
 
 
-def secondary(judged: Comparison, taxonomies: Sequence[Taxonomy]) -> tuple[Secondary, ...]:
-    """Further figures of every subject in the label space shown; ``taxonomies`` are the workspace's."""
+def secondary(
+    judged: Comparison,
+    taxonomies: Sequence[Taxonomy],
+    read: Callable[[Run, Split], Predictions] = Run.predictions,
+) -> tuple[Secondary, ...]:
+    """Further figures of every subject in the label space shown; ``taxonomies`` are the workspace's.
+
+    ``read`` gives a run's predictions.
+    """
     made = []
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
         asked = set(evaluation.image_ids)
-        said = [run.predictions(judged.split).only(asked) for run in subject.runs]
+        said = [read(run, judged.split).only(asked) for run in subject.runs]
         figures = [
             macro(evaluation, ClassFigure.F1),
             macro(evaluation, ClassFigure.RECALL),
@@ -129,8 +140,8 @@ def _lead(common: Share, who: str, whom: str) -> str:
     return f"{who} is {_points(common)} ahead"
 
 
-def _points(difference: Share) -> str:
-    return f"{100 * difference.value:.1f} points ({_interval(difference)})"
+def _points(difference: Share, rounded: str = "") -> str:
+    return f"{100 * difference.value:.1f} points{rounded} ({_interval(difference)})"
 
 
 def _interval(difference: Share) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.diagnose import Diagnosis, retrained
 from dashboard.actions.retraining import LearningCurve, Wider
-from dashboard.words import counted, interval_text, plain, points_interval, points_text, share_text, signed
+from dashboard.words import counted, interval_text, plain, points_interval, points_text, rounding, share_text, signed
 from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison import Verdict
 from model_zoo.core.metrics import Share
@@ -28,6 +28,11 @@ class Finding:
     sentence: str
     measure: str
     gains: Sequence[tuple[Evidence, str]]
+
+
+LEARNING_CURVE = "**Learning curve**: fewer training images of one class, everything else as it was."
+
+CURVE = "Lines up and down: 95 % interval, patients only; strokes: each seed."
 
 
 def find(cause: Cause, diagnosis: Diagnosis) -> Finding:
@@ -86,6 +91,19 @@ def people(diagnosis: Diagnosis) -> str:
     )
 
 
+def trained_anew(diagnoses: Sequence[Diagnosis]) -> str:
+    """Of two subjects trained in different classes, what that changed in all; empty for any others."""
+    if len(diagnoses) != 2 or len({one.evaluation.taxonomy.hash for one in diagnoses}) < 2:
+        return ""
+    first, second = retrained(diagnoses)
+    names, gap = [plain(one.subject.title) for one in diagnoses], second.mean - first.mean
+    return (
+        f"all causes together: in the classes of {plain(diagnoses[0].coarser.name)}, {names[0]} is right on "
+        f"{share_text(first.mean)}, {names[1]} on {share_text(second.mean)} of images "
+        f"({points_text(gap)} points{rounding(second.mean, first.mean, gap)})."
+    )
+
+
 def worst_pair(diagnosis: Diagnosis) -> Pair | None:
     """The pair that is mixed up most beyond what is expected; ``None`` where pairs do not stand out."""
     if not diagnosis.measures[Cause.CONFUSION].stands_out:
@@ -116,6 +134,11 @@ def calibration(diagnosis: Diagnosis) -> str:
         f"{share_text(diagnosis.calibration.ece)}. This figure is biased upwards: perfect probabilities would show "
         f"{share_text(diagnosis.calibration.ece_of_perfect)} with as many images."
     )
+
+
+def siblings(diagnosis: Diagnosis) -> str:
+    """Whose probability a chart of the mass shows apart."""
+    return f"Siblings: classes that are one class in {plain(diagnosis.coarser.name)}."
 
 
 def scarce(diagnosis: Diagnosis) -> str:

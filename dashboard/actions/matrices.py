@@ -7,8 +7,9 @@ import numpy as np
 
 from dashboard.actions.compare import Comparison
 from dashboard.links import MatrixView
+from dashboard.words import counted
 from model_zoo.core.choices import ClassOrder, Space
-from model_zoo.core.difference import Difference
+from model_zoo.core.difference import FEW_IMAGES, Difference
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import LeafSpace
@@ -103,12 +104,27 @@ def groupings(space: Taxonomy, taxonomies: Iterable[Taxonomy], leaves: LeafSpace
     return dict(sorted(found.items(), key=lambda item: -_n_lines(n_classes, item[1])))
 
 
-def largest_changes(difference: Difference, at_most: int = 10) -> Sequence[tuple[int, int]]:
+N_CHANGES = 10
+"""Most cells in a list of changes."""
+
+
+def largest_changes(difference: Difference, at_most: int = N_CHANGES) -> Sequence[tuple[int, int]]:
     """The settled cells that are not too small, the largest change first, as (true, predicted) positions."""
     size = np.where(difference.settled & ~difference.few, np.abs(np.nan_to_num(difference.values)), 0)
     ranked = np.argsort(-size, axis=None, kind="stable")[:at_most]
     pairs = [divmod(int(one), size.shape[1]) for one in ranked]
     return [pair for pair in pairs if size[pair] > 0]
+
+
+def unlisted_changes(difference: Difference, at_most: int = N_CHANGES) -> str:
+    """Which settled cells `largest_changes` leaves out, and why, in a sentence each; empty where none."""
+    settled = difference.settled & (difference.values != 0)
+    n_more, n_few = int((settled & ~difference.few).sum()) - at_most, int((settled & difference.few).sum())
+    said = [f"{counted(n_more, 'smaller change')} not listed."] if n_more > 0 else []
+    if n_few:
+        why = f"fewer than {FEW_IMAGES} images on both sides, grey in the matrix"
+        said.append(f"{counted(n_few, 'further cell')} left out: {why}.")
+    return " ".join(said)
 
 
 def _n_lines(n_classes: int, groups: Groups) -> int:

@@ -70,6 +70,11 @@ class Reviewing:
         return not self.reviewed <= set(self.sample)
 
     @property
+    def drawn(self) -> bool:
+        """Whether there is an estimate from images drawn at random."""
+        return self.subjects[0].estimate is not None
+
+    @property
     def complete(self) -> bool:
         """Whether every image is reviewed."""
         return len(self.reviewed) == self.n_images

@@ -1,12 +1,17 @@
 """What reviewing changed, in plain words: which way figures lean, and what a random sample says of all images."""
 
 import math
+from collections.abc import Callable
 
-from dashboard.actions.reviewing import Changed, Reviewing
-from dashboard.words import counted, points_interval, points_text, share_text, signed
-from model_zoo.core.choices import Cause
+from dashboard.actions.reviewing import MOVED, Changed, Reviewing
+from dashboard.words import counted, plain, points_interval, points_text, share_text, signed
+from model_zoo.core.choices import Cause, Moved
 from model_zoo.core.diagnosis import Measure
 from model_zoo.core.sampling import Estimate
+
+HOW_TO_READ = "Before → after, over the same images"
+
+_ESTIMATE = "accuracy if all were reviewed"
 
 WHAT_FOR = (
     "No estimate of accuracy yet: these images were chosen, not drawn. Some dozens of images reviewed in random order "
@@ -40,7 +45,7 @@ def lean(found: Reviewing, changed: Changed) -> str:
     if not found.chosen:
         return (
             f"not one-sided: the {counted(n_looked, 'image')} looked at were drawn by chance. But all others keep "
-            "their labels, so this is no estimate of accuracy either: that is the last column"
+            "their labels, so this is no estimate of accuracy either (Compare gives one: if all were reviewed)"
         )
     only = f"only {counted(n_looked, 'image')} of {n_images:,} were looked at"
     if math.isnan(changed.wrong_looked):
@@ -54,6 +59,36 @@ def lean(found: Reviewing, changed: Changed) -> str:
         f"one-sided: {only}, and {share_text(changed.wrong_looked, 0)} of the answers about them were wrong before, "
         f"against {share_text(changed.wrong, 0)} of all: this leans to a {way}, no estimate of accuracy"
     )
+
+
+def row(
+    found: Reviewing, changed: Changed, count: Callable[[Moved, int], str] = lambda moved, n_images: f"{n_images:,}"
+) -> dict[str, str]:
+    """A subject's line of the table: figures before and after, how many images moved how; ``count`` writes these."""
+    cells = {"subject": plain(changed.subject.title)}
+    cells |= {str(figure): before_after(pair) for figure, pair in changed.figures.items()}
+    for moved, images in changed.moved.items():
+        if images or moved in (Moved.RIGHT, Moved.WRONG, Moved.SAME):
+            cells[MOVED[moved]] = count(moved, len(images))
+    return cells | ({_ESTIMATE: estimated(changed.estimate)} if found.drawn else {})
+
+
+def leans(found: Reviewing) -> list[str]:
+    """Which way figures after reviewing lean: a line per subject, or one for all; Markdown."""
+    if found.chosen:
+        return [f"**{plain(one.subject.title)}**: {plain(lean(found, one))}." for one in found.subjects]
+    return [sentence(said)] if (said := lean(found, found.subjects[0])) else []
+
+
+def rankings(found: Reviewing) -> list[str]:
+    """What the random sample says of every other subject against the first; Markdown, bold where a ranking turned."""
+    said = [plain(one) for one in (ranking(found, changed) for changed in found.subjects[1:]) if one]
+    return [f"**{one}**" if one.startswith("The ranking turned") else one for one in said] if found.drawn else []
+
+
+def sentence(part: str) -> str:
+    """Half a sentence made whole; Markdown."""
+    return plain(f"{part[0].upper()}{part[1:]}.")
 
 
 def before_after(pair: tuple[float, float]) -> str:

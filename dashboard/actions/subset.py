@@ -30,7 +30,7 @@ def images_where(where: Where, dataset: DataSet, labels: Mapping[str, Label]) ->
         try:
             wanted = dataset.space.parse(where.value)
         except LabelError as error:
-            raise LinkError(f"The address restricts to a label that does not exist: {error}") from error
+            raise LinkError(f"The restriction asks for a label that does not exist: {error}") from error
         return frozenset(image_id for image_id, label in labels.items() if label <= wanted)
     if where.column == PATIENT:
         of_patient = frozenset(image.image_id for image in dataset.images if image.patient_id == where.value)

@@ -15,7 +15,7 @@ from model_zoo.datasets import DataSet
 from model_zoo.label_sets import LabelSet
 from model_zoo.learning_curve import Kept
 from model_zoo.out_of_fold import out_of_fold_path
-from model_zoo.run import check_run_id
+from model_zoo.run import Card, check_run_id
 from model_zoo.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def train_learning_curve(
     """
     (subject,) = named_subjects(workspace.series(), [name])
     card, dataset = subject.runs[0].card, workspace.dataset()
+    _check_learnt_from_manifest(card)
     if class_name not in card.classes:
         raise RunError(f"{name!r} has no class {class_name[:100]!r}; it has {', '.join(card.classes)}.")
     targets = card.taxonomy.place_all([image.label for image in dataset.split(Split.TRAIN)])
@@ -117,11 +118,7 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
     if run_id not in runs:
         raise RunError(f"There is no run {run_id[:100]!r} here; it has {', '.join(runs) or 'none yet'}.")
     run = runs[run_id]
-    if run.card.label_set:
-        raise RunError(
-            f"Run {run_id!r} was trained on label set {run.card.label_set['name']!r}; out of fold, training images are "
-            "judged by the manifest's labels: choose a run that was trained on those."
-        )
+    _check_learnt_from_manifest(run.card)
     if there := out_of_fold_path(workspace.folders, run):
         raise RunError(f"Run {run_id!r} has out-of-fold predictions already ({there}); remove them to make new ones.")
     with _bar(console) as bar:
@@ -142,6 +139,14 @@ def learnt_words(dataset: DataSet, label_set: LabelSet) -> str:
         f"{counted(len(images), 'training image')} have another label than in the manifest"
         f"{f', {missing:,} are not in the set and take no part' if missing else ''}."
     )
+
+
+def _check_learnt_from_manifest(card: Card) -> None:
+    if card.label_set:
+        raise RunError(
+            f"Run {card.run_id!r} was trained on label set {card.label_set['name']!r}, and this trains on the "
+            "manifest's labels; choose a run that was trained on those."
+        )
 
 
 def _bar(console: Console) -> Progress:

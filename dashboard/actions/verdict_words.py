@@ -4,7 +4,7 @@ import math
 
 from dashboard.actions.verdicts import Judgement, too_few
 from dashboard.links import Where
-from dashboard.words import counted, points_interval, points_text, share_text
+from dashboard.words import counted, points_interval, points_text, rounding, share_text
 from model_zoo.core.choices import Answer, Question
 from model_zoo.core.comparison import Rule, Verdict, clustered_mcnemar
 
@@ -31,7 +31,10 @@ def headline(judgement: Judgement, said: Verdict, where: Where | None = None) ->
 
 def figures(said: Verdict) -> str:
     """Both figures, their difference with its interval, and what would settle an open question."""
-    ends = f"{share_text(said.a)} against {share_text(said.b)}: {points_text(said.difference.value)} points"
+    gap = said.difference.value
+    ends = (
+        f"{share_text(said.a)} against {share_text(said.b)}: {points_text(gap)} points{rounding(said.a, said.b, gap)}"
+    )
     if math.isnan(said.difference.low):
         return f"{ends}, no interval."
     sign = " Off 0, but not by more than the margin." if said.has_sign else ""

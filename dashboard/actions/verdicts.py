@@ -1,7 +1,7 @@
 """What a comparison says of each subject against the first: the verdict, what backs it, what it does not cover."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashboard.actions.compare import Comparison, Subject
 from model_zoo.core.choices import ClassFigure, Headline, Labels, Question, Space, Split
@@ -13,14 +13,21 @@ from model_zoo.core.comparison import verdict as judge
 class Judgement:
     """``subject`` against ``reference`` over the same images of the common ground.
 
-    ``verdicts`` holds one per question and figure; the workspace's rule says which figure decides.
+    ``verdicts`` holds one per question and figure; the workspace's rule says which figure decides. `rows` are
+    computed when they are first asked for: with hundreds of classes they take longer than all verdicts.
     """
 
     subject: Subject
     reference: Subject
     pair: Pair
     verdicts: Mapping[tuple[Question, Headline], Verdict]
-    rows: Mapping[tuple[Question, ClassFigure], tuple[Row, ...]]
+    _rows: dict[tuple[Question, ClassFigure], tuple[Row, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    def rows(self, question: Question, figure: ClassFigure) -> tuple[Row, ...]:
+        """Every class in ``figure``, in class order, its intervals holding for all at once."""
+        if (question, figure) not in self._rows:
+            self._rows[question, figure] = tuple(class_rows(self.pair, figure, question))
+        return self._rows[question, figure]
 
 
 def question_of(judgement: Judgement) -> Question:
@@ -58,12 +65,7 @@ def judgements(judged: Comparison, rule: Rule) -> tuple[Judgement, ...]:
             for question in Question
             for figure in Headline
         }
-        rows = {
-            (question, figure): tuple(class_rows(both, figure, question))
-            for question in Question
-            for figure in ClassFigure
-        }
-        found.append(Judgement(subject, judged.subjects[0], both, verdicts, rows))
+        found.append(Judgement(subject, judged.subjects[0], both, verdicts))
     return tuple(found)
 
 

@@ -22,9 +22,7 @@ def named(queue: Queue, view: QueueView) -> Queue:
     """The queue with all that ``view`` asks for in its ``chosen_by``, which every decision keeps."""
     more = [view.status_words] if view.status_words else []
     if view.second:
-        more = ["second opinion"]
-    if view.second:
-        queue = replace(queue, empty=_NOBODY_ELSE)
+        queue, more = replace(queue, empty=_NOBODY_ELSE), ["second opinion"]
     return replace(queue, chosen_by="; ".join([queue.chosen_by, *more])[:TEXT_MAX])
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.actions.verdicts import Judgement
 from dashboard.charts import SUBJECT_COLOURS, Look, as_text, dress
-from dashboard.words import counted, points_interval, points_text, share_text
+from dashboard.words import counted, points_interval, points_text, rounding, share_text
 from model_zoo.core.choices import ClassFigure, Headline, Question
 from model_zoo.core.comparison import Difference, Rule
 
@@ -27,8 +27,10 @@ class Line:
     deciding: bool = False
 
 
-def forest_lines(judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure) -> list[Line]:
-    """The deciding figure, the secondary ones, and every class in ``figure``."""
+def forest_lines(
+    judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure, classes: Sequence[int]
+) -> list[Line]:
+    """The deciding figure, the secondary ones, and ``figure`` of the ``classes`` at these positions."""
     lines = []
     for headline in sorted(Headline, key=lambda one: one is not rule.figure):
         said = judgement.verdicts[question, headline]
@@ -37,7 +39,7 @@ def forest_lines(judgement: Judgement, question: Question, rule: Rule, figure: C
         lines.append(Line(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
     lines += [
         Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
-        for row in judgement.rows[question, figure]
+        for row in (judgement.rows(question, figure)[k] for k in classes)
     ]
     return lines
 
@@ -116,8 +118,9 @@ def _hover(line: Line, names: tuple[str, str]) -> str:
         if not np.isnan(line.difference.low)
         else "no interval: too few patients, or undefined"
     )
+    gap = line.difference.value
     return (
         f"<b>{as_text(line.title)}</b><br>{as_text(names[0])} {share_text(line.a)}, {as_text(names[1])} "
-        f"{share_text(line.b)}<br>difference {points_text(line.difference.value)}<br>{interval}<br>"
+        f"{share_text(line.b)}<br>difference {points_text(gap)}{rounding(line.a, line.b, gap)}<br>{interval}<br>"
         f"{counted(line.n_images, 'image')} of {counted(line.n_patients, 'patient')}"
     )

@@ -7,9 +7,11 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.actions.compare import Comparison, Subject
+from dashboard.actions.many_classes import drawn
 from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.reviewing_words import reviewed_part
 from dashboard.links import Cell, images_words
+from dashboard.parts.class_tables import class_table, figure_table
 from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.words import interval_text, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Space
@@ -73,19 +75,22 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
     for column, group in zip(st.columns(min(2, len(groups))) * len(groups), groups):
         ids = [subject.subject_id for subject, _ in group]
         colours = [charts.SUBJECT_COLOURS[judged.subjects.index(subject) % 7] for subject, _ in group]
+        rows = [class_figures(evaluation, figure) for _, evaluation in group]
+        few = drawn(rows)
+        supports = None if together and not judged.same_images else _support_texts(group[0][1])
         with column:
             st.caption(
                 f"{plain(judged.basis(group[0][1]))}. Lines: 95 % interval, patients only"
                 f"{'; strokes: each seed' if any(len(subject.runs) > 1 for subject, _ in group) else ''}."
-                f" {_OPENS[figure]}"
+                f" {_OPENS[figure]}{f' {few.sentence} All of them are in the table below.' if few.sentence else ''}"
             )
             key = chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")
             st.plotly_chart(
                 charts.class_figure(
-                    [class_figures(evaluation, figure) for _, evaluation in group],
+                    [[figures[k] for k in few.positions] for figures in rows],
                     [subject.title for subject, _ in group],
                     ids,
-                    None if together and not judged.same_images else _support_texts(group[0][1]),
+                    supports and [supports[k] for k in few.positions],
                     look,
                     _AXIS[figure],
                     colours,
@@ -96,6 +101,9 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
                 theme=None,
                 config={"displayModeBar": False, "doubleClick": False},
             )
+            if few.sentence:
+                with st.expander(f"All {len(rows[0]):,} classes as numbers"):
+                    class_table(figure_table(rows, [subject.title for subject, _ in group]), f"figures_{'_'.join(ids)}")
 
 
 _PATIENTS_ONLY = (

@@ -11,12 +11,12 @@ import streamlit as st
 
 from dashboard import charts, links, state
 from dashboard.actions import findings
-from dashboard.actions.diagnose import Diagnosis, retrained
+from dashboard.actions.diagnose import Diagnosis
 from dashboard.charts import causes
 from dashboard.links import Cell, Shown
 from dashboard.parts.clicks import chart_key, clicked
 from dashboard.parts.gallery import Tile, gallery
-from dashboard.words import counted, plain, points_text, share_text
+from dashboard.words import counted, plain, share_text
 from model_zoo.core.choices import Cause, Evidence, Space
 from model_zoo.core.taxonomy import Taxonomy
 
@@ -58,14 +58,9 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
     if len(shown.subjects) > len(diagnoses):
         st.info(f"Diagnose shows at most {len(diagnoses)} side by side: the first of the {len(shown.subjects)} chosen.")
     st.markdown(findings.INTRODUCTION)
-    if len(diagnoses) == 2 and len({one.evaluation.taxonomy.hash for one in diagnoses}) > 1:
-        first, second = retrained(diagnoses)
-        names = [plain(one.subject.title) for one in diagnoses]
+    if together := findings.trained_anew(diagnoses):
         st.markdown(
-            f"*{str(Evidence.RETRAINED).capitalize()}*, all causes together: in the classes of "
-            f"{plain(diagnoses[0].coarser.name)}, {names[0]} is right on "
-            f"{share_text(first.mean)}, {names[1]} on {share_text(second.mean)} of images "
-            f"({points_text(second.mean - first.mean)} points). How sure that is, "
+            f"*{str(Evidence.RETRAINED).capitalize()}*, {together} How sure that is, "
             f"[Compare](compare?{urlencode(shown.query(), doseq=True)}) says."
         )
 
@@ -99,11 +94,11 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
     )
     _chart(figure, f"support_{diagnosis.subject.subject_id}", page)
     st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
-    st.markdown("**Learning curve**: fewer training images of one class, everything else as it was.")
+    st.markdown(findings.LEARNING_CURVE)
     subject_id, curves = diagnosis.subject.subject_id, diagnosis.retrained.curves
     if curves:
         _still(causes.curve_figure(curves, page.look), f"curve_{subject_id}")
-        st.caption("Lines up and down: 95 % interval, patients only; strokes: each seed.")
+        st.caption(findings.CURVE)
     else:
         st.caption(
             "None has been trained. This trains one, for the class found least among those with few images; each "
@@ -145,7 +140,7 @@ def _capacity(diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
     if diagnosis.merges:
         figure = causes.mass_figure(diagnosis.names, diagnosis.mass, page.look)
         _still(figure, f"mass_{subject_id}")
-        st.caption(f"Siblings: classes that are one class in {plain(diagnosis.coarser.name)}.")
+        st.caption(findings.siblings(diagnosis))
     st.markdown(findings.calibration(diagnosis))
     _still(causes.reliability_figure(diagnosis.calibration, page.look, colour), f"reliability_{subject_id}")
     st.caption("Lines: 95 % interval, patients only. On the dotted line confidence is what it says.")

@@ -21,6 +21,7 @@ from model_zoo.core.choices import CamMethod, Labels, Split
 from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import OUTSIDE
+from model_zoo.images import ENDINGS
 from model_zoo.run import Run
 
 MAX_RUNS = 6
@@ -29,10 +30,12 @@ TOP = 4
 
 def uploader(desk: Desk) -> list[Upload]:
     """Uploaded images that could be decoded; each of the others gets one sentence."""
-    with st.expander("Upload images (PNG, JPEG, WebP; several at once)", expanded=bool(state.get("inspect_files"))):
+    with st.expander(
+        f"Upload images ({', '.join(ENDINGS)}; several at once)", expanded=bool(state.get("inspect_files"))
+    ):
         files = st.file_uploader(
             "Images",
-            type=["png", "jpg", "jpeg", "webp"],
+            type=[ending for endings in ENDINGS.values() for ending in endings],
             accept_multiple_files=True,
             key="inspect_files",
             label_visibility="collapsed",
@@ -45,6 +48,17 @@ def uploader(desk: Desk) -> list[Upload]:
         except TaxoScopeError as error:
             st.error(plain(str(error)))
     return held
+
+
+def nothing_open(shown: Shown) -> None:
+    """Where images are opened from."""
+    st.info("No image is open yet. Choose one in Images or behind a number of Compare, or upload some above.")
+    with st.container(horizontal=True):
+        for page, label, icon in (
+            ("images", "Choose an image", ":material/photo_library:"),
+            ("compare", "Open Compare", ":material/grid_on:"),
+        ):
+            st.page_link(f"views/{page}.py", label=label, icon=icon, query_params=shown.query())
 
 
 def choose_upload(uploads: Sequence[Upload], asked: str | None) -> str | None:

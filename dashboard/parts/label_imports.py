@@ -1,7 +1,6 @@
 """Labels made elsewhere: a file is read, what it would change is said, and only then it is stored."""
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -10,8 +9,8 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.desk import Desk
-from dashboard.actions.label_files import MAX_BYTES, read_label_file
-from dashboard.actions.label_import import Fate, ImportPlan, plan_import, store_import
+from dashboard.actions.label_files import MAX_BYTES
+from dashboard.actions.label_import import Fate, ImportPlan, store_import
 from dashboard.parts.label_comparison import flow_rows
 from dashboard.words import counted, plain
 from model_zoo.core.errors import TaxoScopeError
@@ -22,7 +21,13 @@ MAX_LISTED = 20
 _FATES = {Fate.NEW: "New", Fate.CHANGED: "Other than now", Fate.EQUAL: "As now"}
 
 
-def importing(desk: Desk, taxonomies: Mapping[str, Taxonomy], opening: Taxonomy | None, reviewer: str) -> None:
+def importing(
+    desk: Desk,
+    plan_of: Callable[[bytes, str, str, Taxonomy | None], ImportPlan],
+    taxonomies: Mapping[str, Taxonomy],
+    opening: Taxonomy | None,
+    reviewer: str,
+) -> None:
     """Choose a file, see what it would change (in its classes, else those of ``opening``), store it."""
     st.markdown(
         "A file with a line for each image: the columns **image** and **label**, and **reviewer** if you know who gave "
@@ -43,8 +48,7 @@ def importing(desk: Desk, taxonomies: Mapping[str, Taxonomy], opening: Taxonomy 
         return
     taxonomy = taxonomies.get(name)
     try:
-        read = read_label_file(io.BytesIO(file.getvalue()), file.name)
-        plan = plan_import(desk, read, reviewer, datetime.now(UTC), taxonomy)
+        plan = plan_of(file.getvalue(), file.name, reviewer, taxonomy)
     except TaxoScopeError as error:
         st.error(plain(str(error)))
         return

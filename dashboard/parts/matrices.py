@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import state
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.actions.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference
+from dashboard.actions.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference, unlisted_changes
 from dashboard.actions.reviewing import Reviewing
 from dashboard.charts import Look
 from dashboard.charts.matrices import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
@@ -207,9 +207,10 @@ def _difference(
 
 def _largest(judged: Comparison, found: Difference, layout: Layout, view: MatrixView, shown: Shown) -> None:
     st.markdown("**Largest changes**")
-    cells = largest_changes(found)
+    cells, unlisted = largest_changes(found), unlisted_changes(found)
     if not cells:
-        st.caption("No cell changes by more than the choice of patients leaves open.")
+        what = f"of {FEW_IMAGES} images or more " if unlisted else ""
+        st.caption(f"No cell {what}changes by more than the choice of patients leaves open. {unlisted}")
         return
     st.caption(f"Cells whose 95 % interval excludes 0, in {UNITS[view.per]}; the numbers of images open them.")
     names, unit = [*found.taxonomy.names, ELSEWHERE], 1 if view.per is Per.COUNT else 100
@@ -226,6 +227,8 @@ def _largest(judged: Comparison, found: Difference, layout: Layout, view: Matrix
             row[plain(subject.title)] = f"[{number(counts[i, j], len(subject.runs))}]({images_url(shown, cell, view)})"
         rows.append(row)
     st.table(pd.DataFrame(rows).set_index("true"), border="horizontal")
+    if unlisted:
+        st.caption(unlisted)
 
 
 def _better(found: Difference, i: int, j: int) -> str:

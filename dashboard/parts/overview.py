@@ -1,6 +1,8 @@
 """The sections of Overview."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,17 @@ from model_zoo.core.hierarchy import longest_chain
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet
 from model_zoo.run import Series
+
+
+def no_image_yet(dataset: DataSet, folder: Path) -> None:
+    """What to type where there is no image."""
+    if not dataset.images:
+        st.info("There is no image yet. Bring some in, then reload this page:")
+        st.code(f"taxoscope import-data IMAGES --workspace {quote(str(folder))} --dry-run", language=None)
+        st.caption(
+            "IMAGES is a folder with a folder of images for each class, or a CSV or Parquet file with a line per "
+            "image. The dry run says what would be written; the same command without it writes."
+        )
 
 
 def next_steps(series: Sequence[Series]) -> None:

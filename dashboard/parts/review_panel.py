@@ -68,6 +68,7 @@ def review_panel(
         "compact": compact,
         "second": second,
         "adjudicates": adjudicates,
+        "reviewer": reviewer_name(key),
         "reasons": [str(reason) for reason in Reason],
         "pace": n_decided(desk.store.all(), reviewer_name(key), datetime.now(UTC) - HOUR),
         "nearest": asdict(reference(desk, subjects, split)),

@@ -105,7 +105,7 @@ function build(s, root, data) {
 function takeName(s) {
   const name = s.ui.name.value.replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim().slice(0, NAME_MOST);
   if (!name) return s.ui.name.focus();
-  Object.assign(s, { name, naming: false, sentence: "" });
+  Object.assign(s, { name, naming: false, sentence: "", touched: false });
   remember(NAME_PLACE, name);
   s.tellName();
   s.ui.name.blur();

@@ -43,6 +43,7 @@ def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -
     - ``chosen_by``?: written into each proposal as it was when it was made; so is whether the reviewer worked blind,
       with earlier labels, reasons and what the runs say hidden. ``blind``?: always so; ``second``?: so until the
       reviewer asks to see them. ``adjudicates``?: whether the answers end disagreements, which each proposal says.
+    - ``reviewer``?: for whom the items were chosen, '' before a name is known.
     - ``reasons``?: that a reviewer can give; ``pace``?: images that the reviewer has answered in the last hour.
     - ``nearest``?: {run_ids, command}: the runs that can tell the nearest images, or the command that makes one able.
     - ``compact``?: without the image, which stands elsewhere on the page.

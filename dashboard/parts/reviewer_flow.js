@@ -10,7 +10,7 @@ const PREFETCH_AHEAD = 8;
 function createState() {
   return {
     box: outbox(), data: null, known: new Map(), order: [], local: new Map(), drafts: new Map(), notes: new Map(),
-    flags: new Map(), reasons: new Map(), opened: false,
+    flags: new Map(), reasons: new Map(), opened: false, served: "", touched: false,
     current: null, queue: null, position: null, single: false, name: recall(NAME_PLACE, ""), naming: false, sentence: "",
     mode: recall(MODE_PLACE, "parts"), taxonomy: null, mapOn: recall(MAP_PLACE, "yes") === "yes", mapWho: null,
     mapShown: false, blind: recall(BLIND_PLACE, "no") === "yes", keysShown: false, prefetched: new Map(),
@@ -22,6 +22,10 @@ function takeData(s, data) {
   const first = s.data === null;
   s.data = data;
   if ((data.queue ?? "") !== s.queue) Object.assign(s, { queue: data.queue ?? "", order: [], current: null, opened: false });
+  // Until the server knows who asks, it hands out nobody's images: who has pressed no key since begins anew then.
+  const named = (data.reviewer ?? "") !== s.served && !s.touched;
+  s.served = data.reviewer ?? "";
+  if (named) Object.assign(s, { order: [], current: null });
   s.single = data.single ?? data.n_total === 1;
   const offered = data.items.map((item) => item.id);
   data.items.forEach((item) => s.known.set(item.id, item));
@@ -35,7 +39,7 @@ function takeData(s, data) {
   s.order = s.order.filter(stays);
   s.order.push(...offered.filter((id) => !s.order.includes(id)));
   if (!s.order.includes(s.current)) s.current = null;
-  placeAt(s, data, first);
+  placeAt(s, data, first || named);
   s.mode = data.taxonomies.length ? s.mode : "parts";
   if (!data.taxonomies.some((one) => one.name === s.taxonomy)) s.taxonomy = data.taxonomies[0]?.name ?? null;
 }

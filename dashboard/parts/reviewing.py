@@ -1,6 +1,7 @@
 """What reviewing changed: each subject before and after, the images that moved, and what a random sample says."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -8,12 +9,10 @@ import streamlit as st
 
 from dashboard.actions import reviewing_words as words
 from dashboard.actions.diagnose import Diagnosis
-from dashboard.actions.reviewing import MOVED, Changed, Reviewing
+from dashboard.actions.reviewing import Changed, Reviewing
 from dashboard.links import Cell, Shown
 from dashboard.words import plain, share_text
 from model_zoo.core.choices import Cause, Headline, Labels, Moved, Order
-
-_ESTIMATE = "accuracy if all were reviewed"
 
 
 def what_changed(found: Reviewing | None, shown: Shown) -> None:
@@ -21,19 +20,16 @@ def what_changed(found: Reviewing | None, shown: Shown) -> None:
     if found is None:
         return
     st.subheader("What reviewing changed", anchor=False)
-    st.caption(f"{plain(words.coverage(found))}. Before → after, over the same images; numbers open the images.")
-    drawn = found.subjects[0].estimate is not None
-    rows = [_row(one, shown, drawn) for one in found.subjects]
+    st.caption(f"{plain(words.coverage(found))}. {words.HOW_TO_READ}; numbers open the images.")
+    rows = [words.row(found, one, partial(_link, one, shown)) for one in found.subjects]
     st.table(pd.DataFrame(rows).set_index("subject"), border="horizontal")
-    leans = {one.subject.title: words.lean(found, one) for one in found.subjects}
-    if any(leans.values()):
-        st.markdown("\n".join(f"- **{plain(title)}**: {plain(lean)}." for title, lean in leans.items()))
-    if drawn:
-        for sentence in filter(None, (words.ranking(found, one) for one in found.subjects[1:])):
-            st.markdown(f"**{plain(sentence)}**" if sentence.startswith("The ranking turned") else plain(sentence))
+    st.markdown("\n".join(f"- {line}" if found.chosen else line for line in words.leans(found)))
+    for line in words.rankings(found):
+        st.markdown(line)
+    if found.drawn:
         st.caption(plain(words.sample(found)))
     if not found.complete:
-        _draw_more(found, shown, drawn)
+        _draw_more(found, shown)
 
 
 def causes_changed(
@@ -63,19 +59,10 @@ def causes_changed(
             columns = ["measure of", "original labels", "labels as reviewed"]
             st.table(pd.DataFrame(rows, columns=columns).set_index("measure of"), border="horizontal")
             if sentence := words.lean(reviewing, changed):
-                st.caption(f"{plain(sentence[0].upper() + sentence[1:])}.")
+                st.caption(words.sentence(sentence))
 
 
-def _row(changed: Changed, shown: Shown, drawn: bool) -> dict[str, str]:
-    row = {"subject": plain(changed.subject.title)}
-    row |= {str(figure): words.before_after(pair) for figure, pair in changed.figures.items()}
-    for moved, images in changed.moved.items():
-        if images or moved in (Moved.RIGHT, Moved.WRONG, Moved.SAME):
-            row[MOVED[moved]] = _link(changed, moved, len(images), shown)
-    return row | ({_ESTIMATE: words.estimated(changed.estimate)} if drawn else {})
-
-
-def _link(changed: Changed, moved: Moved, n_images: int, shown: Shown) -> str:
+def _link(changed: Changed, shown: Shown, moved: Moved, n_images: int) -> str:
     if not n_images:
         return "0"
     labels = Labels.REVIEWED if moved is Moved.COUNTED else Labels.ORIGINAL
@@ -83,13 +70,13 @@ def _link(changed: Changed, moved: Moved, n_images: int, shown: Shown) -> str:
     return f"[{n_images:,}](images?{urlencode(query, doseq=True)})"
 
 
-def _draw_more(found: Reviewing, shown: Shown, drawn: bool) -> None:
-    if not drawn:
+def _draw_more(found: Reviewing, shown: Shown) -> None:
+    if not found.drawn:
         st.caption(words.WHAT_FOR)
     seed = {"seed": [str(found.seed)]} if found.seed else {}
     st.page_link(
         "views/review.py",
-        label="Go on in random order" if drawn else "Review in random order",
+        label="Go on in random order" if found.drawn else "Review in random order",
         icon=":material/shuffle:",
         query_params=shown.query() | {"labels": [str(Labels.ORIGINAL)], "order": [str(Order.RANDOM)]} | seed,
     )

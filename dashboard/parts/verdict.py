@@ -9,9 +9,11 @@ from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.many_classes import drawn_differences
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts.verdicts import forest_figure, forest_lines
 from dashboard.links import Cell
+from dashboard.parts.class_tables import class_table, difference_table
 from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.report import report
 from dashboard.words import plain
@@ -86,12 +88,16 @@ def _draw(
     look: charts.Look,
     open_cell: Open,
 ) -> None:
-    lines = forest_lines(judgement, question_of(judgement), rule, figure)
+    asked = question_of(judgement)
+    rows = judgement.rows(asked, figure)
+    few = drawn_differences(rows)
+    lines = forest_lines(judgement, asked, rule, figure, few.positions)
     names = judgement.subject.title, judgement.reference.title
     st.caption(
         f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % intervals; those of the classes ({figure}) hold all "
         f"at once, and a class of fewer than {MIN_CLASS_PATIENTS} patients gets none. Band: ±{100 * rule.margin:g}, "
         "the margin; an interval wholly inside it counts as the same. Click a class for its images."
+        + (f" {few.sentence} All of them are in the table below." if few.sentence else "")
     )
     key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")
     st.plotly_chart(
@@ -102,3 +108,6 @@ def _draw(
         theme=None,
         config={"displayModeBar": False, "doubleClick": False},
     )
+    if few.sentence:
+        with st.expander(f"All {len(rows):,} classes as numbers"):
+            class_table(difference_table(rows, names), f"differences_{judgement.subject.subject_id}")

@@ -8,8 +8,9 @@ from pathlib import Path
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.reviewing import reviewing
 from dashboard.actions.verdicts import Judgement
-from dashboard.report import causes, comparison, looks, numbers, page
+from dashboard.report import causes, comparison, looks, numbers, page, reviewed
 from dashboard.report.told import Told, looks_of
 from model_zoo.datasets import write_whole
 
@@ -25,19 +26,21 @@ class Report:
 
 def report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
     """What Compare says of ``judged`` and the judgements ``found`` in it, and Diagnose and Run of its subjects."""
-    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged))
+    changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
+    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged), changed)
     table, tree = numbers.table(judged), json.dumps(numbers.tree(told), indent=2)
     sections = [
         comparison.heading(told),
         page.downloads({"comparison.csv": table, "comparison.json": tree}),
         comparison.verdicts(told),
+        reviewed.section(told),
         comparison.classes(judged),
         comparison.matrices(judged),
         causes.section(told),
         looks.section(told),
         comparison.sources(judged),
     ]
-    return Report(page.page(desk.workspace.name, sections), table, tree)
+    return Report(page.page(f"{desk.workspace.name}: {comparison.title(judged)}", sections), table, tree)
 
 
 def write_report(made: Report, path: Path) -> tuple[Path, ...]:

@@ -9,12 +9,19 @@ import numpy as np
 from dashboard.actions import findings
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.charts import SUBJECT_COLOURS
-from dashboard.charts.causes import groups_figure, pull_figure, reliability_figure, support_figure
+from dashboard.charts.causes import (
+    curve_figure,
+    groups_figure,
+    mass_figure,
+    pull_figure,
+    reliability_figure,
+    support_figure,
+)
 from dashboard.report.examples import mixed_up
 from dashboard.report.page import chart, rich, table
 from dashboard.report.told import Told
 from dashboard.words import plain
-from model_zoo.core.choices import Cause
+from model_zoo.core.choices import Cause, Evidence
 
 N_PAIRS = 8
 """Most pairs of classes in a table."""
@@ -25,6 +32,9 @@ _INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
 def section(told: Told) -> str:
     """The four causes in their fixed order, each for every subject."""
     parts = [f"<h2>Why answers are wrong</h2><p>{rich(findings.INTRODUCTION)}</p>"]
+    if together := findings.trained_anew(told.diagnoses):
+        evidence = str(Evidence.RETRAINED).capitalize()
+        parts.append(f"<p><i>{escape(evidence)}</i>, {rich(together)} How sure that is, the verdict says.</p>")
     for number, cause in enumerate(Cause, start=1):
         cards = "".join(_card(told, cause, one, k) for k, one in enumerate(told.diagnoses))
         parts.append(f"<section><h2>{number} · {escape(cause[0].upper() + cause[1:])}</h2>{cards}</section>")
@@ -45,7 +55,14 @@ def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
 
 def _imbalance(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     draw = partial(support_figure, diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, colour=colour)
-    return f"<p>{rich(findings.support(diagnosis))}</p>{chart(draw)}{_INTERVAL}"
+    return f"<p>{rich(findings.support(diagnosis))}</p>{chart(draw)}{_INTERVAL}{_curves(diagnosis)}"
+
+
+def _curves(diagnosis: Diagnosis) -> str:
+    if not diagnosis.retrained.curves:
+        return ""
+    draw = partial(curve_figure, diagnosis.retrained.curves)
+    return f'<p>{rich(findings.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{findings.CURVE}</p>'
 
 
 def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
@@ -79,9 +96,11 @@ def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
         diagnosis.subject.subject_id,
         colour=colour,
     )
+    mass = partial(mass_figure, diagnosis.names, diagnosis.mass)
+    siblings = f'{chart(mass)}<p class="quiet">{rich(findings.siblings(diagnosis))}</p>' if diagnosis.merges else ""
     reliability = partial(reliability_figure, diagnosis.calibration, colour=colour)
     return (
-        f"<p>{rich(findings.frequencies(diagnosis))}</p>{chart(pulls)}{_INTERVAL}"
+        f"<p>{rich(findings.frequencies(diagnosis))}</p>{chart(pulls)}{_INTERVAL}{siblings}"
         f"<p>{rich(findings.calibration(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
     )
 

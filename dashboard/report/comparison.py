@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
+from dashboard.actions.many_classes import Drawn, drawn, drawn_differences
 from dashboard.actions.matrices import no_difference
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts import Look, class_figure
@@ -33,12 +34,17 @@ def now() -> str:
 def heading(told: Told) -> str:
     """What is compared, over what, and by which version."""
     judged = told.judged
-    compared = " against ".join(subject.title for subject in reversed(judged.subjects))
     basis = judged.basis(judged.evaluations[0]) if judged.same_images else "Each over its own images"
     return (
-        f"<h1>{escape(told.desk.workspace.name)}: {escape(compared)}</h1>"
+        f"<h1>{escape(told.desk.workspace.name)}: {escape(title(judged))}</h1>"
         f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
     )
+
+
+def title(judged: Comparison) -> str:
+    """What is compared, and over which images if not over all of the split."""
+    compared = " against ".join(subject.title for subject in reversed(judged.subjects))
+    return f"{compared}, where {judged.where.words}" if judged.where else compared
 
 
 def verdicts(told: Told) -> str:
@@ -58,7 +64,9 @@ def classes(judged: Comparison) -> str:
     for group in [list(everybody)] if judged.same_images else [[k] for k in everybody]:
         figures = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
         titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
-        parts.append(chart(partial(_classes, figures, titles, ids)))
+        few = drawn(figures)
+        parts.append(_few(few, "All of them are in comparison.csv."))
+        parts.append(chart(partial(_classes, [[one[k] for k in few.positions] for one in figures], titles, ids)))
     return "".join(parts)
 
 
@@ -107,7 +115,8 @@ def _verdict(told: Told, judgement: Judgement) -> str:
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     beside = judgement.verdicts[other, rule.figure]
     names = judgement.subject.title, judgement.reference.title
-    lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL)
+    few = drawn_differences(judgement.rows(asked, ClassFigure.RECALL))
+    lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
     a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
     secondary = (
         f'<p class="quiet">Secondary look, restricted to {escape(judged.where.words)}: not the verdict that was fixed '
@@ -122,7 +131,7 @@ def _verdict(told: Told, judgement: Judgement) -> str:
         f"<p>{escape(words.figures(said))}</p>"
         f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))}</p>'
         f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
-        f"{escape(words.figures(beside))}</p>{chart(draw)}"
+        f"{escape(words.figures(beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
         f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'
     )
 
@@ -140,6 +149,10 @@ def _difference(judged: Comparison) -> str:
         f"diagonal and beside it alike; {UNSETTLED}: the 95 % interval (patients only) holds 0; grey: fewer than "
         f"{counted(FEW_IMAGES, 'image')} on both sides.</p>" + chart(draw)
     )
+
+
+def _few(few: Drawn, where_all: str) -> str:
+    return f'<p class="quiet">{few.sentence} {where_all}</p>' if few.sentence else ""
 
 
 def _classes(

@@ -10,6 +10,8 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
 from dashboard.actions.look import Found
+from dashboard.actions.reviewing import Reviewing
+from dashboard.actions.verdicts import question_of
 from dashboard.report.comparison import now
 from dashboard.report.told import Told
 from model_zoo.core.choices import ClassFigure
@@ -23,11 +25,12 @@ def table(judged: Comparison) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     sides = ("value", "low", "high", "sd over runs", "images", "patients")
-    writer.writerow(["subject", "label space", "split", "labels", "figure", "class", *sides])
+    writer.writerow(["subject", "label space", "split", "restricted to", "labels", "figure", "class", *sides])
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
         rows = [("accuracy", "", accuracy(evaluation))]
         rows += [(str(kind), one.name, one) for kind in ClassFigure for one in class_figures(evaluation, kind)]
-        about = (subject.title, evaluation.taxonomy.name, str(judged.split), str(judged.labels))
+        where = judged.where.written if judged.where else ""
+        about = (subject.title, evaluation.taxonomy.name, str(judged.split), where, str(judged.labels))
         for kind, name, one in rows:
             figures = (one.mean, one.share.low, one.share.high, one.sd, one.share.n_images, one.share.n_patients)
             writer.writerow([*map(safe_cell, about), kind, safe_cell(name), *figures])
@@ -56,6 +59,7 @@ def tree(told: Told) -> dict[str, Any]:
             for subject in judged.subjects
         },
         "verdicts": _verdicts(told),
+        "classes": _classes(told),
         "matrices": {
             subject.subject_id: {
                 "classes": evaluation.taxonomy.names,
@@ -64,6 +68,7 @@ def tree(told: Told) -> dict[str, Any]:
             }
             for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
         },
+        "reviewing": _reviewing(told.reviewing) if told.reviewing else None,
         "causes": {one.subject.subject_id: _causes(one) for one in told.diagnoses},
         "looks": [_looks(one) for there in told.looks.values() for one in there],
     }
@@ -87,6 +92,44 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
         for judgement in told.judgements
         for (question, figure), said in judgement.verdicts.items()
     ]
+
+
+def _classes(told: Told) -> list[dict[str, Any]]:
+    """Every class's difference, for the question that the verdict answers; intervals hold for all at once."""
+    return [
+        {
+            "of": judgement.subject.subject_id,
+            "against": judgement.reference.subject_id,
+            "question": str(question_of(judgement)),
+            "figure": str(ClassFigure.RECALL),
+            "class": row.name,
+            "values": [_number(row.a), _number(row.b)],
+            "difference": [_number(end) for end in (row.difference.value, row.difference.low, row.difference.high)],
+            "images": row.n_images,
+            "patients": row.n_patients,
+        }
+        for judgement in told.judgements
+        for row in judgement.rows(question_of(judgement), ClassFigure.RECALL)
+    ]
+
+
+def _reviewing(found: Reviewing) -> dict[str, Any]:
+    """What reviewing changed: figures before and after, images that moved, accuracy if all were reviewed."""
+    return {
+        "images": found.n_images,
+        "reviewed": len(found.reviewed),
+        "relabelled": len(found.relabelled),
+        "one-sided": found.chosen,
+        "subjects": {
+            one.subject.subject_id: {
+                "before and after": {str(figure): [_number(v) for v in pair] for figure, pair in one.figures.items()},
+                "moved": {str(moved): len(images) for moved, images in one.moved.items()},
+                "if all were reviewed": one.estimate
+                and [_number(end) for end in (one.estimate.value, one.estimate.low, one.estimate.high)],
+            }
+            for one in found.subjects
+        },
+    }
 
 
 def _causes(diagnosis: Diagnosis) -> dict[str, Any]:

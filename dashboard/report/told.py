@@ -7,6 +7,7 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.look import Found, found
+from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.verdicts import Judgement
 from dashboard.links import JUDGED
 
@@ -16,6 +17,7 @@ class Told:
     """A comparison, its verdicts, one diagnosis per subject in their order, and what each run looks at.
 
     ``looks`` maps a run's id to what was found over each split; empty where nobody has looked.
+    ``reviewing`` is what reviewing changed, None where nobody reviewed.
     """
 
     desk: Desk
@@ -23,6 +25,7 @@ class Told:
     judgements: Sequence[Judgement]
     diagnoses: Sequence[Diagnosis]
     looks: Mapping[str, tuple[Found, ...]]
+    reviewing: Reviewing | None = None
 
 
 def looks_of(desk: Desk, judged: Comparison) -> Mapping[str, tuple[Found, ...]]:

@@ -18,7 +18,7 @@ uploads = inspection.uploader(desk)
 if uploads:
     image_id = inspection.choose_upload(uploads, image_id)
 if image_id is None:
-    st.info("Open an image from Images or Compare, or upload some above.")
+    inspection.nothing_open(shown)
     st.stop()
 find_subjects(desk.series(), shown.subjects)
 runs = inspection.run_picker(known, shown)

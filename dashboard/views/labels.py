@@ -33,5 +33,5 @@ elif view.work is LabelWork.EXPORT:
     label_exports.labels(desk, taxonomies)
     label_exports.history(desk)
 else:
-    label_imports.importing(desk, taxonomies, taxonomy, reviewer)
+    label_imports.importing(desk, cached.import_plan, taxonomies, taxonomy, reviewer)
 label_sets.batches(desk, label_batches(desk), reviewer)

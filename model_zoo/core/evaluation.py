@@ -197,11 +197,12 @@ def class_figures(evaluation: Evaluation, figure: ClassFigure) -> list[Figure]:
     precision of a class never predicted and the recall of an absent one are NaN.
     """
     figures = []
-    for index, name in enumerate(evaluation.taxonomy.names):
-        true = np.broadcast_to(evaluation.truth == index, evaluation.predicted.shape)
-        said = evaluation.predicted == index
+    for index, (name, rows) in enumerate(zip(evaluation.taxonomy.names, _concerned(evaluation), strict=True)):
+        said = evaluation.predicted[:, rows] == index
+        true = np.broadcast_to(evaluation.truth[rows] == index, said.shape)
         among = {ClassFigure.RECALL: true, ClassFigure.PRECISION: said, ClassFigure.F1: true | said}[figure]
-        per_run, pooled = _shares((true & said).astype(np.float64), among.astype(np.float64), evaluation.patients)
+        patients = np.unique(evaluation.patients[rows], return_inverse=True)[1]
+        per_run, pooled = _shares((true & said).astype(np.float64), among.astype(np.float64), patients)
         if figure is ClassFigure.F1:
             f1 = 2 * per_run / (1 + per_run)
             mean_f1 = _mean(f1)
@@ -240,6 +241,15 @@ def _answers(one: Predictions, projection: Projection, mapped_by: MappedBy) -> N
     if mapped_by is MappedBy.SUM:
         return summed_answers(one.probabilities.astype(np.float64), projection.index)
     return projection.apply(one.predicted)
+
+
+def _concerned(evaluation: Evaluation) -> list[NDArray[np.int64]]:
+    """Per class the rows of the images that are of it or that some run calls so, ascending; all others say nothing."""
+    n_images, n_classes = len(evaluation.truth), len(evaluation.taxonomy.classes)
+    classes = np.vstack([evaluation.truth, evaluation.predicted])
+    pairs = np.unique((classes * n_images + np.arange(n_images))[classes >= 0])  # class by class, then by row
+    ends = np.searchsorted(pairs, np.arange(1, n_classes) * n_images)
+    return np.split(pairs % max(n_images, 1), ends)
 
 
 def _shares(

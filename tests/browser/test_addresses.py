@@ -18,6 +18,7 @@ PAGES = ("", "taxonomies", "compare", "images", "inspect", "review", "decisions"
         ("compare?of=nonsense", "nonsense"),
         ("compare?space=everywhere", "it can be native, common"),
         ("compare?of=fine-s0&labels=true", "it can be original, reviewed"),
+        ("labels?work=x", "it can be sets, export, import"),
         ("images?split=tset", "tset"),
         ("images?label=ac.nowhere", "nowhere"),
         ("images?page=-3", "whole number from 1"),

@@ -10,7 +10,7 @@ from drawn_workspace import TINY, make, shapes
 from rich.console import Console
 
 from dashboard import cli_labels
-from dashboard.actions.train import cross_fit_run, train_seeds
+from dashboard.actions.train import cross_fit_run, train_learning_curve, train_seeds
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.label_sets import LabelSet
 from model_zoo.run import read_run, write_run
@@ -133,10 +133,12 @@ def test_training_on_a_set_that_is_not_there_reads_no_image(shaped):
     assert shaped.runs() == ()
 
 
-def test_a_run_of_a_set_is_not_judged_out_of_fold_by_other_labels(fresh_animals):
+def test_a_run_of_a_set_is_not_trained_again_on_other_labels(fresh_animals):
     folder = fresh_animals.writable / "runs"
     card = read_run(folder / "things-s0").card
     values = card.to_json() | {"run_id": "on-s0", "label_set": {"name": "first", "sha256": "0" * 64}}
     made = write_run(type(card).from_json(json.loads(json.dumps(values)), "card"), folder, b"", [], {})
     with pytest.raises(RunError, match="'on-s0' was trained on label set 'first'"):
         cross_fit_run(fresh_animals, made.run_id, 2, Console())
+    with pytest.raises(RunError, match="this trains on the manifest's labels"):
+        train_learning_curve(fresh_animals, made.run_id, "cat", [50], [0], Console())

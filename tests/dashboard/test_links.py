@@ -66,9 +66,9 @@ def test_what_an_address_leaves_open_is_taken_from_the_default():
         ({"space": ["everywhere"]}, "space = 'everywhere'; it can be native, common"),
         ({"labels": ["x", "y"]}, "'labels' 2 times"),
         ({"split": ["tset"]}, "split = 'tset'"),
-        ({"where": ["machine"]}, "where = 'machine'; write a column of the manifest, a colon and a value"),
-        ({"where": [":x"]}, "where = ':x'"),
-        ({"where": [""]}, "where = ''"),
+        ({"where": ["machine"]}, "restrict to 'machine'; write a column of the manifest, a colon and a value"),
+        ({"where": [":x"]}, "restrict to ':x'"),
+        ({"where": [""]}, "restrict to ''"),
         ({"where": ["a:b", "c:d"]}, "'where' 2 times"),
     ],
 )

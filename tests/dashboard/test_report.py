@@ -7,6 +7,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
@@ -17,13 +18,16 @@ from rich.console import Console
 
 from dashboard.actions.causes import diagnose_all
 from dashboard.actions.compare import compare, named_subjects
+from dashboard.actions.decide import decide
 from dashboard.actions.desk import Desk
-from dashboard.actions.findings import find
+from dashboard.actions.findings import find, siblings, trained_anew
 from dashboard.actions.look import look_at_run
+from dashboard.actions.reviewing import reviewing
+from dashboard.actions.reviewing_words import lean
 from dashboard.actions.verdicts import judgements
 from dashboard.report import report
 from dashboard.words import share_text
-from model_zoo.core.choices import CamMethod, Cause, Labels, Space, Split
+from model_zoo.core.choices import CamMethod, Cause, Headline, Labels, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import accuracy, evaluate
 from model_zoo.core.taxonomy import common_ground
@@ -112,6 +116,38 @@ def test_every_cause_is_told_in_the_words_of_the_page_with_its_measure_beside_it
             told = causes[diagnosis.subject.subject_id]["measures"][cause]
             for mine, theirs in (("value", measure.value), ("chance gives up to", measure.null_high)):
                 assert told[mine] == (None if math.isnan(theirs) else pytest.approx(theirs))
+    together = re.sub(r"\\(.)", r"\1", trained_anew(diagnoses))
+    assert f"Measured by retraining, {together}" in shown
+    assert trained_anew(diagnoses[:1]) == ""
+    things = next(one for one in diagnoses if one.merges)
+    assert siblings(things) in shown
+    assert made.html.count("of the probability on siblings") == 2  # light and dark, of the one that has siblings
+
+
+def test_what_reviewing_changed_is_told_with_the_images_that_moved(fresh_animals):
+    desk = Desk(fresh_animals)
+    assert "What reviewing changed" not in made_of(desk, "things", "kinds").html
+    test = [one.image_id for one in desk.dataset().split(Split.TEST)]
+    labels, wrong = desk.dataset().labels, next(one for one in test if desk.dataset().labels[one] == {"cat.small"})
+    proposals = [
+        {"client_id": "first", "seq": k, "reviewer": "Ann", "image_id": one, "chosen_by": "search"}
+        | ({"answer": "relabel", "after": "car.small"} if one == wrong else {"answer": "confirm"})
+        for k, one in enumerate([wrong, *(one for one in test if one != wrong)][:5], 1)
+    ]
+    decide(desk.store, desk.workspace.space, labels, proposals, lambda: datetime.now(UTC))
+    made = made_of(desk, "things", "kinds")
+    shown = unescape(re.sub(r"<[^>]+>", "", made.html[made.html.index("</script></head>") :]))
+    found = reviewing(desk, named_subjects(desk.series(), ["things", "kinds"]), Space.COMMON, Split.TEST)
+    assert f"Reviewed: 5 of {len(test)} images; 1 label changed." in shown
+    told = json.loads(made.json)["reviewing"]
+    assert (told["reviewed"], told["relabelled"], told["one-sided"]) == (5, 1, True)
+    for one in found.subjects:
+        assert lean(found, one) in shown
+        before, after = one.figures[Headline.ACCURACY]
+        assert f"{share_text(before)} → {share_text(after)}" in shown
+        moved = {str(how): len(images) for how, images in one.moved.items()}
+        assert told["subjects"][one.subject.subject_id]["moved"] == moved
+        assert sum(moved.values()) >= 1
 
 
 def test_where_nobody_has_looked_the_command_is_named_and_what_was_found_is_told(tmp_path):
@@ -162,3 +198,28 @@ def test_the_command_writes_three_files(animals, tmp_path):
     assert refused.returncode == 1
     assert "ending in .html" in refused.stdout.replace("\n", " ")
     assert not (tmp_path / "out.pdf").exists()
+
+
+def test_the_command_restricts_as_the_page_does_and_says_so_in_title_and_numbers(animals, tmp_path):
+    desk, page = Desk(animals), tmp_path / "out.html"
+    of = ("compare", "things", "kinds", "--report", str(page), "--workspace", str(animals.writable))
+    done = run(*of, "--where", "camera:B", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    html = page.read_text()
+    assert ", where camera = B</title>" in html
+    assert ", where camera = B</h1>" in html
+    assert "Secondary look, restricted to camera = B" in html
+    with (animals.writable / "manifest.csv").open(newline="") as lines:
+        shown = {row["image_id"] for row in csv.DictReader(lines) if row["camera"] == "B"}
+    rows = list(csv.DictReader(io.StringIO(page.with_suffix(".csv").read_text())))
+    assert {row["restricted to"] for row in rows} == {"camera:B"}
+    (things,) = named_subjects(desk.series(), ["things"])
+    one, labels = things.runs[0], desk.dataset().labels
+    ground = common_ground([things.taxonomy, named_subjects(desk.series(), ["kinds"])[0].taxonomy])
+    placed = [i for i in one.predictions(Split.TEST).image_ids if i in shown and ground.place(labels[i]) >= 0]
+    assert 0 < len(placed) < len(one.predictions(Split.TEST).image_ids)
+    assert {float(row["images"]) for row in rows if row["figure"] == "accuracy"} == {len(placed)}
+    for where, sentence in (("colour:B", "no column 'colour'"), ("camera", "a colon and a value")):
+        refused = run(*of, "--where", where, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert sentence in refused.stdout.replace("\n", " ")

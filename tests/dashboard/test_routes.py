@@ -17,6 +17,7 @@ from dashboard.routes import routes
 from model_zoo.core.choices import Split
 from model_zoo.core.regions import Box
 from model_zoo.datasets import ImageRecord, read_manifest, write_manifest
+from model_zoo.embeddings import Embeddings, write_embeddings
 
 ODD_IDS = [
     "a/b/c.png",
@@ -205,3 +206,26 @@ def test_a_map_is_a_transparent_png_with_a_caption(tmp_path, monkeypatch):
     finally:
         desk.cache_clear()
         gc.unfreeze()  # as torch wants at the end of the process
+
+
+def test_the_nearest_images_are_told_by_id_and_only_to_own_pages(client):
+    now = desk()
+    run, dataset = now.runs()["things-s0"], now.dataset()
+    ids = tuple(image.image_id for image in dataset.split(Split.VALIDATION))
+    vectors = np.random.default_rng(0).normal(size=(len(ids), 3)).astype(np.float32)
+    write_embeddings(now.workspace.writable, run, dataset, Split.VALIDATION, Embeddings(ids, vectors))
+    told = client.get(f"/nearest/things-s0/{quote(ids[0], safe='')}")
+    assert told.headers["cache-control"] == "no-store"  # labels change
+    lengths = np.linalg.norm(vectors, axis=1)
+    cosines = vectors @ vectors[0] / lengths / lengths[0]
+    wanted = [ids[k] for k in np.argsort(-cosines) if k != 0][:6]
+    assert [one["id"] for one in told.json()] == wanted
+    assert [one["src"] for one in told.json()] == [image_url(one) for one in wanted]
+    assert [one["cosine"] for one in told.json()] == pytest.approx(np.sort(cosines)[::-1][1:7], abs=6e-4)
+    assert all(one["split"] == "validation" for one in told.json())
+    assert client.get("/nearest/gone-s0/i0000").status_code == 404
+    assert client.get("/nearest/things-s0/gone").status_code == 404
+    missing = client.get("/nearest/things-s0/i0000")  # of the test split
+    assert missing.status_code == 404
+    assert "taxoscope embed things-s0 --split test" in missing.text
+    assert client.get("/nearest/things-s0/i0002", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403

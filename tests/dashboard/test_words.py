@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dashboard.words import counted, interval_text, one_of, plain, points_interval, points_text, share_text, signed
+from dashboard.words import (
+    counted,
+    interval_text,
+    one_of,
+    plain,
+    points_interval,
+    points_text,
+    rounding,
+    share_text,
+    signed,
+)
 
 
 @given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))
@@ -39,6 +49,13 @@ def test_differences_are_signed_points_and_no_end_reads_as_0_that_is_not():
     assert points_text(float("nan")) == "–"
     assert points_interval(0.0002, 0.011) == "+0.02 to +1.10"
     assert points_interval(-0.01, 0.02) == "−1.0 to +2.0"
+
+
+def test_a_difference_that_the_printed_shares_do_not_give_says_why():
+    assert rounding(0.9584, 0.9526, 0.0058) == " before rounding"  # 95.8 - 95.3 = 0.5, printed +0.6
+    assert rounding(0.958, 0.952, 0.006) == ""
+    assert rounding(0.8816, 0.9154, -0.0338) == " before rounding"  # 88.2 - 91.5 = -3.3, printed -3.4
+    assert rounding(float("nan"), 0.5, float("nan")) == ""
 
 
 def test_a_difference_has_a_sign_unless_there_is_none():

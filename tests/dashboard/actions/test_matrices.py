@@ -7,7 +7,14 @@ import pytest
 
 from dashboard.actions.browse import Filters, Judged, browse, n_runs_in_cell, same_cell_elsewhere
 from dashboard.actions.compare import compare, find_subjects
-from dashboard.actions.matrices import MANY_CLASSES, groupings, largest_changes, lay_out, no_difference
+from dashboard.actions.matrices import (
+    MANY_CLASSES,
+    groupings,
+    largest_changes,
+    lay_out,
+    no_difference,
+    unlisted_changes,
+)
 from dashboard.links import Cell, MatrixView
 from model_zoo.core.choices import ClassOrder, Labels, Per, Space, Split
 from model_zoo.core.difference import difference
@@ -149,3 +156,16 @@ def test_the_largest_changes_are_settled_and_in_order():
     # a -> c moves by 4 patients only: its interval holds 0
     assert largest_changes(difference(*sides, Per.TRUE)) == [(0, 0), (1, 1), (1, 2), (0, 1)]
     assert largest_changes(difference(*sides, Per.TRUE), at_most=1) == [(0, 0)]
+    assert unlisted_changes(difference(*sides, Per.TRUE)) == ""
+    assert unlisted_changes(difference(*sides, Per.TRUE), at_most=1) == "3 smaller changes not listed."
+
+
+def test_a_settled_cell_of_few_images_is_said_to_be_left_out():
+    """Of 400 images with a, none was called c; now 36 are, each by one of 8 runs: 4.5 a run, from 36 patients."""
+    three = Taxonomy("three", {name: frozenset(name) for name in "abc"})
+    truth, ids = np.zeros(400, dtype=np.int64), tuple(f"i{k}" for k in range(400))
+    before, now = np.zeros((8, 400), dtype=np.int64), np.zeros((8, 400), dtype=np.int64)
+    now[np.arange(36) % 8, np.arange(36)] = 2
+    found = difference(*(Evaluation(three, ids, np.arange(400), truth, said) for said in (before, now)), Per.COUNT)
+    assert largest_changes(found) == [(0, 0)]
+    assert unlisted_changes(found) == "1 further cell left out: fewer than 5 images on both sides, grey in the matrix."

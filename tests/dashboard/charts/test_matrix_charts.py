@@ -38,6 +38,18 @@ def test_a_matrix_shows_its_cells_and_what_falls_outside(per):
     assert "<b>a&lt;b&gt;</b>" in marks.hovertemplate[0]
 
 
+def test_hovering_says_how_many_images_of_a_cell_are_reviewed():
+    truth, predicted = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 1, OUTSIDE, 1, OUTSIDE, 2])
+    whole, some = count(truth, predicted, THREE), count(truth[[0, 2, 5]], predicted[[0, 2, 5]], THREE)
+    marks = squares(confusion_figure(whole, Per.TRUE, charts.LIGHT, reviewed=some))
+    said = dict(zip(map(tuple, marks.customdata), marks.hovertemplate, strict=True))
+    assert "reviewed: 1 of these 1" in said["a<b>", "a<b>"]
+    assert "reviewed: 0 of these 1" in said["a<b>", "b"]
+    assert "reviewed: 1 of these 1" in said["a<b>", ELSEWHERE]
+    assert "reviewed" not in said["b", "c"]
+    assert not any("reviewed" in one for one in squares(confusion_figure(whole, Per.TRUE, charts.LIGHT)).hovertemplate)
+
+
 def test_without_predictions_outside_there_is_no_such_column():
     truth = np.array([0, 1, 2])
     figure = confusion_figure(count(truth, truth, THREE), Per.COUNT, charts.DARK)

@@ -1,0 +1,88 @@
+"""`taxoscope init` and `taxoscope import-data`: a workspace made, and images brought into it."""
+
+import sys
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+console = Console(highlight=False, markup=False)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make; one that is there may hold images.")],
+    name: Annotated[str, typer.Option(help="What the workspace is called; default: the folder's name.")] = "",
+) -> None:
+    """Make an empty workspace that explains itself."""
+    from model_zoo import new_workspace
+
+    made = new_workspace.init(folder, name)
+    console.print(f"Made: {made}, an empty workspace; its {new_workspace.README} says what lies where.", soft_wrap=True)
+    console.print(f"Next: taxoscope import-data IMAGES --workspace {quote(str(made))} --dry-run", soft_wrap=True)
+
+
+def import_data(
+    source: Annotated[
+        Path, typer.Argument(help="Folder of images by class, or a CSV or Parquet file that lists them.")
+    ],
+    workspace: Annotated[Path, typer.Option("--workspace", help="Folder of a workspace; `taxoscope init` makes one.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    copy: Annotated[bool, typer.Option("--copy/--in-place", help="Copy images, or link to where they are.")] = False,
+    image: Annotated[str, typer.Option(help="Column that names the image files.")] = "",
+    label: Annotated[list[str] | None, typer.Option(help="Column of classes; repeat it for coarser ones.")] = None,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Column of a label's part, instead of --label; repeat it.")
+    ] = None,
+    patient: Annotated[str, typer.Option(help="Column of patients.")] = "",
+    split: Annotated[str, typer.Option(help="Column of splits.")] = "",
+    image_id: Annotated[str, typer.Option("--id", help="Column of ids; default: the file's path.")] = "",
+    images: Annotated[Path | None, typer.Option(help="Folder of a table's images; default: beside it.")] = None,
+    folders: Annotated[str, typer.Option(help="What folders mean, such as split/class, class/class, patient/-.")] = "",
+    divide: Annotated[str, typer.Option(help="Draw splits by patient for images without: 70/15/15, say.")] = "",
+    hold_out: Annotated[int | None, typer.Option(help="Percent of training patients drawn for validation.")] = None,
+    move_patients: Annotated[
+        bool, typer.Option("--move-patients", help="Keep patients of two splits whole, where most of their images are.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option(help="Open every image and compare their bytes, or only see that they exist.")
+    ] = True,
+    name: Annotated[str, typer.Option(help="Folder below images/; default: the source's name.")] = "",
+) -> None:
+    """Bring images and their labels into a workspace, whole or not at all."""
+    from dashboard.actions.import_data import store
+    from dashboard.actions.import_plan import Wishes, plan_import
+    from dashboard.actions.import_words import plan_words
+    from model_zoo.importing.reading import read_source
+    from model_zoo.importing.splits import parse_shares
+    from model_zoo.importing.tables import Columns
+    from model_zoo.workspace import Workspace
+
+    shares = parse_shares(divide) if divide else None
+    opened = Workspace.open(workspace)
+    columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
+    read = read_source(source, columns, images, tuple(folders.split("/")) if folders else ())
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
+        transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    try:
+        with bar:
+            looking = bar.add_task("Looking at images", total=None, visible=check)
+            wishes = Wishes(copy, check, move_patients, shares, hold_out, name)
+            plan = plan_import(opened, read, wishes, lambda n, of: bar.update(looking, completed=n, total=of))
+        for line in plan_words(plan):
+            console.print(line, soft_wrap=True)
+        if dry_run:
+            console.print("Nothing was written: this was a dry run.")
+            return
+        with bar:
+            bar.remove_task(looking)
+            copying = bar.add_task("Copying images", total=None, visible=copy)
+            store(plan, lambda n, of: bar.update(copying, completed=n, total=of))
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing was written.", style="yellow")
+        sys.exit(130)
+    console.print(f"Written. Next: taxoscope serve --workspace {quote(str(workspace))}", soft_wrap=True)

@@ -1,0 +1,99 @@
+"""What every layout is read as: rows that name a file, its labels from fine to coarse, patient and split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import TaxoScopeError
+from model_zoo.datasets import COLUMNS
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+MAX_ROWS = 2_000_000
+MAX_CELL = 10_000
+
+SPLITS = {
+    "train": Split.TRAIN,
+    "training": Split.TRAIN,
+    "val": Split.VALIDATION,
+    "valid": Split.VALIDATION,
+    "validation": Split.VALIDATION,
+    "dev": Split.VALIDATION,
+    "test": Split.TEST,
+    "testing": Split.TEST,
+    "none": Split.NONE,
+    "": Split.NONE,
+}
+"""How a source may call its splits, in any case."""
+
+
+class SourceError(TaxoScopeError):
+    """Images and labels from elsewhere that cannot be brought in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image as a source tells of it; ``where`` is its place there, in words.
+
+    ``file`` is a path as written, below the source's ``base``. ``labels`` has one class per level, the finest first
+    ('' is unknown in the finest, and outside in a coarser one), or one value per part ('' is unknown).
+    """
+
+    where: str
+    file: str
+    image_id: str
+    labels: tuple[str, ...]
+    patient_id: str = ""
+    split: Split = Split.NONE
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows of a source, where its files lie, and how its levels of classes are called, the finest first.
+
+    With ``in_parts`` the levels are parts of a label instead, none finer than another.
+    ``told`` says in sentences what was taken for what; ``left_out`` names what holds no image that can be used.
+    """
+
+    layout: str
+    base: Path
+    levels: tuple[str, ...]
+    rows: tuple[Row, ...]
+    told: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    in_parts: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise SourceError(
+                f"{self.base} holds no image that can be brought in ({self.layout}); expected a folder of "
+                f"{', '.join(SUFFIXES)} files for each class, or a CSV or Parquet file with a line per image."
+            )
+
+
+def split_of(text: str, where: str) -> Split:
+    """The split that a source calls ``text``; `SourceError` says what it can be called."""
+    try:
+        return SPLITS[text.strip().casefold()]
+    except KeyError:
+        known = ", ".join(name for name in SPLITS if name)
+        raise SourceError(f"{where}: no split {shown(text)}; it can be {known}, or empty.") from None
+
+
+def free_columns(names: Sequence[str]) -> dict[str, str]:
+    """Column -> its name in a manifest: its own, or one that says that it was given where that is taken."""
+    taken, free = set(COLUMNS), dict[str, str]()
+    for name in names:
+        new = name
+        while new in taken:
+            new += "_given"
+        taken.add(new)
+        free[name] = new
+    return free
+
+
+def shown(text: str, at_most: int = 60) -> str:
+    """``text`` in quotes for a sentence: cut, and what does not print written as an escape."""
+    cut = text if len(text) <= at_most else text[: at_most - 1] + "…"
+    return f"'{''.join(one if one.isprintable() else ascii(one)[1:-1] for one in cut)}'"

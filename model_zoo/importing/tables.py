@@ -1,0 +1,225 @@
+"""Tables that list images: CSV and Parquet, their columns named or recognised; hostile until read."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from model_zoo.core.choices import Split
+from model_zoo.importing.source import MAX_CELL, MAX_ROWS, Row, Source, SourceError, free_columns, shown, split_of
+
+MAX_BYTES = 512 * 2**20
+MAX_UNPACKED = 2 * 2**30
+BATCH = 10_000
+
+IMAGE = ("path", "image_path", "file_name", "filename", "file", "image", "image_name", "image_id", "id")
+LABEL = ("label", "class", "class_name", "category", "diagnosis", "dx", "target", "y")
+PATIENT = ("patient_id", "patient", "patient_num", "subject_id", "subject", "case_id")
+SPLIT = ("split", "subset", "partition", "set")
+IMAGE_ID = ("image_id", "id")
+"""How a table may call its columns, in any case; of several that it has, the first counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column says what; '' and () leave it to be recognised. ``labels``: the finest first; or ``parts``."""
+
+    image: str = ""
+    labels: tuple[str, ...] = ()
+    patient: str = ""
+    split: str = ""
+    image_id: str = ""
+    parts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.parts and self.labels:
+            raise SourceError(
+                "A label is either one of its --label columns' classes or made of --part columns; give one."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as text: ``names`` of the columns, and rows of as many cells, stripped of spaces around them."""
+
+    title: str
+    names: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise SourceError(f"{self.title} lists no image; it needs a line for each below the names of its columns.")
+        twice = [name for k, name in enumerate(self.names) if name in self.names[:k]]
+        if twice or not all(self.names):
+            got = shown(twice[0]) if twice else "a column without a name"
+            raise SourceError(f"{self.title} has {got} {'twice' if twice else ''}; give each column its own name.")
+
+    def column(self, name: str) -> str:
+        """The column called ``name``, in any case where that is clear; `SourceError` lists what there is."""
+        for found in (name, *(one for one in self.names if one.casefold() == name.strip().casefold())):
+            if found in self.names:
+                return found
+        listed = ", ".join(shown(one, 30) for one in self.names[:20])
+        raise SourceError(f"{self.title} has no column {shown(name)}; it has {listed}.")
+
+
+def read_table(path: Path) -> Table:
+    """A CSV (separated by comma, semicolon or tab) or Parquet file as text; `SourceError` in one sentence."""
+    title = f"Table {shown(path.name)}"
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_BYTES:,}.")
+        with path.open("rb") as file:
+            is_parquet = file.read(4) == b"PAR1"
+        return _parquet(path, title) if is_parquet else _csv(path.read_bytes(), title)
+    except OSError as error:
+        raise SourceError(f"{title} cannot be read ({error.strerror or error}); give a CSV or Parquet file.") from error
+    except (pa.ArrowException, csv.Error, ValueError, MemoryError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise SourceError(f"{title} is damaged or no table ({told}); export it again as CSV in UTF-8.") from error
+
+
+def table_source(table: Table, base: Path, wanted: Columns) -> Source:
+    """The rows of a table that has a column for the image; all columns that mean nothing else are kept."""
+    chosen, told = _recognised(table, wanted)
+    at = {name: k for k, name in enumerate(table.names)}
+    answers = chosen.parts or chosen.labels
+    used = {chosen.image, *answers, chosen.patient, chosen.split, chosen.image_id}
+    kept = free_columns([name for name in table.names if name not in used])
+    splits: dict[str, Split] = {"": Split.NONE}
+    rows, left_out = [], []
+    for number, row in enumerate(table.rows, start=1):
+        where, file = f"row {number:,}", row[at[chosen.image]]
+        text = row[at[chosen.split]] if chosen.split else ""
+        if text not in splits:
+            splits[text] = split_of(text, f"{table.title}, {where}, column {shown(chosen.split)}")
+        if not file:
+            left_out.append(f"{table.title}, {where} names no image.")
+            continue
+        rows.append(
+            Row(
+                where=where,
+                file=file,
+                image_id=row[at[chosen.image_id]] if chosen.image_id else file,
+                labels=tuple(row[at[name]] for name in answers) or ("",),
+                patient_id=row[at[chosen.patient]] if chosen.patient else "",
+                split=splits[text],
+                columns={new: row[at[name]] for name, new in kept.items()},
+            )
+        )
+    layout = table.title[:1].lower() + table.title[1:]
+    levels, in_parts = answers or ("classes",), bool(chosen.parts)
+    return Source(layout, base, levels, tuple(rows), tuple(told), tuple(left_out), in_parts)
+
+
+def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
+    by_fold: Mapping[str, str] = {name.casefold(): name for name in reversed(table.names)}
+
+    def find(what: str, given: str, known: Sequence[str], taken: Sequence[str] = ()) -> str:
+        if given:
+            return table.column(given)
+        found = next((by_fold[name] for name in known if name in by_fold and by_fold[name] not in taken), "")
+        told.append(f"{what}: column {shown(found)}, by its name." if found else f"{what}: no column is called so.")
+        return found
+
+    told: list[str] = []
+    image = find("Image", wanted.image, IMAGE)
+    if not image:
+        listed = ", ".join(shown(one, 30) for one in table.names[:20])
+        raise SourceError(f"{table.title}: no column names the images among {listed}; say which with --image.")
+    labels, parts = (tuple(table.column(name) for name in some) for some in (wanted.labels, wanted.parts))
+    if not labels and not parts:
+        found = find("Label", "", LABEL)
+        labels = (found,) if found else ()
+    patient, split = find("Patient", wanted.patient, PATIENT), find("Split", wanted.split, SPLIT)
+    image_id = table.column(wanted.image_id) if wanted.image_id else ""
+    if not image_id:
+        image_id = next((by_fold[name] for name in IMAGE_ID if name in by_fold and by_fold[name] != image), "")
+        told += [f"Id: column {shown(image_id)}, by its name."] if image_id else []
+    return Columns(image, labels, patient, split, image_id, parts), told
+
+
+def _csv(raw: bytes, title: str) -> Table:
+    if b"\0" in raw[:100_000]:
+        raise SourceError(f"{title} is no text; give a CSV file in UTF-8, or Parquet.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{title}: byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8'.") from error
+    if text.count("\n") > MAX_ROWS:
+        raise SourceError(f"{title} has more than {MAX_ROWS:,} lines; split it.")
+    header = text.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    names = tuple(name.strip() for name in next(reader, []))
+    rows = []
+    for row in reader:
+        if not row:
+            continue
+        if len(row) != len(names):
+            raise SourceError(
+                f"{title}, line {reader.line_num:,} has {len(row)} cells under {len(names)} columns; check its quotes."
+            )
+        rows.append(tuple(_cell(cell, title, reader.line_num) for cell in row))
+    return Table(title, names, rows)
+
+
+def _parquet(path: Path, title: str) -> Table:
+    with pq.ParquetFile(path) as stored:
+        about = stored.metadata
+        unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
+        if about.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED:
+            raise SourceError(
+                f"{title} has {about.num_rows:,} rows and {unpacked:,} bytes unpacked; split it into files of at most "
+                f"{MAX_ROWS:,} and {MAX_UNPACKED:,}."
+            )
+        schema = stored.schema_arrow
+    # a nested or binary column (pictures inside the table) is none that a manifest can keep
+    plain = [one.name for one in schema if not (pa.types.is_nested(one.type) or _is_binary(one.type))]
+    repeating = [name for name in plain if _is_text(schema.field(name).type)]
+    rows: list[tuple[str, ...]] = []
+    # a text that repeats is stored once: kept so until its length is known, a few bytes cannot fill the memory
+    with pq.ParquetFile(path, read_dictionary=repeating) as lean:
+        for batch in lean.iter_batches(BATCH, columns=plain):
+            cells = [_texts(batch.column(k), title, len(rows)) for k in range(len(plain))]
+            rows += zip(*cells, strict=True)
+    return Table(title, tuple(name.strip() for name in plain), rows)
+
+
+def _texts(column: pa.Array, title: str, before: int) -> list[str]:
+    if isinstance(column, pa.DictionaryArray):
+        longest = pc.max(pc.utf8_length(column.dictionary)).as_py() if len(column.dictionary) else 0
+        _check_length(longest or 0, title, before)
+    return [_cell(_text(value), title, before + k) for k, value in enumerate(column.to_pylist(), start=1)]
+
+
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _cell(text: str, title: str, line: int) -> str:
+    _check_length(len(text), title, line)
+    return text.strip()
+
+
+def _check_length(length: int, title: str, line: int) -> None:
+    if length > MAX_CELL:
+        raise SourceError(
+            f"{title}, line {line:,} or after it: a cell has {length:,} characters, at most {MAX_CELL:,}."
+        )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
