@@ -47,7 +47,7 @@ def import_run(
     """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
     from dashboard.actions import import_run as importing
     from model_zoo.checkpoint_files import read_checkpoint
-    from model_zoo.importing import Declaration
+    from model_zoo.run_import import Declaration
 
     opened, checkpoint = _open(workspace), read_checkpoint(file)
     needed = {

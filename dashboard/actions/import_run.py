@@ -11,8 +11,8 @@ from model_zoo.checkpoint_files import Checkpoint
 from model_zoo.core.class_order import other_order
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import accuracy
-from model_zoo.importing import Declaration, Imported, class_lists, verify
 from model_zoo.run import Run, check_run_id
+from model_zoo.run_import import Declaration, Imported, class_lists, verify
 from model_zoo.workspace import Workspace
 
 
