@@ -56,6 +56,11 @@ class QueueView:
         return waits and self.opinion is Opinion.SECOND
 
     @property
+    def shrinks(self) -> bool:
+        """Whether an answered image leaves the queue itself, and not only what waits of it."""
+        return self.adjudicates or self.status is not Status.WAITING
+
+    @property
     def status_words(self) -> str:
         """What was decided, in words: "cannot tell, by Ann"; '' for images that wait."""
         if self.status is Status.WAITING:

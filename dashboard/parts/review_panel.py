@@ -37,10 +37,12 @@ def review_panel(
     compact: bool = False,
     second: bool = False,
     adjudicates: bool = False,
+    shrinks: bool = False,
 ) -> None:
     """Draw the panel over the images that wait; each answer is stored before it is shown as saved.
 
-    With ``adjudicates`` each answer is recorded as one that ends a disagreement.
+    With ``adjudicates`` each answer is recorded as one that ends a disagreement. A queue of one image stays on it,
+    unless it ``shrinks``: then it is what is left of a longer one.
     """
     space = desk.workspace.space
     at_hand = [one for one in waiting if one.at_hand]
@@ -61,6 +63,7 @@ def review_panel(
         "position": position,
         "n_left": len(waiting),
         "n_total": n_total,
+        "single": n_total == 1 and not shrinks,
         "strength": 0.45,
         "queue": queue,
         "chosen_by": chosen_by,

@@ -54,4 +54,5 @@ review_panel(
     empty=OTHERS_WORK if elsewhere else queue.empty,
     second=view.second,
     adjudicates=view.adjudicates,
+    shrinks=view.shrinks,
 )

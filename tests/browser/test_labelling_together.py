@@ -36,6 +36,7 @@ def give(page: Page, by: str, what: str, name: str, n_images: int) -> None:
     """Label what is chosen, as somebody with a mouse would."""
     page.get_by_label("Label them by").click()
     page.get_by_role("option", name=by, exact=True).click()
+    settle(page)
     page.get_by_label("What they are").click()
     page.get_by_role("option", name=what, exact=True).click()
     page.get_by_label("Your name").fill(name)

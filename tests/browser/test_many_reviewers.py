@@ -1,6 +1,7 @@
 """Many reviewers at once, and a server that dies under them."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,8 @@ def test_what_twenty_reviewers_saw_saved_is_stored_once_though_the_server_was_ki
     served = taxoscope(tmp_path).start()
     try:
         reviewers = [LightReviewer(f"reviewer {k}", served.url, rate=0.3, seed=k) for k in range(20)]
-        asyncio.run(work_with_kills(served, reviewers, seconds=30, n_kills=1))
+        with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs already: a browser's
+            thread.submit(asyncio.run, work_with_kills(served, reviewers, seconds=30, n_kills=1)).result()
     finally:
         served.stop()
     assert faults(tmp_path / "decisions.sqlite", reviewers) == []
