@@ -55,7 +55,7 @@ def test_a_value_a_range_and_a_label_name_their_images():
         (Where("age", ".."), "No image has age"),
         (Where("age", "nan.."), "No image has age"),
         (Where("age", "1..2..3"), "No image has age"),
-        (Where("label", "horse"), "restricts to a label that does not exist"),
+        (Where("label", "horse"), "asks for a label that does not exist"),
         (Where("split", "test"), "no column 'split'"),
     ],
 )
