@@ -64,5 +64,5 @@ def test_restrictions_in_words():
 
 @pytest.mark.parametrize("query", [{"status": ["gone"]}, {"order": ["x"]}, {"where": ["camera"]}, {"by": ["a", "b"]}])
 def test_what_is_no_queue_is_one_sentence(query):
-    with pytest.raises(LinkError, match="The address|Cannot restrict to 'camera'"):
+    with pytest.raises(LinkError, match=r"The address|Cannot restrict to 'camera'"):
         read_queue_view(query)
