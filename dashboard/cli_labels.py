@@ -1,10 +1,11 @@
 """`taxoscope labels ...`: what the page Labels does, typed."""
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -17,6 +18,7 @@ from model_zoo.commands import command
 from model_zoo.core.choices import LabelFormat, Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_changes import Flow, flows, named_by
+from model_zoo.label_sets import STANDING
 from model_zoo.workspace import Workspace
 
 commands = typer.Typer(no_args_is_help=True, help="Label sets made, compared and gone back to; labels in and out.")
@@ -87,34 +89,35 @@ def compare(
 @commands.command()
 def export(
     file: Annotated[Path, typer.Argument(help="File: .csv, .jsonl, .parquet, .json (COCO) or .zip (folders).")],
-    labels: Annotated[str, typer.Option(help="original, standing or a set's name.")] = "standing",
+    labels: Annotated[str, typer.Option(help="original, standing or a set's name.")] = STANDING,
     taxonomy: TaxonomyOption = None,
     form: Annotated[LabelFormat | None, typer.Option("--format", help="Default: as the file's name ends.")] = None,
     split: Annotated[Split | None, typer.Option(help="Images of one split alone.")] = None,
     run: Annotated[str | None, typer.Option(help="Run whose probabilities the cleanlab table holds.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Every decision instead: who, when, what.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write labels as a file that `import` reads back; no file is written over."""
+    """Write labels, or the history of decisions, as a file that `import` reads back; no file is written over."""
     from dashboard.actions.desk import Desk
+    from dashboard.actions.export_decisions import write_history
     from dashboard.actions.export_labels import write_labels
     from dashboard.actions.label_table import label_table
 
     form = form or _SUFFIXES.get(file.suffix.lower())
     if form is None:
         raise WorkspaceError(f"Cannot tell the format of {file}; end it in {', '.join(_SUFFIXES)}, or say --format.")
+    if history and (labels != STANDING or taxonomy or split or run):
+        raise WorkspaceError("The history is written as a whole; leave out --labels, --taxonomy, --split and --run.")
     desk = Desk(_open(workspace))
+    if history:
+        decisions = desk.store.all()
+        with _new_file(file) as out:
+            out.write(write_history(decisions, form))
+        console.print(f"Written: {file}, {counted(len(decisions), 'decision')}.", soft_wrap=True)
+        return
     table = label_table(desk, labels, split, desk.workspace.taxonomy(taxonomy) if taxonomy else None)
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        if file.exists():
-            raise FileExistsError(17, "it is there already")
-        with partial.open("wb") as out:
-            said = write_labels(desk, table, form, out, run)
-        partial.rename(file)
-    except OSError as error:
-        raise WorkspaceError(f"Cannot write {file} ({error.strerror}); give another file.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with _new_file(file) as out:
+        said = write_labels(desk, table, form, out, run)
     console.print(f"Written: {file}, {counted(len(table.rows), 'label')}. {said}".strip(), soft_wrap=True)
 
 
@@ -179,6 +182,22 @@ def _print_flows(found: Sequence[Flow]) -> None:
         table.add_row(one.source or "(no single class)", one.target or "(no single class)", f"{len(one.image_ids):,}")
     if found:
         console.print(table)
+
+
+@contextmanager
+def _new_file(file: Path) -> Iterator[BinaryIO]:
+    """A file that is there once all of it is written; `WorkspaceError` where it is there already or cannot be."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        if file.exists():
+            raise FileExistsError(17, "it is there already")
+        with partial.open("wb") as out:
+            yield out
+        partial.rename(file)
+    except OSError as error:
+        raise WorkspaceError(f"Cannot write {file} ({error.strerror}); give another file.") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _open(workspace: Path | None) -> Workspace:

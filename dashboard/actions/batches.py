@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +10,10 @@ from dashboard.actions.desk import Desk
 from dashboard.actions.labelling import Labelling
 from dashboard.reviews.decisions import Answer, Decision, DecisionError
 from dashboard.reviews.standing import in_force
-from dashboard.store.log import DecisionLog
+from dashboard.store.log import DecisionLog, as_stored
+
+Histories = Mapping[str, Sequence[Decision]]
+"""Image id -> the decisions about it, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,15 @@ def decide_many(
     does not. `TaxoScopeError` names what cannot be stored, or says that ``batch`` was another.
     """
     labelling = _labelling(desk)
-    wanted = [replace(one, label=labelling.canonical(one.label)) for one in given]
-    for one in wanted:
+    wanted = {seq: replace(one, label=labelling.canonical(one.label)) for seq, one in enumerate(given)}
+    for one in wanted.values():
         labelling.check(one.image_id)
-    with desk.store.writing() as log:
-        if sent_before := log.of_batch(batch):
-            if [(one.image_id, one.after, one.reviewer) for one in sent_before] != [
-                (one.image_id, one.label, one.reviewer) for one in wanted
-            ]:
-                raise DecisionError(f"Batch {batch!r} is stored already with other labels; start the action anew.")
-            return sent_before
-        about = log.about_each([one.image_id for one in wanted])
-        last_id, new = log.last_id(), []
-        for seq, one in enumerate(wanted):
-            before = labelling.standing(about[one.image_id], one.image_id)
+
+    def decided(seqs: Collection[int], about: Histories) -> Iterator[Decision]:
+        kept = {image_id: list(in_force(history)) for image_id, history in about.items()}
+        for seq in seqs:
+            one = wanted[seq]
+            before = labelling.settled(kept[one.image_id], one.image_id, about[one.image_id])
             decision = Decision(
                 image_id=one.image_id,
                 reviewer=one.reviewer,
@@ -83,9 +81,16 @@ def decide_many(
                 batch=batch,
                 adjudicates=adjudicates,
             )
-            new.append(decision)
-            about[one.image_id].append(replace(decision, decision_id=last_id + len(new)))
-        return log.append_all(new)
+            kept[one.image_id].append(decision)
+            yield decision
+
+    image_of = {seq: one.image_id for seq, one in wanted.items()}
+    stored, sent_before = _store(desk, desk.store.all(), batch, image_of, decided)
+    if sent_before and [(one.image_id, one.after, one.reviewer) for one in stored] != [
+        (one.image_id, one.label, one.reviewer) for one in wanted.values()
+    ]:
+        raise DecisionError(f"Batch {batch!r} is stored already with other labels; start the action anew.")
+    return stored
 
 
 def undo_many(desk: Desk, batch: str, reviewer: str, time: datetime) -> tuple[Decision, ...]:
@@ -93,17 +98,25 @@ def undo_many(desk: Desk, batch: str, reviewer: str, time: datetime) -> tuple[De
 
     Handed the batch of these undos, it redoes. `DecisionError` where nothing of ``batch`` is in force.
     """
-    with desk.store.writing() as log:
-        undone = _still(log, log.of_batch(batch))
-        if not undone:
-            raise DecisionError(f"Nothing of batch {batch!r} is in force; reload the page to see what stands.")
-        return _undo(log, undone, _labelling(desk), reviewer, time, new_batch())
+    history, labelling, undos = desk.store.all(), _labelling(desk), new_batch()
+    members = dict(enumerate(one for one in history if one.batch == batch and batch))
+
+    def undone(seqs: Collection[int], about: Histories) -> Iterator[Decision]:
+        return _undone({seq: members[seq] for seq in seqs}, about, labelling, reviewer, time, undos)
+
+    image_of = {seq: one.image_id for seq, one in members.items()}
+    stored, _ = _store(desk, history, undos, image_of, undone)
+    if not stored:
+        raise DecisionError(f"Nothing of batch {batch!r} is in force; reload the page to see what stands.")
+    return stored
 
 
 def undo_rest(log: DecisionLog, undo: Decision, undone: Decision, labelling: Labelling) -> tuple[Decision, ...]:
     """Undo the other decisions of ``undone``'s batch that are in force, after ``undo`` was stored, under its batch."""
-    rest = _still(log, [one for one in log.of_batch(undone.batch) if one != undone])
-    return _undo(log, rest, labelling, undo.reviewer, undo.time, undo.batch)
+    rest = dict(enumerate(one for one in log.of_batch(undone.batch) if one != undone))
+    about = log.about_each([one.image_id for one in rest.values()])
+    new = list(_undone(rest, about, labelling, undo.reviewer, undo.time, undo.batch))
+    return _with_ids(new, log.append_all(as_stored(new)))
 
 
 def batch_of_undo(client_id: str, seq: int) -> str:
@@ -111,34 +124,82 @@ def batch_of_undo(client_id: str, seq: int) -> str:
     return "undo-" + hashlib.sha256(f"{seq} {client_id}".encode()).hexdigest()[:24]
 
 
-def _undo(
-    log: DecisionLog, undone: Sequence[Decision], labelling: Labelling, reviewer: str, time: datetime, batch: str
-) -> tuple[Decision, ...]:
-    about = log.about_each([one.image_id for one in undone])
-    last_id, new = log.last_id(), []
-    for seq, one in enumerate(undone):
-        history = about[one.image_id]
-        undo = Decision(
-            image_id=one.image_id,
+def _store(
+    desk: Desk,
+    history: Sequence[Decision],
+    batch: str,
+    image_of: Mapping[int, str],
+    made: Callable[[Collection[int], Histories], Iterable[Decision]],
+) -> tuple[tuple[Decision, ...], bool]:
+    """The decisions that ``made`` makes, stored in one transaction; or those stored under this batch before, and True.
+
+    ``history`` is what is stored so far. All that takes long happens before the transaction begins: while it lasts
+    nobody else can store, so only the images decided about in the meantime are gone through again within it.
+    """
+    if sent_before := tuple(one for one in history if one.batch == batch):
+        return sent_before, True
+    about: dict[str, list[Decision]] = {image_id: [] for image_id in image_of.values()}
+    _add(about, history)
+    new = {one.seq: one for one in made(image_of, about)}
+    rows = dict(zip(new, as_stored(list(new.values())), strict=True))
+    with desk.store.writing() as log:
+        newer = log.since(history[-1].decision_id or 0 if history else 0)
+        if sent_before := tuple(one for one in newer if one.batch == batch):
+            return sent_before, True
+        if moved := _add(about, newer):
+            again = [seq for seq, image_id in image_of.items() if image_id in moved]
+            new = {seq: one for seq, one in new.items() if one.image_id not in moved}
+            remade = list(made(again, {image_id: about[image_id] for image_id in moved}))
+            new |= {one.seq: one for one in remade}
+            rows |= {one.seq: row for one, row in zip(remade, as_stored(remade), strict=True)}
+        ids = log.append_all([rows[seq] for seq in sorted(new)])
+    return _with_ids([new[seq] for seq in sorted(new)], ids), False
+
+
+def _undone(
+    members: Mapping[int, Decision],
+    about: Histories,
+    labelling: Labelling,
+    reviewer: str,
+    time: datetime,
+    batch: str,
+) -> Iterator[Decision]:
+    """An undo of each of ``members`` that is in force, numbered as they are."""
+    left = {image_id: list(history) for image_id, history in about.items()}
+    kept = {image_id: in_force(history) for image_id, history in left.items()}
+    first_kept = {one.decision_id for some in kept.values() for one in some}
+    for seq, one in members.items():
+        if one.decision_id not in first_kept:
+            continue
+        image_id = one.image_id
+        before = labelling.settled(kept[image_id], image_id, about[image_id])
+        # What is undone counts as if it had never been made: for an undo that brings back what it had removed.
+        left[image_id].remove(one)
+        kept[image_id] = in_force(left[image_id])
+        yield Decision(
+            image_id=image_id,
             reviewer=reviewer,
             time=time,
             answer=Answer.UNDO,
-            before=labelling.standing(history, one.image_id),
-            after=labelling.standing(history, one.image_id, without=[one]),
+            before=before,
+            after=labelling.settled(kept[image_id], image_id, about[image_id]),
             client_id=batch,
             seq=seq,
             undoes=one.decision_id,
             batch=batch,
         )
-        new.append(undo)
-        history.append(replace(undo, decision_id=last_id + len(new)))
-    return log.append_all(new)
 
 
-def _still(log: DecisionLog, members: Sequence[Decision]) -> list[Decision]:
-    about = log.about_each([one.image_id for one in members])
-    still = {one.decision_id for history in about.values() for one in in_force(history)}
-    return [one for one in members if one.decision_id in still]
+def _add(about: dict[str, list[Decision]], more: Iterable[Decision]) -> set[str]:
+    """Add what was decided later to the histories of ``about``; the images that it concerns."""
+    concerned = [one for one in more if one.image_id in about]
+    for one in concerned:
+        about[one.image_id].append(one)
+    return {one.image_id for one in concerned}
+
+
+def _with_ids(new: Sequence[Decision], ids: range) -> tuple[Decision, ...]:
+    return tuple(replace(one, decision_id=given) for one, given in zip(new, ids, strict=True))
 
 
 def _labelling(desk: Desk) -> Labelling:

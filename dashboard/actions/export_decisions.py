@@ -1,8 +1,8 @@
-"""The decision history as JSON Lines and Parquet, and read back from either: every field of every decision."""
+"""The decision history as files, and read back from JSON Lines and Parquet: every field of every decision."""
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, fields
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboard.actions.export import decisions_csv
 from dashboard.reviews.decisions import Answer, Decision, DecisionError
 from dashboard.reviews.standing import in_force
+from model_zoo.core.choices import LabelFormat
 
 UNDONE = "undone"
 _TYPES: Mapping[object, pa.DataType] = {
@@ -40,6 +42,22 @@ def decisions_parquet(decisions: Iterable[Decision]) -> bytes:
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
     return out.getvalue()
+
+
+HISTORY_FORMATS: Mapping[LabelFormat, Callable[[Iterable[Decision]], str | bytes]] = {
+    LabelFormat.CSV: decisions_csv,
+    LabelFormat.JSON_LINES: decisions_jsonl,
+    LabelFormat.PARQUET: decisions_parquet,
+}
+"""As what kind of file the history leaves TaxoScope."""
+
+
+def write_history(decisions: Iterable[Decision], form: LabelFormat) -> bytes:
+    """All of ``decisions`` as a file; `DecisionError` for a kind of file that holds labels alone."""
+    if form not in HISTORY_FORMATS:
+        raise DecisionError(f"A history cannot be written as {form}; it can be {', '.join(HISTORY_FORMATS)}.")
+    written = HISTORY_FORMATS[form](decisions)
+    return written.encode() if isinstance(written, str) else written
 
 
 def read_decision(row: Mapping[str, Any], where: str) -> Decision:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.reviews.decisions import LABEL_MAX, Decision, DecisionError
-from dashboard.reviews.standing import standing_labels
+from dashboard.reviews.standing import in_force, settled
 from model_zoo.core.choices import Rule
 from model_zoo.core.labels import Label, LeafSpace
 
@@ -24,7 +24,11 @@ class Labelling:
         """
         left_out = frozenset(one.decision_id for one in without)
         counted = [one for one in about if one.decision_id not in left_out]
-        found = standing_labels(counted, self.rule).get(image_id)
+        return self.settled(in_force(counted), image_id, about)
+
+    def settled(self, kept: Sequence[Decision], image_id: str, about: Sequence[Decision]) -> str:
+        """The same where it is known which of the decisions ``about`` an image are in force, oldest first."""
+        found = settled(kept, self.rule)
         return self._own(about, image_id) if found is None else found
 
     def canonical(self, text: str) -> str:

@@ -119,7 +119,8 @@ def sample(found: Reviewing) -> str:
         f"If all were reviewed: from the {counted(n, 'image')} that come first in random order (seed {found.seed}; "
         f"each had a chance of {n:,} in {found.n_images:,}), however else they were reviewed too.{gap} In brackets: "
         "95 %, for these images and these models; it covers which images were drawn. Other patients and seeds come "
-        "on top. It takes the reviewers' labels for true."
+        "on top. It takes the reviewers' labels for true. Accuracy alone is estimated: every other figure corrects the "
+        "images that were reviewed, and says nothing of the rest."
     )
 
 

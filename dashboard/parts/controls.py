@@ -112,7 +112,7 @@ def labels_switch(shown: Shown) -> None:
     switch("labels", "Labels", list(Labels), shown.labels)
 
 
-def where_picker(offered: Mapping[Where, str], shown: Shown) -> None:
+def where_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everything on this page is") -> None:
     """All images, or some: a value of a column, a range of numbers, a true class; everything is computed again."""
     chosen = shown.where
     names = {"": "All images"} | {where.written: name for where, name in offered.items()}
@@ -126,7 +126,7 @@ def where_picker(offered: Mapping[Where, str], shown: Shown) -> None:
         format_func=names.__getitem__,
         label_visibility="collapsed",
         width=230,
-        help="Everything on this page is computed again over some of the images only.",
+        help=f"{what} computed again over some of the images only.",
         on_change=lambda: state.write_query({"where": [state.get("shown_where")] if state.get("shown_where") else []}),
     )
 

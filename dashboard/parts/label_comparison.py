@@ -19,15 +19,16 @@ from dashboard.actions.label_sets import (
     patients_words,
 )
 from dashboard.links import Flowing, LabelsView, image_url
+from dashboard.parts import listing
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, plain
 from model_zoo.core.errors import LinkError
 from model_zoo.core.label_changes import Flow
 from model_zoo.core.taxonomy import Taxonomy
 
-MAX_TILES = 48
 NO_CLASS = "(no single class)"
 BY_LABEL = ""
+_ALL: dict[str, list[str]] = {"was": [], "is": [], "page": []}
 
 
 def find_taxonomy(desk: Desk, view: LabelsView, taxonomies: Mapping[str, Taxonomy]) -> Taxonomy | None:
@@ -94,7 +95,7 @@ def _flows(found: Sequence[Flow], view: LabelsView) -> None:
         rows = state.get(key)["selection"]["rows"]
         if rows:
             one = found[rows[0]]
-            state.write_query(replace(view, flowing=Flowing(one.source, one.target)).query())
+            state.write_query(_ALL | replace(view, flowing=Flowing(one.source, one.target)).query())
 
     st.dataframe(
         pd.DataFrame(flow_rows(found)),
@@ -128,9 +129,11 @@ def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
     words = f"from {_name(flowing.source)} to {_name(flowing.target)}" if flowing else "that changed"
     title.markdown(f"**{counted(len(image_ids), 'image')}** {plain(f'{words}, {patients_words(desk, image_ids)}')}")
     if flowing:
-        back.button("All images", key="labels_all", on_click=lambda: state.write_query({"was": [], "is": []}))
+        back.button("All images", key="labels_all", on_click=lambda: state.write_query(_ALL))
         if not shown:
             st.info("Nothing goes that way any more. Choose a row above, or see all images that changed.")
+    listed = [one for one in image_ids if one in desk.dataset().by_id]
+    page, pages = listing.page_of(listed)
     before, after, space = *(find_labels(desk, one) for one in (view.before, view.after)), desk.workspace.space
     tiles = [
         Tile(
@@ -142,12 +145,11 @@ def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
             space.format(before[one]),
             f"→ {space.format(after[one])}",
         )
-        for one in image_ids[:MAX_TILES]
-        if one in desk.dataset().by_id
+        for one in listing.on_page(listed, page)
     ]
-    if len(image_ids) > MAX_TILES:
-        st.caption(f"The first {MAX_TILES} are shown; export the labels to have all.")
-    return gallery(tiles, key="labels_gallery")
+    opened = gallery(tiles, key="labels_gallery")
+    listing.pager(pages, page, "labels")
+    return opened
 
 
 def _name(name: str | None) -> str:
@@ -168,5 +170,5 @@ def _select(
         options,
         key=state.shows(key, value),
         format_func=lambda option: names.get(option, option),
-        on_change=lambda: state.write_query({parameter: [state.get(key)], "was": [], "is": []}),
+        on_change=lambda: state.write_query({**_ALL, parameter: [state.get(key)]}),
     )

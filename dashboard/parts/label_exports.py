@@ -1,14 +1,13 @@
 """Labels and the decision history, as files to download."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import streamlit as st
 
 from dashboard.actions.desk import Desk
-from dashboard.actions.export import decisions_csv
-from dashboard.actions.export_decisions import decisions_jsonl, decisions_parquet
+from dashboard.actions.export_decisions import HISTORY_FORMATS, write_history
 from dashboard.actions.export_labels import write_labels
 from dashboard.actions.label_sets import known_labels, labels_words
 from dashboard.actions.label_table import label_table
@@ -29,6 +28,7 @@ _FORMATS = {
     LabelFormat.COCO: "COCO (JSON)",
     LabelFormat.CLEANLAB: "Table for cleanlab (Parquet)",
 }
+_HISTORY_WORDS = {LabelFormat.CSV: "CSV", LabelFormat.JSON_LINES: "JSON Lines", LabelFormat.PARQUET: "Parquet"}
 
 
 def labels(desk: Desk, taxonomies: Mapping[str, Taxonomy]) -> None:
@@ -85,21 +85,19 @@ def history(desk: Desk) -> None:
     if not decisions:
         st.info("Nobody has decided anything yet. Open Review and correct the first image.")
         return
-    st.caption(f"{counted(len(decisions), 'decision')}, undone ones and undos included: who, when, which image, what.")
-    kinds: Mapping[str, tuple[Callable[[], str | bytes], str]] = {
-        "CSV": (partial(decisions_csv, decisions), "csv"),
-        "JSON Lines": (partial(decisions_jsonl, decisions), "jsonl"),
-        "Parquet": (partial(decisions_parquet, decisions), "parquet"),
-    }
+    st.caption(
+        f"{counted(len(decisions), 'decision')}, undone ones and undos included: who, when, which image, what. "
+        f"Typed: `{command('labels', 'export', 'decisions.jsonl', '--history', folders=desk.workspace.folders)}`"
+    )
     with st.container(horizontal=True):
-        for words, (write, ending) in kinds.items():
+        for form in HISTORY_FORMATS:
             st.download_button(
-                words,
-                write,
-                f"decisions.{ending}",
+                _HISTORY_WORDS[form],
+                partial(write_history, decisions, form),
+                f"decisions{form.suffix}",
                 icon=":material/download:",
                 on_click="ignore",
-                key=f"export_history_{ending}",
+                key=f"export_history_{form}",
             )
 
 

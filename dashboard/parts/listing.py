@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -19,6 +20,7 @@ from model_zoo.core.choices import MappedBy, Split
 from model_zoo.core.labels import Label, LeafSpace
 
 PER_PAGE = 48
+One = TypeVar("One")
 
 
 def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
@@ -137,7 +139,7 @@ def inspected(shown: Shown, cell: Cell | None) -> Shown:
     return replace(shown, subjects=(cell.subject, *shown.subjects))
 
 
-def page_of(listed: Sequence[Listed]) -> tuple[int, int]:
+def page_of(listed: Sequence[object]) -> tuple[int, int]:
     """The page that the address asks for, and how many there are; the last one, said so, where it asks for more."""
     pages = max(1, -(-len(listed) // PER_PAGE))
     asked = links.whole(state.query(), "page", 1)
@@ -146,15 +148,15 @@ def page_of(listed: Sequence[Listed]) -> tuple[int, int]:
     return min(asked, pages), pages
 
 
-def on_page(listed: Sequence[Listed], page: int) -> Sequence[Listed]:
+def on_page(listed: Sequence[One], page: int) -> Sequence[One]:
     """The images of one page, from 1."""
     return listed[(page - 1) * PER_PAGE : page * PER_PAGE]
 
 
-def pager(pages: int, page: int) -> None:
+def pager(pages: int, page: int, key: str = "images") -> None:
     """Page numbers; the address holds the current one."""
     if pages > 1:
-        key = f"images_page_{page}_of_{pages}"
+        key = f"{key}_page_{page}_of_{pages}"
         st.pagination(
             pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
         )

@@ -152,9 +152,9 @@ def filters(
             )
 
 
-def queue_line(
+def queue_words(
     queue: Queue, wanted: Sequence[QueueItem], n_asked: int, view: QueueView, shown: Shown, n_with_others: int
-) -> None:
+) -> str:
     """What the queue holds, how it came about, how much is with others; nothing that would tell a second reviewer."""
     if view.adjudicates:
         text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for you to adjudicate. Your answer ends the "
@@ -171,7 +171,7 @@ def queue_line(
         text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for an answer."
     if n_with_others:
         text += f" {n_with_others:,} more {'is' if n_with_others == 1 else 'are'} with other reviewers now."
-    st.caption(plain(text))
+    return text
 
 
 def _column_picker(column: str, names: Mapping[Where, str], view: QueueView) -> None:

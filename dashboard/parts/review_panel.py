@@ -32,6 +32,7 @@ def review_panel(
     *,
     key: str,
     queue: str = "",
+    about: str = "",
     position: str | None = None,
     empty: str = "Open an image from Images or Compare.",
     compact: bool = False,
@@ -42,7 +43,8 @@ def review_panel(
     """Draw the panel over the images that wait; each answer is stored before it is shown as saved.
 
     With ``adjudicates`` each answer is recorded as one that ends a disagreement. A queue of one image stays on it,
-    unless it ``shrinks``: then it is what is left of a longer one.
+    unless it ``shrinks``: then it is what is left of a longer one. ``about`` says how the queue came about; it is
+    hidden with all else that tells what runs said.
     """
     space = desk.workspace.space
     at_hand = [one for one in waiting if one.at_hand]
@@ -66,6 +68,7 @@ def review_panel(
         "single": n_total == 1 and not shrinks,
         "strength": 0.45,
         "queue": queue,
+        "about": about,
         "chosen_by": chosen_by,
         "empty": empty,
         "compact": compact,

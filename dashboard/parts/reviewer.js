@@ -61,7 +61,7 @@ function run(s, action) {
 
 function build(s, root, data) {
   const ui = (s.ui = { root });
-  for (const name of ["head", "message", "keys", "caption", "strip", "recent", "why", "disagree", "veil", "says", "label", "choices", "result", "answers", "done"])
+  for (const name of ["about", "head", "message", "keys", "caption", "strip", "recent", "why", "disagree", "veil", "says", "label", "choices", "result", "answers", "done"])
     ui[name] = el("div", { className: name });
   Object.assign(ui.message, { role: "status" });
   ui.image = el("img", { className: "image", decoding: "sync" });
@@ -94,7 +94,7 @@ function build(s, root, data) {
   ui.asks = el("div", { className: "asks" }, ui.why, ui.disagree, ui.veil, ui.label, ui.choices, s.search.root, ui.result, ui.words, ui.answers);
   ui.left = el("div", { className: "left" }, ui.frame, ui.caption, ui.mapTools, ui.strip, s.nearest.root);
   ui.body = el("div", { className: "body" }, ui.left, ui.asks, ui.says);
-  root.replaceChildren(ui.head, ui.nameForm, ui.message, ui.keys, ui.body, ui.done, ui.recent);
+  root.replaceChildren(ui.about, ui.head, ui.nameForm, ui.message, ui.keys, ui.body, ui.done, ui.recent);
   root.addEventListener("pointerdown", (event) => {
     s.box.attach(s);
     Object.assign(s, { pressing: Boolean(event.target.closest("button")), touched: true });
@@ -144,7 +144,9 @@ function drawHead(s) {
   const left = nLeft(s);
   const done = Math.max(0, data.n_total - left);
   const share = data.n_total ? done / data.n_total : 0;
-  const queue = s.single ? [] : [
+  ui.about.hidden = !data.about;
+  ui.about.textContent = isBlind(s) && !data.second ? `${data.n_total.toLocaleString("en")} images; how they were chosen is hidden.` : data.about;
+  const queue = s.single || !data.n_total ? [] : [
     el("div", { className: "count" }, el("strong", { text: `${left} left` }), ` of ${data.n_total}`),
     el("div", { className: "progress", role: "progressbar", "aria-label": "Reviewed", "aria-valuemin": "0", "aria-valuemax": String(data.n_total), "aria-valuenow": String(done) },
       el("span", { style: `width: ${100 * share}%` })),

@@ -128,6 +128,11 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
         )
     elif not found:
         st.info(NO_RUN_YET)
+    if shown.where:
+        st.caption(
+            "What to merge, keep apart and split, below, looks at all images of validation: who searches subsets for "
+            "one in which a merge pays will find one by chance."
+        )
     if shown.split is Split.TEST:
         st.warning("Test is for verdicts: who picks classes by their test figures will find test too kind to them.")
     blocked = [one for one in found if one.in_the_way]

@@ -20,12 +20,16 @@ def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> 
 
     A person counts once, as `labels_by_person` says.
     """
-    label_of = _LABEL_UNDER[rule]
     standing = {}
-    for image_id, about in by_image(in_force(decisions)).items():
-        if (label := label_of(about)) is not None:
+    for image_id, kept in by_image(in_force(decisions)).items():
+        if (label := settled(kept, rule)) is not None:
             standing[image_id] = label
     return standing
+
+
+def settled(kept: Sequence[Decision], rule: Rule) -> str | None:
+    """The label that the decisions in force about one image, oldest first, settle; None where they settle none."""
+    return _LABEL_UNDER[rule](kept)
 
 
 def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
@@ -146,7 +150,7 @@ def _latest(about: Sequence[Decision]) -> str | None:
 
 
 def _majority(about: Sequence[Decision]) -> str | None:
-    if (settled := _settled(about)) is not None:
+    if (settled := _adjudicated_label(about)) is not None:
         return settled
     counts = Counter(decision.after for decision in labels_by_person(about).values()).most_common(2)
     tied = len(counts) == 2 and counts[0][1] == counts[1][1]
@@ -154,13 +158,13 @@ def _majority(about: Sequence[Decision]) -> str | None:
 
 
 def _adjudicated(about: Sequence[Decision]) -> str | None:
-    if (settled := _settled(about)) is not None:
+    if (settled := _adjudicated_label(about)) is not None:
         return settled
     labels = {decision.after for decision in labels_by_person(about).values()}
     return labels.pop() if len(labels) == 1 else None
 
 
-def _settled(about: Sequence[Decision]) -> str | None:
+def _adjudicated_label(about: Sequence[Decision]) -> str | None:
     return _latest([decision for decision in about if decision.adjudicates])
 
 

@@ -5,11 +5,27 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from dashboard.reviews.decisions import Decision, DecisionError
 from dashboard.store.schema import decisions, from_row, to_row
 
 _PART = 500  # parameters of one statement; SQLite takes at least 999
+_SQLITE = sqlite.dialect()
+_COLUMNS = [column for column in decisions.columns if column.name != "decision_id"]
+_BINDERS = [column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE) for column in _COLUMNS]
+_INSERT = (
+    f"INSERT INTO decisions (decision_id, {', '.join(column.name for column in _COLUMNS)}) "
+    f"VALUES ({', '.join('?' * (1 + len(_COLUMNS)))})"
+)
+
+
+def as_stored(new: Sequence[Decision]) -> list[tuple[object, ...]]:
+    """What the database holds of each decision, but for its id: the slow half of storing many, done before locking."""
+    for decision in new:
+        _check_new(decision)
+    rows = [to_row(decision).values() for decision in new]
+    return [tuple(bind(cell) if bind else cell for bind, cell in zip(_BINDERS, row, strict=True)) for row in rows]
 
 
 class DecisionLog:
@@ -37,26 +53,31 @@ class DecisionLog:
         insert = decisions.insert().values(to_row(decision)).returning(decisions.c.decision_id)
         return replace(decision, decision_id=self._connection.execute(insert).scalar_one())
 
-    def append_all(self, new: Sequence[Decision]) -> tuple[Decision, ...]:
-        """Many decisions never sent before, in a few statements; as stored, with their ids.
+    def append_all(self, rows: Sequence[tuple[object, ...]]) -> range:
+        """Store many decisions never sent before, as `as_stored` wrote them, in one statement; their ids, in order.
 
-        `DecisionError` as `append`; `WorkspaceError` when a ``(client_id, seq)`` was sent before.
+        `DecisionError` where one undoes a decision about another image; `WorkspaceError` where it undoes none that
+        is there, or its ``(client_id, seq)`` was sent before.
         """
-        undone = self._each(decisions.c.decision_id, [one.undoes for one in new if one.undoes is not None])
-        by_id = {one.decision_id: one for one in undone}
-        for decision in new:
-            _check_new(decision)
-            if decision.undoes is not None:
-                _check_undone(decision, by_id.get(decision.undoes))
-        if not new:
-            return ()
-        insert = decisions.insert().returning(decisions.c.decision_id, sort_by_parameter_order=True)
-        ids = self._connection.execute(insert, [to_row(decision) for decision in new]).scalars()
-        return tuple(replace(decision, decision_id=given) for decision, given in zip(new, ids, strict=True))
+        first = self.last_id() + 1  # ids are without gaps: nothing is deleted, and no other writer comes between
+        ids = range(first, first + len(rows))
+        if rows:
+            self._connection.exec_driver_sql(_INSERT, [(given, *row) for given, row in zip(ids, rows, strict=True)])
+        undone = decisions.alias()
+        others = sa.select(decisions).join(undone, undone.c.decision_id == decisions.c.undoes)
+        others = others.where(decisions.c.decision_id >= first, decisions.c.image_id != undone.c.image_id)
+        if (row := self._connection.execute(others).first()) and (undo := from_row(row)).undoes:
+            _check_undone(undo, self.get(undo.undoes))
+        return ids
 
     def last_id(self) -> int:
         """The id of the youngest decision, 0 when there is none."""
         return self._connection.execute(sa.select(sa.func.max(decisions.c.decision_id))).scalar_one() or 0
+
+    def since(self, decision_id: int) -> tuple[Decision, ...]:
+        """The decisions stored after ``decision_id``, oldest first."""
+        query = decisions.select().where(decisions.c.decision_id > decision_id).order_by(decisions.c.decision_id)
+        return tuple(from_row(row) for row in self._connection.execute(query))
 
     def sent(self, client_id: str, seq: int) -> Decision | None:
         """The decision that this browser session stored under this number."""

@@ -41,7 +41,6 @@ queue = named(queue, view)
 name = reviewer_name("review_panel")
 waits, n_images = wanted(desk, queue, view, name), n_asked(desk, queue, view)
 elsewhere = n_elsewhere(desk, queue, view, name)
-queue_controls.queue_line(queue, waits, n_images, view, shown, elsewhere)
 review_panel(
     desk,
     waits,
@@ -50,6 +49,7 @@ review_panel(
     shown.split,
     queue.chosen_by,
     key="review_panel",
+    about=queue_controls.queue_words(queue, waits, n_images, view, shown, elsewhere),
     queue=repr(sorted(query.items())),
     empty=OTHERS_WORK if elsewhere else queue.empty,
     second=view.second,

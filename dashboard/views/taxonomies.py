@@ -45,6 +45,7 @@ with right:
     head.subheader("Trained series in these classes", anchor=False)
     with switches.container(horizontal=True, horizontal_alignment="right"):
         controls.split_switch(shown)
+        controls.where_picker(cached.restrictions(shown), shown, "These figures are")
     taxonomies.previews(cached.previews(drafted.taxonomy, shown), drafted, shown)
     st.subheader("From leaves to classes", anchor=False)
     taxonomies.flow_chart(drafted, dataset, look)

@@ -12,7 +12,6 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from model_zoo.core import uncertainty
 from model_zoo.core.evaluation import Evaluation
@@ -142,14 +141,18 @@ def placements(scores: NDArray[np.float64], first: NDArray[np.bool_]) -> NDArray
     """Of each of N images, the share of the other class's images that it stands on the right side of, (..., N).
 
     ``scores`` (..., N) are to be higher for the images of the class ``first`` (N,); ties count half. The mean over
-    either class is the AUC (DeLong, DeLong & Clarke-Pearson 1988; by midranks: Sun & Xu 2014).
+    either class is the AUC (DeLong, DeLong & Clarke-Pearson 1988).
     """
-    placed = np.empty_like(scores)
-    ranks = rankdata(scores, axis=-1)
-    n_first, n_second = int(first.sum()), int((~first).sum())
-    placed[..., first] = (ranks[..., first] - rankdata(scores[..., first], axis=-1)) / n_second
-    placed[..., ~first] = 1 - (ranks[..., ~first] - rankdata(scores[..., ~first], axis=-1)) / n_first
+    placed = np.empty(scores.shape)
+    for row, into in zip(scores.reshape(-1, len(first)), placed.reshape(-1, len(first)), strict=True):
+        into[first] = _below(row[first], row[~first])
+        into[~first] = 1 - _below(row[~first], row[first])
     return placed
+
+
+def _below(scores: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    ordered = np.sort(others)
+    return (ordered.searchsorted(scores) + ordered.searchsorted(scores, side="right")) / (2 * len(others))
 
 
 def clustered_variance(
@@ -161,7 +164,7 @@ def clustered_variance(
     it never falls below that of the images taken as independent, which few patients cannot show.
     """
     auc = float(placed[first].mean())
-    clustered, freedom = _variance(placed - auc, first, patients)
+    clustered, freedom = _variance(placed - auc, first, np.unique(patients, return_inverse=True)[1])
     independent, _ = _variance(placed - auc, first, np.arange(len(placed)))
     return max(clustered, independent), freedom
 
@@ -200,7 +203,7 @@ class _Measured:
 
 
 def _measure(evaluation: Evaluation, runs: Sequence[NDArray[np.float64]], a: int, b: int) -> _Measured:
-    inside = np.isin(evaluation.truth, (a, b))
+    inside = (evaluation.truth == a) | (evaluation.truth == b)
     first, patients = evaluation.truth[inside] == a, evaluation.patients[inside]
     n_images = int(first.sum()), int((~first).sum())
     n_patients = len(np.unique(patients[first])), len(np.unique(patients[~first]))
@@ -218,10 +221,12 @@ def _measure(evaluation: Evaluation, runs: Sequence[NDArray[np.float64]], a: int
 
 
 def _variance(
-    residuals: NDArray[np.float64], first: NDArray[np.bool_], patients: NDArray[np.int64]
+    residuals: NDArray[np.float64], first: NDArray[np.bool_], owner: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Obuchowski's variance from placements minus AUC, and Welch's degrees of freedom, both from patients' sums."""
-    _, owner = np.unique(patients, return_inverse=True)
+    """Obuchowski's variance from placements minus AUC, and Welch's degrees of freedom, both from owners' sums.
+
+    ``owner`` (N,) numbers who owns each image, from 0 without gaps.
+    """
     sums = [np.bincount(owner, weights=residuals * side / side.sum()) for side in (first, ~first)]
     has = [np.bincount(owner, weights=side) > 0 for side in (first, ~first)]
     parts = [uncertainty.few_patients(int(h.sum())) * float(s @ s) for s, h in zip(sums, has, strict=True)]

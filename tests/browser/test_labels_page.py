@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sqlite3
 from contextlib import closing
 
@@ -10,6 +11,10 @@ import pytest
 from browser.recomputed import MANIFEST, class_of
 from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
+
+from dashboard.parts.listing import PER_PAGE
+
+N = PER_PAGE + 2
 
 
 @pytest.fixture
@@ -45,38 +50,42 @@ def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(tmp_path, served, 
     assert stored["labels"] == MANIFEST.label.to_dict()
     assert stored["made_by"] == "Ann <b>"
 
-    chosen = MANIFEST[(MANIFEST.split == "test") & (MANIFEST.label == "ac.placed.present")].index[:7]
+    chosen = MANIFEST[(MANIFEST.split == "test") & (MANIFEST.label == "ac.placed.present")].index[:N]
     lines = ["Image,LABEL,Reviewer", *(f"{one},bpd.placed.present,Eve" for one in chosen), "nowhere,volume,Eve"]
     page.get_by_text("Import", exact=True).click()
     expect(main).to_contain_text("Nothing is stored before you have seen what would change.")
     file = {"name": "clinic.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
     page.locator("input[type=file]").set_input_files(file)
-    expect(main).to_contain_text("7 images would get another label.")
+    expect(main).to_contain_text(f"{N} images would get another label.")
     expect(main).to_contain_text("1 unknown image: not stored")
     assert decisions(tmp_path) == []
-    page.get_by_role("button", name="Store 7 labels").click()
-    expect(main).to_contain_text("7 labels imported from clinic.csv.")
+    page.get_by_role("button", name=f"Store {N} labels").click()
+    expect(main).to_contain_text(f"{N} labels imported from clinic.csv.")
     wanted = [(one, "Eve", "relabel", "bpd.placed.present", "imported from clinic.csv") for one in chosen]
     assert decisions(tmp_path) == wanted
 
     page.goto(f"{served.url}/labels?before=as+delivered&after=standing&taxonomy=fine&was=ac&is=bpd")
     settle(page)
-    expect(main).to_contain_text(f"7 of {len(MANIFEST):,} images changed label.")
-    expect(main).to_contain_text("7 images from ac to bpd")
-    for one in chosen:
+    expect(main).to_contain_text(f"{N} of {len(MANIFEST):,} images changed label.")
+    expect(main).to_contain_text(f"{N} images from ac to bpd")
+    for one in sorted(chosen, key=list(MANIFEST.index).index)[:PER_PAGE]:
         expect(page.get_by_text(one, exact=True)).to_be_visible()
+    page.get_by_role("button", name="Page 2", exact=True).click()
+    expect(page.get_by_text(chosen[-1], exact=True)).to_be_visible()
+    expect(page.get_by_text(chosen[0], exact=True)).to_have_count(0)
+    page.wait_for_url(re.compile("page=2"))
     fine = class_of("fine")
     assert {fine[MANIFEST.label[one]] for one in chosen} == {"ac"}
 
     page.get_by_label("Your name").fill("Ann <b>")
     page.get_by_label("Your name").press("Enter")
     page.get_by_text("Go back to a label set", exact=True).click()
-    expect(main).to_contain_text(f"7 labels of {len(MANIFEST):,} images would change")
+    expect(main).to_contain_text(f"{N} labels of {len(MANIFEST):,} images would change")
     page.get_by_role("button", name="Make the labels equal to as delivered").click()
-    expect(main).to_contain_text("The labels are those of 'as delivered' again: 7 labels changed.")
+    expect(main).to_contain_text(f"The labels are those of 'as delivered' again: {N} labels changed.")
     expect(main).to_contain_text("No label differs.")  # what the address asks for is gone
-    assert decisions(tmp_path)[:7] == wanted  # nothing is overwritten
-    assert [one[3] for one in decisions(tmp_path)[7:]] == ["ac.placed.present"] * 7
+    assert decisions(tmp_path)[:N] == wanted  # nothing is overwritten
+    assert [one[3] for one in decisions(tmp_path)[N:]] == ["ac.placed.present"] * N
 
     page.goto(f"{served.url}/labels")
     settle(page)
@@ -85,9 +94,9 @@ def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(tmp_path, served, 
     page.get_by_label("Your name").press("Enter")
     settle(page)
     page.get_by_role("button", name="Undo").first.click()
-    expect(main).to_contain_text("Taken back: restored from label set as delivered, 7 labels.")
-    expect(main).to_contain_text(f"7 of {len(MANIFEST):,} images changed label.")
-    assert len(decisions(tmp_path)) == 21
+    expect(main).to_contain_text(f"Taken back: restored from label set as delivered, {N} labels.")
+    expect(main).to_contain_text(f"{N} of {len(MANIFEST):,} images changed label.")
+    assert len(decisions(tmp_path)) == 3 * N
 
 
 def test_what_is_downloaded_is_the_manifest_again(tmp_path, served, new_page):

@@ -74,8 +74,11 @@ def test_an_empty_queue_says_so_too(opened):
 
 
 def test_previews_name_the_restriction_and_count_its_images_alone(opened):
-    page = opened("taxonomies?taxonomy=consolidated&split=test&where=machine:aurora", height=1400)
+    page = opened("taxonomies?taxonomy=consolidated&split=test", height=1400)
+    images(page).click()
+    page.get_by_role("option", name="machine = aurora").click()
     expect(page.get_by_text("test split where machine = aurora")).to_be_visible()
+    expect(page.get_by_text("below, looks at all images of validation")).to_be_visible()
     judged = in_classes_of("consolidated", "fine")
     aurora = MANIFEST.index[MANIFEST.machine == "aurora"]
     shares = [(t == s).loc[t.index.isin(aurora)].mean() for t, s in judged]

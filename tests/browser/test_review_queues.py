@@ -241,6 +241,13 @@ def test_a_second_opinion_is_blind_until_its_reviewer_looks(opened: Open, last: 
     assert last("blind", "answer") == (0, "confirm")
     page.goto(page.url.replace("opinion=second", "opinion=first"))
     expect(page.get_by_text("Current label")).to_be_visible(timeout=30_000)  # the rest of the browser is not blind
+    expect(page.get_by_text("in random order (drawn by seed 1)")).to_be_visible()
+    page.keyboard.press("b")
+    expect(page.get_by_text(f"{len(TEST):,} images; how they were chosen is hidden.")).to_be_visible()
+    expect(page.get_by_text("in random order (drawn by seed 1)")).to_have_count(0)
+    page.goto(page.url.replace("opinion=first", "opinion=second&split=validation"))
+    expect(page.get_by_text("Others have labelled no image of this queue that you have not.")).to_be_visible()
+    expect(page.locator(".count")).to_have_count(0)  # no "0 left of 0"
 
 
 def test_where_runs_disagree_each_side_is_told_by_its_surest_run(opened: Open) -> None:

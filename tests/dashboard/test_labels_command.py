@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dashboard import cli_labels
 from dashboard.actions.train import cross_fit_run, train_learning_curve, train_seeds
+from dashboard.reviews.decisions import DecisionError
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.label_sets import LabelSet
 from model_zoo.run import read_run, write_run
@@ -61,6 +62,25 @@ def test_what_is_written_is_imported_without_a_change(typed, tmp_path, name):
     assert "120 labels in the file: 0 new, 0 changed, 120 equal; 0 of unknown images, 0 unreadable. 0 to store" in said
     with pytest.raises(WorkspaceError, match="it is there already"):
         typed("export", name, *more)
+    assert sorted(path.name for path in tmp_path.glob("*out*")) == [name]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])
+def test_the_whole_history_is_written_and_its_labels_are_imported_again(typed, tmp_path, name):
+    typed("make", "first")
+    (tmp_path / "new.csv").write_text("image,label,reviewer\ni0000,logo,Ann\ni0000,dog.large,Bob\n")
+    typed("import", "new.csv")
+    typed("restore", "first", "--by", "Carl")
+    assert f"Written: {name}, 3 decisions." in typed("export", name, "--history")
+    said = typed("import", name, "--dry-run")  # each person's last answer; all are given already
+    assert "3 labels in the file" in said
+    assert "0 to store" in said
+    with pytest.raises(WorkspaceError, match="it is there already"):
+        typed("export", name, "--history")
+    with pytest.raises(WorkspaceError, match="leave out --labels, --taxonomy, --split and --run"):
+        typed("export", "more.csv", "--history", "--split", "test")
+    with pytest.raises(DecisionError, match="cannot be written as coco; it can be csv, jsonl, parquet"):
+        typed("export", "out.json", "--history")
     assert sorted(path.name for path in tmp_path.glob("*out*")) == [name]
 
 

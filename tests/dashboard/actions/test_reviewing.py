@@ -136,6 +136,7 @@ def test_the_estimate_is_the_old_figure_and_the_mean_correction_of_the_drawn(des
     assert difference.before == pytest.approx(means[1][0] - means[0][0])
     assert difference.value == pytest.approx(means[1][1] - means[0][1])
     assert "from the 24 images that come first in random order (seed 7" in words.sample(found)
+    assert "Accuracy alone is estimated" in words.sample(found)
     assert "not one-sided" in words.lean(found, found.subjects[0])
     assert "drawn by chance" in words.reviewed_part(found)
     assert "settled" in words.ranking(found, found.subjects[1])

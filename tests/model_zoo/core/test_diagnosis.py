@@ -146,6 +146,51 @@ def test_a_pair_is_foretold_from_the_other_pairs_alone():
     assert quasi_independent(planted)[0, 3] > 3 * counts[0, 3]  # a fit to all cells follows the planted pair
 
 
+def scaled_cell_by_cell(counts, blocks, kept):
+    """The fit by proportional scaling of every cell, each in turn; what does not count is foretold."""
+    k = len(counts)
+    off = ~np.eye(k, dtype=bool)
+    fitted = off.astype(float)
+
+    def scale(inside, axis=None):
+        nonlocal fitted
+        wanted, now = (np.where(inside & kept, one, 0).sum(axis, keepdims=True) for one in (counts, fitted))
+        ratio = np.divide(wanted, now, out=np.zeros_like(now), where=now > 0)
+        fitted = np.where(inside, fitted * ratio, fitted)
+
+    for _ in range(40):
+        for block in blocks:
+            scale(np.outer(block, block) & off)
+        scale(off, 0)
+        scale(off, 1)
+    return fitted
+
+
+@pytest.mark.parametrize("n_blocks", [0, 1, 3])
+def test_fits_by_factors_are_fits_cell_by_cell_also_where_blocks_overlap(n_blocks):
+    rng = np.random.default_rng(n_blocks)
+    for k in (3, 5, 9):
+        counts = rng.poisson(1.0, (2, k, k)) / 8.0
+        blocks = rng.random((n_blocks, k)) < 0.6
+        off = ~np.eye(k, dtype=bool)
+        cell_by_cell = [scaled_cell_by_cell(one * off, blocks, off) for one in counts]
+        np.testing.assert_allclose(quasi_independent(counts, blocks), cell_by_cell, atol=1e-9)
+        foretold = foretold_pairs(counts[0], blocks)
+        for i, j in zip(*np.triu_indices(k, 1), strict=True):
+            kept = off.copy()
+            kept[i, j] = kept[j, i] = False
+            fitted = scaled_cell_by_cell(counts[0] * off, blocks, kept)
+            has = counts[0, i, j] + counts[0, j, i] > 0
+            assert foretold[i, j] == pytest.approx(fitted[i, j] * has, abs=1e-9)
+            assert foretold[j, i] == pytest.approx(fitted[j, i] * has, abs=1e-9)
+
+
+def test_pairs_of_hundreds_of_classes_are_foretold_without_holding_a_fit_for_each():
+    counts = np.random.default_rng(0).poisson(0.02, (400, 400)).astype(float)  # 79,800 pairs of 160,000 cells
+    share = ((counts + counts.T) > 0).mean()  # of the pairs, which are foretold where they have any
+    assert foretold_pairs(counts).sum() == pytest.approx(counts.sum() * share, rel=0.2)
+
+
 # --- the measures
 
 
