@@ -32,6 +32,11 @@ WorkspaceOption = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of a workspace; without it, the demo.", show_default=False)
 ]
 
+TrustOption = Annotated[
+    list[str] | None,
+    typer.Option("--trust-code", metavar="RUN", help="Run the Python code that this run brought; may be repeated."),
+]
+
 
 def main() -> None:
     """Entry point: no command means `serve`; an error that the user can mend is one sentence."""
@@ -51,10 +56,12 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; a free one is taken if it is in use.", min=0, max=65535)] = 8501,
     browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = True,
+    trust_code: TrustOption = None,
 ) -> None:
     """Serve the dashboard (also what `taxoscope` alone does)."""
     from dashboard import server
 
+    _trust(trust_code)
     if workspace is not None:
         os.environ["TAXOSCOPE_WORKSPACE"] = str(workspace.resolve())
     opened = Settings().open_workspace()
@@ -194,10 +201,12 @@ def look(
         list[str] | None, typer.Option(help="Regions to take as one as well, such as a+b; may be repeated.")
     ] = None,
     workspace: WorkspaceOption = None,
+    trust_code: TrustOption = None,
 ) -> None:
     """Measure what a run looks at: its maps against known regions, its answers with a region painted out."""
     from dashboard.actions.look import look_at_run
 
+    _trust(trust_code)
     try:
         look_at_run(_open(workspace), run, split, limit, method, together or [], console)
     except KeyboardInterrupt:
@@ -210,10 +219,12 @@ def embed(
     run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
     split: Annotated[Split, typer.Option(help="Images to embed.")] = Split.VALIDATION,
     workspace: WorkspaceOption = None,
+    trust_code: TrustOption = None,
 ) -> None:
     """Keep what a run's model makes of each image before its last layer: the ground for finding what to split."""
     from dashboard.actions.embed import embed_run
 
+    _trust(trust_code)
     try:
         embed_run(_open(workspace), run, split, console)
     except KeyboardInterrupt:
@@ -241,6 +252,11 @@ def parse_percents(text: str) -> tuple[int, ...]:
     if not all(piece.isascii() and piece.isdigit() and 1 <= int(piece) <= 99 for piece in pieces):
         raise WorkspaceError(f"Cannot read shares {text!r}; write them as 25,50: percents between 1 and 99.")
     return tuple(int(piece) for piece in pieces)
+
+
+def _trust(runs: list[str] | None) -> None:
+    if runs:
+        os.environ["TAXOSCOPE_TRUST_CODE"] = ",".join(runs)
 
 
 def _open(workspace: Path | None) -> Workspace:

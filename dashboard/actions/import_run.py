@@ -1,6 +1,7 @@
 """Import a model that was trained elsewhere: say what its file holds, verify it, write it as a run."""
 
 from collections.abc import Sequence
+from shlex import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -8,11 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from dashboard.words import counted, interval_text, share_text
 from model_zoo.architectures import suggest
 from model_zoo.checkpoint_files import Checkpoint
+from model_zoo.core.choices import Split
 from model_zoo.core.class_order import other_order
 from model_zoo.core.errors import RunError
-from model_zoo.core.evaluation import accuracy
+from model_zoo.core.evaluation import Evaluation, accuracy
+from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.run import Run, check_run_id
-from model_zoo.run_import import Declaration, Imported, class_lists, verify
+from model_zoo.run_import import Declaration, class_lists, verify
 from model_zoo.workspace import Workspace
 
 
@@ -34,10 +37,7 @@ def describe(checkpoint: Checkpoint, part: str, console: Console) -> None:
 
 def import_run(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, console: Console) -> Run:
     """Verify a declared model and write it; a failure leaves nothing behind. Every choice and figure is printed."""
-    check_run_id(declared.run_id)
-    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
-    if declared.run_id in there:
-        raise RunError(f"Run {declared.run_id!r} is already there; remove it or choose another --name.")
+    check_free(workspace, declared.run_id)
     prepared, classes = declared.preprocessing, ", ".join(declared.order)
     console.print(
         f"Prepared: {counted(prepared.channels, 'channel')}, {prepared.size[0]} x {prepared.size[1]} "
@@ -63,23 +63,33 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint, declared: Declarati
             bar.update(tasks[task], completed=done, total=total)
 
         imported = verify(workspace, checkpoint, declared, watched)
-    _say(imported, console)
+    for note in imported.notes:
+        console.print(note, soft_wrap=True)
+    say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console)
     run = imported.write(workspace)
     console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
+    if run.card.code:
+        console.print(f"To ask its model anything new, start with --trust-code {quote(run.run_id)}.", soft_wrap=True)
     return run
 
 
-def _say(imported: Imported, console: Console) -> None:
-    for note in imported.notes:
-        console.print(note, soft_wrap=True)
-    judged, taxonomy = imported.judged, imported.card.taxonomy
-    share = accuracy(judged).share
+def check_free(workspace: Workspace, run_id: str) -> None:
+    """`RunError` unless a new run can be called so."""
+    check_run_id(run_id)
+    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
+    if run_id in there:
+        raise RunError(f"Run {run_id!r} is already there; remove it or choose another --name.")
+
+
+def say_accuracy(judged: Evaluation, on: Split, taxonomy: Taxonomy, order: Sequence[str], console: Console) -> None:
+    """Print how many answers are right, and whether far more would be under another order of the outputs ``order``."""
     if not len(judged.truth):
         console.print("No image in validation or test has a label that the taxonomy places: nothing says it is right.")
         return
+    share = accuracy(judged).share
     basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
     console.print(
-        f"Accuracy over {imported.judged_on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
+        f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
         f"{basis}, original labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images "
         "were among it, that is too high.",
         soft_wrap=True,
@@ -87,9 +97,8 @@ def _say(imported: Imported, console: Console) -> None:
     other = other_order(judged.confusion.counts, taxonomy.names)
     if other.is_suspicious:
         of = dict(zip(taxonomy.names, other.names, strict=True))
-        given = str(imported.card.recipe.get("order", ", ".join(taxonomy.names))).split(", ")
         console.print(
-            f"Warning: with the outputs named {', '.join(of.get(name, name) for name in given)}, "
+            f"Warning: with the outputs named {', '.join(of[name] for name in order)}, "
             f"{share_text(other.share)} of the {counted(other.n_images, 'image')} would be right; check --classes.",
             style="yellow",
             soft_wrap=True,

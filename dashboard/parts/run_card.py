@@ -15,15 +15,10 @@ from model_zoo.run import Card, Run
 def card(card: Card) -> None:
     """What the run is, in two tables."""
     left, right = st.columns(2)
-    size = " × ".join(str(side) for side in card.preprocessing.input_size)
-    prepared = card.preprocessing
     made = [
         ("taxonomy", f"{card.taxonomy.name} v{card.taxonomy.version} ({card.taxonomy.hash})"),
         ("classes", f"{len(card.classes)}: {plain(', '.join(card.classes))}"),
-        ("architecture", f"{card.architecture}, {card.n_parameters:,} parameters"),
-        ("input", f"{size} (channels × height × width)"),
-        ("preparation", f"{prepared.fit} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
-        ("normalised", f"0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, std {_listed(prepared.std)}"),
+        *_model(card),
     ]
     how = [
         ("seed", str(card.seed)),
@@ -43,6 +38,23 @@ def card(card: Card) -> None:
         how = [(name.replace("trained (UTC)", "imported (UTC)"), unknown.get(name, text)) for name, text in how]
     left.table(pd.DataFrame(made, columns=["model", ""]).set_index("model"))
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
+
+
+def _model(card: Card) -> list[tuple[str, str]]:
+    if card.preprocessing is None:
+        return [("architecture", f"– no model: {plain(str(card.recipe.get('predictions', 'predictions')))} imported")]
+    prepared = card.preprocessing
+    return [
+        ("architecture", f"{plain(card.architecture)}, {card.n_parameters:,} parameters{own_code(card)}"),
+        ("input", f"{' × '.join(map(str, prepared.input_size))} (channels × height × width)"),
+        ("preparation", f"{prepared.fit} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
+        ("normalised", f"0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, std {_listed(prepared.std)}"),
+    ]
+
+
+def own_code(card: Card) -> str:
+    """That the model comes with its own code, and which."""
+    return f", its own code (sha256 {plain(card.code['sha256'][:16])}…)" if card.code else ""
 
 
 def trained_on(card: Card) -> str:
