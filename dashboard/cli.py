@@ -135,18 +135,36 @@ def learn_curve(
 @commands.command()
 def predict(
     run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="A workspace, or a folder of images, to ask the run about.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, .parquet or .csv; default: the run's name, here.")
+    ] = None,
     cross_fit: Annotated[
-        int, typer.Option(help="Number of folds: 5 trains five models, each without its fold.", min=2)
-    ],
+        int | None,
+        typer.Option(
+            help="Instead of DATA: judge every training image by a model that never saw its patient; N folds.", min=2
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
+    trust_code: TrustOption = None,
 ) -> None:
-    """Judge every training image by a model that never saw its patient: the ground for finding label errors."""
+    """Ask a run about a data set or a folder of images; the same command goes on where it was stopped."""
+    from dashboard.actions.predict import predict_over
     from dashboard.actions.train import cross_fit_run
 
+    if (data is None) == (cross_fit is None):
+        raise WorkspaceError("Give what to predict: a workspace or a folder of images, or --cross-fit 5.")
+    _trust(trust_code)
+    kept = "whole folds" if cross_fit else "finished batches"
     try:
-        cross_fit_run(_open(workspace), run, cross_fit, console)
+        if cross_fit is not None:
+            cross_fit_run(_open(workspace), run, cross_fit, console)
+        if data is not None:
+            predict_over(_open(workspace), run, data, out or Path(f"{run}.parquet"), console)
     except KeyboardInterrupt:
-        console.print("Stopped; whole folds are kept, and the same command goes on from there.", style="yellow")
+        console.print(f"Stopped; {kept} are kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)
 
 

@@ -13,6 +13,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Fit, Interpolation, Preprocessing
+from model_zoo.run import ONNX
 from model_zoo.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ WorkspaceOption = Annotated[
 
 @commands.command("import-run")
 def import_run(
-    file: Annotated[Path, typer.Argument(help="safetensors, or what torch.save wrote of a state_dict.")],
+    file: Annotated[Path, typer.Argument(help="safetensors, what torch.save wrote of a state_dict, or ONNX.")],
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     taxonomy: Annotated[str | None, typer.Option(help="Taxonomy that it was trained on.")] = None,
     architecture: Annotated[
@@ -44,6 +45,11 @@ def import_run(
     mean: Annotated[str | None, typer.Option(help="Subtracted, one per channel, such as 0.485,0.456,0.406.")] = None,
     std: Annotated[str | None, typer.Option(help="Divided by, one per channel.")] = None,
     value_range: Annotated[float, typer.Option(help="Pixels run from 0 to this before mean and std: 1 or 255.")] = 1.0,
+    crop_share: Annotated[float, typer.Option(help="Inner share of a crop: 0.875 for resize 256, crop 224.")] = 1.0,
+    bgr: Annotated[bool, typer.Option("--bgr", help="The model takes blue first, as OpenCV reads images.")] = False,
+    per_image: Annotated[
+        bool, typer.Option("--per-image", help="Each image to mean 0, std 1, instead of --mean and --std.")
+    ] = False,
     interpolation: Annotated[Interpolation, typer.Option(help="How pixels are resampled.")] = Interpolation.BILINEAR,
     classes: Annotated[
         str | None,
@@ -55,17 +61,21 @@ def import_run(
 ) -> None:
     """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
     from dashboard.actions import import_run as importing
-    from model_zoo.checkpoint_files import read_checkpoint
+    from model_zoo.onnx_models import Graph
     from model_zoo.run_import import Declaration
 
-    opened, checkpoint = _open(workspace), read_checkpoint(file)
+    opened, checkpoint = _open(workspace), importing.read_model(file)
     code = _own_code(architecture, architecture_file)
-    if code and code.prepares:
-        if mean or std:
-            raise RunError(f"{code.name} prepares pixels itself; leave out --mean and --std, or prepare() in the file.")
+    own = code is not None and code.prepares
+    if own or per_image:
+        if mean or std or (own and per_image):
+            who = f"{code.name} prepares pixels itself" if code and own else "--per-image takes each image's own"
+            raise RunError(f"{who}; leave out --mean and --std{', --per-image' if own else ''}.")
         mean, std = (",".join([one] * (channels or 1)) for one in "01")
-        value_range = 255.0
-    made = code.name if code else architecture
+        value_range = 255.0 if own else 1.0
+    if isinstance(checkpoint, Graph) and (architecture or code):
+        raise RunError("An ONNX file is a model with its architecture; leave out --architecture.")
+    made = ONNX if isinstance(checkpoint, Graph) else code.name if code else architecture
     needed = {
         **{"--name": name, "--taxonomy": taxonomy, "--architecture": made, "--size": size, "--fit": fit},
         **{"--channels": channels, "--mean": mean, "--std": std},
@@ -85,6 +95,9 @@ def import_run(
         value_range=value_range,
         mean=parse_numbers("--mean", mean),
         std=parse_numbers("--std", std),
+        crop_share=crop_share,
+        bgr=bgr,
+        per_image=per_image,
     )
     order = parse_classes(classes, chosen)
     declared = Declaration(name, made, chosen, order, prepared, licence, weights, code)

@@ -155,7 +155,7 @@ def _refuse_others(raw: bytes, name: str) -> None:
         b"BZh": "packed with bzip2; unpack it first",
         b"7z\xbc\xaf": "packed with 7-Zip; unpack it first",
         b"GGUF": "a GGUF language model; it classifies no images",
-        b"\x08": "an ONNX or other protobuf file; export the weights as safetensors",
+        b"\x08": "an ONNX or other protobuf file, which is no file of weights alone",
     }
     for magic, kind in kinds.items():
         if raw.startswith(magic) and raw[8:9] != b"{":

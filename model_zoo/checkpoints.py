@@ -20,7 +20,7 @@ from torch import nn
 
 from model_zoo.core.errors import CheckpointError
 from model_zoo.own_code import OwnCode, read_code
-from model_zoo.run import CODE, Card, Run
+from model_zoo.run import CODE, GRAPH, ONNX, Card, Run
 
 TORCHVISION = "torchvision."
 """Starts the names of torchvision's architectures; all others are timm's."""
@@ -98,6 +98,10 @@ def restore(card: Card, weights: bytes, code: OwnCode | None = None) -> nn.Modul
             f"The weights of run {card.run_id!r} are not those its card was written for "
             f"(sha256 {digest[:12]}..., expected {card.weights_sha256[:12]}...); restore the file."
         )
+    if card.architecture == ONNX:
+        from model_zoo.onnx_models import OnnxModel, read_graph
+
+        return OnnxModel(read_graph(weights, GRAPH), card.columns)
     channels, n_classes = card.prepared.channels, len(card.classes)
     if code is None:
         model = build(card.architecture, card.prepared.input_size, n_classes)

@@ -24,6 +24,9 @@ from model_zoo.images import Preprocessing
 FORMAT = 1
 LABELS_ALONE = "labels alone"
 MAX_NAME_BYTES = 200  # file systems take 255; what is written beside a run adds a little
+ONNX = "onnx"
+"""Stands for the architecture of a model that is a graph: its weights are the graph's file."""
+GRAPH = "model.onnx"
 CARD, WEIGHTS, HISTORY, CODE = "card.json", "model.safetensors", "history.csv", "architecture.py"
 
 
@@ -227,9 +230,14 @@ class Run:
         return self.card.run_id
 
     @property
+    def card_sha256(self) -> str:
+        """64 hexadecimal digits over the card, and through it over the weights."""
+        return hashlib.sha256((self.folder / CARD).read_bytes()).hexdigest()
+
+    @property
     def weights_path(self) -> Path | None:
-        """The safetensors file, if the run has weights."""
-        path = self.folder / WEIGHTS
+        """The safetensors file or the graph's, if the run has weights."""
+        path = self.folder / _weights_name(self.card)
         return path if path.is_file() else None
 
     def has_predictions(self, split: Split) -> bool:
@@ -350,7 +358,7 @@ def write_run(
     partial.mkdir(parents=True)
     try:
         if weights:
-            (partial / WEIGHTS).write_bytes(weights)
+            (partial / _weights_name(card)).write_bytes(weights)
         if code:
             (partial / CODE).write_bytes(code)
         with (partial / HISTORY).open("w", newline="", encoding="utf-8") as out:
@@ -375,6 +383,10 @@ def group_into_series(runs: Iterable[Run]) -> tuple[Series, ...]:
     for run in runs:
         groups.setdefault(run.card.series_key, []).append(run)
     return tuple(Series(tuple(sorted(group, key=lambda run: run.card.seed))) for group in groups.values())
+
+
+def _weights_name(card: Card) -> str:
+    return GRAPH if card.architecture == ONNX else WEIGHTS
 
 
 def _predictions_path(folder: Path, split: Split) -> Path:

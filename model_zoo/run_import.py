@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save
 
+from model_zoo.alternatives import Tried, alternatives, drawn, try_alternatives
 from model_zoo.architectures import COUNTERS, check_fit, compared, fit, heads
 from model_zoo.checkpoint_files import Checkpoint, Weights
 from model_zoo.checkpoints import build, restore  # sets the thread policy before torch is loaded
@@ -24,7 +25,8 @@ from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.images import Preprocessing
+from model_zoo.images import Preprocessing, decode
+from model_zoo.onnx_models import Graph, OnnxModel
 from model_zoo.own_code import OwnCode
 from model_zoo.prediction import fitted_pixels, probabilities
 from model_zoo.run import Card, Run, write_run
@@ -63,7 +65,8 @@ class Declaration:
 class Imported:
     """A run made of a declaration and a file, verified and not yet written; ``notes`` are sentences about the weights.
 
-    ``judged`` is its answers against the labels of one split, validation where that has labels, else test.
+    ``judged`` is its answers against the labels of one split, validation where that has labels, else test; ``tried``
+    what some of these images would score if they were prepared otherwise, empty where none has a label.
     """
 
     card: Card
@@ -73,6 +76,7 @@ class Imported:
     judged: Evaluation
     judged_on: Split
     code: bytes = b""
+    tried: tuple[Tried, ...] = ()
 
     def write(self, workspace: Workspace) -> Run:
         """The run folder, written whole or not at all."""
@@ -81,7 +85,7 @@ class Imported:
 
 def verify(
     workspace: Workspace,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | Graph,
     declared: Declaration,
     progress: Callable[[str, int, int], None] = lambda task, done, total: None,
 ) -> Imported:
@@ -90,8 +94,11 @@ def verify(
     `CheckpointError` where weights, architecture, classes or preprocessing do not fit; `WorkspaceError` or
     `ImageError` where the images cannot be read. ``progress`` is told the task and how many of how many are done.
     """
-    weights, state = _loaded(checkpoint, declared)
-    raw = save(state)
+    if isinstance(checkpoint, Graph):
+        raw, notes = _graph(checkpoint, declared)
+    else:
+        weights, state = _loaded(checkpoint, declared)
+        raw, notes = save(state), weights.notes
     card = _card(workspace, checkpoint, declared, raw)
     model = restore(card, raw, declared.code).eval()
     card = replace(card, n_parameters=sum(parameter.numel() for parameter in model.parameters()))
@@ -111,7 +118,48 @@ def verify(
     }
     judged_on = next((split for split, one in every.items() if len(one.truth)), next(iter(every)))
     source = declared.code.source if declared.code else b""
-    return Imported(card, raw, predictions, weights.notes, every[judged_on], judged_on, source)
+    tried = _tried(workspace, model, declared, every[judged_on], partial(progress, "Trying other preparations"))
+    return Imported(card, raw, predictions, notes, every[judged_on], judged_on, source, tried)
+
+
+def _tried(
+    workspace: Workspace,
+    model: torch.nn.Module,
+    declared: Declaration,
+    judged: Evaluation,
+    progress: Callable[[int, int], None],
+) -> tuple[Tried, ...]:
+    rows = drawn(len(judged.truth))
+    if not len(rows):
+        return ()
+    by_id = workspace.dataset().by_id
+    images = (decode(workspace.image_path(by_id[judged.image_ids[row]])) for row in rows)
+    wanted = alternatives(declared.preprocessing, values=declared.code is None or not declared.code.prepares)
+    return try_alternatives(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
+
+
+def _graph(graph: Graph, declared: Declaration) -> tuple[bytes, tuple[str, ...]]:
+    """The graph's bytes, and whether maps can be read in it; `CheckpointError` where it takes or gives another size."""
+    channels, height, width = declared.preprocessing.input_size
+    wants = (graph.channels or channels, graph.size[0] or height, graph.size[1] or width)
+    if wants != (channels, height, width):
+        raise CheckpointError(
+            f"{graph.name} takes images of {wants} (channels, height, width), declared is "
+            f"{(channels, height, width)}; correct --channels and --size."
+        )
+    if graph.n_classes not in (0, len(declared.order)):
+        raise CheckpointError(
+            f"{graph.name} has {graph.n_classes} outputs, taxonomy {declared.taxonomy.name!r} has "
+            f"{len(declared.order)} classes; choose the taxonomy that it was trained on."
+        )
+    model = OnnxModel(graph, tuple(range(len(declared.order))))
+    maps = (
+        "Maps can be read before its global pooling."
+        if model.has_maps
+        else "It has no maps: the graph does not end in global average pooling and one linear layer."
+    )
+    says = ["Its outputs are probabilities (it ends in a Softmax)."] if graph.gives_probabilities else []
+    return graph.raw, (*says, maps)
 
 
 def _loaded(checkpoint: Checkpoint, declared: Declaration) -> tuple[Weights, dict[str, Tensor]]:
@@ -191,7 +239,7 @@ def _answers(model: torch.nn.Module, pixels: NDArray[np.uint8], declared: Declar
     return said
 
 
-def _card(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, raw: bytes) -> Card:
+def _card(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, raw: bytes) -> Card:
     dataset = workspace.dataset()
     predicted = [split for split in (Split.VALIDATION, Split.TEST) if dataset.split(split)]
     recipe = {"imported_from": checkpoint.name, "sha256": checkpoint.sha256}
@@ -216,11 +264,13 @@ def _card(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, r
         weights_sha256=hashlib.sha256(raw).hexdigest(),
         licence=declared.licence,
         code={"name": declared.code.name, "sha256": declared.code.sha256} if declared.code else {},
-        order=declared.order if declared.code and reordered else (),
+        order=declared.order if reordered and (declared.code or isinstance(checkpoint, Graph)) else (),
     )
 
 
-def class_lists(checkpoint: Checkpoint, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
+def class_lists(checkpoint: Checkpoint | Graph, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
     """Lists in the file that name exactly the classes of ``taxonomy``, whatever their order."""
+    if isinstance(checkpoint, Graph):
+        return []
     found = [said for said in checkpoint.said.values() if isinstance(said, tuple)]
     return [one for one in found if sorted(one) == sorted(taxonomy.names)]

@@ -1,12 +1,10 @@
 """A run's card and its training curves."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts
-from dashboard.words import counted, plain
+from dashboard.words import counted, fit_words, plain, scale_words
 from model_zoo.core.choices import Split
 from model_zoo.datasets import DataSet
 from model_zoo.run import Card, Run
@@ -47,8 +45,8 @@ def _model(card: Card) -> list[tuple[str, str]]:
     return [
         ("architecture", f"{plain(card.architecture)}, {card.n_parameters:,} parameters{own_code(card)}"),
         ("input", f"{' × '.join(map(str, prepared.input_size))} (channels × height × width)"),
-        ("preparation", f"{prepared.fit} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
-        ("normalised", f"0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, std {_listed(prepared.std)}"),
+        ("preparation", f"{fit_words(prepared)} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
+        ("normalised", f"{scale_words(prepared)}{', blue first' if prepared.bgr else ''}"),
     ]
 
 
@@ -62,10 +60,6 @@ def trained_on(card: Card) -> str:
     if not card.label_set:
         return "the manifest's"
     return f"label set {plain(card.label_set['name'])} (sha256 {plain(card.label_set['sha256'][:16])}…)"
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def curves(run: Run, dataset: DataSet, look: charts.Look) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from command import run
 from real_data import real
+from typer.testing import CliRunner
 
 from dashboard.actions.compare import compare, named_subjects
+from dashboard.cli_models import commands
 from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.evaluation import accuracy
 from model_zoo.workspace import Workspace
@@ -62,8 +64,8 @@ def test_the_checkpoints_score_what_they_are_known_to_score(workspace, tmp_path)
     for name, (file, source, more) in wanted.items():
         (tmp_path / f"{name}.py").write_text(source)
         own = ["--architecture-file", str(tmp_path / f"{name}.py"), "--name", name, "--workspace", str(workspace)]
-        done = run("import-run", str(checkpoints / file), *PREPARED, *more, *own, cwd=tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = CliRunner().invoke(commands, ["import-run", str(checkpoints / file), *PREPARED, *more, *own])
+        assert done.exit_code == 0, done.output or done.exception
     opened = Workspace.open(workspace)
     dataset, series = opened.dataset(), opened.series()
 
