@@ -32,6 +32,11 @@ WorkspaceOption = Annotated[
     Path | None, typer.Option("--workspace", help="Folder of a workspace; without it, the demo.", show_default=False)
 ]
 
+TrustOption = Annotated[
+    list[str] | None,
+    typer.Option("--trust-code", metavar="RUN", help="Run the Python code that this run brought; may be repeated."),
+]
+
 
 def main() -> None:
     """Entry point: no command means `serve`; an error that the user can mend is one sentence."""
@@ -51,10 +56,12 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; a free one is taken if it is in use.", min=0, max=65535)] = 8501,
     browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = True,
+    trust_code: TrustOption = None,
 ) -> None:
     """Serve the dashboard (also what `taxoscope` alone does)."""
     from dashboard import server
 
+    _trust(trust_code)
     if workspace is not None:
         os.environ["TAXOSCOPE_WORKSPACE"] = str(workspace.resolve())
     opened = Settings().open_workspace()
@@ -128,18 +135,36 @@ def learn_curve(
 @commands.command()
 def predict(
     run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="A workspace, or a folder of images, to ask the run about.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, .parquet or .csv; default: the run's name, here.")
+    ] = None,
     cross_fit: Annotated[
-        int, typer.Option(help="Number of folds: 5 trains five models, each without its fold.", min=2)
-    ],
+        int | None,
+        typer.Option(
+            help="Instead of DATA: judge every training image by a model that never saw its patient; N folds.", min=2
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
+    trust_code: TrustOption = None,
 ) -> None:
-    """Judge every training image by a model that never saw its patient: the ground for finding label errors."""
+    """Ask a run about a data set or a folder of images; the same command goes on where it was stopped."""
+    from dashboard.actions.predict import predict_over
     from dashboard.actions.train import cross_fit_run
 
+    if (data is None) == (cross_fit is None):
+        raise WorkspaceError("Give what to predict: a workspace or a folder of images, or --cross-fit 5.")
+    _trust(trust_code)
+    kept = "whole folds" if cross_fit else "finished batches"
     try:
-        cross_fit_run(_open(workspace), run, cross_fit, console)
+        if cross_fit is not None:
+            cross_fit_run(_open(workspace), run, cross_fit, console)
+        if data is not None:
+            predict_over(_open(workspace), run, data, out or Path(f"{run}.parquet"), console)
     except KeyboardInterrupt:
-        console.print("Stopped; whole folds are kept, and the same command goes on from there.", style="yellow")
+        console.print(f"Stopped; {kept} are kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)
 
 
@@ -194,10 +219,12 @@ def look(
         list[str] | None, typer.Option(help="Regions to take as one as well, such as a+b; may be repeated.")
     ] = None,
     workspace: WorkspaceOption = None,
+    trust_code: TrustOption = None,
 ) -> None:
     """Measure what a run looks at: its maps against known regions, its answers with a region painted out."""
     from dashboard.actions.look import look_at_run
 
+    _trust(trust_code)
     try:
         look_at_run(_open(workspace), run, split, limit, method, together or [], console)
     except KeyboardInterrupt:
@@ -210,10 +237,12 @@ def embed(
     run: Annotated[str, typer.Argument(help="Name of a run, as `taxoscope runs` lists it.")],
     split: Annotated[Split, typer.Option(help="Images to embed.")] = Split.VALIDATION,
     workspace: WorkspaceOption = None,
+    trust_code: TrustOption = None,
 ) -> None:
     """Keep what a run's model makes of each image before its last layer: the ground for finding what to split."""
     from dashboard.actions.embed import embed_run
 
+    _trust(trust_code)
     try:
         embed_run(_open(workspace), run, split, console)
     except KeyboardInterrupt:
@@ -241,6 +270,11 @@ def parse_percents(text: str) -> tuple[int, ...]:
     if not all(piece.isascii() and piece.isdigit() and 1 <= int(piece) <= 99 for piece in pieces):
         raise WorkspaceError(f"Cannot read shares {text!r}; write them as 25,50: percents between 1 and 99.")
     return tuple(int(piece) for piece in pieces)
+
+
+def _trust(runs: list[str] | None) -> None:
+    if runs:
+        os.environ["TAXOSCOPE_TRUST_CODE"] = ",".join(runs)
 
 
 def _open(workspace: Path | None) -> Workspace:

@@ -3,15 +3,21 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from dashboard.settings import Settings
+from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
+from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Fit, Interpolation, Preprocessing
+from model_zoo.run import ONNX
 from model_zoo.workspace import Workspace
+
+if TYPE_CHECKING:
+    from model_zoo.own_code import OwnCode
 
 commands = typer.Typer()
 console = Console(highlight=False, markup=False)
@@ -23,11 +29,15 @@ WorkspaceOption = Annotated[
 
 @commands.command("import-run")
 def import_run(
-    file: Annotated[Path, typer.Argument(help="safetensors, or what torch.save wrote of a state_dict.")],
+    file: Annotated[Path, typer.Argument(help="safetensors, what torch.save wrote of a state_dict, or ONNX.")],
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     taxonomy: Annotated[str | None, typer.Option(help="Taxonomy that it was trained on.")] = None,
     architecture: Annotated[
         str | None, typer.Option(help="A timm architecture, or torchvision.NAME; without it, what fits is listed.")
+    ] = None,
+    architecture_file: Annotated[
+        Path | None,
+        typer.Option(help="Python file that builds the model, instead of --architecture. It is RUN, with your rights."),
     ] = None,
     size: Annotated[str | None, typer.Option(help="Input size: 224, or 224x320 (height x width).")] = None,
     fit: Annotated[Fit | None, typer.Option(help="How images become that size.")] = None,
@@ -35,6 +45,11 @@ def import_run(
     mean: Annotated[str | None, typer.Option(help="Subtracted, one per channel, such as 0.485,0.456,0.406.")] = None,
     std: Annotated[str | None, typer.Option(help="Divided by, one per channel.")] = None,
     value_range: Annotated[float, typer.Option(help="Pixels run from 0 to this before mean and std: 1 or 255.")] = 1.0,
+    crop_share: Annotated[float, typer.Option(help="Inner share of a crop: 0.875 for resize 256, crop 224.")] = 1.0,
+    bgr: Annotated[bool, typer.Option("--bgr", help="The model takes blue first, as OpenCV reads images.")] = False,
+    per_image: Annotated[
+        bool, typer.Option("--per-image", help="Each image to mean 0, std 1, instead of --mean and --std.")
+    ] = False,
     interpolation: Annotated[Interpolation, typer.Option(help="How pixels are resampled.")] = Interpolation.BILINEAR,
     classes: Annotated[
         str | None,
@@ -46,15 +61,26 @@ def import_run(
 ) -> None:
     """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
     from dashboard.actions import import_run as importing
-    from model_zoo.checkpoint_files import read_checkpoint
+    from model_zoo.onnx_models import Graph
     from model_zoo.run_import import Declaration
 
-    opened, checkpoint = _open(workspace), read_checkpoint(file)
+    opened, checkpoint = _open(workspace), importing.read_model(file)
+    code = _own_code(architecture, architecture_file)
+    own = code is not None and code.prepares
+    if own or per_image:
+        if mean or std or (own and per_image):
+            who = f"{code.name} prepares pixels itself" if code and own else "--per-image takes each image's own"
+            raise RunError(f"{who}; leave out --mean and --std{', --per-image' if own else ''}.")
+        mean, std = (",".join([one] * (channels or 1)) for one in "01")
+        value_range = 255.0 if own else 1.0
+    if isinstance(checkpoint, Graph) and (architecture or code):
+        raise RunError("An ONNX file is a model with its architecture; leave out --architecture.")
+    made = ONNX if isinstance(checkpoint, Graph) else code.name if code else architecture
     needed = {
-        **{"--name": name, "--taxonomy": taxonomy, "--architecture": architecture, "--size": size, "--fit": fit},
+        **{"--name": name, "--taxonomy": taxonomy, "--architecture": made, "--size": size, "--fit": fit},
         **{"--channels": channels, "--mean": mean, "--std": std},
     }
-    if (name is None or taxonomy is None or architecture is None or size is None) or (
+    if (name is None or taxonomy is None or made is None or size is None) or (
         fit is None or channels is None or mean is None or std is None
     ):
         importing.describe(checkpoint, weights, console)
@@ -69,14 +95,69 @@ def import_run(
         value_range=value_range,
         mean=parse_numbers("--mean", mean),
         std=parse_numbers("--std", std),
+        crop_share=crop_share,
+        bgr=bgr,
+        per_image=per_image,
     )
-    order = tuple(one.strip() for one in classes.split(",")) if classes else chosen.names
-    declared = Declaration(name, architecture, chosen, order, prepared, licence, weights)
+    order = parse_classes(classes, chosen)
+    declared = Declaration(name, made, chosen, order, prepared, licence, weights, code)
     try:
         importing.import_run(opened, checkpoint, declared, console)
     except KeyboardInterrupt:
         console.print("Stopped; nothing was written.", style="yellow")
         sys.exit(130)
+
+
+@commands.command("import-predictions")
+def import_predictions(
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet, NPZ or NPY: probabilities by class, or labels alone.")],
+    name: Annotated[str, typer.Option(help="Name of the new run.")],
+    taxonomy: Annotated[str, typer.Option(help="Taxonomy whose classes are answered.")],
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Classes in the order of columns without names, or of numbers; default: the taxonomy's."),
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="Whose images the rows are, in the manifest's order, where none are named.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the predictions.")] = "not known",
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Import what some model said of the images here, without the model."""
+    from dashboard.actions.import_predictions import import_predictions as importing
+
+    opened = _open(workspace)
+    chosen = opened.taxonomy(taxonomy)
+    order = parse_classes(classes, chosen)
+    importing(opened, file, name, chosen, order, split, licence, console)
+
+
+def _own_code(architecture: str | None, path: Path | None) -> "OwnCode | None":
+    from model_zoo.own_code import read_code
+
+    if path is None:
+        return None
+    if architecture is not None:
+        raise RunError("Give --architecture or --architecture-file, not both.")
+    code = read_code(path)
+    console.print(
+        f"Warning: {code.name} is run as it is, with all your rights on this machine; it is copied into the run, where "
+        "it is run again only with --trust-code.",
+        style="yellow",
+        soft_wrap=True,
+    )
+    return code
+
+
+def parse_classes(text: str | None, taxonomy: Taxonomy) -> tuple[str, ...]:
+    """``a,b,c`` as the classes of ``taxonomy`` in that order; its own without a text; `RunError` for others."""
+    order = tuple(one.strip() for one in text.split(",")) if text else taxonomy.names
+    if sorted(order) != sorted(taxonomy.names):
+        raise RunError(
+            f"The classes {', '.join(order)[:300]} are not those of taxonomy {taxonomy.name!r} "
+            f"({', '.join(taxonomy.names)[:300]}); name each of them once, in the order of the outputs."
+        )
+    return order
 
 
 def parse_size(text: str) -> tuple[int, int]:

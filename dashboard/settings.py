@@ -20,10 +20,18 @@ class Settings(BaseSettings):
     demo_folder: Path = user_data_path("taxoscope", appauthor=False) / "demo"
     """The demo's writable part: decisions, generated training images, kept uploads, new runs."""
 
+    trust_code: str = ""
+    """Names of runs whose own code may be run, separated by commas; no page can add to them."""
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Runs whose own code may be run."""
+        return frozenset(name for one in self.trust_code.split(",") if (name := one.strip()))
+
     def write_back(self) -> None:
         """Write the paths into the environment as absolute ones, to be read alike from any working directory."""
-        for name, path in self.model_dump(exclude_none=True).items():
-            os.environ[f"TAXOSCOPE_{name.upper()}"] = str(path.resolve())
+        for name, value in self.model_dump(exclude_none=True).items():
+            os.environ[f"TAXOSCOPE_{name.upper()}"] = str(value.resolve() if isinstance(value, Path) else value)
 
     def open_workspace(self) -> Workspace:
         """The workspace to serve; `WorkspaceError` says in one sentence what it lacks."""

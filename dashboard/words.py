@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from model_zoo.commands import command
 from model_zoo.core.choices import Labels
+from model_zoo.images import Preprocessing
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
 
@@ -67,3 +68,20 @@ def one_of(names: Sequence[str], last: str = "or", at_most: int = 4) -> str:
     if len(names) > at_most:
         return f"{', '.join(names[: at_most - 1])} and {len(names) - at_most + 1} more"
     return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def fit_words(prepared: Preprocessing) -> str:
+    """How an image becomes the model's size."""
+    inner = f" to the inner {100 * prepared.crop_share:g} %" if prepared.crop_share < 1 else ""
+    return f"{prepared.fit}{inner}"
+
+
+def scale_words(prepared: Preprocessing) -> str:
+    """What becomes of the pixels' values."""
+    if prepared.per_image:
+        return "each image to mean 0, std 1"
+    return f"0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, std {_listed(prepared.std)}"
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)

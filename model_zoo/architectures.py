@@ -14,7 +14,7 @@ from model_zoo.checkpoints import TORCHVISION, build
 from model_zoo.core.errors import CheckpointError
 
 MAX_CANDIDATES = 30
-_COUNTERS = "num_batches_tracked"  # kept since torch 0.4.1 only, and of no use to a model that is not trained on
+COUNTERS = "num_batches_tracked"  # kept since torch 0.4.1 only, and of no use to a model that is not trained on
 
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
     "layer1.0.conv1.weight": (
@@ -136,7 +136,17 @@ def fit(architecture: str, tensors: Mapping[str, Tensor], size: tuple[int, int] 
 
     `CheckpointError` for an architecture that is not known or does not take that size.
     """
-    expected, last, first = _outline(architecture, size)
+    return compared(architecture, *_outline(architecture, size), tensors)
+
+
+def compared(
+    architecture: str,
+    expected: Mapping[str, tuple[int, ...]],
+    last: tuple[str, ...],
+    first: str,
+    tensors: Mapping[str, Tensor],
+) -> Fit:
+    """How ``tensors`` fit ``expected`` shapes; the head ``last`` may be of any width, ``first`` take any channels."""
     known = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     matching, misshapen = 0, []
     for key, shape in expected.items():
@@ -147,7 +157,7 @@ def fit(architecture: str, tensors: Mapping[str, Tensor], size: tuple[int, int] 
             matching += 1
         else:
             misshapen.append(f"{key}: {known[key]} in the file, not {shape}")
-    missing = tuple(key for key in expected if key not in known and not key.endswith(_COUNTERS))
+    missing = tuple(key for key in expected if key not in known and not key.endswith(COUNTERS))
     unexpected = tuple(key for key in known if key not in expected)
     width = next((known[key][0] for key in last if known.get(key)), 0)
     channels = known[first][1] if len(known.get(first, ())) > 1 else 0

@@ -6,7 +6,7 @@ import json
 import pickle
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -46,8 +46,11 @@ class Checkpoint:
     _file: TorchFile | None
     _raw: bytes
 
-    def weights(self, part: str = "") -> "Weights":
-        """The weights of one part; without ``part`` the only one. `CheckpointError` names those to choose from."""
+    def weights(self, part: str = "", wanted: Set[str] = frozenset()) -> "Weights":
+        """The weights of one part; without ``part`` the only one. `CheckpointError` names those to choose from.
+
+        Prefixes are taken off until all names ``wanted`` are there, if that is said, else as many as there are.
+        """
         if not part and len(self.parts) > 1:
             raise CheckpointError(
                 f"{self.name} holds {len(self.parts)} sets of weights ({', '.join(self.parts)}); say which is meant."
@@ -57,7 +60,7 @@ class Checkpoint:
             raise CheckpointError(f"{self.name} holds no weights {part[:80]!r}; there are {', '.join(self.parts)}.")
         values = self._values[chosen]
         if self._file is None:
-            return _without_prefixes({str(key): value for key, value in values.items()}, ())
+            return _without_prefixes({str(key): value for key, value in values.items()}, (), wanted)
         kept = {key: one for key, value in values.items() if isinstance(key, str) and (one := stored(value))}
         others = tuple(short(key) for key in values if key not in kept)
         if sum(one.n_bytes for one in kept.values()) > 2 * len(self._raw):
@@ -67,7 +70,7 @@ class Checkpoint:
         read = self._by_torch(chosen) if self._file.plain else None
         if read is None or kept.keys() - read.keys():
             read = {key: tensor(one, self._file.storages, self.name) for key, one in kept.items()}
-        return _without_prefixes({key: read[key] for key in kept}, others)
+        return _without_prefixes({key: read[key] for key in kept}, others, wanted)
 
     def _by_torch(self, part: str) -> Mapping[str, Tensor] | None:
         """The part as torch's restricted reader gives it; None where that one refuses the file."""
@@ -152,7 +155,7 @@ def _refuse_others(raw: bytes, name: str) -> None:
         b"BZh": "packed with bzip2; unpack it first",
         b"7z\xbc\xaf": "packed with 7-Zip; unpack it first",
         b"GGUF": "a GGUF language model; it classifies no images",
-        b"\x08": "an ONNX or other protobuf file; export the weights as safetensors",
+        b"\x08": "an ONNX or other protobuf file, which is no file of weights alone",
     }
     for magic, kind in kinds.items():
         if raw.startswith(magic) and raw[8:9] != b"{":
@@ -236,12 +239,14 @@ def _said(value: Any) -> Iterator[tuple[str, Said]]:
                 waiting.append((where, inner, depth + 1))
 
 
-def _without_prefixes(tensors: Mapping[str, Tensor], others: tuple[str, ...]) -> Weights:
+def _without_prefixes(tensors: Mapping[str, Tensor], others: tuple[str, ...], wanted: Set[str]) -> Weights:
     """Prefixes that wrappers put before all names are taken off; what lies beside the wrapped model is left out."""
     notes = (
         [f"{len(others)} entries that are no dense tensors were left out: {', '.join(others[:3])}."] if others else []
     )
     while prefix := next((one for one in PREFIXES if _is_around(one, tensors)), None):
+        if wanted and wanted <= tensors.keys():
+            break
         beside = [key for key in tensors if not key.startswith(prefix)]
         tensors = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         notes.append(f"Prefix {prefix!r} was taken off {len(tensors)} names.")

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -19,7 +19,8 @@ from safetensors.torch import load
 from torch import nn
 
 from model_zoo.core.errors import CheckpointError
-from model_zoo.run import Card, Run
+from model_zoo.own_code import OwnCode, read_code
+from model_zoo.run import CODE, GRAPH, ONNX, Card, Run
 
 TORCHVISION = "torchvision."
 """Starts the names of torchvision's architectures; all others are timm's."""
@@ -67,31 +68,52 @@ def _build_torchvision(architecture: str, input_size: tuple[int, int, int], n_cl
         return torchvision.models.get_model(name, weights=None, num_classes=n_classes)
 
 
-def load_model(run: Run) -> nn.Module:
-    """The run's model in evaluation mode on the CPU, its weights checked against the card."""
+def load_model(run: Run, trusted: Collection[str] = ()) -> nn.Module:
+    """The run's model in evaluation mode on the CPU, its weights checked against the card.
+
+    A run that brought its own code is loaded only if ``trusted`` names it: that runs the code.
+    """
     path = run.weights_path
     if path is None:
-        raise CheckpointError(f"Run {run.run_id!r} has no weights; only its stored predictions can be shown.")
+        raise CheckpointError(f"Run {run.run_id!r} has no model here; only its stored predictions can be shown.")
+    code = None
+    if run.card.code:
+        if run.run_id not in trusted:
+            raise CheckpointError(
+                f"The model of run {run.run_id!r} comes with its own code, which runs only where you say so: read "
+                f"{CODE} in its folder and start again with --trust-code {run.run_id!r}."
+            )
+        code = read_code(run.folder / CODE)
+        if code.sha256 != run.card.code["sha256"]:
+            raise CheckpointError(f"{CODE} of run {run.run_id!r} is not the file that was imported; restore it.")
     raw = path.read_bytes()
-    return restore(run.card, raw).eval()
+    return restore(run.card, raw, code).eval()
 
 
-def restore(card: Card, weights: bytes) -> nn.Module:
-    """A model with these safetensors weights; `CheckpointError` if they are not the card's."""
+def restore(card: Card, weights: bytes, code: OwnCode | None = None) -> nn.Module:
+    """A model with these safetensors weights; `CheckpointError` if they are not the card's. ``code`` is run."""
     digest = hashlib.sha256(weights).hexdigest()
     if card.weights_sha256 != digest:
         raise CheckpointError(
             f"The weights of run {card.run_id!r} are not those its card was written for "
             f"(sha256 {digest[:12]}..., expected {card.weights_sha256[:12]}...); restore the file."
         )
-    model = build(card.architecture, card.preprocessing.input_size, len(card.classes))
+    if card.architecture == ONNX:
+        from model_zoo.onnx_models import OnnxModel, read_graph
+
+        return OnnxModel(read_graph(weights, GRAPH), card.columns)
+    channels, n_classes = card.prepared.channels, len(card.classes)
+    if code is None:
+        model = build(card.architecture, card.prepared.input_size, n_classes)
+    else:
+        model = code.network(n_classes, channels)
     try:
         state: dict[str, torch.Tensor] = load(weights)
         model.load_state_dict(state)
     except (SafetensorError, RuntimeError, KeyError) as error:  # KeyError: number formats that torch lacks
         first = str(error).splitlines()[0]
         raise CheckpointError(f"The weights of run {card.run_id!r} do not fit {card.architecture}: {first}") from error
-    return model
+    return model if code is None else code.around(model, card.columns)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def made_for(run: Run, dataset: DataSet, split: Split) -> dict[str, object]:
         "format": _FORMAT,
         "run_id": run.run_id,
         "weights": run.card.weights_sha256,
-        "preprocessing": json.dumps(run.card.preprocessing.to_json(), sort_keys=True),
+        "preprocessing": json.dumps(run.card.prepared.to_json(), sort_keys=True),
         "split": str(split),
         "images": hashlib.sha256(repr(images).encode()).hexdigest()[:12],
     }

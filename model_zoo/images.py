@@ -52,7 +52,9 @@ class Preprocessing:
 
     The image is converted to ``channels`` (1 grey, 3 RGB), fitted to ``size`` (height, width),
     max-pooled by ``pool`` (bilinear shrinking would wipe out one-pixel calipers), scaled to
-    0..``value_range`` and normalised by ``mean`` and ``std`` per channel.
+    0..``value_range`` and normalised by ``mean`` and ``std`` per channel. Of a crop only the inner
+    ``crop_share`` of the shorter side is kept. With ``bgr`` the model, and ``mean`` and ``std``, have
+    blue first. With ``per_image`` each image is brought to mean 0 and standard deviation 1 instead.
     """
 
     channels: int
@@ -63,6 +65,9 @@ class Preprocessing:
     value_range: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    crop_share: float = 1.0
+    bgr: bool = False
+    per_image: bool = False
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or len(self.mean) != self.channels or len(self.std) != self.channels:
@@ -71,6 +76,10 @@ class Preprocessing:
             raise ImageError(f"Size {self.size} must be positive and divisible by pool {self.pool}.")
         if not all(std > 0 for std in self.std):
             raise ImageError(f"Standard deviations must be positive; got {self.std}.")
+        if not 0.1 <= self.crop_share <= 1 or (self.crop_share < 1 and self.fit is not Fit.CROP):
+            raise ImageError(f"A crop keeps 0.1 to 1 of the shorter side, and nothing else is one; got {self}.")
+        if self.bgr and self.channels != 3:
+            raise ImageError("Only three channels have blue first; leave that out, or declare 3 channels.")
 
     @property
     def input_size(self) -> tuple[int, int, int]:
@@ -85,7 +94,7 @@ class Preprocessing:
         if self.fit is Fit.STRETCH and image.size != (width, height):
             image = image.resize((width, height), method)
         elif self.fit is Fit.CROP:
-            image = ImageOps.fit(image, (width, height), method)
+            image = ImageOps.fit(image, (width, height), method, bleed=(1 - self.crop_share) / 2)
         elif self.fit is Fit.PAD:
             left, top, inner_width, inner_height = self._inside(*image.size)
             padded = Image.new(image.mode, (width, height))
@@ -97,6 +106,12 @@ class Preprocessing:
 
     def normalise(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pixels (..., channels, height, width) in 0..255 as the model's input, same shape."""
+        if self.bgr:
+            pixels = pixels[..., ::-1, :, :]
+        if self.per_image:
+            raw = pixels.astype(np.float32)
+            spread = raw.std(axis=(-3, -2, -1), keepdims=True)
+            return (raw - raw.mean(axis=(-3, -2, -1), keepdims=True)) / np.maximum(spread, 1)
         mean = np.array(self.mean, dtype=np.float32)[:, None, None]
         std = np.array(self.std, dtype=np.float32)[:, None, None]
         return (pixels.astype(np.float32) * np.float32(self.value_range / 255) - mean) / std
@@ -117,7 +132,7 @@ class Preprocessing:
         if self.fit is Fit.PAD:
             left, top, inner_width, inner_height = self._inside(width, height)
             return _resize(full[top : top + inner_height, left : left + inner_width], width, height)
-        scale = min(width / fitted_width, height / fitted_height)
+        scale = min(width / fitted_width, height / fitted_height) * self.crop_share
         seen_width, seen_height = max(1, round(fitted_width * scale)), max(1, round(fitted_height * scale))
         left, top = (width - seen_width) // 2, (height - seen_height) // 2
         placed = np.full((height, width), np.nan, dtype=np.float32)
@@ -132,8 +147,9 @@ class Preprocessing:
         return (fitted_width - inner_width) // 2, (fitted_height - inner_height) // 2, inner_width, inner_height
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for a card."""
-        return asdict(self)
+        """Plain values for a card; what is seldom asked for stands there only where it is."""
+        seldom = {"crop_share": 1.0, "bgr": False, "per_image": False}
+        return {name: value for name, value in asdict(self).items() if name not in seldom or value != seldom[name]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Preprocessing":
@@ -148,8 +164,11 @@ class Preprocessing:
                 value_range=float(values["value_range"]),
                 mean=tuple(float(x) for x in values["mean"]),
                 std=tuple(float(x) for x in values["std"]),
+                crop_share=float(values.get("crop_share", 1.0)),
+                bgr=bool(values.get("bgr", False)),
+                per_image=bool(values.get("per_image", False)),
             )
-        except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
             raise ImageError(
                 f"The preprocessing is not readable ({error!r}); it needs every field of the card."
             ) from error

@@ -59,7 +59,7 @@ def look(
     about by itself, and so is each set of them named in ``together``. ``progress`` is told how many images are done.
     The control's place depends on image and region alone.
     """
-    layers = target_layers(model, run.card.preprocessing.input_size)[:DEPTHS]
+    layers = target_layers(model, run.card.prepared.input_size)[:DEPTHS]
     looks: list[Look] = []
     removals: list[Removal] = []
     patients: set[str] = set()
@@ -70,11 +70,11 @@ def look(
         answers = _answers(run, model, image, image_id, {name: mask(one, image.size) for name, one in shapes.items()})
         removals += [Removal(image_id, patient, name, *said) for name, said in answers.items()]
         covered = {name: mask(one, image.size, grid_of(image.size)) for name, one in shapes.items()}
-        inputs = torch.from_numpy(run.card.preprocessing.apply(image))[None]
+        inputs = torch.from_numpy(run.card.prepared.apply(image))[None]
         for layer in layers if covered else ():
             found = explain(model, inputs, layer=layer.name, method=method)
             for name, cells in covered.items():
-                measured = energy_on(found, run.card.preprocessing, image.size, cells)
+                measured = energy_on(found, run.card.prepared, image.size, cells)
                 looks.append(Look(image_id, patient, layer.name, name, measured))
         progress(n_images)
     return Looks(
@@ -114,7 +114,7 @@ def _answers(
         moved = beside(region, known, rng)
         rows[name] = (len(asked), OUTSIDE if moved is None else len(asked) + 1)
         asked += [Image.fromarray(paint_out(pixels, one)) for one in (region, moved) if one is not None]
-    said = predict_images(model, run.card.preprocessing, asked).argmax(axis=1)
+    said = predict_images(model, run.card.prepared, asked).argmax(axis=1)
     return {
         name: (int(said[0]), int(said[after]), OUTSIDE if control == OUTSIDE else int(said[control]))
         for name, (after, control) in rows.items()

@@ -22,25 +22,32 @@ from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Preprocessing
 
 FORMAT = 1
+LABELS_ALONE = "labels alone"
 MAX_NAME_BYTES = 200  # file systems take 255; what is written beside a run adds a little
-CARD, WEIGHTS, HISTORY = "card.json", "model.safetensors", "history.csv"
+ONNX = "onnx"
+"""Stands for the architecture of a model that is a graph: its weights are the graph's file."""
+GRAPH = "model.onnx"
+CARD, WEIGHTS, HISTORY, CODE = "card.json", "model.safetensors", "history.csv", "architecture.py"
 
 
 @dataclass(frozen=True)
 class Card:
     """What a run is, in data.
 
+    Of predictions alone, made elsewhere by nobody knows what, ``architecture`` is empty and ``preprocessing`` None.
     ``data_hash`` maps each split to `DataSet.hash`; ``recipe`` holds every choice of training
     except the seed; ``epochs_chosen`` says how their number came about ("fixed in the recipe"
     or "chosen on validation"); ``duration_s`` is wall-clock time; ``created`` is ISO 8601 in UTC;
     ``weights_sha256`` is empty for a run without weights. ``label_set`` holds the ``name`` and ``sha256`` of the
-    label set that the training images' labels came from, and is empty where they were the manifest's.
+    label set that the training images' labels came from, and is empty where they were the manifest's. ``code`` holds
+    the ``name`` and ``sha256`` of the Python file that builds a model of no known architecture, and ``order`` its
+    classes in the order of that model's outputs; both are empty for all others.
     """
 
     run_id: str
     architecture: str
     taxonomy: Taxonomy
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | None
     data_hash: Mapping[str, str]
     recipe: Mapping[str, Any]
     seed: int
@@ -54,11 +61,39 @@ class Card:
     weights_sha256: str = ""
     licence: str = "Apache-2.0"
     label_set: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in the order of the model's outputs."""
+        """Class names in the order of the probabilities, which is the taxonomy's."""
         return self.taxonomy.names
+
+    @property
+    def prepared(self) -> Preprocessing:
+        """How images are prepared for its model; `RunError` where there is no model."""
+        if self.preprocessing is None:
+            raise RunError(
+                f"Run {self.run_id!r} has no model: its predictions were imported, and nothing more can be asked of it."
+            )
+        return self.preprocessing
+
+    @property
+    def labels_alone(self) -> bool:
+        """Whether its predictions are labels without probabilities."""
+        return self.recipe.get("predictions") == LABELS_ALONE
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Which output of the model's own code each of ``classes`` is, (K,)."""
+        order = self.order or self.classes
+        return tuple(order.index(name) for name in self.classes)
+
+    @property
+    def _optional(self) -> dict[str, Any]:
+        """What a card says only where there is something to say."""
+        said = {"label_set": dict(self.label_set), "code": dict(self.code), "order": list(self.order)}
+        return {name: value for name, value in said.items() if value}
 
     @property
     def is_imported(self) -> bool:
@@ -73,9 +108,9 @@ class Card:
             self.taxonomy.hash,
             dict(self.data_hash),
             self.architecture,
-            self.preprocessing.to_json(),
+            self.preprocessing and self.preprocessing.to_json(),
             dict(self.recipe),
-            *([dict(self.label_set)] if self.label_set else []),
+            *self._optional.values(),
         ]
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -93,7 +128,7 @@ class Card:
                 "classes": {name: sorted(leaves) for name, leaves in taxonomy.classes.items()},
                 "outside": sorted(taxonomy.outside),
             },
-            "preprocessing": self.preprocessing.to_json(),
+            "preprocessing": self.preprocessing and self.preprocessing.to_json(),
             "data_hash": dict(self.data_hash),
             "recipe": dict(self.recipe),
             "seed": self.seed,
@@ -106,7 +141,7 @@ class Card:
             "processor": self.processor,
             "weights_sha256": self.weights_sha256,
             "licence": self.licence,
-        } | ({"label_set": dict(self.label_set)} if self.label_set else {})
+        } | self._optional
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], where: str) -> "Card":
@@ -129,16 +164,28 @@ class Card:
             for name, kind in _PLAIN_FIELDS.items():
                 if not isinstance(plain[name], kind):
                     raise TypeError(f"{name!r} ({plain[name]!r})")
-            label_set = values.get("label_set", {})
-            named = isinstance(label_set, dict) and all(isinstance(label_set.get(n), str) for n in ("name", "sha256"))
-            if not named and label_set != {}:
-                raise TypeError(f"'label_set' ({label_set!r})")
-            prepared = Preprocessing.from_json(values["preprocessing"])
-            return cls(taxonomy=taxonomy, preprocessing=prepared, label_set=label_set, **plain)
+            label_set, code = _named(values, "label_set"), _named(values, "code")
+            order = values.get("order", [])
+            if not isinstance(order, list) or (order and sorted(order) != sorted(taxonomy.names)):
+                raise TypeError(f"'order' ({order!r})")
+            preparation = values["preprocessing"]
+            alone = preparation is None and "predictions" in plain["recipe"]
+            prepared = None if alone else Preprocessing.from_json(preparation)
+            own: dict[str, Any] = {"label_set": label_set, "code": code, "order": tuple(order)}
+            return cls(taxonomy=taxonomy, preprocessing=prepared, **own, **plain)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"{where} lacks or garbles {error}; train the run again or mend its card.") from error
         except (ImageError, TaxonomyError) as error:
             raise RunError(f"{where}: {error}") from error
+
+
+def _named(values: Mapping[str, Any], field_name: str) -> Mapping[str, str]:
+    """A field that is left out, or names something and its hash."""
+    held: Mapping[str, str] = values.get(field_name, {})
+    named = isinstance(held, dict) and all(isinstance(held.get(one), str) for one in ("name", "sha256"))
+    if not named and held != {}:
+        raise TypeError(f"{field_name!r} ({held!r})")
+    return held
 
 
 _PLAIN_FIELDS: Mapping[str, type | tuple[type, ...]] = {
@@ -183,9 +230,14 @@ class Run:
         return self.card.run_id
 
     @property
+    def card_sha256(self) -> str:
+        """64 hexadecimal digits over the card, and through it over the weights."""
+        return hashlib.sha256((self.folder / CARD).read_bytes()).hexdigest()
+
+    @property
     def weights_path(self) -> Path | None:
-        """The safetensors file, if the run has weights."""
-        path = self.folder / WEIGHTS
+        """The safetensors file or the graph's, if the run has weights."""
+        path = self.folder / _weights_name(self.card)
         return path if path.is_file() else None
 
     def has_predictions(self, split: Split) -> bool:
@@ -201,13 +253,18 @@ class Run:
         """The stored predictions over ``split``; `RunError` if there are none or they do not fit."""
         path = _predictions_path(self.folder, split)
         if not path.is_file():
-            raise RunError(f"Run {self.run_id!r} has no predictions over {split}; predict that split first.")
+            way = (
+                "predict that split first"
+                if self.card.preprocessing
+                else "it has no model to be asked, so choose another"
+            )
+            raise RunError(f"Run {self.run_id!r} has no predictions over {split}; {way}.")
         try:
             table = pq.read_table(path)
             columns = [f"p:{name}" for name in self.card.classes]
             probabilities = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
             image_ids = tuple(table.column("image_id").to_pylist())
-            return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32))
+            return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32), self.card.labels_alone)
         except (pa.ArrowException, KeyError, OSError, ValueError, TypeError, RunError) as error:
             raise RunError(f"The predictions {path} do not fit the card of run {self.run_id!r}: {error}") from error
 
@@ -286,11 +343,12 @@ def write_run(
     weights: bytes,
     history: Sequence[Epoch],
     predictions: Mapping[Split, Predictions],
+    code: bytes = b"",
 ) -> Run:
     """Write a run folder below ``parent``: built beside its place, then renamed into it.
 
-    ``weights`` is empty for a run that has none. `RunError` if a run of that name is there already,
-    or if no folder can have it.
+    ``weights`` is empty for a run that has none, and so is ``code``, the model's own Python file. `RunError` if a run
+    of that name is there already, or if no folder can have it.
     """
     check_run_id(card.run_id)
     folder, partial = parent / card.run_id, parent / f".{card.run_id}.partial"
@@ -300,7 +358,9 @@ def write_run(
     partial.mkdir(parents=True)
     try:
         if weights:
-            (partial / WEIGHTS).write_bytes(weights)
+            (partial / _weights_name(card)).write_bytes(weights)
+        if code:
+            (partial / CODE).write_bytes(code)
         with (partial / HISTORY).open("w", newline="", encoding="utf-8") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(Epoch.__dataclass_fields__)
@@ -323,6 +383,10 @@ def group_into_series(runs: Iterable[Run]) -> tuple[Series, ...]:
     for run in runs:
         groups.setdefault(run.card.series_key, []).append(run)
     return tuple(Series(tuple(sorted(group, key=lambda run: run.card.seed))) for group in groups.values())
+
+
+def _weights_name(card: Card) -> str:
+    return GRAPH if card.architecture == ONNX else WEIGHTS
 
 
 def _predictions_path(folder: Path, split: Split) -> Path:

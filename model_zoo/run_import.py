@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from model_zoo.architectures import check_fit, fit, heads
+from model_zoo.alternatives import Tried, alternatives, drawn, try_alternatives
+from model_zoo.architectures import COUNTERS, check_fit, compared, fit, heads
 from model_zoo.checkpoint_files import Checkpoint, Weights
 from model_zoo.checkpoints import build, restore  # sets the thread policy before torch is loaded
 
@@ -24,7 +25,9 @@ from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.images import Preprocessing
+from model_zoo.images import Preprocessing, decode
+from model_zoo.onnx_models import Graph, OnnxModel
+from model_zoo.own_code import OwnCode
 from model_zoo.prediction import fitted_pixels, probabilities
 from model_zoo.run import Card, Run, write_run
 from model_zoo.workspace import Workspace
@@ -37,7 +40,8 @@ class Declaration:
     """What somebody says of a model that was trained elsewhere; nothing of it is guessed.
 
     ``order`` names the classes of ``taxonomy`` in the order of the model's outputs. ``part`` is one of the
-    checkpoint's sets of weights, empty where it has one only.
+    checkpoint's sets of weights, empty where it has one only. ``code`` is run: it builds the model, and
+    ``architecture`` only names it.
     """
 
     run_id: str
@@ -47,6 +51,7 @@ class Declaration:
     preprocessing: Preprocessing
     licence: str
     part: str = ""
+    code: OwnCode | None = None
 
     def __post_init__(self) -> None:
         if sorted(self.order) != sorted(self.taxonomy.names):
@@ -60,7 +65,8 @@ class Declaration:
 class Imported:
     """A run made of a declaration and a file, verified and not yet written; ``notes`` are sentences about the weights.
 
-    ``judged`` is its answers against the labels of one split, validation where that has labels, else test.
+    ``judged`` is its answers against the labels of one split, validation where that has labels, else test; ``tried``
+    what some of these images would score if they were prepared otherwise, empty where none has a label.
     """
 
     card: Card
@@ -69,15 +75,17 @@ class Imported:
     notes: tuple[str, ...]
     judged: Evaluation
     judged_on: Split
+    code: bytes = b""
+    tried: tuple[Tried, ...] = ()
 
     def write(self, workspace: Workspace) -> Run:
         """The run folder, written whole or not at all."""
-        return write_run(self.card, workspace.writable / "runs", self.weights, (), self.predictions)
+        return write_run(self.card, workspace.writable / "runs", self.weights, (), self.predictions, self.code)
 
 
 def verify(
     workspace: Workspace,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | Graph,
     declared: Declaration,
     progress: Callable[[str, int, int], None] = lambda task, done, total: None,
 ) -> Imported:
@@ -86,16 +94,19 @@ def verify(
     `CheckpointError` where weights, architecture, classes or preprocessing do not fit; `WorkspaceError` or
     `ImageError` where the images cannot be read. ``progress`` is told the task and how many of how many are done.
     """
-    weights = checkpoint.weights(declared.part)
-    state = _fitting(checkpoint, weights, declared)
-    raw = save(state)
+    if isinstance(checkpoint, Graph):
+        raw, notes = _graph(checkpoint, declared)
+    else:
+        weights, state = _loaded(checkpoint, declared)
+        raw, notes = save(state), weights.notes
     card = _card(workspace, checkpoint, declared, raw)
-    model = restore(card, raw).eval()
+    model = restore(card, raw, declared.code).eval()
+    card = replace(card, n_parameters=sum(parameter.numel() for parameter in model.parameters()))
     dataset = workspace.dataset()
     predictions: dict[Split, Predictions] = {}
     for split in (Split.VALIDATION, Split.TEST):
         reading, asking = (partial(progress, f"{task} {split} images") for task in ("Reading", "Judging"))
-        ids, pixels = fitted_pixels(workspace, split, card.preprocessing, reading)
+        ids, pixels = fitted_pixels(workspace, split, card.prepared, reading)
         if ids:
             said = _ask(model, pixels, declared, asking)
             predictions[split] = Predictions(ids, card.classes, said)
@@ -106,7 +117,64 @@ def verify(
         for split, one in predictions.items()
     }
     judged_on = next((split for split, one in every.items() if len(one.truth)), next(iter(every)))
-    return Imported(card, raw, predictions, weights.notes, every[judged_on], judged_on)
+    source = declared.code.source if declared.code else b""
+    tried = _tried(workspace, model, declared, every[judged_on], partial(progress, "Trying other preparations"))
+    return Imported(card, raw, predictions, notes, every[judged_on], judged_on, source, tried)
+
+
+def _tried(
+    workspace: Workspace,
+    model: torch.nn.Module,
+    declared: Declaration,
+    judged: Evaluation,
+    progress: Callable[[int, int], None],
+) -> tuple[Tried, ...]:
+    rows = drawn(len(judged.truth))
+    if not len(rows):
+        return ()
+    by_id = workspace.dataset().by_id
+    images = (decode(workspace.image_path(by_id[judged.image_ids[row]])) for row in rows)
+    wanted = alternatives(declared.preprocessing, values=declared.code is None or not declared.code.prepares)
+    return try_alternatives(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
+
+
+def _graph(graph: Graph, declared: Declaration) -> tuple[bytes, tuple[str, ...]]:
+    """The graph's bytes, and whether maps can be read in it; `CheckpointError` where it takes or gives another size."""
+    channels, height, width = declared.preprocessing.input_size
+    wants = (graph.channels or channels, graph.size[0] or height, graph.size[1] or width)
+    if wants != (channels, height, width):
+        raise CheckpointError(
+            f"{graph.name} takes images of {wants} (channels, height, width), declared is "
+            f"{(channels, height, width)}; correct --channels and --size."
+        )
+    if graph.n_classes not in (0, len(declared.order)):
+        raise CheckpointError(
+            f"{graph.name} has {graph.n_classes} outputs, taxonomy {declared.taxonomy.name!r} has "
+            f"{len(declared.order)} classes; choose the taxonomy that it was trained on."
+        )
+    model = OnnxModel(graph, tuple(range(len(declared.order))))
+    maps = (
+        "Maps can be read before its global pooling."
+        if model.has_maps
+        else "It has no maps: the graph does not end in global average pooling and one linear layer."
+    )
+    says = ["Its outputs are probabilities (it ends in a Softmax)."] if graph.gives_probabilities else []
+    return graph.raw, (*says, maps)
+
+
+def _loaded(checkpoint: Checkpoint, declared: Declaration) -> tuple[Weights, dict[str, Tensor]]:
+    """The weights as the file has them, and as the model wants them."""
+    if declared.code is None:
+        weights = checkpoint.weights(declared.part)
+        return weights, _finite(checkpoint, _fitting(checkpoint, weights, declared))
+    network = declared.code.network(len(declared.order), declared.preprocessing.channels)
+    shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    wanted = {key for key in shapes if not key.endswith(COUNTERS)}
+    weights = checkpoint.weights(declared.part, wanted)
+    check_fit(compared(declared.code.name, shapes, (), "", weights.tensors), checkpoint.name)
+    network.load_state_dict(weights.tensors, strict=False)
+    # clones: what two names share in memory is one tensor to safetensors, which refuses it
+    return weights, _finite(checkpoint, {key: one.clone() for key, one in network.state_dict().items()})
 
 
 def _fitting(checkpoint: Checkpoint, weights: Weights, declared: Declaration) -> dict[str, Tensor]:
@@ -130,12 +198,16 @@ def _fitting(checkpoint: Checkpoint, weights: Weights, declared: Declaration) ->
         model.load_state_dict(state, strict=False)  # what lacks are counters of batches, as `fit` has seen to
     except (RuntimeError, IndexError) as error:  # a last layer whose weight and bias have different numbers of rows
         raise CheckpointError(f"The weights in {checkpoint.name} contradict each other; save them again.") from error
-    full: dict[str, Tensor] = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    if broken := [key for key, one in full.items() if not bool(torch.isfinite(one).all())]:
+    full: dict[str, Tensor] = model.state_dict()
+    return full
+
+
+def _finite(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    if broken := [key for key, one in state.items() if not bool(torch.isfinite(one).all())]:
         raise CheckpointError(
             f"{checkpoint.name} holds numbers that are not finite ({broken[0]}); it is damaged or training failed."
         )
-    return full
+    return {key: tensor.contiguous() for key, tensor in state.items()}
 
 
 def _ask(
@@ -167,12 +239,13 @@ def _answers(model: torch.nn.Module, pixels: NDArray[np.uint8], declared: Declar
     return said
 
 
-def _card(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, raw: bytes) -> Card:
+def _card(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, raw: bytes) -> Card:
     dataset = workspace.dataset()
     predicted = [split for split in (Split.VALIDATION, Split.TEST) if dataset.split(split)]
     recipe = {"imported_from": checkpoint.name, "sha256": checkpoint.sha256}
     recipe |= {"part": declared.part} if declared.part else {}
-    recipe |= {"order": ", ".join(declared.order)} if declared.order != declared.taxonomy.names else {}
+    reordered = declared.order != declared.taxonomy.names
+    recipe |= {"order": ", ".join(declared.order)} if reordered else {}
     return Card(
         run_id=declared.run_id,
         architecture=declared.architecture,
@@ -183,23 +256,21 @@ def _card(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, r
         seed=0,
         epochs_chosen="not known: trained elsewhere",
         n_train_images=0,
-        n_parameters=_n_parameters(declared),
+        n_parameters=0,
         duration_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={name: version(name) for name in ("taxoscope", "torch", "torchvision", "timm", "numpy", "pillow")},
         processor="not known: trained elsewhere",
         weights_sha256=hashlib.sha256(raw).hexdigest(),
         licence=declared.licence,
+        code={"name": declared.code.name, "sha256": declared.code.sha256} if declared.code else {},
+        order=declared.order if reordered and (declared.code or isinstance(checkpoint, Graph)) else (),
     )
 
 
-def _n_parameters(declared: Declaration) -> int:
-    with torch.device("meta"):
-        model = build(declared.architecture, declared.preprocessing.input_size, len(declared.order))
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def class_lists(checkpoint: Checkpoint, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
+def class_lists(checkpoint: Checkpoint | Graph, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
     """Lists in the file that name exactly the classes of ``taxonomy``, whatever their order."""
+    if isinstance(checkpoint, Graph):
+        return []
     found = [said for said in checkpoint.said.values() if isinstance(said, tuple)]
     return [one for one in found if sorted(one) == sorted(taxonomy.names)]

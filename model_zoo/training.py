@@ -82,7 +82,7 @@ class Training:
     def of(cls, card: Card) -> "Training":
         """The training that a card tells of; `RunError` where it was none of this loop's."""
         try:
-            return cls(architecture=card.architecture, preprocessing=card.preprocessing, **card.recipe)
+            return cls(architecture=card.architecture, preprocessing=card.prepared, **card.recipe)
         except (TypeError, ValueError) as error:
             raise RunError(
                 f"Run {card.run_id!r} was not trained by this recipe's loop ({error}); it cannot be trained again here."

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dashboard.actions.compare import Subject
 from dashboard.actions.desk import Desk
 from model_zoo.core.choices import Split
+from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation, probabilities_in
 from model_zoo.core.predictions import Predictions
 from model_zoo.run import Run
@@ -28,7 +29,15 @@ class Asked:
         return replace(self, predictions=tuple(one.only(image_ids) for one in self.predictions))
 
     def probabilities(self, judged: Evaluation) -> NDArray[np.float64]:
-        """What each of S runs says of the images of ``judged`` in its label space, (S, N, K): own classes summed."""
+        """What each of S runs says of the images of ``judged`` in its label space, (S, N, K): own classes summed.
+
+        `RunError` where it gave labels without probabilities.
+        """
+        if any(one.labels_alone for one in self.predictions):
+            raise RunError(
+                f"{self.subject.title} gave labels without probabilities, so nothing says how sure it was; choose "
+                "another run or another order."
+            )
         return np.stack(list(probabilities_in(judged, self.predictions, self.subject.taxonomy)))
 
 

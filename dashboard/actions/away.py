@@ -75,14 +75,14 @@ def ask_again(run: Run, painted: Painted, spaces: Sequence[Taxonomy], options: M
     from model_zoo.looking import energy_on, grid_of
     from model_zoo.prediction import predict_images
 
-    before, after = predict_images(model, run.card.preprocessing, [painted.image, painted.painted])
+    before, after = predict_images(model, run.card.prepared, [painted.image, painted.painted])
     asked = {name: value for name, value in options.items() if value}
     if asked.get("class") not in (None, *run.card.classes):
         asked.pop("class")
     heat, how = explained(run, painted.image, asked)
     size = painted.image.size
     energies = {
-        name: energy_on(heat, run.card.preprocessing, size, mask(shapes, size, grid_of(size)))
+        name: energy_on(heat, run.card.prepared, size, mask(shapes, size, grid_of(size)))
         for name, shapes in painted.taken.items()
     }
     return AskedAgain(run, before, after, moves(run.card.taxonomy, before, after, spaces), energies, how)

@@ -1,5 +1,6 @@
 """Diagnose one run or series: the four causes, each with its figures and the images behind them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -58,7 +59,8 @@ class Diagnosis:
 
     ``coarser_of`` (K,) is the class of ``coarser`` that each class falls into; ``training`` (K,) the
     training images of each class, ``n_train_left_out`` those that no class holds. ``gained`` and ``lost``
-    (N,) say in how many runs summing makes each image right, or wrong.
+    (N,) say in how many runs summing makes each image right, or wrong. Not ``graded`` is a subject of whose answers
+    the labels alone are known: what rests on probabilities is NaN.
     """
 
     subject: Subject
@@ -88,6 +90,7 @@ class Diagnosis:
     groups: tuple[symptoms.GroupRecall, ...]
     retrained: Retrained = NOTHING_RETRAINED
     where: Where | None = None
+    graded: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -172,10 +175,18 @@ def diagnose(
     training, n_train_left_out = training_images(taxonomy, dataset)
     measured = measure_causes(evaluation, probabilities, training, coarser_of, groups)
     measures = {measure.cause: measure for measure in measured}
+    graded = not any(one.labels_alone for one in stored)
+    if not graded:
+        measures[Cause.CAPACITY] = Measure(Cause.CAPACITY, math.nan, math.nan)
     pulls = symptoms.pull(evaluation)
     errors = symptoms.error_split(evaluation, coarser_of)
     pairs = symptoms.confused_pairs(evaluation, groups)
     gained_share, lost_share, gained, lost = symptoms.changed_by_summing(evaluation, probabilities, coarser_of)
+    calibration = calibration_there(evaluation, probabilities, coarser_of)
+    if not graded:
+        calibration = Calibration((), math.nan, math.nan)
+        gained_share = lost_share = symptoms.share_of(evaluation, gained[None] > 0, np.zeros_like(gained, dtype=bool))
+        probabilities = np.full_like(probabilities, np.nan)
     found = symptoms.group_recalls(evaluation, groups)
     people = people_of(decisions, taxonomy, dataset.space)
     return Diagnosis(
@@ -207,10 +218,11 @@ def diagnose(
         lost_share=lost_share,
         gained=gained,
         lost=lost,
-        calibration=calibration_there(evaluation, probabilities, coarser_of),
+        calibration=calibration,
         groups=tuple(found),
         retrained=retrained,
         where=where,
+        graded=graded,
     )
 
 

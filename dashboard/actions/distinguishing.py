@@ -73,7 +73,7 @@ def distinguish(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> 
     ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer, or there
     is but one class.
     """
-    able = [one for one in previews if one.mapped is not None and len(one.mapped.truth)]
+    able = [one for one in previews if one.mapped is not None and len(one.mapped.truth) and _is_graded(one)]
     if not able or len(taxonomy.classes) < 2:
         return None
     answers = []
@@ -85,6 +85,11 @@ def distinguish(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> 
     return Distinguished(
         taxonomy, tuple(one.subject for one in able), answers[0][0], distinctions(answers), found, n_twice
     )
+
+
+def _is_graded(one: Preview) -> bool:
+    """Whether its runs say how likely a class is: labels alone have no curve to measure an area under."""
+    return not any(run.card.labels_alone for run in one.subject.runs)
 
 
 def people(

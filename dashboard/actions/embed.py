@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dashboard.settings import Settings
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.embeddings import Embeddings, embeddings_path, read_embeddings, write_embeddings
@@ -31,21 +32,21 @@ def embed_run(workspace: Workspace, run_id: str, split: Split, console: Console)
     from model_zoo.embedding import embed
     from model_zoo.prediction import fitted_pixels
 
-    model = load_model(run)
+    model = load_model(run, Settings().trusted)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, refresh_per_second=4) as bar:
         reading, asking = bar.add_task("Reading images"), bar.add_task(f"Embedding with {run_id}", start=False)
         image_ids, pixels = fitted_pixels(
             workspace,
             split,
-            run.card.preprocessing,
+            run.card.prepared,
             lambda done, total: bar.update(reading, completed=done, total=total),
         )
         bar.start_task(asking)
         vectors = embed(
             model,
             pixels,
-            run.card.preprocessing,
+            run.card.prepared,
             progress=lambda done, total: bar.update(asking, completed=done, total=total),
         )
     path = write_embeddings(workspace.writable, run, dataset, split, Embeddings(image_ids, vectors))

@@ -58,7 +58,7 @@ def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> Ma
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")
     scale = min(1.0, MAX_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    return MapPicture(png(_coloured(run.card.preprocessing.place_back(found.heat, width, height))), caption)
+    return MapPicture(png(_coloured(run.card.prepared.place_back(found.heat, width, height))), caption)
 
 
 def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":
@@ -73,7 +73,7 @@ def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "t
     index = run.card.taxonomy.class_index(name) if name and method.uses_class else None
     ready = loaded(run)
     layer = ready.layers[min(whole(query, "depth", 1), len(ready.layers)) - 1]
-    inputs = torch.from_numpy(run.card.preprocessing.apply(image))[None]
+    inputs = torch.from_numpy(run.card.prepared.apply(image))[None]
     found = explain(ready.model, inputs, class_index=index, layer=layer.name, method=method)
     shown = run.card.classes[found.class_index] if method.uses_class else "whatever the class"
     return found, f"{method} of {shown} at {layer.name} ({layer.grid[0]} × {layer.grid[1]} cells)"

@@ -130,6 +130,8 @@ def frequencies(diagnosis: Diagnosis) -> str:
 
 def calibration(diagnosis: Diagnosis) -> str:
     """The calibration error in the coarser space, with its bias."""
+    if not diagnosis.graded:
+        return "These answers came as labels without probabilities: there is no confidence to be checked."
     return (
         f"Calibration in the classes of {plain(diagnosis.coarser.name)}: expected error "
         f"{share_text(diagnosis.calibration.ece)}. This figure is biased upwards: perfect probabilities would show "
@@ -237,6 +239,8 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
     )
     if not diagnosis.merges:
         sentence = f"Its classes are those of {coarser}: none has siblings that could take probability from it."
+    elif not diagnosis.graded:
+        sentence = "Nobody knows: these answers came as labels without probabilities, so there are none to add up."
     elif measure.stands_out:
         sentence = f"Answers are lost because probability is split among siblings: {changes}."
     elif measure.can_tell:

@@ -1,23 +1,52 @@
 """Import a model that was trained elsewhere: say what its file holds, verify it, write it as a run."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from dashboard.words import counted, interval_text, share_text
+from dashboard.words import counted, fit_words, interval_text, scale_words, share_text
+from model_zoo.alternatives import Tried, far_better
 from model_zoo.architectures import suggest
-from model_zoo.checkpoint_files import Checkpoint
+from model_zoo.checkpoint_files import Checkpoint, read_checkpoint, short
+from model_zoo.core.choices import Split
 from model_zoo.core.class_order import other_order
 from model_zoo.core.errors import RunError
-from model_zoo.core.evaluation import accuracy
+from model_zoo.core.evaluation import Evaluation, accuracy
+from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.onnx_models import Graph, read_graph
 from model_zoo.run import Run, check_run_id
-from model_zoo.run_import import Declaration, Imported, class_lists, verify
+from model_zoo.run_import import Declaration, class_lists, verify
 from model_zoo.workspace import Workspace
 
+MAX_GRAPH_BYTES = 2 * 2**30 - 1
+"""Protobuf holds no more."""
 
-def describe(checkpoint: Checkpoint, part: str, console: Console) -> None:
+
+def read_model(path: Path) -> Checkpoint | Graph:
+    """What the file holds, whatever its ending; `CheckpointError` in one sentence where that is no model."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start[:1] == b"\x08" and start[8:9] != b"{" and path.stat().st_size <= MAX_GRAPH_BYTES:
+            return read_graph(path.read_bytes(), short(path.name))
+    except (OSError, ValueError):
+        pass  # said below, of files of every kind
+    return read_checkpoint(path)
+
+
+def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> None:
     """Print what a file holds and which architectures fit, the best first; nothing is chosen."""
+    if isinstance(checkpoint, Graph):
+        takes = ", ".join(str(side or "any") for side in (checkpoint.channels, *checkpoint.size))
+        console.print(
+            f"{checkpoint.name}: ONNX, sha256 {checkpoint.sha256[:12]}; takes {takes} (channels, height, width)"
+        )
+        console.print(f"It gives {checkpoint.n_classes or 'it does not say how many'} outputs.")
+        return
     console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
     for one in (part,) if part else checkpoint.parts:
         weights = checkpoint.weights(one)
@@ -32,17 +61,14 @@ def describe(checkpoint: Checkpoint, part: str, console: Console) -> None:
             console.print("  No architecture that is known here fits; name one with --architecture.")
 
 
-def import_run(workspace: Workspace, checkpoint: Checkpoint, declared: Declaration, console: Console) -> Run:
+def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
     """Verify a declared model and write it; a failure leaves nothing behind. Every choice and figure is printed."""
-    check_run_id(declared.run_id)
-    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
-    if declared.run_id in there:
-        raise RunError(f"Run {declared.run_id!r} is already there; remove it or choose another --name.")
+    check_free(workspace, declared.run_id)
     prepared, classes = declared.preprocessing, ", ".join(declared.order)
+    channels = f"{counted(prepared.channels, 'channel')}{', blue first' if prepared.bgr else ''}"
     console.print(
-        f"Prepared: {counted(prepared.channels, 'channel')}, {prepared.size[0]} x {prepared.size[1]} "
-        f"({prepared.fit}, {prepared.interpolation}), 0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, "
-        f"std {_listed(prepared.std)}. Outputs in order: {classes}.",
+        f"Prepared: {channels}, {prepared.size[0]} x {prepared.size[1]} ({fit_words(prepared)}, "
+        f"{prepared.interpolation}), {scale_words(prepared)}. Outputs in order: {classes}.",
         soft_wrap=True,
     )
     for listed in class_lists(checkpoint, declared.taxonomy):
@@ -63,23 +89,59 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint, declared: Declarati
             bar.update(tasks[task], completed=done, total=total)
 
         imported = verify(workspace, checkpoint, declared, watched)
-    _say(imported, console)
+    for note in imported.notes:
+        console.print(note, soft_wrap=True)
+    say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console)
+    say_tried(imported.tried, console)
     run = imported.write(workspace)
     console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
+    if run.card.code:
+        console.print(f"To ask its model anything new, start with --trust-code {quote(run.run_id)}.", soft_wrap=True)
     return run
 
 
-def _say(imported: Imported, console: Console) -> None:
-    for note in imported.notes:
-        console.print(note, soft_wrap=True)
-    judged, taxonomy = imported.judged, imported.card.taxonomy
-    share = accuracy(judged).share
+def check_free(workspace: Workspace, run_id: str) -> None:
+    """`RunError` unless a new run can be called so."""
+    check_run_id(run_id)
+    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
+    if run_id in there:
+        raise RunError(f"Run {run_id!r} is already there; remove it or choose another --name.")
+
+
+def say_tried(tried: Sequence[Tried], console: Console) -> None:
+    """Print what other preparations would score, best first below the given one, and warn of one that is far better."""
+    if not tried:
+        return
+    table = Table(title=f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels")
+    for heading in ("preparation", "right", "95 % interval"):
+        table.add_column(heading)
+    for row in tried_rows(tried):
+        table.add_row(*row)
+    console.print(table)
+    if better := far_better(tried):
+        console.print(
+            f"Warning: prepared otherwise ({better.name}), {share_text(better.share)} would be right instead of "
+            f"{share_text(tried[0].share)}; check how the model was trained, and import it so if that is how.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
+    """Preparation, share of right answers and its interval, as text: the given one first, the others best first."""
+    ordered = [tried[0], *sorted(tried[1:], key=lambda one: -one.share)]
+    return [(one.name, share_text(one.share), interval_text(one.low, one.high)) for one in ordered]
+
+
+def say_accuracy(judged: Evaluation, on: Split, taxonomy: Taxonomy, order: Sequence[str], console: Console) -> None:
+    """Print how many answers are right, and whether far more would be under another order of the outputs ``order``."""
     if not len(judged.truth):
         console.print("No image in validation or test has a label that the taxonomy places: nothing says it is right.")
         return
+    share = accuracy(judged).share
     basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
     console.print(
-        f"Accuracy over {imported.judged_on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
+        f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
         f"{basis}, original labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images "
         "were among it, that is too high.",
         soft_wrap=True,
@@ -87,14 +149,9 @@ def _say(imported: Imported, console: Console) -> None:
     other = other_order(judged.confusion.counts, taxonomy.names)
     if other.is_suspicious:
         of = dict(zip(taxonomy.names, other.names, strict=True))
-        given = str(imported.card.recipe.get("order", ", ".join(taxonomy.names))).split(", ")
         console.print(
-            f"Warning: with the outputs named {', '.join(of.get(name, name) for name in given)}, "
+            f"Warning: with the outputs named {', '.join(of[name] for name in order)}, "
             f"{share_text(other.share)} of the {counted(other.n_images, 'image')} would be right; check --classes.",
             style="yellow",
             soft_wrap=True,
         )
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)

@@ -10,7 +10,7 @@ from dashboard.actions.desk import Desk
 from dashboard.actions.label_sets import find_labels
 from dashboard.reviews.standing import in_force
 from model_zoo.core.choices import Split
-from model_zoo.core.errors import LinkError
+from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, project
 from model_zoo.datasets import ImageRecord
@@ -79,6 +79,8 @@ def stored_probabilities(desk: Desk, run_id: str, taxonomy: Taxonomy) -> Mapping
     runs = desk.runs()
     if run_id not in runs:
         raise LinkError(f"There is no run {run_id[:100]!r} in this workspace; choose another.")
+    if runs[run_id].card.labels_alone:
+        raise RunError(f"Run {run_id!r} gave labels without probabilities; choose another to stand beside labels.")
     onto = project(runs[run_id].card.taxonomy, taxonomy).matrix
     stored = [desk.out_of_fold(run_id)]
     judged = (Split.VALIDATION, Split.TEST)

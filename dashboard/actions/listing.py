@@ -34,6 +34,12 @@ def runs_table(workspace: Workspace) -> Group:
                         figures = [f"{accuracy(judged).mean:.1%}", f"{n_images:,}", f"{judged.n_patients:,}"]
                 except RunError as error:
                     problems.append(str(error))
-            named = run.run_id, card.taxonomy.reference, str(len(card.classes)), card.architecture, str(card.seed)
+            named = (
+                run.run_id,
+                card.taxonomy.reference,
+                str(len(card.classes)),
+                card.architecture or "–",
+                str(card.seed),
+            )
             table.add_row(*named, *figures, card.created[:10])
     return Group(table, *problems)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dashboard.actions.look_words import energy_texts, moved_text
 from dashboard.actions.stopping import stopped_between_steps
+from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.commands import command
 from model_zoo.core.choices import CamMethod, Split
@@ -73,7 +74,7 @@ def look_at_run(
             pixels = decode(workspace.image_path(image))
             yield image.image_id, image.patient_id or image.image_id, pixels, regions
 
-    model = load_model(run)
+    model = load_model(run, Settings().trusted)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.actions.desk import Desk
+from dashboard.settings import Settings
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError
 from model_zoo.images import decode
@@ -51,7 +52,8 @@ def loaded(run: Run) -> Loaded:
         if key not in _loaded:
             from model_zoo.checkpoints import load_model
 
-            _loaded[key] = Loaded(load_model(run).requires_grad_(False), run.card.preprocessing.input_size)
+            model = load_model(run, Settings().trusted)
+            _loaded[key] = Loaded(model.requires_grad_(False), run.card.prepared.input_size)
             while len(_loaded) > MAX_LOADED:
                 _loaded.popitem(last=False)
             # Streamlit collects garbage after every script run; over torch's objects that takes 240 ms each time.
@@ -73,7 +75,7 @@ def says(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
     model = loaded(run).model
     from model_zoo.prediction import predict_images
 
-    return predict_images(model, run.card.preprocessing, [image_of(desk, image_id)])[0]
+    return predict_images(model, run.card.prepared, [image_of(desk, image_id)])[0]
 
 
 def image_of(desk: Desk, image_id: str) -> Image.Image:

@@ -122,7 +122,7 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
     if there := out_of_fold_path(workspace.folders, run):
         raise RunError(f"Run {run_id!r} has out-of-fold predictions already ({there}); remove them to make new ones.")
     with _bar(console) as bar:
-        image_ids, pixels = fitted_pixels(workspace, Split.TRAIN, run.card.preprocessing, _reading(bar))
+        image_ids, pixels = fitted_pixels(workspace, Split.TRAIN, run.card.prepared, _reading(bar))
         watched = [_watched(bar, f"{run_id} without fold {fold} of {n_folds}") for fold in range(1, n_folds + 1)]
         path = cross_fit(workspace, run, n_folds, image_ids, pixels, lambda fold, now: watched[fold](now))
     console.print(f"{run_id}: {len(image_ids):,} training images judged out of fold, {path}", soft_wrap=True)

@@ -97,7 +97,7 @@ def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -
             "seeds": str(len(one.runs)),
             "epochs": str(one.card.recipe.get("epochs", "–")),
             **dict.fromkeys(_FIGURES, "–"),
-            "architecture": plain(one.card.architecture),
+            "architecture": plain(one.card.architecture) or "–",
             "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
             "": f"[card]({run_url(one.runs[0].run_id)})",
         }

@@ -1,12 +1,10 @@
 """A run's card and its training curves."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts
-from dashboard.words import counted, plain
+from dashboard.words import counted, fit_words, plain, scale_words
 from model_zoo.core.choices import Split
 from model_zoo.datasets import DataSet
 from model_zoo.run import Card, Run
@@ -15,15 +13,10 @@ from model_zoo.run import Card, Run
 def card(card: Card) -> None:
     """What the run is, in two tables."""
     left, right = st.columns(2)
-    size = " × ".join(str(side) for side in card.preprocessing.input_size)
-    prepared = card.preprocessing
     made = [
         ("taxonomy", f"{card.taxonomy.name} v{card.taxonomy.version} ({card.taxonomy.hash})"),
         ("classes", f"{len(card.classes)}: {plain(', '.join(card.classes))}"),
-        ("architecture", f"{card.architecture}, {card.n_parameters:,} parameters"),
-        ("input", f"{size} (channels × height × width)"),
-        ("preparation", f"{prepared.fit} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
-        ("normalised", f"0..{prepared.value_range:g}, mean {_listed(prepared.mean)}, std {_listed(prepared.std)}"),
+        *_model(card),
     ]
     how = [
         ("seed", str(card.seed)),
@@ -45,15 +38,28 @@ def card(card: Card) -> None:
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
 
 
+def _model(card: Card) -> list[tuple[str, str]]:
+    if card.preprocessing is None:
+        return [("architecture", f"– no model: {plain(str(card.recipe.get('predictions', 'predictions')))} imported")]
+    prepared = card.preprocessing
+    return [
+        ("architecture", f"{plain(card.architecture)}, {card.n_parameters:,} parameters{own_code(card)}"),
+        ("input", f"{' × '.join(map(str, prepared.input_size))} (channels × height × width)"),
+        ("preparation", f"{fit_words(prepared)} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
+        ("normalised", f"{scale_words(prepared)}{', blue first' if prepared.bgr else ''}"),
+    ]
+
+
+def own_code(card: Card) -> str:
+    """That the model comes with its own code, and which."""
+    return f", its own code (sha256 {plain(card.code['sha256'][:16])}…)" if card.code else ""
+
+
 def trained_on(card: Card) -> str:
     """Where the labels of the training images came from."""
     if not card.label_set:
         return "the manifest's"
     return f"label set {plain(card.label_set['name'])} (sha256 {plain(card.label_set['sha256'][:16])}…)"
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)
 
 
 def curves(run: Run, dataset: DataSet, look: charts.Look) -> None:

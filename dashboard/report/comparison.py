@@ -97,7 +97,7 @@ def sources(judged: Comparison) -> str:
         {
             "run": plain(run.run_id),
             "taxonomy": plain(f"{run.card.taxonomy.reference} ({run.card.taxonomy.hash})"),
-            "architecture": plain(run.card.architecture),
+            "architecture": plain(run.card.architecture) or "–",
             "seed": f"{run.card.seed}",
             "data": plain(run.card.data_hash.get(str(judged.split), "–")),
             "weights, sha256": plain(run.card.weights_sha256[:16] or "–"),

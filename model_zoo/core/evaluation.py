@@ -169,11 +169,13 @@ def probabilities_in(
 ) -> Iterator[NDArray[np.float64]]:
     """What each run of taxonomy ``source`` says of the evaluation's images in its label space, (N, K) a run.
 
-    Probabilities of classes that fall together are summed; a row sums to less than 1 by what lies outside.
+    Probabilities of classes that fall together are summed; a row sums to less than 1 by what lies outside. All NaN
+    where a run's labels alone are known.
     """
     onto = project(source, evaluation.taxonomy).matrix
     for one in predictions:
-        yield one.probabilities[[one.row_of[image_id] for image_id in evaluation.image_ids]] @ onto
+        known = 1.0 if not one.labels_alone else float("nan")
+        yield known * (one.probabilities[[one.row_of[image_id] for image_id in evaluation.image_ids]] @ onto)
 
 
 def patient_codes(image_ids: Iterable[str], patients: Mapping[str, str]) -> NDArray[np.int64]:

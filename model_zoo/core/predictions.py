@@ -15,12 +15,14 @@ from model_zoo.core.taxonomy import OUTSIDE
 class Predictions:
     """Probabilities of one run over N images and its K classes.
 
-    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order.
+    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_alone`` only the answers
+    are known: each row is 1 at its answer, and no figure may read a probability out of it.
     """
 
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    labels_alone: bool = False
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.image_ids), len(self.classes)):
@@ -42,7 +44,8 @@ class Predictions:
         """These predictions for the images among ``image_ids``; others it names were not asked and are not missed."""
         rows = [row for row, image_id in enumerate(self.image_ids) if image_id in image_ids]
         kept = tuple(self.image_ids[row] for row in rows)
-        return Predictions(kept, self.classes, self.probabilities[rows].reshape(len(rows), len(self.classes)))
+        left = self.probabilities[rows].reshape(len(rows), len(self.classes))
+        return Predictions(kept, self.classes, left, self.labels_alone)
 
     @cached_property
     def row_of(self) -> dict[str, int]:

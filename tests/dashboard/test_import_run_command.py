@@ -42,7 +42,9 @@ def checkpoint(workspace, tmp_path_factory):
 
 def imported(workspace, path, *arguments):
     named = ["--name", "mine", "--taxonomy", "shapes", "--architecture", "test_resnet"]
-    return CliRunner().invoke(commands, [str(path), *named, *arguments, "--workspace", str(workspace.writable)])
+    return CliRunner().invoke(
+        commands, ["import-run", str(path), *named, *arguments, "--workspace", str(workspace.writable)]
+    )
 
 
 def left(workspace):

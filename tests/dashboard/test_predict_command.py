@@ -5,11 +5,15 @@ import signal
 import subprocess
 import time
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command import TAXOSCOPE, environment, run
 from drawn_workspace import TINY, make, shapes
 
+from model_zoo.core.choices import Split
+from model_zoo.run import read_run
 from model_zoo.training import read_pixels, train
 
 
@@ -60,7 +64,10 @@ def test_it_writes_them_once_and_says_where(workspace, tmp_path):
     [
         (["shapes-s1", "--cross-fit", "5"], 1, "There is no run 'shapes-s1' here; it has shapes-s0."),
         (["shapes-s0", "--cross-fit", "1"], 2, "Invalid value for '--cross-fit'"),
-        (["shapes-s0"], 2, "Missing option '--cross-fit'"),
+        (["shapes-s0"], 1, "Give what to predict: a workspace or a folder of images, or --cross-fit 5."),
+        (["shapes-s0", "nowhere"], 1, "There is no folder nowhere"),
+        (["shapes-s0", ".", "--out", "x.txt"], 1, "give a file ending in .parquet or .csv"),
+        (["shapes-s0", "."], 1, "holds no image"),
     ],
 )
 def test_what_cannot_be_is_said(workspace, tmp_path, arguments, code, sentence):
@@ -68,3 +75,69 @@ def test_what_cannot_be_is_said(workspace, tmp_path, arguments, code, sentence):
     assert done.returncode == code
     assert sentence in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_whole_data_set_is_answered_as_the_run_answered_its_splits(workspace, tmp_path):
+    done = predict(workspace, "shapes-s0", str(workspace.writable), "--out", "all.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pq.read_table(tmp_path / "all.parquet")
+    run_ = read_run(workspace.writable / "runs" / "shapes-s0")
+    about = json.loads(table.schema.metadata[b"taxoscope"])
+    assert about == {
+        "run": "shapes-s0", "card_sha256": run_.card_sha256, "weights_sha256": run_.card.weights_sha256,
+    }  # fmt: skip
+    rows = {row["image_id"]: row for row in table.to_pylist()}
+    assert len(rows) == 65
+    stored = run_.predictions(Split.TEST)
+    for image_id, said, k in zip(stored.image_ids, stored.probabilities, stored.predicted):
+        assert np.allclose([rows[image_id][f"p:{name}"] for name in stored.classes], said, atol=1e-5)
+        assert rows[image_id]["predicted"] == stored.classes[k]
+    assert "is there already, and nothing is written over" in (
+        predict(workspace, "shapes-s0", str(workspace.writable), "--out", "all.parquet", cwd=tmp_path).stdout
+    )
+
+
+def test_killed_it_goes_on_and_asks_nothing_twice_and_a_bad_image_stops_no_other(workspace, tmp_path):
+    images, raw = tmp_path / "images", (workspace.writable / "test-0.png").read_bytes()
+    (images / "=deep").mkdir(parents=True)
+    for k in range(64 * 12 - 2):
+        (images / "=deep" / f"{k:04d}.png").write_bytes(raw)
+    (images / "broken.png").write_bytes(raw[: len(raw) // 2])
+    (images / "page.jpg").write_text("<html>")
+    command = [*TAXOSCOPE, "predict", "shapes-s0", "images", "--out", "said.csv", "--workspace"]
+    command += [str(workspace.writable)]
+    kept = tmp_path / ".said.csv.partial"
+    with subprocess.Popen(command, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        while process.poll() is None and len(list(kept.glob("0*.parquet"))) < 2:
+            time.sleep(0.005)
+        process.kill()
+    done = sorted(kept.glob("0*.parquet"))
+    assert not (tmp_path / "said.csv").exists()
+    assert 2 <= len(done) < 12
+    first = pq.read_table(done[0])
+    at = first.column_names.index("predicted")
+    marked = first.set_column(at, "predicted", pa.array(["kept"] * len(first)))  # to be known again
+    pq.write_table(marked.replace_schema_metadata(first.schema.metadata), done[0])
+    again = run(*command[1:], cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"Going on: {len(done)} batches of 64 images are done already." in again.stdout
+    assert "768 images asked, said.csv; 2 images could not be read" in " ".join(again.stdout.split())
+    lines = (tmp_path / "said.csv").read_text().splitlines()
+    assert len(lines) == 769
+    assert sum(",kept," in line for line in lines) == 64
+    assert sum(line.startswith("'=deep/") for line in lines) == 766
+    assert not kept.exists()
+
+
+def test_other_images_or_another_run_are_not_mixed_with_what_was_begun(workspace, tmp_path):
+    images, raw = tmp_path / "images", (workspace.writable / "test-0.png").read_bytes()
+    images.mkdir()
+    (images / "a.png").write_bytes(raw)
+    kept = tmp_path / ".said.csv.partial"
+    kept.mkdir()
+    (kept / "plan.json").write_text("{}")
+    (kept / "0000000.parquet").write_bytes(b"of something else")
+    done = predict(workspace, "shapes-s0", "images", "--out", "said.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it is done anew" in " ".join(done.stdout.split())
+    assert len((tmp_path / "said.csv").read_text().splitlines()) == 2

@@ -1,0 +1,169 @@
+"""Any run over a data set or a folder of images: batch by batch, each kept once done, none asked twice."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dashboard.actions.export import safe_cell
+from dashboard.actions.stopping import stopped_between_steps
+from dashboard.settings import Settings
+from dashboard.words import counted
+from model_zoo.core.errors import ImageError, RunError, WorkspaceError
+from model_zoo.datasets import write_whole
+from model_zoo.images import decode
+from model_zoo.importing.source import SUFFIXES
+from model_zoo.run import Run
+from model_zoo.workspace import DECLARATION, Workspace
+
+BATCH = 64
+ENDINGS = (".parquet", ".csv")
+PLAN = "plan.json"
+
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An image to be asked about: how the result calls it, and where it is found."""
+
+    image_id: str
+    path: Callable[[], Path]
+    stamp: str
+
+
+def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, console: Console) -> Path:
+    """Write what a run says of every image of ``source`` to ``out``, Parquet or CSV by its ending.
+
+    ``source`` is a workspace, whose whole manifest is asked about, or a folder of images at any depth. Each batch is
+    kept beside ``out`` until all are done: the same command goes on after Ctrl-C or a kill. An image that cannot be
+    read has a sentence in the column ``problem`` instead of probabilities.
+    """
+    runs = {run.run_id: run for run in workspace.runs()}
+    if run_id not in runs:
+        raise RunError(f"There is no run {run_id[:100]!r} here; it has {', '.join(runs) or 'none yet'}.")
+    run = runs[run_id]
+    if out.suffix not in ENDINGS or not out.parent.is_dir():
+        raise WorkspaceError(f"Cannot write to {out}; give a file ending in .parquet or .csv in an existing folder.")
+    if out.exists():
+        raise WorkspaceError(f"{out} is there already, and nothing is written over; choose another --out.")
+    _ = run.card.prepared  # a run without a model says so before any image is looked for
+    wanted = tuple(_of_workspace(source) if (source / DECLARATION).is_file() else _of_folder(source))
+    if not wanted:
+        raise WorkspaceError(f"{source} holds no image; give a workspace, or a folder of {', '.join(SUFFIXES)} files.")
+    from model_zoo.checkpoints import load_model
+    from model_zoo.prediction import probabilities
+
+    model, prepared = load_model(run, Settings().trusted), run.card.prepared
+    kept = out.with_name(f".{out.name}.partial")
+    _check_plan(kept, run, wanted, console)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, refresh_per_second=4) as bar, stopped_between_steps() as step_done:
+        task = bar.add_task(f"Asking {run_id}", total=len(wanted))
+        for start in range(0, len(wanted), BATCH):
+            path = kept / f"{start // BATCH:07d}.parquet"
+            batch = wanted[start : start + BATCH]
+            if not path.is_file():
+                made = _batch(run, batch, lambda pixels: probabilities(model, pixels, prepared, BATCH))
+                write_whole(path, _parquet(made, run))
+                step_done()
+            bar.update(task, completed=start + len(batch))
+    table = pa.concat_tables([pq.read_table(path) for path in sorted(kept.glob("*.parquet"))])
+    write_whole(out, _csv(table, run) if out.suffix == ".csv" else _parquet(table, run))
+    shutil.rmtree(kept)
+    n_bad = sum(bool(problem) for problem in table.column("problem").to_pylist())
+    unread = f"; {counted(n_bad, 'image')} could not be read, see column problem" if n_bad else ""
+    console.print(f"{run_id}: {counted(len(wanted), 'image')} asked, {out}{unread}", soft_wrap=True)
+    return out
+
+
+def _of_workspace(folder: Path) -> Iterator[Wanted]:
+    opened = Workspace.open(folder)
+    for image in opened.dataset().images:
+        yield Wanted(image.image_id, partial(opened.image_path, image), image.path)
+
+
+def _of_folder(folder: Path) -> Iterator[Wanted]:
+    if not folder.is_dir():
+        raise WorkspaceError(f"There is no folder {folder}; give a workspace or a folder of images.")
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(at) / name
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                about = path.stat()
+                yield Wanted(
+                    path.relative_to(folder).as_posix(),
+                    partial(Path, path),
+                    f"{about.st_size} {about.st_mtime_ns}",
+                )
+
+
+def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], console: Console) -> None:
+    """Makes ``kept`` for this run and these images; batches of another plan are thrown away, which is said."""
+    images = hashlib.sha256(repr([(one.image_id, one.stamp) for one in wanted]).encode()).hexdigest()
+    plan = json.dumps({"run": run.run_id, "card_sha256": run.card_sha256, "images": images, "batch": BATCH}).encode()
+    path = kept / PLAN
+    if path.is_file() and path.read_bytes() == plan:
+        n_done = len(list(kept.glob("*.parquet")))
+        console.print(f"Going on: {counted(n_done, 'batch', 'batches')} of {BATCH} images are done already.")
+        return
+    if kept.exists():
+        console.print("What was begun here was for another run or other images; it is done anew.", style="yellow")
+        shutil.rmtree(kept)
+    kept.mkdir()
+    write_whole(path, plan)
+
+
+def _batch(run: Run, batch: Sequence[Wanted], ask: Ask) -> pa.Table:
+    pixels, problems = [], []
+    for one in batch:
+        try:
+            pixels.append(run.card.prepared.pixels(decode(one.path())))
+            problems.append("")
+        except ImageError as error:
+            problems.append(str(error))
+    classes = run.card.classes
+    said = np.full((len(batch), len(classes)), np.nan, dtype=np.float32)
+    read = [k for k, problem in enumerate(problems) if not problem]
+    if pixels:
+        said[read] = ask(np.stack(pixels))
+    answers = [None if problem else classes[int(row.argmax())] for row, problem in zip(said, problems, strict=True)]
+    columns = {"image_id": pa.array([one.image_id for one in batch], pa.string())}
+    columns |= {"predicted": pa.array(answers, pa.string())}
+    columns |= {f"p:{name}": pa.array(said[:, k], pa.float32(), from_pandas=True) for k, name in enumerate(classes)}
+    return pa.table(columns | {"problem": pa.array(problems, pa.string())})
+
+
+def _about(run: Run) -> dict[str, str]:
+    return {"run": run.run_id, "card_sha256": run.card_sha256, "weights_sha256": run.card.weights_sha256}
+
+
+def _parquet(table: pa.Table, run: Run) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata({"taxoscope": json.dumps(_about(run))}), out, compression="zstd")
+    return out.getvalue()
+
+
+def _csv(table: pa.Table, run: Run) -> bytes:
+    """As the Parquet file, the run and its hashes in every line; no cell can run as a formula."""
+    out, about = io.StringIO(newline=""), _about(run)
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([safe_cell(name) for name in (*table.column_names, *about)])
+    for row in table.to_pylist():
+        cells = ["" if value is None else str(value) for value in row.values()]
+        writer.writerow([safe_cell(cell) for cell in (*cells, *about.values())])
+    return out.getvalue().encode()

@@ -1,0 +1,181 @@
+"""Every format that was tried and what it gives, as the table in docs/formats.md; run this file to write it anew."""
+
+import csv
+import io
+import json
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from onnx import TensorProto, helper
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from dashboard.actions.import_run import read_model
+from model_zoo.core.errors import TaxoScopeError
+from model_zoo.importing.reading import read_source
+from model_zoo.importing.tables import Columns
+from model_zoo.onnx_models import Graph
+from model_zoo.prediction_files import read_answers
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "formats.md"
+CLASSES = ("cat", "dog")
+STATE = {"fc.weight": torch.zeros(2, 4), "fc.bias": torch.zeros(2)}
+SAID = np.array([[0.25, 0.75], [0.5, 0.5]])
+
+
+def _torch(held: object, **how: object) -> Callable[[Path], None]:
+    return lambda path: torch.save(held, path, **how)
+
+
+def _text(text: str) -> Callable[[Path], None]:
+    return lambda path: path.write_text(text) and None
+
+
+def _onnx(path: Path) -> None:
+    node = helper.make_node("GlobalAveragePool", ["x"], ["g"])
+    flat = helper.make_node("Flatten", ["g"], ["s"])
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])]
+    outputs = [helper.make_tensor_value_info("s", TensorProto.FLOAT, ["n", 3])]
+    made = helper.make_graph([node, flat], "g", inputs, outputs)
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def _zip_of(*names: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as out:
+            for name in names:
+                out.writestr(f"archive/{name}", "x")
+
+    return write
+
+
+def _csv(*rows: tuple[object, ...]) -> Callable[[Path], None]:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return _text(out.getvalue())
+
+
+def _images(*places: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        for place in places:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8)).save(folder / place)
+
+    return write
+
+
+def _listed(name: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        Image.new("L", (8, 8)).save(path.parent / "a.png")
+        rows = {"image": ["a.png"], "label": ["cat"], "patient_id": ["p"], "split": ["test"]}
+        if name == "csv":
+            _csv(tuple(rows), *zip(*rows.values(), strict=True))(path)
+        else:
+            pq.write_table(pa.table(rows), path)
+
+    return write
+
+
+MODELS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "safetensors": ("model.safetensors", lambda path: save_file(STATE, path)),
+    "torch.save of a state_dict": ("model.pth", _torch(STATE)),
+    "the same, before torch 1.6": ("model.th", _torch(STATE, _use_new_zipfile_serialization=False)),
+    "`{'state_dict': ...}` with `module.`": (
+        "model.pth.tar",
+        _torch({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in STATE.items()}}),
+    ),
+    "weights and their EMA": (
+        "last.pth",
+        _torch({"model": STATE, "model_ema": {key: one + 1 for key, one in STATE.items()}}),
+    ),
+    "ONNX": ("model.onnx", _onnx),
+    "a whole pickled model": ("model.pt", _torch(nn.Linear(4, 2))),
+    "TorchScript": ("model.pt", _zip_of("constants.pkl", "code/model.py", "data.pkl")),
+    "torch.export (`.pt2`)": ("model.pt2", _zip_of("serialized_exported_program.json", "version")),
+    "a Git LFS pointer": ("model.pth", _text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")),
+    "a web page": ("model.pth", _text("<!DOCTYPE html><html></html>")),
+    "Keras (HDF5)": ("model.h5", lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(64))),
+}
+PREDICTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "CSV, a column per class": ("said.csv", _csv(("image_id", "cat", "dog"), ("a", 0.25, 0.75))),
+    "CSV, labels alone": ("said.csv", _csv(("image_id", "predicted"), ("a", "dog"))),
+    "Parquet, a column per class": (
+        "said.parquet",
+        lambda path: pq.write_table(pa.table({"image_id": ["a"], "p:cat": [0.25], "p:dog": [0.75]}), path),
+    ),
+    "NPY of probabilities": ("said.npy", lambda path: np.save(path, SAID)),
+    "NPY of labels": ("said.npy", lambda path: np.save(path, np.array([1, 0]))),
+    "NPZ with ids and classes": (
+        "said.npz",
+        lambda path: np.savez(path, ids=["a", "b"], probabilities=SAID, classes=list(CLASSES)),
+    ),
+    "NPY of Python objects": ("said.npy", lambda path: np.save(path, np.array([{}, {}]), allow_pickle=True)),
+}
+DATA: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "folders by class": ("images", _images("cat/1.png", "dog/2.png")),
+    "folders by split and class": ("images", _images("train/cat/1.png", "test/dog/2.png")),
+    "CSV": ("list.csv", _listed("csv")),
+    "Parquet": ("list.parquet", _listed("parquet")),
+}
+
+
+def _model(path: Path) -> str:
+    found = read_model(path)
+    if isinstance(found, Graph):
+        return "a model with its architecture; maps where it ends in global pooling and one linear layer"
+    return f"weights under {', '.join(found.parts)}"
+
+
+def _answers(path: Path) -> str:
+    found = read_answers(path, CLASSES)
+    what = "labels alone" if found.probabilities is None else "probabilities"
+    return f"{what}; {'images by name' if found.images else 'rows in the order of a split (`--split`)'}"
+
+
+def _data(path: Path) -> str:
+    found = read_source(path, Columns(), None, ())
+    splits = sorted({str(row.split) for row in found.rows})
+    return f"{len(found.rows)} image(s) with classes; split {', '.join(splits)}"
+
+
+def text() -> str:
+    """The document, from what each format gives today."""
+    parts = [
+        "# Formats that were tried, and what each gives\n",
+        "Written by `uv run python tests/formats_table.py`; a test fails where it is out of date. Each row is a small",
+        "file of that format, read as the command reads it.\n",
+    ]
+    tables = {
+        "Models: `taxoscope import-run`": (MODELS, _model),
+        "Predictions: `taxoscope import-predictions`": (PREDICTIONS, _answers),
+        "Images and labels: `taxoscope import-data`": (DATA, _data),
+    }
+    for title, (formats, read) in tables.items():
+        parts += [f"## {title}\n", "| format | what it gives |", "|---|---|"]
+        parts += [f"| {name} | {_tried(file, write, read)} |" for name, (file, write) in formats.items()]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _tried(file: str, write: Callable[[Path], object], read: Callable[[Path], str]) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file
+        write(path)
+        try:
+            return read(path)
+        except TaxoScopeError as error:
+            return f"refused: {str(error).replace(folder, '').replace('|', chr(92) + '|')}"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(text(), encoding="utf-8")
+    json.dump({"written": DOCUMENT.name}, sys.stdout)
