@@ -1,8 +1,11 @@
 """`taxoscope init` and `taxoscope import-data`: a workspace made, and images brought into it."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -26,11 +29,13 @@ def init(
 
 def import_data(
     source: Annotated[
-        Path, typer.Argument(help="Folder of images by class, or a CSV or Parquet file that lists them.")
+        Path, typer.Argument(help="Folder of images by class, a CSV or Parquet file that lists them, or either packed.")
     ],
     workspace: Annotated[Path, typer.Option("--workspace", help="Folder of a workspace; `taxoscope init` makes one.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
-    copy: Annotated[bool, typer.Option("--copy/--in-place", help="Copy images, or link to where they are.")] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy/--in-place", help="Copy images, or link to where they are; out of archives: copied.")
+    ] = False,
     image: Annotated[str, typer.Option(help="Column that names the image files.")] = "",
     label: Annotated[list[str] | None, typer.Option(help="Column of classes; repeat it for coarser ones.")] = None,
     part: Annotated[
@@ -63,26 +68,45 @@ def import_data(
     shares = parse_shares(divide) if divide else None
     opened = Workspace.open(workspace)
     columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
-    read = read_source(source, columns, images, tuple(folders.split("/")) if folders else ())
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
         transient=True, disable=not console.is_terminal,
     )  # fmt: skip
     try:
-        with bar:
-            looking = bar.add_task("Looking at images", total=None, visible=check)
-            wishes = Wishes(copy, check, move_patients, shares, hold_out, name)
-            plan = plan_import(opened, read, wishes, lambda n, of: bar.update(looking, completed=n, total=of))
-        for line in plan_words(plan):
-            console.print(line, soft_wrap=True)
-        if dry_run:
-            console.print("Nothing was written: this was a dry run.")
-            return
-        with bar:
-            bar.remove_task(looking)
-            copying = bar.add_task("Copying images", total=None, visible=copy)
-            store(plan, lambda n, of: bar.update(copying, completed=n, total=of))
+        with _unpacked(source, workspace, bar) as folder:
+            copy = copy or folder != source
+            read = read_source(folder, columns, images, tuple(folders.split("/")) if folders else ())
+            with bar:
+                looking = bar.add_task("Looking at images", total=None, visible=check)
+                wishes = Wishes(copy, check, move_patients, shares, hold_out, name)
+                plan = plan_import(opened, read, wishes, lambda n, of: bar.update(looking, completed=n, total=of))
+            for line in plan_words(plan):
+                console.print(line, soft_wrap=True)
+            if dry_run:
+                console.print("Nothing was written: this was a dry run.")
+                return
+            with bar:
+                bar.remove_task(looking)
+                copying = bar.add_task("Copying images", total=None, visible=copy)
+                store(plan, lambda n, of: bar.update(copying, completed=n, total=of))
     except KeyboardInterrupt:
         console.print("Stopped; nothing was written.", style="yellow")
         sys.exit(130)
     console.print(f"Written. Next: taxoscope serve --workspace {quote(str(workspace))}", soft_wrap=True)
+
+
+@contextmanager
+def _unpacked(source: Path, workspace: Path, bar: Progress) -> Iterator[Path]:
+    """``source``, or where it was unpacked to: on the disk of the workspace, until the images are copied."""
+    from model_zoo.importing.archives import is_archive, unpack
+
+    if not is_archive(source):
+        yield source
+        return
+    with TemporaryDirectory(prefix=".unpacked-", dir=workspace, ignore_cleanup_errors=True) as folder:
+        with bar:
+            task = bar.add_task("Unpacking, in bytes", total=None)
+            target = Path(folder) / source.name.split(".")[0]
+            inside = unpack(source, target, lambda n, of: bar.update(task, completed=n, total=of))
+            bar.remove_task(task)
+        yield inside
