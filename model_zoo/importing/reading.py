@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_zoo.importing.archives import is_archive
 from model_zoo.importing.fetal_planes import TABLE, fetal_planes, is_fetal_planes
 from model_zoo.importing.folders import image_folders
-from model_zoo.importing.source import Source, SourceError
-from model_zoo.importing.tables import Columns, read_table, table_source
+from model_zoo.importing.json_tables import ENDINGS, below, read_json
+from model_zoo.importing.source import SPLITS, Source, SourceError
+from model_zoo.importing.tables import Columns, Table, read_table, table_source
 
-METADATA = ("metadata.csv", "metadata.parquet")
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """Tables beside images as Hugging Face's imagefolder has them, with a column file_name."""
-
-_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def read_source(
@@ -24,6 +24,9 @@ def read_source(
     wanted = wanted or Columns()
     if path.is_dir():
         tables = [path / name for name in (TABLE, *METADATA) if (path / name).is_file()]
+        inner = () if tables or folders else _metadata_of_splits(path)
+        if inner:
+            return table_source(below(inner, path), images or path, wanted)
         if not tables or folders:
             if wanted != Columns() or images:
                 raise SourceError(f"{path} is a folder, which has no columns; give a CSV or Parquet file of it.")
@@ -31,11 +34,25 @@ def read_source(
         path = tables[0]
     elif not path.is_file():
         raise SourceError(f"There is no folder or file {path}; give images to bring in.")
-    if path.suffix.lower() in _PACKED:
+    if is_archive(path):
         raise SourceError(f"{path} is packed; unpack it and give the folder.")
     if folders:
         raise SourceError(f"{path} is a table, where columns and not folders say what is what; leave --folders out.")
-    table = read_table(path)
+    table = _table(path, images or path.parent)
     if is_fetal_planes(table) and wanted == Columns():
         return fetal_planes(table, images or path.parent)
     return table_source(table, images or path.parent, wanted)
+
+
+def _table(path: Path, base: Path) -> Table:
+    return read_json(path, base) if path.suffix.lower() in ENDINGS else read_table(path)
+
+
+def _metadata_of_splits(path: Path) -> tuple[tuple[str, Table], ...]:
+    """The tables of a folder that has one in each folder of a split, as Hugging Face's imagefolder may."""
+    found = []
+    for folder in sorted(one for one in path.iterdir() if one.name.casefold() in SPLITS and one.is_dir()):
+        tables = [folder / name for name in METADATA if (folder / name).is_file()]
+        if tables:
+            found.append((folder.name, _table(tables[0], folder)))
+    return tuple(found)
