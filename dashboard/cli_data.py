@@ -2,15 +2,19 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from model_zoo.importing.dicom import Frames
 
 console = Console(highlight=False, markup=False)
 
@@ -29,7 +33,8 @@ def init(
 
 def import_data(
     source: Annotated[
-        Path, typer.Argument(help="Folder of images by class, a CSV or Parquet file that lists them, or either packed.")
+        Path,
+        typer.Argument(help="Folder of images by class, or of DICOM; a table or JSON export; or a zip or tar archive."),
     ],
     workspace: Annotated[Path, typer.Option("--workspace", help="Folder of a workspace; `taxoscope init` makes one.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
@@ -45,6 +50,7 @@ def import_data(
     split: Annotated[str, typer.Option(help="Column of splits.")] = "",
     image_id: Annotated[str, typer.Option("--id", help="Column of ids; default: the file's path.")] = "",
     images: Annotated[Path | None, typer.Option(help="Folder of a table's images; default: beside it.")] = None,
+    table: Annotated[str, typer.Option(help="Table to read, inside of the folder or archive.")] = "",
     folders: Annotated[str, typer.Option(help="What folders mean, such as split/class, class/class, patient/-.")] = "",
     divide: Annotated[str, typer.Option(help="Draw splits by patient for images without: 70/15/15, say.")] = "",
     hold_out: Annotated[int | None, typer.Option(help="Percent of training patients drawn for validation.")] = None,
@@ -73,9 +79,12 @@ def import_data(
         transient=True, disable=not console.is_terminal,
     )  # fmt: skip
     try:
-        with _unpacked(source, workspace, bar) as folder:
+        with _at_hand(source, workspace, bar) as (folder, frames):
             copy = copy or folder != source
-            read = read_source(folder, columns, images, tuple(folders.split("/")) if folders else ())
+            place = folder / table if table else folder
+            read = read_source(place, columns, images, tuple(folders.split("/")) if folders else ())
+            if frames:
+                read = replace(read, told=(*frames.told, *read.told), left_out=(*frames.left_out, *read.left_out))
             with bar:
                 looking = bar.add_task("Looking at images", total=None, visible=check)
                 wishes = Wishes(copy, check, move_patients, shares, hold_out, name)
@@ -96,17 +105,26 @@ def import_data(
 
 
 @contextmanager
-def _unpacked(source: Path, workspace: Path, bar: Progress) -> Iterator[Path]:
-    """``source``, or where it was unpacked to: on the disk of the workspace, until the images are copied."""
+def _at_hand(source: Path, workspace: Path, bar: Progress) -> "Iterator[tuple[Path, Frames | None]]":
+    """``source``, or where it was unpacked to and its frames were written: in the workspace, until they are copied."""
     from model_zoo.importing.archives import is_archive, unpack
+    from model_zoo.importing.dicom import extract_frames, holds_dicom
 
-    if not is_archive(source):
-        yield source
-        return
-    with TemporaryDirectory(prefix=".unpacked-", dir=workspace, ignore_cleanup_errors=True) as folder:
-        with bar:
+    with ExitStack() as until, bar:
+
+        def room() -> Path:
+            made = TemporaryDirectory(prefix=".unpacked-", dir=workspace, ignore_cleanup_errors=True)
+            return Path(until.enter_context(made)) / (source.name.split(".")[0] or "imported")
+
+        path, frames = source, None
+        if is_archive(path):
             task = bar.add_task("Unpacking, in bytes", total=None)
-            target = Path(folder) / source.name.split(".")[0]
-            inside = unpack(source, target, lambda n, of: bar.update(task, completed=n, total=of))
+            path = unpack(path, room(), lambda n, of: bar.update(task, completed=n, total=of))
             bar.remove_task(task)
-        yield inside
+        if holds_dicom(path):
+            task, target = bar.add_task("Reading DICOM", total=None), room()
+            frames = extract_frames(path, target, lambda n, of: bar.update(task, completed=n, total=of))
+            bar.remove_task(task)
+            path = target
+        bar.stop()
+        yield path, frames
