@@ -46,6 +46,9 @@ def import_data(
     part: Annotated[
         list[str] | None, typer.Option(help="Column of a label's part, instead of --label; repeat it.")
     ] = None,
+    rule: Annotated[
+        Path | None, typer.Option(help="File of rules for labels, one a line: marker=yes and side!=left -> right.")
+    ] = None,
     patient: Annotated[str, typer.Option(help="Column of patients.")] = "",
     split: Annotated[str, typer.Option(help="Column of splits.")] = "",
     image_id: Annotated[str, typer.Option("--id", help="Column of ids; default: the file's path.")] = "",
@@ -66,12 +69,13 @@ def import_data(
     from dashboard.actions.import_data import store
     from dashboard.actions.import_plan import Wishes, plan_import
     from dashboard.actions.import_words import plan_words
-    from model_zoo.importing.reading import read_source
+    from model_zoo.importing.reading import read_rules, read_source
     from model_zoo.importing.splits import parse_shares
     from model_zoo.importing.tables import Columns
     from model_zoo.workspace import Workspace
 
     shares = parse_shares(divide) if divide else None
+    rules = read_rules(rule) if rule else ()
     opened = Workspace.open(workspace)
     columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
     bar = Progress(
@@ -82,7 +86,7 @@ def import_data(
         with _at_hand(source, workspace, bar) as (folder, frames):
             copy = copy or folder != source
             place = folder / table if table else folder
-            read = read_source(place, columns, images, tuple(folders.split("/")) if folders else ())
+            read = read_source(place, columns, images, tuple(folders.split("/")) if folders else (), rules)
             if frames:
                 read = replace(read, told=(*frames.told, *read.told), left_out=(*frames.left_out, *read.left_out))
             with bar:
