@@ -78,10 +78,7 @@ def import_data(
     rules = read_rules(rule) if rule else ()
     opened = Workspace.open(workspace)
     columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
-        transient=True, disable=not console.is_terminal,
-    )  # fmt: skip
+    bar = _bar()
     try:
         with _at_hand(source, workspace, bar) as (folder, frames):
             copy = copy or folder != source
@@ -106,6 +103,43 @@ def import_data(
         console.print("Stopped; nothing was written.", style="yellow")
         sys.exit(130)
     console.print(f"Written. Next: taxoscope serve --workspace {quote(str(workspace))}", soft_wrap=True)
+
+
+def look_alike(
+    workspace: Annotated[Path, typer.Option("--workspace", help="Folder of a workspace.")],
+    at_most: Annotated[int, typer.Option("--show", help="How many pairs to list.")] = 20,
+) -> None:
+    """List images that look alike in two splits or classes; what was hashed before is not hashed again."""
+    from dashboard.actions.lookalikes import lookalike_words, of_workspace
+    from model_zoo.importing.source import shown
+    from model_zoo.workspace import Workspace
+
+    opened = Workspace.open(workspace)
+    bar = _bar()
+    try:
+        with bar:
+            task = bar.add_task("Hashing images", total=None)
+            found, told = of_workspace(opened, lambda n, of: bar.update(task, completed=n, total=of))
+    except KeyboardInterrupt:
+        console.print("Stopped; what was hashed is kept, and the same command goes on from there.", style="yellow")
+        sys.exit(130)
+    console.print(f"{found.n_hashed:,} images compared: {found.n_pairs:,} pairs look alike.", soft_wrap=True)
+    for sentence in (*lookalike_words(found), *told[:at_most]):
+        console.print(sentence, soft_wrap=True)
+    for pair in found.pairs[:at_most]:
+        one, two = pair.first, pair.second
+        console.print(
+            f"  {pair.n_bits} bits: {shown(one.image_id)} ({one.split}, {shown(opened.space.format(one.label))}), "
+            f"{shown(two.image_id)} ({two.split}, {shown(opened.space.format(two.label))})",
+            soft_wrap=True,
+        )
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
+        transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
 
 
 @contextmanager
