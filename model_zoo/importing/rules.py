@@ -1,4 +1,4 @@
-"""Labels from columns by rules that a person can read: `marker=yes and annotation=yes and structure=bpd -> bpd`.
+"""Labels from columns by rules that a person can read: `marker=yes and text=yes and side=left -> left`.
 
     rules      = one rule a line; what follows # is a comment; the first rule that holds gives the label
     rule       = condition "->" label
