@@ -25,6 +25,7 @@ commands = typer.Typer(
 commands.add_typer(cli_labels.commands, name="labels")
 commands.command()(cli_data.init)
 commands.command("import-data")(cli_data.import_data)
+commands.command("look-alike")(cli_data.look_alike)
 commands.add_typer(cli_models.commands)
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dashboard.actions.import_plan import ImportPlan
 from model_zoo.datasets import write_manifest, write_new, write_whole
+from model_zoo.importing.near_duplicates import HASHES, KnownHashes
 from model_zoo.importing.source import SourceError
 from model_zoo.taxonomy_files import taxonomy_toml
 from model_zoo.workspace import DECLARATION, Workspace
@@ -43,6 +44,7 @@ def store(plan: ImportPlan, progress: Callable[[int, int], None] = lambda done, 
             read = Workspace.open(folder)
             read.taxonomies()
             read.dataset()
+            _keep_hashes(plan, undo)
         except OSError as error:
             raise SourceError(
                 f"Nothing was written: {error.filename or folder} refuses ({error.strerror}); make room or give access."
@@ -68,6 +70,19 @@ def _bring(plan: ImportPlan, undo: ExitStack, progress: Callable[[int, int], Non
         progress(done, len(plan.files))
     partial.rename(target)
     undo.callback(_remove, target)
+
+
+def _keep_hashes(plan: ImportPlan, undo: ExitStack) -> None:
+    folder = plan.workspace.writable
+    path = folder / HASHES
+    new = [
+        (image.path, folder / image.path, look)
+        for image, look in zip(plan.records, plan.looks, strict=True)
+        if look is not None
+    ]
+    if new:
+        undo.callback(os.truncate, path, path.stat().st_size) if path.is_file() else undo.callback(path.unlink, True)
+        KnownHashes(path).add(new)
 
 
 def _remove(folder: Path) -> None:

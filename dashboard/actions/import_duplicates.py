@@ -1,7 +1,7 @@
 """Equal files among images that come in, and between them and those there: where they contradict each other."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from model_zoo.core.choices import Split
@@ -15,21 +15,19 @@ def duplicates(
     found: Sequence[Found],
     records: Sequence[ImageRecord],
     before: Sequence[ImageRecord],
-    folder: Path,
+    known: Mapping[str, str],
     space: LeafSpace,
 ) -> list[str]:
     """Sentences about images of equal bytes (where files were read, else: of the same file).
 
-    ``records`` are those of ``found``; ``before`` are in the workspace ``folder``, of which only files of a size that
-    comes in are read.
+    ``records`` are those of ``found``; ``known`` are digests of files of ``before`` (`digests`).
     """
     groups: dict[str, list[ImageRecord]] = {}
     for one, image in zip(found, records, strict=True):
         groups.setdefault(one.sha256 or one.inside, []).append(image)
-    if found and found[0].sha256:
-        for digest, image in _known({one.n_bytes for one in found}, before, folder):
-            if digest in groups:
-                groups[digest].append(image)
+    for image in before:
+        if (digest := known.get(image.path)) in groups:
+            groups[digest].append(image)
     twice = [group for group in groups.values() if len(group) > 1]
     if not twice:
         return []
@@ -49,11 +47,15 @@ def duplicates(
     return told
 
 
-def _known(sizes: set[int], before: Iterable[ImageRecord], folder: Path) -> Iterator[tuple[str, ImageRecord]]:
-    for image in before:
+def digests(found: Sequence[Found], before: Iterable[ImageRecord], folder: Path) -> dict[str, str]:
+    """SHA-256 of those files of the workspace ``folder`` that have a size that comes in; path -> digest."""
+    sizes = {one.n_bytes for one in found if one.sha256}
+    known = {}
+    for image in before if sizes else ():
         path = folder / image.path
         try:
             if path.is_file() and path.stat().st_size in sizes:
-                yield hashlib.sha256(path.read_bytes()).hexdigest(), image
+                known[image.path] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError:
             continue  # what cannot be read is equal to nothing that was
+    return known

@@ -1,10 +1,11 @@
 """Images and labels from elsewhere against a workspace: what would be written, before anything is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.actions.import_duplicates import duplicates
+from dashboard.actions.import_duplicates import digests, duplicates
+from dashboard.actions.lookalikes import Lookalikes, lookalike_words, lookalikes
 from dashboard.words import counted
 from model_zoo.core.choices import Split
 from model_zoo.core.labels import LeafSpace
@@ -12,6 +13,7 @@ from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest
 from model_zoo.importing.files import Found, find, look_into
 from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
+from model_zoo.importing.near_duplicates import HASHES, KnownHashes
 from model_zoo.importing.source import Row, Source, SourceError, shown
 from model_zoo.importing.splits import divide, hold_out, together
 from model_zoo.new_workspace import declaration, is_as_it_came
@@ -38,6 +40,7 @@ class ImportPlan:
     """Everything that `import_data.store` writes, and what was noticed on the way.
 
     ``records`` are the new images, ``before`` the manifest's; ``files`` their paths below ``base`` in the same order.
+    ``looks`` are their perceptual hashes, and ``alike`` the pairs that look alike, also with images in the workspace.
     ``declaration`` is the new `workspace.toml`, '' where labels are declared already. ``folder`` is where images are
     copied to or linked from, '' where they lie in the workspace already.
     """
@@ -49,6 +52,8 @@ class ImportPlan:
     before: tuple[ImageRecord, ...]
     records: tuple[ImageRecord, ...]
     files: tuple[str, ...]
+    looks: tuple[int | None, ...]
+    alike: Lookalikes
     base: Path
     folder: str
     declaration: str
@@ -104,6 +109,8 @@ def plan_import(
         for row, one in zip(rows, found, strict=True)
     )
     DataSet(space, (*before, *records))
+    digest_of = digests(found, before, workspace.writable)
+    alike = _alike(found, records, before, digest_of, workspace)
     return ImportPlan(
         workspace=workspace,
         source=source,
@@ -112,6 +119,8 @@ def plan_import(
         before=before,
         records=records,
         files=tuple(one.inside for one in found),
+        looks=tuple(one.look for one in found),
+        alike=alike,
         base=base,
         folder=folder,
         declaration=declaration(workspace.name, workspace.description, space, opening) if is_new else "",
@@ -120,9 +129,26 @@ def plan_import(
         left_out=(*source.left_out, *left_out),
         warnings=(
             *moved,
-            *duplicates(found, records, before, workspace.writable, space),
+            *duplicates(found, records, before, digest_of, space),
+            *lookalike_words(alike),
             *_said_of_labels(records, source, space, is_new),
         ),
+    )
+
+
+def _alike(
+    found: Sequence[Found],
+    records: Sequence[ImageRecord],
+    before: Sequence[ImageRecord],
+    digest_of: Mapping[str, str],
+    workspace: Workspace,
+) -> Lookalikes:
+    there = {image.path: workspace.writable / image.path for image in before}
+    known = KnownHashes(workspace.writable / HASHES).of(there) if before and found[0].sha256 else {}
+    return lookalikes(
+        (*records, *before),
+        [*(one.look for one in found), *(known.get(image.path) for image in before)],
+        [*(one.sha256 for one in found), *(digest_of.get(image.path, "") for image in before)],
     )
 
 

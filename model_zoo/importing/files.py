@@ -9,17 +9,22 @@ from pathlib import Path
 
 from model_zoo.core.errors import ImageError
 from model_zoo.images import MAX_FILE_BYTES, decode
+from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import SUFFIXES, Row, shown
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row and its file: ``inside`` is its path below the source's folder, links followed; '' and 0: not read."""
+    """A row and its file: ``inside`` is its path below the source's folder, links followed.
+
+    Of files that were not read ``sha256`` is '', ``n_bytes`` 0 and the perceptual hash ``look`` None.
+    """
 
     row: Row
     inside: str
     sha256: str = ""
     n_bytes: int = 0
+    look: int | None = None
 
 
 def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
@@ -46,7 +51,7 @@ def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
 def look_into(
     found: Sequence[Found], base: Path, progress: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Found], list[str]]:
-    """Every file read and decoded once: those that can be, with their hash, and one sentence for each other."""
+    """Every file read and decoded once: those that can be, with their hashes, and one sentence for each other."""
     root = Path(os.path.realpath(base))
     readable, left_out = [], []
     for done, one in enumerate(found, start=1):
@@ -55,13 +60,16 @@ def look_into(
             raw = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b""
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's, of an image that `decode` refuses or reads
-                decode(raw or path, shown(one.inside))  # the path where there are no bytes: its sentence says why
+                image = decode(
+                    raw or path, shown(one.inside)
+                )  # the path where there are no bytes: its sentence says why
         except ImageError as error:
             left_out.append(str(error))
         except OSError as error:
             left_out.append(f"{shown(one.inside)} cannot be read ({error.strerror}); give access.")
         else:
-            readable.append(Found(one.row, one.inside, hashlib.sha256(raw).hexdigest(), len(raw)))
+            digest, look = hashlib.sha256(raw).hexdigest(), perceptual_hash(image)
+            readable.append(Found(one.row, one.inside, digest, len(raw), look))
         progress(done)
     return readable, left_out
 

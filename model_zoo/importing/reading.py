@@ -3,39 +3,81 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_zoo.importing.archives import is_archive
 from model_zoo.importing.fetal_planes import TABLE, fetal_planes, is_fetal_planes
 from model_zoo.importing.folders import image_folders
-from model_zoo.importing.source import Source, SourceError
-from model_zoo.importing.tables import Columns, read_table, table_source
+from model_zoo.importing.json_tables import ENDINGS, below, read_json
+from model_zoo.importing.rules import Rule, parse_rules, ruled
+from model_zoo.importing.source import SPLITS, Source, SourceError, shown
+from model_zoo.importing.tables import Columns, Table, read_table, table_source
 
-METADATA = ("metadata.csv", "metadata.parquet")
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """Tables beside images as Hugging Face's imagefolder has them, with a column file_name."""
-
-_PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 def read_source(
-    path: Path, wanted: Columns | None = None, images: Path | None = None, folders: Sequence[str] = ()
+    path: Path,
+    wanted: Columns | None = None,
+    images: Path | None = None,
+    folders: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
 ) -> Source:
     """The rows of a folder or table; `SourceError` in one sentence for anything else.
 
-    A table's files are looked up below ``images``, or beside the table. ``folders``: see `image_folders`.
+    A table's files are looked up below ``images``, or beside the table. ``folders``: see `image_folders`. ``rules``
+    give the labels instead of columns.
     """
     wanted = wanted or Columns()
+    if rules and (wanted.labels or wanted.parts):
+        raise SourceError("Labels come from rules or from columns; give either --rule or --label and --part.")
     if path.is_dir():
         tables = [path / name for name in (TABLE, *METADATA) if (path / name).is_file()]
+        inner = () if tables or folders else _metadata_of_splits(path)
+        if inner:
+            return table_source(_by(rules, below(inner, path)), images or path, wanted)
         if not tables or folders:
-            if wanted != Columns() or images:
+            if wanted != Columns() or images or rules:
                 raise SourceError(f"{path} is a folder, which has no columns; give a CSV or Parquet file of it.")
             return image_folders(path, folders)
         path = tables[0]
     elif not path.is_file():
         raise SourceError(f"There is no folder or file {path}; give images to bring in.")
-    if path.suffix.lower() in _PACKED:
+    if is_archive(path):
         raise SourceError(f"{path} is packed; unpack it and give the folder.")
     if folders:
         raise SourceError(f"{path} is a table, where columns and not folders say what is what; leave --folders out.")
-    table = read_table(path)
-    if is_fetal_planes(table) and wanted == Columns():
+    table = _table(path, images or path.parent)
+    if is_fetal_planes(table) and wanted == Columns() and not rules:
         return fetal_planes(table, images or path.parent)
-    return table_source(table, images or path.parent, wanted)
+    return table_source(_by(rules, table), images or path.parent, wanted)
+
+
+def read_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules in a text file; `SourceError` in one sentence."""
+    title = f"Rules {shown(path.name)}"
+    try:
+        if path.stat().st_size > 2**20:
+            raise SourceError(f"{title} have more than a megabyte; give a file of rules.")
+        return parse_rules(path.read_text(encoding="utf-8-sig"), title)
+    except OSError as error:
+        raise SourceError(f"{title} cannot be read ({error.strerror}); give a file with a rule a line.") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{title} are no UTF-8 text; save them as UTF-8.") from error
+
+
+def _by(rules: Sequence[Rule], table: Table) -> Table:
+    return ruled(table, rules).table if rules else table
+
+
+def _table(path: Path, base: Path) -> Table:
+    return read_json(path, base) if path.suffix.lower() in ENDINGS else read_table(path)
+
+
+def _metadata_of_splits(path: Path) -> tuple[tuple[str, Table], ...]:
+    """The tables of a folder that has one in each folder of a split, as Hugging Face's imagefolder may."""
+    found = []
+    for folder in sorted(one for one in path.iterdir() if one.name.casefold() in SPLITS and one.is_dir()):
+        tables = [folder / name for name in METADATA if (folder / name).is_file()]
+        if tables:
+            found.append((folder.name, _table(tables[0], folder)))
+    return tuple(found)

@@ -19,7 +19,7 @@ MAX_UNPACKED = 2 * 2**30
 BATCH = 10_000
 
 IMAGE = ("path", "image_path", "file_name", "filename", "file", "image", "image_name", "image_id", "id")
-LABEL = ("label", "class", "class_name", "category", "diagnosis", "dx", "target", "y")
+LABEL = ("label", "class", "class_name", "category", "diagnosis", "dx", "target", "choice", "y")
 PATIENT = ("patient_id", "patient", "patient_num", "subject_id", "subject", "case_id")
 SPLIT = ("split", "subset", "partition", "set")
 IMAGE_ID = ("image_id", "id")
@@ -46,11 +46,16 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as text: ``names`` of the columns, and rows of as many cells, stripped of spaces around them."""
+    """A table as text: ``names`` of the columns, and rows of as many cells, stripped of spaces around them.
+
+    ``labels`` are the columns of classes where the file itself says so; ``told`` is what else it says, in sentences.
+    """
 
     title: str
     names: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    labels: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -84,6 +89,23 @@ def read_table(path: Path) -> Table:
     except (pa.ArrowException, csv.Error, ValueError, MemoryError) as error:
         told = " ".join(str(error).split())[:200]
         raise SourceError(f"{title} is damaged or no table ({told}); export it again as CSV in UTF-8.") from error
+
+
+def text_of(value: object) -> str:
+    """A value as a cell's text: '' for none, no decimals where a number has none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def cell_of(text: str, title: str, line: int) -> str:
+    """A cell without the spaces around it; `SourceError` where it is too long or no Unicode text."""
+    _check_length(len(text), title, line)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SourceError(f"{title}, line {line:,}: {shown(text)} is no Unicode text; export it again.") from None
+    return text.strip()
 
 
 def table_source(table: Table, base: Path, wanted: Columns) -> Source:
@@ -129,13 +151,16 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
         told.append(f"{what}: column {shown(found)}, by its name." if found else f"{what}: no column is called so.")
         return found
 
-    told: list[str] = []
+    told = list(table.told)
     image = find("Image", wanted.image, IMAGE)
     if not image:
         listed = ", ".join(shown(one, 30) for one in table.names[:20])
         raise SourceError(f"{table.title}: no column names the images among {listed}; say which with --image.")
     labels, parts = (tuple(table.column(name) for name in some) for some in (wanted.labels, wanted.parts))
-    if not labels and not parts:
+    if not labels and not parts and table.labels:
+        labels = table.labels
+        told += [f"Label: column {' and '.join(map(shown, labels))}, by the file's layout."]
+    elif not labels and not parts:
         found = find("Label", "", LABEL)
         labels = (found,) if found else ()
     patient, split = find("Patient", wanted.patient, PATIENT), find("Split", wanted.split, SPLIT)
@@ -166,7 +191,7 @@ def _csv(raw: bytes, title: str) -> Table:
             raise SourceError(
                 f"{title}, line {reader.line_num:,} has {len(row)} cells under {len(names)} columns; check its quotes."
             )
-        rows.append(tuple(_cell(cell, title, reader.line_num) for cell in row))
+        rows.append(tuple(cell_of(cell, title, reader.line_num) for cell in row))
     return Table(title, names, rows)
 
 
@@ -196,18 +221,7 @@ def _texts(column: pa.Array, title: str, before: int) -> list[str]:
     if isinstance(column, pa.DictionaryArray):
         longest = pc.max(pc.utf8_length(column.dictionary)).as_py() if len(column.dictionary) else 0
         _check_length(longest or 0, title, before)
-    return [_cell(_text(value), title, before + k) for k, value in enumerate(column.to_pylist(), start=1)]
-
-
-def _text(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _cell(text: str, title: str, line: int) -> str:
-    _check_length(len(text), title, line)
-    return text.strip()
+    return [cell_of(text_of(value), title, before + k) for k, value in enumerate(column.to_pylist(), start=1)]
 
 
 def _check_length(length: int, title: str, line: int) -> None:

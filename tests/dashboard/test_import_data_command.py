@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from archived import zipped
 from command import run
 from foreign_images import by_class, fetal_planes_folder, picture
 from rich.console import Console
@@ -85,3 +86,24 @@ def test_ctrl_c_while_writing_leaves_nothing_behind(tmp_path, monkeypatch, capsy
     assert stopped.value.code == 130
     assert capsys.readouterr().out.splitlines()[-1] == "Stopped; nothing was written."
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_an_archive_is_unpacked_copied_and_gone(tmp_path):
+    by_class(tmp_path / "pets")
+    files = {f"{path.relative_to(tmp_path)}": path.read_bytes() for path in (tmp_path / "pets").rglob("*.png")}
+    zipped(tmp_path / "all.zip", files)
+    run("init", "ws", cwd=tmp_path)
+    before = sorted((tmp_path / "ws").iterdir())
+    dry = run("import-data", "all.zip", "--workspace", "ws", "--dry-run", cwd=tmp_path)
+    assert "images: 4 of 4 listed; copied to images/pets" in dry.stdout
+    assert sorted((tmp_path / "ws").iterdir()) == before
+    done = run("import-data", "all.zip", "--workspace", "ws", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "ws" / "images" / "pets" / "cat" / "0.png").read_bytes() == files["pets/cat/0.png"]
+    assert {path.name for path in (tmp_path / "ws").iterdir()} - {path.name for path in before} == {
+        "images",
+        "taxonomies",
+    }
+    zipped(tmp_path / "bad.zip", {"../x.png": b""})
+    refused = run("import-data", "bad.zip", "--workspace", "ws", cwd=tmp_path)
+    assert (refused.returncode, "leads out of its folder" in refused.stdout) == (1, True)

@@ -1,0 +1,226 @@
+"""DICOM files as PNG frames and a table: pixels and a short list of tags are read, and never who the patient is.
+
+PS3.3 C.7.6.3 (pixels), C.11.1 and C.11.2 (rescaling and windows), C.7.6.3.1.5 (palettes).
+"""
+
+import csv
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model_zoo.core.errors import ImageError
+from model_zoo.images import MAX_PIXELS, MAX_SIDE
+from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+TABLE = "metadata.csv"
+ENDINGS = (".dcm", ".dicom", ".ima")
+MAX_BYTES = 2**30
+MAX_FRAMES = 5_000
+
+TOLD = {
+    "Modality": "modality",
+    "Manufacturer": "manufacturer",
+    "ManufacturerModelName": "model",
+    "BodyPartExamined": "body_part",
+    "BurnedInAnnotation": "burned_in_annotation",
+}
+"""The tags that become columns. None says who somebody is; texts are cut at `MAX_TEXT`."""
+
+MAX_TEXT = 64
+PIXELS = (
+    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData", "ExtendedOffsetTable"),
+    *("ExtendedOffsetTableLengths", "RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"),
+    *("VOILUTFunction", "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor"),
+    *("BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData"),
+    *("BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData"),
+    *("SegmentedGreenPaletteColorLookupTableData", "SegmentedBluePaletteColorLookupTableData"),
+)
+"""The tags that pixels need. Nothing beside these and `TOLD` is parsed."""
+
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What DICOM files became: frames and files read, what to know of them, and a sentence for each other file."""
+
+    n_frames: int
+    n_files: int
+    told: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def holds_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, or a folder holds some and no ordinary image."""
+    if path.is_file():
+        return _is_dicom(path)
+    files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+    return not any(one.name.lower().endswith(SUFFIXES) for one in files) and any(
+        _is_dicom(one) for one in files if one.suffix.lower() in (*ENDINGS, "") or one.suffix[1:].isdigit()
+    )
+
+
+def extract_frames(path: Path, target: Path, progress: Callable[[int, int], None] = lambda done, of: None) -> Frames:
+    """Every frame of a DICOM file, or of those below a folder, as a PNG below ``target``, and `TABLE` beside them.
+
+    ``target`` is empty or not there yet; it is empty again if anything stops the work. ``progress`` is told how many
+    files of how many are done. The table has a row per frame: its file, the file it is of as ``patient_id`` (nothing
+    else is known of the patient), the tags of `TOLD`, and the folders on its way: the first is its ``label``, or its
+    ``split`` where all are called so. A file that cannot be read is left out with a sentence.
+    """
+    root, files = (path.parent, [path]) if path.is_file() else (path, sorted(filter(_is_dicom, _files(path))))
+    if target.exists() and any(target.iterdir()):
+        raise SourceError(f"{target} is not empty; give an empty folder for the frames of {shown(path.name)}.")
+    rows: list[dict[str, str]] = []
+    left_out = []
+    n_files = 0
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for done, file in enumerate(files, start=1):
+            inside = file.relative_to(root).as_posix()
+            try:
+                rows += _written(file, inside, target)
+                n_files += 1
+            except ImageError as error:
+                left_out.append(str(error))
+            progress(done, len(files))
+        if not rows:
+            raise SourceError(f"No frame can be read from {path}; " + (left_out or ["it holds no DICOM file."])[0])
+        _write_table(rows, target / TABLE)
+    except BaseException as error:
+        shutil.rmtree(target, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise SourceError(f"Frames cannot be written to {target} ({error.strerror}); make room.") from error
+        raise
+    burned = sum(row[TOLD["BurnedInAnnotation"]] == "YES" for row in rows)
+    unsaid = sum(row[TOLD["BurnedInAnnotation"]] == "" for row in rows)
+    told = (
+        f"DICOM: {len(rows):,} frames of {n_files:,} files, written as PNG.",
+        "No tag that names a patient is read: each file counts as its own patient, unless --patient names a column.",
+        f"{burned:,} frames say that text is burned into the picture, {unsaid:,} say nothing; look for names in them.",
+    )
+    return Frames(len(rows), n_files, told, tuple(left_out))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        yield from (Path(where) / name for name in names if name != "DICOMDIR" and not name.startswith("."))
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return path.is_file() and file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def _written(file: Path, inside: str, target: Path) -> list[dict[str, str]]:
+    """Rows of the frames of one file, each written below ``target``; `ImageError`, and none written, if one fails."""
+    stem = inside.removesuffix(file.suffix) if file.suffix.lower() in ENDINGS else inside
+    while (target / f"{stem}.png").exists() or (target / stem).exists():
+        stem += "_"
+    folder = target / stem
+    rows = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom's, of values that break the standard
+            dataset = _read(file, inside)
+            n = int(dataset.get("NumberOfFrames") or 1)
+            told = {column: str(dataset.get(tag) or "").strip()[:MAX_TEXT] for tag, column in TOLD.items()}
+            folders = {f"folder_{k}": name for k, name in enumerate(inside.split("/")[:-1], start=1)}
+            for k, pixels in enumerate(_pixels(dataset), start=1):
+                name = f"{stem}/{k:04d}.png" if n > 1 else f"{stem}.png"
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(target / name)
+                rows.append(
+                    {"file_name": name, "patient_id": inside, "frame": str(k), "frames": str(n)} | told | folders
+                )
+    except (OSError, ImageError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except Exception as error:  # pydicom and the decoders behind it raise anything on hostile bytes
+        shutil.rmtree(folder, ignore_errors=True)
+        told_by = " ".join(str(error).split())
+        raise ImageError(
+            f"{shown(inside)} is damaged, or compressed in a way not read here ({shown(told_by, 100)}); export it "
+            "uncompressed."
+        ) from error
+    if not rows:
+        raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
+    return rows
+
+
+def _read(file: Path, inside: str) -> "Dataset":
+    from pydicom import dcmread
+    from pydicom.filereader import read_file_meta_info
+
+    logging.getLogger("pydicom").addHandler(logging.NullHandler())  # else its complaints are printed
+    if (size := file.stat().st_size) > MAX_BYTES:
+        raise ImageError(f"{shown(inside)} has {size:,} bytes, at most {MAX_BYTES:,} are read; export fewer frames.")
+    if str(read_file_meta_info(file).get("TransferSyntaxUID")) == _DEFLATED:  # unpacked before any limit could hold
+        raise ImageError(f"{shown(inside)} is deflated as a whole, which is not read here; export it uncompressed.")
+    dataset = dcmread(file, specific_tags=[*PIXELS, *TOLD])
+    if "PixelData" not in dataset:
+        raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
+    height, width, n = int(dataset.Rows), int(dataset.Columns), int(dataset.get("NumberOfFrames") or 1)
+    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE or not 1 <= n <= MAX_FRAMES:
+        raise ImageError(
+            f"{shown(inside)} has {n:,} frames of {width:,} x {height:,} pixels; at most {MAX_FRAMES:,} of "
+            f"{MAX_PIXELS // 1_000_000} million are read."
+        )
+    return dataset
+
+
+def _pixels(dataset: "Dataset") -> Iterator[NDArray[np.uint8]]:
+    """The frames in order, (height, width) of grey or (height, width, 3) of RGB."""
+    from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_windowing
+    from pydicom.pixels.utils import iter_pixels
+
+    kind, bits = str(dataset.PhotometricInterpretation), int(dataset.BitsStored)
+    for frame in iter_pixels(dataset):  # YBR becomes RGB there
+        if kind == "PALETTE COLOR":
+            frame = apply_color_lut(frame, dataset)
+            yield (frame >> 8 if frame.dtype == np.uint16 else frame).astype(np.uint8)
+        elif frame.ndim == 3:
+            yield (frame >> max(0, bits - 8)).astype(np.uint8)
+        elif bits == 8 and not int(dataset.PixelRepresentation):
+            grey = frame.astype(np.uint8)
+            yield 255 - grey if kind == "MONOCHROME1" else grey
+        else:
+            low = -(2.0 ** (bits - 1)) if int(dataset.PixelRepresentation) else 0.0
+            values = frame.astype(np.float64)
+            if "WindowCenter" in dataset and "WindowWidth" in dataset:
+                scaled = "RescaleSlope" in dataset and "RescaleIntercept" in dataset
+                slope, zero = (float(dataset.RescaleSlope), float(dataset.RescaleIntercept)) if scaled else (1.0, 0.0)
+                values = (apply_windowing(apply_rescale(frame, dataset), dataset) - zero) / slope
+            grey = np.clip((values - low) * 255 / (2.0**bits - 1), 0, 255).round().astype(np.uint8)
+            yield 255 - grey if kind == "MONOCHROME1" else grey
+
+
+def _write_table(rows: list[dict[str, str]], path: Path) -> None:
+    firsts = {row.get("folder_1", "") for row in rows}
+    said = "split" if all(one.casefold() in SPLITS for one in firsts) else "label"
+    if "" not in firsts:
+        second = {row.get("folder_2", "") for row in rows}
+        rows = [row | {said: row["folder_1"]} for row in rows]
+        if said == "split" and "" not in second:
+            rows = [row | {"label": row["folder_2"]} for row in rows]
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), restval="")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,244 @@
+"""DICOM: every kind of pixel comes out as it is meant, and nothing that says who somebody is comes out at all."""
+
+import io
+import random
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+    UltrasoundImageStorage,
+)
+
+from dashboard.actions.import_data import store
+from dashboard.actions.import_plan import Wishes, plan_import
+from dashboard.actions.import_words import plan_words
+from model_zoo.importing.dicom import PIXELS, TOLD, extract_frames, holds_dicom
+from model_zoo.importing.reading import read_source
+from model_zoo.importing.source import SourceError
+from model_zoo.new_workspace import init
+from model_zoo.workspace import Workspace
+
+SECRET = "Zzyzx"
+RAMP = np.arange(256, dtype=np.uint8).reshape(8, 32)
+
+
+def dicom(path, pixels, syntax=ExplicitVRLittleEndian, photometric="MONOCHROME2", bits=8, signed=0, raw=None, **tags):
+    """A DICOM file of ``pixels`` with the same secret in every tag that says who somebody is."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = UltrasoundImageStorage, syntax
+    meta.MediaStorageSOPInstanceUID = "1.2.3.987654321"
+    one = FileDataset(str(path), {}, file_meta=meta, preamble=bytes(128))
+    for name in (
+        "PatientName",
+        "PatientID",
+        "PatientAddress",
+        "OtherPatientNames",
+        "InstitutionName",
+        "StudyDescription",
+    ):
+        setattr(one, name, f"{SECRET}^{name}")
+    one.ReferringPhysicianName = one.OperatorsName = one.PatientComments = one.SeriesDescription = SECRET
+    one.AccessionNumber, one.DeviceSerialNumber, one.ImageComments = SECRET, SECRET, SECRET
+    one.PatientBirthDate, one.StudyInstanceUID = "19010203", "1.2.3.987654321.1"
+    other = Dataset()
+    other.PatientID = SECRET
+    one.OtherPatientIDsSequence = [other]
+    one.add_new(0x00091001, "LO", SECRET)
+    one.Modality, one.Manufacturer, one.SOPClassUID = "US", "Maker", UltrasoundImageStorage
+    one.PhotometricInterpretation, one.PixelRepresentation = photometric, signed
+    one.BitsAllocated, one.BitsStored, one.HighBit = (8 if bits <= 8 else 16), bits, bits - 1
+    colour = pixels.shape[-1] == 3 and pixels.ndim > 2
+    one.SamplesPerPixel = 3 if colour else 1
+    if colour:
+        one.PlanarConfiguration = 0
+    shape = pixels.shape[:-1] if colour else pixels.shape
+    one.Rows, one.Columns = shape[-2:]
+    if len(shape) == 3:
+        one.NumberOfFrames = shape[0]
+    for name, value in tags.items():
+        setattr(one, name, value)
+    one.PixelData = pixels.tobytes() if raw is None else raw
+    path.parent.mkdir(parents=True, exist_ok=True)
+    one.save_as(path, enforce_file_format=True)
+    return path
+
+
+def frame(tmp_path, *args, name="1.png", **more):
+    dicom(tmp_path / "1.dcm", *args, **more)
+    extract_frames(tmp_path / "1.dcm", tmp_path / "out")
+    return np.asarray(Image.open(tmp_path / "out" / name))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_grey_is_kept_and_turned_where_it_is_turned(tmp_path, syntax):
+    assert np.array_equal(frame(tmp_path, RAMP, syntax), RAMP)
+    (tmp_path / "b").mkdir()
+    assert np.array_equal(frame(tmp_path / "b", RAMP, syntax, "MONOCHROME1"), 255 - RAMP)
+
+
+def test_twelve_bits_are_scaled_windowed_or_signed(tmp_path):
+    deep = RAMP.astype(np.uint16) * 16
+    assert np.abs(frame(tmp_path / "a", deep, bits=12).astype(int) - RAMP).max() <= 1
+    window = frame(tmp_path / "b", deep, bits=12, WindowCenter="1024.5", WindowWidth="1025")  # 512 to 1536
+    assert (window[0].max(), window[7].min()) == (0, 255)
+    assert window.reshape(-1)[64] == pytest.approx(255 / 2, abs=1)  # 1024 is its middle
+    scaled = frame(
+        tmp_path / "c",
+        deep,
+        bits=12,
+        WindowCenter="24.5",
+        WindowWidth="1025",
+        RescaleSlope="1",
+        RescaleIntercept="-1000",
+    )
+    assert np.array_equal(scaled, window)
+    signed = frame(tmp_path / "d", (RAMP.astype(np.int16) - 128) * 256, bits=16, signed=1)
+    assert np.abs(signed.astype(int) - RAMP).max() <= 1
+
+
+def colours(n=1):
+    rgb = np.random.default_rng(0).integers(0, 255, (16, 24, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(rgb[:4, :6]).resize((24, 16), Image.Resampling.BICUBIC))
+    return np.stack([np.roll(smooth, k, axis=1) for k in range(n)]) if n > 1 else smooth
+
+
+def test_colours(tmp_path):
+    rgb = colours()
+    assert np.array_equal(frame(tmp_path / "a", rgb, photometric="RGB"), rgb)
+    ybr = np.asarray(Image.fromarray(rgb).convert("YCbCr"))
+    back = frame(tmp_path / "b", ybr, photometric="YBR_FULL")
+    assert np.abs(back.astype(int) - rgb).max() <= 4
+    planes = frame(tmp_path / "c", rgb, photometric="RGB", raw=rgb.transpose(2, 0, 1).tobytes(), PlanarConfiguration=1)
+    assert np.array_equal(planes, rgb)
+
+
+def test_jpeg_inside(tmp_path):
+    out = io.BytesIO()
+    Image.fromarray(colours()).save(out, "JPEG", quality=98, subsampling=1)
+    raw = encapsulate([out.getvalue()])
+    back = frame(tmp_path, colours(), JPEGBaseline8Bit, "YBR_FULL_422", raw=raw)
+    assert np.abs(back.astype(int) - np.asarray(Image.open(out).convert("RGB"))).max() <= 3
+
+
+def test_a_palette(tmp_path):
+    table = {
+        f"{colour}PaletteColorLookupTableDescriptor": [256, 0, 16] for colour in ("Red", "Green", "Blue")
+    } | {
+        f"{colour}PaletteColorLookupTableData": (np.arange(256, dtype=np.uint16) * factor).tobytes()
+        for colour, factor in (("Red", 257), ("Green", 0), ("Blue", 128))
+    }  # fmt: skip
+    back = frame(tmp_path, RAMP, photometric="PALETTE COLOR", **table)
+    assert np.array_equal(back[..., 0], RAMP)
+    assert back[..., 1].max() == 0
+    assert np.array_equal(back[..., 2], RAMP // 2)
+
+
+def test_frames_of_a_clip_belong_together(tmp_path):
+    clips = colours(5)
+    for name, syntax in (("a", ExplicitVRLittleEndian), ("b", RLELossless)):
+        dicom(tmp_path / "us" / "head" / f"{name}.dcm", clips, photometric="RGB")
+        if syntax == RLELossless:
+            one = pydicom.dcmread(tmp_path / "us" / "head" / "b.dcm")
+            one.compress(RLELossless)
+            one.save_as(tmp_path / "us" / "head" / "b.dcm")
+    dicom(tmp_path / "us" / "femur" / "IM0001", RAMP, BurnedInAnnotation="YES", ManufacturerModelName="M" * 60)
+    (tmp_path / "us" / "head" / "cut.dcm").write_bytes((tmp_path / "us" / "head" / "b.dcm").read_bytes()[:-2000])
+    (tmp_path / "us" / "readme.txt").write_text("x")
+    assert holds_dicom(tmp_path / "us")
+    told = []
+    frames = extract_frames(tmp_path / "us", tmp_path / "out", lambda *done: told.append(done))
+    assert (frames.n_frames, frames.n_files, len(frames.left_out)) == (11, 3, 1)
+    assert "'head/cut.dcm' holds no picture, or is cut off" in frames.left_out[0]
+    assert told[-1] == (4, 4)
+    assert "1 frames say that text is burned into the picture, 10 say nothing" in frames.told[2]
+    read = read_source(tmp_path / "out")
+    assert [row.file for row in read.rows][:3] == ["femur/IM0001.png", "head/a/0001.png", "head/a/0002.png"]
+    assert {row.labels for row in read.rows} == {("head",), ("femur",)}
+    assert {row.patient_id for row in read.rows} == {"femur/IM0001", "head/a.dcm", "head/b.dcm"}
+    assert read.rows[0].columns["burned_in_annotation"] == "YES"
+    for k in range(5):
+        for name in "ab":
+            assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / f"head/{name}/{k + 1:04d}.png")), clips[k])
+
+
+def test_nobody_can_be_told_from_what_is_imported(tmp_path):
+    dicom(tmp_path / "us" / "head" / "1.dcm", colours(3), photometric="RGB")
+    dicom(tmp_path / "us" / "femur" / "2.dcm", RAMP)
+    frames = extract_frames(tmp_path / "us", tmp_path / "out")
+    plan = plan_import(Workspace.open(init(tmp_path / "ws")), read_source(tmp_path / "out"), Wishes(copy=True))
+    store(plan)
+    files = [path for path in (*(tmp_path / "ws").rglob("*"), *(tmp_path / "out").rglob("*")) if path.is_file()]
+    assert len(files) > 8
+    everything = b"\n".join(path.read_bytes() for path in files) + "\n".join([*plan_words(plan), *frames.told]).encode()
+    for secret in (SECRET, SECRET.lower(), "19010203", "987654321"):
+        assert secret.encode() not in everything
+    assert b"Maker" in everything  # the list of tags that may come is read
+    for path in files:
+        if path.suffix == ".png":
+            assert Image.open(path).info == {}
+
+
+def test_no_tag_that_is_asked_for_says_who_somebody_is():
+    asked = {pydicom.datadict.tag_for_keyword(name) for name in (*PIXELS, *TOLD)}
+    assert None not in asked
+    assert not [tag for tag in asked if tag >> 16 in (0x0010, 0x0032, 0x0038, 0x0040, 0x4008)]
+    # PS3.15, table E.1-1: what de-identification takes away, apart from the groups above
+    taken = "InstitutionName ReferringPhysicianName OperatorsName StudyDate ContentDate AccessionNumber StudyID"
+    assert not asked & {pydicom.datadict.tag_for_keyword(name) for name in taken.split()}
+
+
+@pytest.mark.parametrize(
+    ("tags", "sentence"),
+    [
+        ({"Rows": 60_000, "Columns": 60_000}, "60,000 x 60,000 pixels"),
+        ({"NumberOfFrames": 2_000_000}, "2,000,000 frames"),
+        ({"PixelData": b""}, "is damaged|holds no picture"),
+        ({"PhotometricInterpretation": "XYB"}, "is damaged"),
+        ({"BitsAllocated": 3}, "is damaged"),
+        ({"Rows": 0}, "is damaged"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(tmp_path, tags, sentence):
+    path = dicom(tmp_path / "1.dcm", RAMP)
+    one = pydicom.dcmread(path)
+    for name, value in tags.items():
+        setattr(one, name, value)
+    one.save_as(path)
+    with pytest.raises(SourceError, match=sentence) as refused:
+        extract_frames(path, tmp_path / "out")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_deflated_as_a_whole_is_refused_before_it_is_unpacked(tmp_path):
+    path = dicom(tmp_path / "1.dcm", RAMP, DeflatedExplicitVRLittleEndian)
+    with pytest.raises(SourceError, match="is deflated as a whole"):
+        extract_frames(path, tmp_path / "out")
+
+
+def test_mutated_files_never_crash(tmp_path):
+    raw = dicom(tmp_path / "1.dcm", colours(2), photometric="RGB").read_bytes()
+    chance = random.Random(0)
+    for k in range(150):
+        bad = bytearray(raw[: chance.randrange(132, len(raw))] if k % 3 == 0 else raw)
+        for _ in range(chance.randrange(1, 12)):
+            bad[chance.randrange(132, min(len(bad), 132 + 1200) if len(bad) > 140 else len(bad))] = chance.randrange(
+                256
+            )
+        path = tmp_path / "in" / f"{k}.dcm"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bad)
+    (tmp_path / "in" / "good.dcm").write_bytes(raw)
+    frames = extract_frames(tmp_path / "in", tmp_path / "out")
+    assert frames.n_files + len(frames.left_out) == 151
+    assert (tmp_path / "out" / "good" / "0002.png").is_file()
+    assert all("\n" not in sentence and sentence.isprintable() for sentence in frames.left_out)
