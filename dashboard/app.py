@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page(HERE / "views/compare.py", title="Compare", url_path="compare", icon=":material/grid_on:"),
         st.Page(HERE / "views/diagnose.py", title="Diagnose", url_path="diagnose", icon=":material/troubleshoot:"),
         st.Page(HERE / "views/images.py", title="Images", url_path="images", icon=":material/photo_library:"),
+        st.Page(HERE / "views/data.py", title="Data", url_path="data", icon=":material/dataset:"),
         st.Page(HERE / "views/inspect.py", title="Inspect", url_path="inspect", icon=":material/search:"),
         st.Page(HERE / "views/review.py", title="Review", url_path="review", icon=":material/rate_review:"),
         st.Page(HERE / "views/decisions.py", title="Decisions", url_path="decisions", icon=":material/history:"),

@@ -26,7 +26,19 @@ assert not heavy, heavy
 
 @pytest.mark.parametrize(
     "page",
-    ["overview", "taxonomies", "compare", "diagnose", "images", "inspect", "review", "decisions", "labels", "run"],
+    [
+        "overview",
+        "taxonomies",
+        "compare",
+        "diagnose",
+        "images",
+        "inspect",
+        "review",
+        "decisions",
+        "labels",
+        "run",
+        "data",
+    ],
 )
 def test_a_page_that_runs_no_model_does_not_import_torch(page, animals, tmp_path):
     query = {"image": "i0000"} if page == "inspect" else {}  # its answers are stored; nothing is taken away
