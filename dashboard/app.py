@@ -23,13 +23,14 @@ page = st.navigation(
         st.Page(HERE / "views/review.py", title="Review", url_path="review", icon=":material/rate_review:"),
         st.Page(HERE / "views/decisions.py", title="Decisions", url_path="decisions", icon=":material/history:"),
         st.Page(HERE / "views/labels.py", title="Labels", url_path="labels", icon=":material/label:"),
+        st.Page(HERE / "views/bring.py", title="Import", url_path="import", icon=":material/download:"),
         st.Page(HERE / "views/run.py", title="Run", url_path="run", visibility="hidden"),
     ],
     position="top",
 )
 try:
     state.follow()
-    cached.desk()
+    cached.reopened()
     state.show_sentence()
     page.run()
 except TaxoScopeError as error:

@@ -20,7 +20,7 @@ from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.cells import class_cells, wrong_cells
 from dashboard.actions.data_counts import Group, count_by, count_classes
 from dashboard.actions.data_files import LookedAt, looked_at
-from dashboard.actions.desk import Desk, desk
+from dashboard.actions.desk import Desk, desk, reopened
 from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.label_files import read_label_file
 from dashboard.actions.subset import images_where, images_where_all
@@ -56,6 +56,7 @@ __all__ = [
     "patients",
     "previews",
     "queue",
+    "reopened",
     "restrictions",
     "reviewing",
     "secondary",

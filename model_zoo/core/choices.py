@@ -271,3 +271,17 @@ class Finding(StrEnum):
     BLANK = "blank"
     TINY = "tiny"
     HUGE = "huge"
+
+
+class Brought(StrEnum):
+    """What the page Import is opened for."""
+
+    IMAGES = "images"
+    MODEL = "model"
+
+
+class From(StrEnum):
+    """Where what is imported comes from."""
+
+    UPLOAD = "upload"
+    INCOMING = "incoming"

@@ -38,6 +38,7 @@ FULL = {
     "labels": "labels",
     "labels-export": "labels?work=export",
     "labels-import": "labels?work=import",
+    "import": "import",
     "run": "run?run=fine-s0",
     "refused": "compare?of=no-such-run",
 }
@@ -45,7 +46,7 @@ EMPTY = {
     name: name.removeprefix("overview")
     for name in (
         *("overview", "taxonomies", "compare", "diagnose", "images", "data"),
-        *("inspect", "review", "decisions", "labels", "run"),
+        *("inspect", "review", "decisions", "labels", "import", "run"),
     )
 }
 

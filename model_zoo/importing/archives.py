@@ -1,0 +1,297 @@
+"""Zip and tar archives, unpacked into an empty folder: nothing leaves it, and nothing but plain files is made."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import re
+import shutil
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import IO, TypeVar
+
+from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
+
+CHUNK = 2**20
+MAX_HEADER = 2**20
+"""Bytes that a tar archive may spend on naming one file."""
+
+MAX_ENTRY = 300
+"""Bytes that a zip archive spends on listing one file, on average at most: 46 and its name."""
+
+MAX_NAME, MAX_DEPTH = 240, 50
+"""Bytes of a name: longer ones are cut and told apart by a hash, as file systems hold 255. Folders in folders."""
+
+_KINDS = {
+    b"PK\3\4": "zip",
+    b"PK\5\6": "zip",
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\0": "xz",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!": "rar",
+}
+_ENDINGS = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar")
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error),
+    *(ValueError, NotImplementedError, OverflowError, IndexError, RuntimeError, MemoryError),
+)
+"""What the standard library raises on hostile archives; an `OSError` without a number is one of them too."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive may hold: bytes and files unpacked, and (beyond 100 MB) bytes unpacked per packed one."""
+
+    n_bytes: int = 50 * 2**30
+    n_files: int = 1_000_000
+    ratio: float = 200.0
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is packed, by its first bytes or its name's ending; also of kinds that `unpack` refuses."""
+    return path.is_file() and (bool(_kind(path)) or path.name.lower().endswith(_ENDINGS))
+
+
+def unpack(
+    archive: Path,
+    target: Path,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    limits: Limits | None = None,
+) -> Path:
+    """Unpack a zip or tar (also .gz, .bz2, .xz) archive into ``target``, a folder that is empty or not there yet.
+
+    Returns the folder in which its images lie: ``target``, or the one folder that wraps all else. `SourceError` in one
+    sentence for what is encrypted, damaged, too large, leads out of ``target`` or is no plain file. ``progress`` is
+    told how many bytes of how many are done; whatever stops the work, also what ``progress`` raises, leaves
+    ``target`` empty. Of equal names, or names that are one to the file system, the later becomes ``name (2)``.
+    """
+    title = f"Archive {shown(archive.name)}"
+    is_new = not target.exists()
+    if not is_new and any(target.iterdir()):
+        raise SourceError(f"{target} is not empty; give an empty folder to unpack {shown(archive.name)} into.")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        _Unpacking(archive, title, target, progress, limits or Limits()).run()
+    except BaseException as error:
+        shutil.rmtree(target, ignore_errors=True)
+        if not is_new:
+            target.mkdir(exist_ok=True)
+        if isinstance(error, _DAMAGE) or (isinstance(error, OSError) and error.errno is None):
+            told = " ".join(str(error).split()) or type(error).__name__
+            raise SourceError(f"{title} is damaged or cut off ({shown(told, 120)}); fetch it again.") from error
+        if isinstance(error, OSError):
+            raise SourceError(f"{title} cannot be unpacked ({error.strerror}); make room or give access.") from error
+        raise
+    return _inner(target)
+
+
+class _Unpacking:
+    """One archive on its way: what is done, and which folders and names there are."""
+
+    def __init__(
+        self, archive: Path, title: str, target: Path, progress: Callable[[int, int], None], limits: Limits
+    ) -> None:
+        self.archive, self.title, self.progress, self.limits = archive, title, progress, limits
+        self.packed = archive.stat().st_size
+        self.n_files = self.n_bytes = 0
+        self.folders: dict[tuple[str, ...], Path] = {(): target}
+        self.copies: dict[tuple[Path, str], Iterator[int]] = {}
+
+    def run(self) -> None:
+        kind = _kind(self.archive)
+        if kind in ("7z", "rar"):
+            raise SourceError(f"{self.title} is of kind {kind}; unpack it and give the folder, or pack it as zip.")
+        if kind == "zip":
+            self._unzip()
+        else:
+            self._untar(kind)
+        if not self.n_files:
+            raise SourceError(f"{self.title} holds no file; give one with images.")
+
+    def _unzip(self) -> None:
+        with self.archive.open("rb") as file:
+            self._check_count(_zip_directory_bytes(file) // MAX_ENTRY)  # before all of them lie in memory
+        with zipfile.ZipFile(self.archive) as archive:
+            members = archive.infolist()
+            total = sum(one.file_size for one in members)
+            self._check_size(total)
+            for one in members:
+                kind = stat.S_IFMT(one.external_attr >> 16)
+                if one.flag_bits & 1:
+                    raise SourceError(f"{self.title} is encrypted; unpack it with its password and give the folder.")
+                if kind and kind not in (stat.S_IFREG, stat.S_IFDIR):
+                    raise self._no_file(one.filename)
+                parts = self._parts(one.filename)
+                if parts and not one.is_dir():
+                    with archive.open(one) as stream:
+                        self._write(parts, stream, lambda: (min(self.n_bytes, total), total))
+
+    def _untar(self, kind: str) -> None:
+        with self.archive.open("rb") as file, _plain(file, kind) as plain:
+            metered = _Metered(plain, self.title)
+            try:
+                archive = tarfile.open(fileobj=metered, mode="r|")  # noqa: SIM115 (closed below)
+            except tarfile.ReadError as error:
+                raise SourceError(f"{self.title} is no zip or tar archive; give one, or a folder.") from error
+            with archive:
+                while (one := archive.next()) is not None:
+                    if not (one.isreg() or one.isdir()):
+                        raise self._no_file(one.name)
+                    parts = self._parts(one.name)
+                    stream = archive.extractfile(one) if one.isreg() else None
+                    metered.left = one.size + CHUNK
+                    if stream is not None and parts:
+                        self._check_size(self.n_bytes + one.size)
+                        self._write(parts, stream, lambda: (file.tell(), self.packed))
+                    elif stream is not None:
+                        while stream.read(CHUNK):
+                            pass
+                    metered.left = MAX_HEADER
+                    vars(archive)["members"].clear()  # else all of them stay in memory
+                if any(metered.block(archive.offset)):  # the standard library takes a broken header for the end
+                    raise tarfile.ReadError("no header where one should be")
+
+    def _write(self, parts: tuple[str, ...], stream: IO[bytes], done: Callable[[], tuple[int, int]]) -> None:
+        self.n_files += 1
+        self._check_count(self.n_files)
+        with self._new(self._folder(parts[:-1]), parts[-1], lambda path: path.open("xb")) as file:
+            while chunk := stream.read(CHUNK):
+                self.n_bytes += len(chunk)
+                self._check_size(self.n_bytes)
+                file.write(chunk)
+                self.progress(*done())
+
+    def _folder(self, parts: tuple[str, ...]) -> Path:
+        if parts not in self.folders:
+            self.folders[parts] = self._new(self._folder(parts[:-1]), parts[-1], _made)
+        return self.folders[parts]
+
+    def _new(self, parent: Path, name: str, make: Callable[[Path], T]) -> T:
+        """What ``make`` makes of the first free name; the file system says what is taken, by its own rules."""
+        stem, suffix = os.path.splitext(name)
+        while True:
+            k = next(self.copies.setdefault((parent, name), count(1)))
+            try:
+                return make(parent / (name if k == 1 else f"{stem} ({k}){suffix}"))
+            except FileExistsError:
+                continue
+
+    def _parts(self, name: str) -> tuple[str, ...]:
+        """The folders and name of a member; () for what is none of the user's files."""
+        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+        if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:[/\\]", name):
+            raise SourceError(f"{self.title} names {shown(name)}, which leads out of its folder; pack it anew.")
+        if len(parts) > MAX_DEPTH:
+            raise SourceError(
+                f"{self.title} has {len(parts)} folders in each other, at most {MAX_DEPTH}; pack it anew."
+            )
+        return () if "__MACOSX" in parts else tuple(map(_short, parts))
+
+    def _no_file(self, name: str) -> SourceError:
+        return SourceError(
+            f"{self.title} holds {shown(name)}, a link or device; pack it anew with plain files alone (tar -h)."
+        )
+
+    def _check_count(self, n: int) -> None:
+        if n > self.limits.n_files:
+            raise SourceError(
+                f"{self.title} holds {n:,} files or more, at most {self.limits.n_files:,} are unpacked; "
+                "pack it by parts."
+            )
+
+    def _check_size(self, n: int) -> None:
+        if n > self.limits.n_bytes:
+            raise SourceError(
+                f"{self.title} unpacks to {n / 2**20:,.0f} MB or more, at most {self.limits.n_bytes / 2**20:,.0f} MB "
+                "are unpacked; pack it by parts."
+            )
+        if n > max(100 * 2**20, self.limits.ratio * self.packed):
+            raise SourceError(
+                f"{self.title} unpacks to more than {self.limits.ratio:,.0f} times its {self.packed:,} bytes, as no "
+                "images do; unpack it yourself and give the folder."
+            )
+
+
+class _Metered(io.RawIOBase):
+    """A stream that refuses to be read for more than ``left`` bytes, and remembers the last it gave."""
+
+    def __init__(self, plain: io.BufferedIOBase, title: str) -> None:
+        self.plain, self.title, self.left = plain, title, MAX_HEADER
+        self.recent, self.end = b"", 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.left -= size
+        if size < 0 or self.left < 0:
+            raise SourceError(f"{self.title} spends more than {MAX_HEADER:,} bytes on one name; pack it anew.")
+        raw = self.plain.read(size)
+        self.recent, self.end = (self.recent + raw)[-4 * tarfile.RECORDSIZE :], self.end + len(raw)
+        return raw
+
+    def block(self, offset: int) -> bytes:
+        """The header at ``offset``, not far behind; b'' at the end of the stream."""
+        start = max(0, offset - (self.end - len(self.recent)))
+        return self.recent[start : start + tarfile.BLOCKSIZE]
+
+
+def _kind(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(8)
+    return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), "")
+
+
+def _plain(file: io.BufferedReader, kind: str) -> io.BufferedIOBase:
+    if kind == "gz":
+        return gzip.GzipFile(fileobj=file)
+    if kind == "bz2":
+        return bz2.BZ2File(file)
+    return lzma.LZMAFile(file) if kind == "xz" else file
+
+
+def _zip_directory_bytes(file: IO[bytes]) -> int:
+    """How many bytes a zip archive's list of members has, as it says itself; 0 where it does not."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 70_000))
+    tail = file.read()
+    at, at_64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
+    if at_64 >= 0 and len(tail) >= at_64 + 48:
+        return int(struct.unpack_from("<Q", tail, at_64 + 40)[0])
+    return int(struct.unpack_from("<L", tail, at + 12)[0]) if at >= 0 and len(tail) >= at + 16 else 0
+
+
+def _made(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _short(name: str) -> str:
+    raw = name.encode("utf-8", "surrogateescape")
+    if len(raw) <= MAX_NAME:
+        return name
+    stem, suffix = os.path.splitext(name)
+    suffix = suffix if len(suffix) <= 8 else ""
+    return f"{stem.encode('utf-8', 'ignore')[:180].decode('utf-8', 'ignore')}~{sha256(raw).hexdigest()[:12]}{suffix}"
+
+
+def _inner(folder: Path) -> Path:
+    """The folder below all those that hold one folder and nothing else, unless it is a class or a split."""
+    while True:
+        entries = [one for one in folder.iterdir() if not one.name.startswith(".")]
+        if len(entries) != 1 or not entries[0].is_dir() or entries[0].name.casefold() in SPLITS:
+            return folder
+        if any(one.name.lower().endswith(SUFFIXES) for one in entries[0].iterdir()) and not any(
+            one.is_dir() or one.suffix.lower() in (".csv", ".tsv", ".parquet", ".json", ".jsonl")
+            for one in entries[0].iterdir()
+        ):
+            return folder
+        folder = entries[0]
