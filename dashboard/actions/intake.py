@@ -63,6 +63,7 @@ class Intake:
         self.held = held
         self._read: tuple[Reading, Source] | None = None
         self._previews: tuple[Preview, ...] = ()
+        self._columns: dict[str, tuple[str, ...]] = {}
         self._end = weakref.finalize(self, shutil.rmtree, held, True) if held else None
 
     @property
@@ -78,9 +79,12 @@ class Intake:
         return tuple(sorted(one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES and one.is_file()))
 
     def columns(self, table: str) -> tuple[str, ...]:
-        """The names of the columns of a table; () for what has none."""
+        """The names of the columns of a table, read once; () for what has none."""
         path = self.path / table if table else self.path
-        return read_table(path).names if path.is_file() and path.suffix.lower() in _WITH_COLUMNS else ()
+        if table not in self._columns:
+            has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
+            self._columns[table] = read_table(path).names if has_some else ()
+        return self._columns[table]
 
     def source(self, reading: Reading) -> Source:
         """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""

@@ -39,6 +39,7 @@ FULL = {
     "labels-export": "labels?work=export",
     "labels-import": "labels?work=import",
     "import": "import",
+    "import-model": "import?what=model",
     "run": "run?run=fine-s0",
     "refused": "compare?of=no-such-run",
 }
