@@ -2,7 +2,8 @@
 
 import base64
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -19,6 +20,20 @@ from model_zoo.importing.source import Row, Source
 from model_zoo.workspace import Workspace
 
 THUMB_PX = 96
+ON_THE_PAGE: Mapping[str, str] = {
+    "--image": "Column of the image files",
+    "--label": "Columns of labels",
+    "--part": "They are parts of one label",
+    "--patient": "Patient",
+    "--split": "Split",
+    "--id": "Id",
+    "--folders": "What the folders mean",
+    "--divide": "Images without a split",
+    "--hold-out": "Validation",
+    "--move-patients": "Move patients of two splits",
+}
+"""Option of the command -> what the page calls it."""
+
 _ONE_AT_A_TIME = Lock()  # the manifest is compared with the plan's, then written: two at once would lose one
 
 
@@ -47,6 +62,13 @@ def bring(plan: ImportPlan, tell: Tell) -> Workspace:
     """Write what was planned, whole or not at all; one import of this process at a time."""
     with _ONE_AT_A_TIME:
         return import_data.store(plan, tell)
+
+
+def on_the_page(sentence: str) -> str:
+    """A sentence that names options of the command, with the names that the page has for them."""
+    return re.sub(
+        r"--[a-z-]+", lambda found: f"'{ON_THE_PAGE[found[0]]}'" if found[0] in ON_THE_PAGE else found[0], sentence
+    )
 
 
 def planned_groups(plan: ImportPlan) -> Sequence[Group]:

@@ -78,6 +78,11 @@ class Intake:
             return ()
         return tuple(sorted(one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES and one.is_file()))
 
+    @property
+    def likeliest_table(self) -> str:
+        """The first of them that has columns; '' where none has."""
+        return next((one for one in self.tables if one.lower().endswith(_WITH_COLUMNS)), "")
+
     def columns(self, table: str) -> tuple[str, ...]:
         """The names of the columns of a table, read once; () for what has none."""
         path = self.path / table if table else self.path

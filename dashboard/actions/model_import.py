@@ -63,10 +63,12 @@ class Sample:
 
 def hold_weights(intake: Intake, tell: Tell) -> Held:
     """Read a file of weights and compare it with the architectures known here; `CheckpointError` says what it is."""
-    from model_zoo.architectures import suggest
     from model_zoo.checkpoint_files import read_checkpoint
 
     checkpoint = read_checkpoint(intake.path)
+    gc.freeze()  # Streamlit collects garbage after every script run; what torch brought along would be walked each time
+    from model_zoo.architectures import suggest
+
     texts = [one for one in checkpoint.said.values() if isinstance(one, str)][:100]
     notes, fits = {}, {}
     for done, part in enumerate(checkpoint.parts):
@@ -74,7 +76,6 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
         weights = checkpoint.weights(part)
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
         fits[part] = suggest(weights.tensors, [*texts, intake.name])
-    # Streamlit collects garbage after every script run; what torch brought along would be walked each time.
     gc.collect()
     gc.freeze()
     return Held(checkpoint, notes, fits)

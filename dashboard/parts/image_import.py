@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.actions.data_counts import splits_of
 from dashboard.actions.data_words import SPLIT_NAMES
 from dashboard.actions.desk import Desk
-from dashboard.actions.image_import import Preview, bring, planned_groups
+from dashboard.actions.image_import import Preview, bring, on_the_page, planned_groups
 from dashboard.actions.import_plan import ImportPlan, Wishes, plan_import
 from dashboard.actions.import_words import plan_words
 from dashboard.actions.intake import (
@@ -80,13 +80,13 @@ def importing(desk: Desk, intake: Intake) -> None:
             reading = _reading(intake)
             wishes = _wishes(intake)
         except TaxoScopeError as error:
-            st.error(plain(intake.told(str(error))))
+            st.error(plain(on_the_page(intake.told(str(error)))))
             return
     with right:
         try:
             source, previews = intake.source(reading), intake.previews(reading)
         except TaxoScopeError as error:
-            st.error(plain(intake.told(str(error))))
+            st.error(plain(on_the_page(intake.told(str(error)))))
             return
         _preview(source, previews, intake)
     _dry_run(desk, intake, reading, wishes)
@@ -99,7 +99,7 @@ def _reading(intake: Intake) -> Reading:
         table = st.selectbox(
             "What says the labels",
             ["", *tables],
-            key=state.keeps(f"import_table_{intake.key}", tables[0]),
+            key=state.keeps(f"import_table_{intake.key}", intake.likeliest_table),
             format_func=lambda one: f"table {one}" if one else "the folders",
         )
     if names := intake.columns(table):
@@ -181,7 +181,9 @@ def _wishes(intake: Intake) -> Wishes:
 def _preview(source: Source, previews: Sequence[Preview], intake: Intake) -> None:
     st.subheader("As it is read", anchor=False)
     st.markdown(f"**{counted(len(source.rows), 'image')}** listed: {plain(source.layout)}.")
-    st.caption("\n".join(f"{plain(intake.told(one))}  " for one in source.told) or "Nothing had to be guessed.")
+    st.caption(
+        "\n".join(f"{plain(on_the_page(intake.told(one)))}  " for one in source.told) or "Nothing had to be guessed."
+    )
     rows = [
         {
             "image": one.thumbnail or None,
@@ -233,7 +235,7 @@ def _dry_run(desk: Desk, intake: Intake, reading: Reading, wishes: Wishes) -> No
     elif job.running:
         watch(job, "Looking at images", "images", "import_dry_cancel")
     elif job.error:
-        st.error(plain(intake.told(job.error)))
+        st.error(plain(on_the_page(intake.told(job.error))))
     elif job.result is None:
         st.info("Cancelled; nothing was written.")
     else:
@@ -282,7 +284,7 @@ def _storing(intake: Intake) -> bool:
         return True
     state.take(_STORE)
     if job.error:
-        st.error(plain(intake.told(job.error)))
+        st.error(plain(on_the_page(intake.told(job.error))))
     elif job.result is None:
         st.info("Cancelled; everything that had been written was taken back.")
     else:

@@ -164,7 +164,7 @@ def test_a_table_inside_is_offered(held, tmp_path):
     picture(tmp_path / "z" / "pics" / "a.png")
     (tmp_path / "z" / "list.csv").write_text("file,label\npics/a.png,owl\n../../../etc/passwd,owl\n")
     intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
-    assert intake.tables == ("list.csv",)
+    assert (intake.tables, intake.likeliest_table) == (("list.csv",), "list.csv")
     reading = Reading("list.csv")
     assert intake.columns("list.csv") == ("file", "label")
     assert [bool(one.thumbnail) for one in intake.previews(reading)] == [True, False]
