@@ -232,7 +232,7 @@ def _prepared(held: Held, part: str, said: SaidOfIt, key: str) -> Preprocessing 
     )
     n_channels = next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
     channels = middle[1].selectbox(
-        "Channels" + (" (prefilled: its first layer says so)" if n_channels else ""),
+        "Channels" + (" (prefilled: its weights)" if n_channels else ""),
         [1, 3],
         index=[1, 3].index(n_channels) if n_channels else None,
         key=f"import_channels_{key}_{part}",
