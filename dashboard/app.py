@@ -18,17 +18,19 @@ page = st.navigation(
         st.Page(HERE / "views/compare.py", title="Compare", url_path="compare", icon=":material/grid_on:"),
         st.Page(HERE / "views/diagnose.py", title="Diagnose", url_path="diagnose", icon=":material/troubleshoot:"),
         st.Page(HERE / "views/images.py", title="Images", url_path="images", icon=":material/photo_library:"),
+        st.Page(HERE / "views/data.py", title="Data", url_path="data", icon=":material/dataset:"),
         st.Page(HERE / "views/inspect.py", title="Inspect", url_path="inspect", icon=":material/search:"),
         st.Page(HERE / "views/review.py", title="Review", url_path="review", icon=":material/rate_review:"),
         st.Page(HERE / "views/decisions.py", title="Decisions", url_path="decisions", icon=":material/history:"),
         st.Page(HERE / "views/labels.py", title="Labels", url_path="labels", icon=":material/label:"),
+        st.Page(HERE / "views/bring.py", title="Import", url_path="import", icon=":material/download:"),
         st.Page(HERE / "views/run.py", title="Run", url_path="run", visibility="hidden"),
     ],
     position="top",
 )
 try:
     state.follow()
-    cached.desk()
+    cached.reopened()
     state.show_sentence()
     page.run()
 except TaxoScopeError as error:

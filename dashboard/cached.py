@@ -18,16 +18,19 @@ from dashboard.actions import reviewing as reviewed
 from dashboard.actions import taxonomies as editing
 from dashboard.actions.causes import diagnose_all, diagnosed
 from dashboard.actions.cells import class_cells, wrong_cells
-from dashboard.actions.desk import Desk, desk
+from dashboard.actions.data_counts import Group, count_by, count_classes
+from dashboard.actions.data_files import LookedAt, looked_at
+from dashboard.actions.desk import Desk, desk, reopened
 from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.label_files import read_label_file
 from dashboard.actions.subset import images_where, images_where_all
 from dashboard.actions.subset import patients as all_patients
 from dashboard.actions.subset import restrictions as all_restrictions
 from dashboard.actions.verdicts import Judgement, judgements
+from dashboard.data_view import DataView
 from dashboard.links import Cell, Shown, Where
 from dashboard.queues import QueueView
-from model_zoo.core.choices import Labels, MappedBy, Order, Per, Space, Split
+from model_zoo.core.choices import CountedBy, Labels, MappedBy, Order, Per, Space, Split
 from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
@@ -39,6 +42,7 @@ __all__ = [
     "agreement",
     "cells",
     "comparison",
+    "counts",
     "desk",
     "diagnoses",
     "diagnosis",
@@ -47,10 +51,12 @@ __all__ = [
     "divided",
     "import_plan",
     "labels_compared",
+    "looked",
     "mapped",
     "patients",
     "previews",
     "queue",
+    "reopened",
     "restrictions",
     "reviewing",
     "secondary",
@@ -172,6 +178,17 @@ def import_plan(raw: bytes, name: str, importer: str, taxonomy: Taxonomy | None)
     return _import_plan(hashlib.sha256(raw).hexdigest(), name, importer, of, desk().revision(), raw, taxonomy)
 
 
+def counts(view: DataView) -> tuple[Group, ...]:
+    """Images and patients of each split by what ``view`` asks; computed again after each decision or manifest."""
+    taxonomy = desk().workspace.taxonomy(view.name or "") if view.by is CountedBy.CLASS else None
+    return _counts(view.written, str(view.labels), taxonomy.hash if taxonomy else "", desk().revision(), view, taxonomy)
+
+
+def looked(labels: Labels, stamp: str) -> LookedAt:
+    """What is known of the image files; computed again when ``stamp``, a label or the manifest changes."""
+    return _looked(str(labels), stamp, desk().revision())
+
+
 def diagnoses(shown: Shown) -> tuple[diagnosing.Diagnosis, ...]:
     """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
     return diagnose_all(desk(), comparison(shown), _only(shown))
@@ -279,6 +296,21 @@ def _import_plan(
 ) -> importing.ImportPlan:
     file = read_label_file(io.BytesIO(_raw), name)
     return importing.plan_import(desk(), file, importer, datetime.now(UTC), _taxonomy)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _counts(
+    by: str, labels: str, of: str, revision: str, _view: DataView, _taxonomy: Taxonomy | None
+) -> tuple[Group, ...]:
+    dataset, known = desk().dataset(), desk().labels(_view.labels)
+    if _taxonomy is not None:
+        return count_classes(dataset, known, _taxonomy)
+    return count_by(dataset, known, _view.by, _view.name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing the files with what is known of them …")
+def _looked(labels: str, stamp: str, revision: str) -> LookedAt:
+    return looked_at(desk().workspace, desk().dataset(), desk().labels(Labels(labels)))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

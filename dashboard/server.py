@@ -3,6 +3,8 @@
 import contextlib
 import ipaddress
 import os
+import signal
+import sys
 import threading
 import time
 import webbrowser
@@ -59,6 +61,8 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     server = uvicorn.Server(config)
     address = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else in_address}:{port}"
     threading.Thread(target=_when_started, args=(server, address, announce, open_browser), daemon=True).start()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # what uvicorn raises again; uploads held end
     with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
         server.run()
 

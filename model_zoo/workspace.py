@@ -152,12 +152,22 @@ class Workspace:
 
     def image_path(self, image: ImageRecord) -> Path:
         """The file of an image, generated first where the recipe knows how; else `ImageError`."""
+        if file := self.image_file(image):
+            return file
+        if self.can_generate(image):
+            return self._generate(image)
+        raise ImageError(f"Image {image.image_id!r} is no file at {self.writable / image.path}; put the file back.")
+
+    def image_file(self, image: ImageRecord) -> Path | None:
+        """The file of an image where it is there already."""
         for folder in self.folders:
             if os.path.isfile(folder / image.path):  # False also for a path that the system refuses
                 return folder / image.path
-        if image.image_id in self._generated:
-            return self._generate(image)
-        raise ImageError(f"Image {image.image_id!r} is no file at {self.writable / image.path}; put the file back.")
+        return None
+
+    def can_generate(self, image: ImageRecord) -> bool:
+        """Whether the recipe knows how to make the image's file."""
+        return image.image_id in self._generated
 
     def keep(self, raw: bytes, name: str, label: Label) -> ImageRecord:
         """Copy an uploaded image into the workspace under its content hash, in no split."""

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
 from model_zoo.out_of_fold import FOLDER as OUT_OF_FOLD
 from model_zoo.out_of_fold import out_of_fold_path, read_out_of_fold
 from model_zoo.run import Run, Series
-from model_zoo.workspace import KEPT, MANIFEST, Workspace
+from model_zoo.workspace import DECLARATION, KEPT, MANIFEST, Workspace
 
 MAX_UPLOADS_BYTES = 256 * 2**20
 MAX_PREDICTIONS = 64
@@ -54,11 +55,19 @@ def kept_id(upload_id: str) -> str:
     return upload_id.replace("upload-", "kept-", 1)
 
 
+def declared(workspace: Workspace) -> tuple[int, ...]:
+    """Changes whenever what the workspace declares does."""
+    paths = [folder / DECLARATION for folder in workspace.folders]
+    return tuple(path.stat().st_mtime_ns for path in paths if path.is_file())
+
+
 class Desk:
     """One per process, shared by all sessions and routes; every method may be called from any thread."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self._opened = uuid.uuid4().hex[:8]
+        self.declared = declared(workspace)
         self.store = DecisionStore(workspace.decisions_path)
         self._lock = Lock()
         self.leases = Leases()  # of images that wait for an answer
@@ -210,7 +219,7 @@ class Desk:
         """Changes with each manifest and run, and with no decision."""
         self.dataset()
         self.series()
-        return str(self._n_read)
+        return f"{self._opened}.{self._n_read}"
 
     def hold(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""
@@ -286,3 +295,11 @@ def desk() -> Desk:
     gc.collect()
     gc.freeze()
     return opened
+
+
+def reopened() -> Desk:
+    """The desk; opened anew where the workspace has been declared anew since, by an import for one."""
+    now = desk()
+    if declared(now.workspace) != now.declared:
+        desk.cache_clear()
+    return desk()

@@ -1,11 +1,13 @@
 """A click on a mark of a chart opens what is behind it."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from dashboard import state
 from dashboard.links import Cell
 
 Open = Callable[[Cell], None]
+T = TypeVar("T")
 
 
 def chart_key(name: str) -> str:
@@ -13,8 +15,8 @@ def chart_key(name: str) -> str:
     return f"{name}_{state.get('chart_clicks', 0)}"
 
 
-def clicked(key: str, cell: Callable[[str, str], Cell], open_cell: Open) -> Callable[[], None]:
-    """A callback for chart ``key``: opens the cell that the two names of the clicked mark make.
+def clicked(key: str, cell: Callable[[str, str], T], open_cell: Callable[[T], None]) -> Callable[[], None]:
+    """A callback for chart ``key``: opens the cell, or whatever the two names of the clicked mark make.
 
     The second click of a double click takes the mark's selection back. It reaches the server as a request for
     the page that the first click left, so it opens the same cell again: the first click wins.

@@ -25,7 +25,8 @@ from model_zoo.run import Series
 def no_image_yet(dataset: DataSet, folder: Path) -> None:
     """What to type where there is no image."""
     if not dataset.images:
-        st.info("There is no image yet. Bring some in, then reload this page:")
+        st.info("There is no image yet. Import some: here, or by command where they lie on the server.")
+        st.page_link("views/bring.py", label="Import images", icon=":material/download:")
         st.code(f"taxoscope import-data IMAGES --workspace {quote(str(folder))} --dry-run", language=None)
         st.caption(
             "IMAGES is a folder with a folder of images for each class, or a CSV or Parquet file with a line per "

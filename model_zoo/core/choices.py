@@ -249,3 +249,39 @@ class LabelFormat(StrEnum):
         """How its file names end."""
         endings = {LabelFormat.FOLDERS: ".zip", LabelFormat.COCO: ".json", LabelFormat.CLEANLAB: ".parquet"}
         return endings.get(self, f".{self}")
+
+
+class CountedBy(StrEnum):
+    """What the images of a data set are counted by."""
+
+    CLASS = "class"
+    LABEL = "label"
+    PATIENT = "patient"
+    COLUMN = "column"
+
+
+class Finding(StrEnum):
+    """What can be wrong with image files."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    ACROSS_SPLITS = "across-splits"
+    ACROSS_LABELS = "across-labels"
+    EQUAL = "equal"
+    BLANK = "blank"
+    TINY = "tiny"
+    HUGE = "huge"
+
+
+class Brought(StrEnum):
+    """What the page Import is opened for."""
+
+    IMAGES = "images"
+    MODEL = "model"
+
+
+class From(StrEnum):
+    """Where what is imported comes from."""
+
+    UPLOAD = "upload"
+    INCOMING = "incoming"

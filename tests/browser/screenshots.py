@@ -27,17 +27,28 @@ FULL = {
     "compare-little": "compare?of=anatomy-e4b3766c&of=consolidated-a3b2aa53",
     "images": "images",
     "images-cell": "images?cell=fine-d4c5c234&of=fine-d4c5c234&of=consolidated-a3b2aa53&true=cereb&predicted=bpd",
+    "images-map": "images?as=map",
+    "data": "data",
+    "data-column": "data?by=column:machine",
     "inspect": "inspect?image=te-0030",
     "inspect-taken-away": "inspect?image=te-0088&region=markers&box=0,190,75,224",
     "inspect-nothing": "inspect",
     "review": "review",
     "decisions": "decisions",
+    "labels": "labels",
+    "labels-export": "labels?work=export",
+    "labels-import": "labels?work=import",
+    "import": "import",
+    "import-model": "import?what=model",
     "run": "run?run=fine-s0",
     "refused": "compare?of=no-such-run",
 }
 EMPTY = {
     name: name.removeprefix("overview")
-    for name in ("overview", "taxonomies", "compare", "diagnose", "images", "inspect", "review", "decisions", "run")
+    for name in (
+        *("overview", "taxonomies", "compare", "diagnose", "images", "data"),
+        *("inspect", "review", "decisions", "labels", "import", "run"),
+    )
 }
 
 

@@ -24,12 +24,16 @@ assert not heavy, heavy
 """
 
 
-@pytest.mark.parametrize(
-    "page",
-    ["overview", "taxonomies", "compare", "diagnose", "images", "inspect", "review", "decisions", "labels", "run"],
+PAGES = (
+    *("overview", "taxonomies", "compare", "diagnose", "images", "data", "inspect"),
+    *("review", "decisions", "labels", "bring", "bring?model", "run"),
 )
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_that_runs_no_model_does_not_import_torch(page, animals, tmp_path):
-    query = {"image": "i0000"} if page == "inspect" else {}  # its answers are stored; nothing is taken away
+    queries = {"inspect": {"image": "i0000"}, "bring?model": {"what": "model"}}  # answers are stored, nothing is given
+    page, query = page.partition("?")[0], queries.get(page, {})
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(page=page, query=query)],

@@ -1,0 +1,269 @@
+"""What a page may take in: uploads, and what lies in the workspace's folder `incoming`; nothing else."""
+
+import os
+import shutil
+import tempfile
+import uuid
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from shlex import quote
+
+from dashboard.actions.image_import import Preview, preview
+from model_zoo.datasets import write_new
+from model_zoo.importing.archives import Limits, is_archive, unpack
+from model_zoo.importing.labels import plain_name
+from model_zoo.importing.reading import read_source
+from model_zoo.importing.source import Source, SourceError, shown
+from model_zoo.importing.tables import Columns, read_table
+from model_zoo.workspace import Workspace
+
+INCOMING = "incoming"
+MAX_UPLOAD_MB = 256
+MAX_LISTED = 1_000
+UNPACKED = Limits(n_bytes=4 * 2**30, n_files=200_000)
+"""Of an upload; what is larger is put into `incoming`."""
+
+TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
+_WITH_COLUMNS = (".csv", ".tsv", ".parquet")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".onnx")
+
+Tell = Callable[[int, int], None]
+_HELD = "taxoscope-held-"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One uploaded file: what it is called, its bytes, and what gives them."""
+
+    name: str
+    n_bytes: int
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How an intake is read: by which table in its folder ('' for none), columns, and what its folders mean."""
+
+    table: str = ""
+    columns: Columns = field(default_factory=Columns)
+    folders: tuple[str, ...] = ()
+
+
+class Intake:
+    """Files to be imported: ``path`` is a folder or a file, ``images`` the folder of a table's images, if another.
+
+    What was uploaded or unpacked lies in a folder of its own, which is removed with `close`, with the last reference
+    to this, and when the process ends. ``key`` names this intake.
+    """
+
+    def __init__(self, name: str, path: Path, images: Path | None = None, held: Path | None = None) -> None:
+        self.key, self.name, self.path, self.images = uuid.uuid4().hex, name, path, images
+        self.held = held
+        self._read: tuple[Reading, Source] | None = None
+        self._previews: tuple[Preview, ...] = ()
+        self._columns: dict[str, tuple[str, ...]] = {}
+        self._end = weakref.finalize(self, shutil.rmtree, held, True) if held else None
+
+    @property
+    def stays(self) -> bool:
+        """Whether its files lie in the workspace and may stay where they are."""
+        return self.held is None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The files in the folder that may say what the images are."""
+        if not self.path.is_dir():
+            return ()
+        return tuple(sorted(one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES and one.is_file()))
+
+    @property
+    def likeliest_table(self) -> str:
+        """The first of them that has columns; '' where none has."""
+        return next((one for one in self.tables if one.lower().endswith(_WITH_COLUMNS)), "")
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The names of the columns of a table, read once; () for what has none."""
+        path = self.path / table if table else self.path
+        if table not in self._columns:
+            has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
+            self._columns[table] = read_table(path).names if has_some else ()
+        return self._columns[table]
+
+    def source(self, reading: Reading) -> Source:
+        """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
+        if self._read is None or self._read[0] != reading:
+            path = self.path / reading.table if reading.table else self.path
+            source = read_source(path, reading.columns, self.images, reading.folders)
+            self._previews = preview(source)
+            self._read = reading, source
+        return self._read[1]
+
+    def previews(self, reading: Reading) -> tuple[Preview, ...]:
+        """Some of its rows with their images; read once like `source`."""
+        self.source(reading)
+        return self._previews
+
+    def told(self, text: str) -> str:
+        """``text`` without the folder in which the server holds an upload."""
+        return text.replace(f"{self.held}/", "").replace(str(self.held), "the upload") if self.held else text
+
+    def close(self) -> None:
+        """Remove what was held for it."""
+        if self._end:
+            self._end()
+
+
+def why_no_images(workspace: Workspace) -> str:
+    """Why no image can be imported into this workspace; '' where it can."""
+    if len(workspace.folders) > 1:
+        return (
+            "This is the demo that ships with TaxoScope: its images and labels stay as they are. Make a workspace of "
+            "your own, serve it, and import there:"
+        )
+    return why_nothing(workspace)
+
+
+def why_nothing(workspace: Workspace) -> str:
+    """Why nothing at all can be written into this workspace; '' where it can."""
+    if os.access(workspace.writable, os.W_OK):
+        return ""
+    return f"Nothing can be written to {workspace.writable}; give the server access, or import where there is some:"
+
+
+def commands_instead(workspace: Workspace) -> str:
+    """What to type where the page cannot import."""
+    if len(workspace.folders) > 1:
+        steps = ("init mine", "import-data IMAGES --workspace mine --dry-run", "serve --workspace mine")
+        return "\n".join(f"taxoscope {step}" for step in steps)
+    return f"taxoscope import-data IMAGES --workspace {quote(str(workspace.writable))} --dry-run"
+
+
+def listed(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]:
+    """What lies in `incoming` and does not lead out of it, by name; with ``endings`` files that have one of them."""
+    folder = workspace.writable / INCOMING
+    if not folder.is_dir():
+        return ()
+    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    found = [one for one in there if _inside(workspace, one)]
+    if endings:
+        found = [one for one in found if one.lower().endswith(tuple(endings)) and (folder / one).is_file()]
+    return tuple(found[:MAX_LISTED])
+
+
+def incoming(workspace: Workspace, name: str) -> Path:
+    """The path of one entry of `incoming`; `SourceError` for anything that is not in it."""
+    found = _inside(workspace, name)
+    if found is None:
+        raise SourceError(f"There is no {shown(name)} in {workspace.writable / INCOMING}; put it there.")
+    return found
+
+
+def take_incoming(workspace: Workspace, name: str, tell: Tell) -> Intake:
+    """A folder, table or archive of `incoming`; the latter is unpacked elsewhere."""
+    path = incoming(workspace, name)
+    if not is_archive(path):
+        return Intake(name, path)
+    held = _hold()
+    intake = Intake(name, held, held=held)
+    try:
+        intake.path = _unpacked(path, held, name, tell, None)
+    except BaseException:
+        intake.close()
+        raise
+    return intake
+
+
+def take_upload(files: Sequence[Given], tell: Tell) -> Intake:
+    """An archive of images, alone or with a table that lists them. `SourceError` says what else was given.
+
+    Whatever stops it leaves nothing behind.
+    """
+    if sum(one.n_bytes for one in files) > MAX_UPLOAD_MB * 2**20:
+        raise SourceError(f"These are more than {MAX_UPLOAD_MB} MB; put them into the workspace's folder {INCOMING}.")
+    held = _hold()
+    intake = Intake(files[0].name, held, held=held)
+    try:
+        _take(intake, held, files, tell)
+    except BaseException:
+        intake.close()
+        raise
+    return intake
+
+
+def take_weights(given: Given) -> Intake:
+    """One uploaded checkpoint, held as a file."""
+    if given.n_bytes > MAX_UPLOAD_MB * 2**20:
+        raise SourceError(
+            f"{shown(given.name)} has more than {MAX_UPLOAD_MB} MB; put it into the workspace's folder {INCOMING}."
+        )
+    held = _hold()
+    path = held / _named(given.name)
+    intake = Intake(given.name, path, held=held)
+    write_new(path, given.read())
+    return intake
+
+
+def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> None:
+    tables = [one for one in files if Path(one.name).suffix.lower() in TABLES]
+    packed = [one for one in files if one not in tables]
+    if len(packed) != 1 or len(tables) > 1:
+        raise SourceError(
+            f"{len(packed)} archives and {len(tables)} tables were given; give one zip of images, and one table that "
+            "lists them if it is not inside."
+        )
+    path, intake.name = held / "packed", packed[0].name
+    write_new(path, packed[0].read())
+    intake.path = _unpacked(path, held, intake.name, tell, UNPACKED)
+    path.unlink()
+    if tables:
+        intake.images = intake.path
+        intake.path = held / "table" / _named(tables[0].name)
+        intake.path.parent.mkdir()
+        write_new(intake.path, tables[0].read())
+
+
+def _inside(workspace: Workspace, name: str) -> Path | None:
+    """``incoming/name`` where that is a file or folder in `incoming`, links followed, itself in the workspace."""
+    folder, root = workspace.writable / INCOMING, workspace.writable.resolve()
+    try:
+        if not name or Path(name).name != name or not folder.resolve().is_relative_to(root):
+            return None
+        real = (folder / name).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # gone, a null byte, links in a circle
+        return None
+    return real if real.is_relative_to(folder.resolve()) and real != folder.resolve() else None
+
+
+def _hold() -> Path:
+    """A folder of this process; those of processes that were killed are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_HELD}*-*"):
+        number = left.name.removeprefix(_HELD).partition("-")[0]
+        if number.isdigit() and not _runs(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_HELD}{os.getpid()}-")).resolve()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def _named(name: str) -> str:
+    """A file name that is safe to write, its ending kept."""
+    stem, suffix = Path(name).stem, Path(name).suffix.lower()
+    return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
+
+
+def _unpacked(path: Path, held: Path, name: str, tell: Tell, limits: Limits | None) -> Path:
+    target = held / plain_name(Path(name).stem, "images")[:80]
+    try:
+        return unpack(path, target, tell, limits)
+    except SourceError as error:
+        raise SourceError(str(error).replace(shown(path.name), shown(name))) from error

@@ -1,0 +1,28 @@
+"""Long work that somebody watches: how far it is, and a button to cancel it."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.actions.jobs import Job
+from dashboard.words import plain
+
+EVERY_S = 1.5
+
+
+def watch(job: Job[Any], doing: str, unit: str, key: str, every_s: float = EVERY_S) -> None:
+    """Show a job that runs, looked at again every ``every_s`` seconds; the page runs anew once it has ended.
+
+    Each look makes Streamlit collect garbage, which holds up a job that makes many objects.
+    """
+
+    @st.fragment(run_every=every_s)
+    def shown() -> None:
+        if not job.running:
+            st.rerun()
+        row = st.columns([3, 1.2], vertical_alignment="center")
+        text = f"{plain(doing)}: {job.done:,} of {job.of:,} {unit}" if job.of else f"{plain(doing)} …"
+        row[0].progress(job.share, "Cancelling …" if job.cancelling else text)
+        row[1].button("Cancel", key=key, icon=":material/close:", disabled=job.cancelling, on_click=job.cancel)
+
+    shown()

@@ -1,0 +1,358 @@
+"""A model imported from a page: its file, what is asked about it, images as it would get them, tried, written."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.actions.desk import Desk
+from dashboard.actions.intake import WEIGHTS, Given, Intake, incoming, take_weights, why_nothing
+from dashboard.actions.jobs import Job
+from dashboard.actions.model_import import (
+    Held,
+    SaidOfIt,
+    as_numbers,
+    as_size,
+    declare,
+    file_orders,
+    found_words,
+    hold_weights,
+    order_warning,
+    said_of_it,
+    samples,
+    try_out,
+    write,
+)
+from dashboard.parts import intake as taking
+from dashboard.parts.jobs import watch
+from dashboard.words import counted, plain
+from model_zoo.commands import command
+from model_zoo.core.choices import Brought
+from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.images import Fit, Interpolation, Preprocessing
+
+if TYPE_CHECKING:
+    from model_zoo.run_import import Imported
+
+_HELD, _TRIED = "import_held", "import_tried"
+_SCALES = {
+    "subtract 0.485, 0.456, 0.406, divide by 0.229, 0.224, 0.225 (ImageNet)": (
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+    ),
+    "subtract 0.5, divide by 0.5": ((0.5,), (0.5,)),
+    "nothing": ((0.0,), (1.0,)),
+}
+_OWN = "other numbers"
+_TAXONOMY_ORDER, _WRITTEN = "the order of the taxonomy", "another order, written below"
+
+
+def possible(desk: Desk) -> bool:
+    """Whether a model can be imported here; if not, says what lacks."""
+    if why := why_nothing(desk.workspace):
+        st.info(plain(why))
+        st.code(command("import-run", "FILE"), language=None)
+        return False
+    if not desk.dataset().images or not desk.workspace.taxonomies():
+        st.info("A model is tried on this workspace's images and taxonomies, and there are none yet.")
+        st.page_link("views/bring.py", label="Import images first", icon=":material/download:", query_params={})
+        return False
+    st.markdown(
+        "Weights as safetensors or as `torch.save` wrote them (`.pth`, `.pt`, `.ckpt`). Nothing in the file is run; "
+        "what it does not say is asked; and nothing is written before the model has answered validation and test."
+    )
+    with st.expander("A file elsewhere on this machine, a model of your own code"):
+        st.markdown(
+            "A page reads only what you upload and what lies in this workspace's folder `incoming`, and runs no code "
+            "of yours. The command line reads any file:"
+        )
+        st.code(command("import-run", "FILE"), language=None)
+    return True
+
+
+def choose(desk: Desk) -> Intake | None:
+    """The file of weights, once it is there."""
+
+    def uploaded(files: Sequence[Given]) -> taking.Take:
+        return lambda tell: take_weights(files[0])
+
+    def put_there(name: str) -> taking.Take:
+        return lambda tell: Intake(name, incoming(desk.workspace, name))
+
+    return taking.choose(desk, Brought.MODEL, WEIGHTS, uploaded, put_there)
+
+
+def importing(desk: Desk, intake: Intake) -> None:
+    """What the file is, what is asked, the trial, the run."""
+    held = _held(intake)
+    if held is None:
+        return
+    st.subheader("What the file is", anchor=False)
+    part = _part(held)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _fits(held, part)
+    with right:
+        _said(held)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        st.subheader("What it does not say", anchor=False)
+        named = _named(desk, held, part, intake)
+        prepared = _prepared(held, part, said_of_it(held.checkpoint), intake.key)
+    with right:
+        _samples(desk, prepared)
+    if named is None or prepared is None:
+        st.info("Answer everything above as the model was trained; then it can be tried.")
+        return
+    _trial(desk, held, part, named, prepared, intake)
+
+
+def _held(intake: Intake) -> Held | None:
+    kept = state.get(_HELD)
+    if kept is None or kept[0] != intake.key:
+        kept = intake.key, Job(lambda tell: hold_weights(intake, tell))
+        state.put(_HELD, kept)
+    job: Job[Held] = kept[1]
+    if job.running:
+        watch(job, "Comparing it with known architectures", "sets of weights", "import_held_cancel", every_s=5)
+    elif job.error:
+        st.error(plain(job.error))
+    return job.result
+
+
+def _part(held: Held) -> str:
+    parts = held.checkpoint.parts
+    if len(parts) == 1:
+        return parts[0]
+    return str(st.selectbox("It holds several sets of weights; which is meant?", parts, key="import_part"))
+
+
+def _fits(held: Held, part: str) -> None:
+    st.markdown(plain(f"{held.checkpoint.name}, sha256 {held.checkpoint.sha256[:12]}. " + " ".join(held.notes[part])))
+    if not held.fits[part]:
+        st.warning("No architecture that is known here fits; write the name of one of timm or torchvision below.")
+        return
+    rows = [
+        {
+            "architecture": one.architecture,
+            "tensors that match, %": 100 * one.share,
+            "outputs": one.n_classes or None,
+            "channels": one.channels or None,
+            "in words": one.sentence,
+        }
+        for one in held.fits[part]
+    ]
+    numbers = {"tensors that match, %": st.column_config.NumberColumn(format="%.1f")}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="import_fits", lazy=False, column_config=numbers)
+
+
+def _said(held: Held) -> None:
+    said = held.checkpoint.said
+    st.markdown("**What the file says of itself** (nobody vouches for it)" if said else "The file says nothing else.")
+    if said:
+        rows = [{"where": where, "what": ", ".join(v) if isinstance(v, tuple) else str(v)} for where, v in said.items()]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="import_said", lazy=False, height=215)
+
+
+def _named(desk: Desk, held: Held, part: str, intake: Intake) -> tuple[str, str, Taxonomy, tuple[str, ...], str] | None:
+    """Name, architecture, taxonomy, order of the outputs, licence; None while one lacks."""
+    key, fits, taxonomies = intake.key, held.fits[part], desk.workspace.taxonomies()
+    sides = st.columns(2)
+    name = sides[0].text_input("Name of the run", key=f"import_run_{key}")
+    licence = sides[1].text_input("Licence of the weights", key=f"import_licence_{key}", placeholder="not known")
+    architecture = st.selectbox(
+        "Architecture",
+        [one.architecture for one in fits],
+        index=None,
+        key=f"import_architecture_{key}_{part}",
+        accept_new_options=True,
+        placeholder="Choose one that fits, or write another of timm or torchvision.NAME",
+    )
+    n_outputs = next((one.n_classes for one in fits if one.architecture == architecture), 0)
+    chosen = st.selectbox(
+        f"Taxonomy it was trained on{f' ({n_outputs} outputs)' if n_outputs else ''}",
+        list(taxonomies),
+        index=None,
+        key=f"import_taxonomy_{key}",
+        format_func=lambda one: f"{one} ({counted(len(taxonomies[one].classes), 'class', 'classes')})",
+        placeholder="Choose",
+    )
+    if chosen is None:
+        return None
+    order = _order(held, taxonomies[chosen], key)
+    if not (name and architecture and order):
+        return None
+    return name, architecture, taxonomies[chosen], order, licence or "not known"
+
+
+def _order(held: Held, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
+    listed = {f"as the file lists them: {', '.join(one)}": one for one in file_orders(held.checkpoint, taxonomy)}
+    ways = {**listed, f"{_TAXONOMY_ORDER}: {', '.join(taxonomy.names)}": taxonomy.names, _WRITTEN: ()}
+    way = st.selectbox(
+        "Order of its outputs" + (" (prefilled: the file says so)" if listed else ""),
+        list(ways),
+        index=0 if listed else None,
+        key=f"import_order_{key}_{taxonomy.name}",
+        placeholder="Choose: the file does not say",
+    )
+    if way != _WRITTEN:
+        return ways[way] if way else None
+    written = st.text_input("Classes in the order of the outputs, with commas between", key=f"import_classes_{key}")
+    return tuple(one.strip() for one in written.split(",")) if written.strip() else None
+
+
+def _prepared(held: Held, part: str, said: SaidOfIt, key: str) -> Preprocessing | None:
+    """How images reach the model; None while something lacks. Prefilled is only what the file or its weights say."""
+    told = " (prefilled: the file says so)"
+    top = st.columns(2)
+    size = top[0].text_input(
+        f"Size{told if said.size else ''}",
+        key=state.keeps(f"import_size_{key}", said.size or ""),
+        placeholder="224, or 224x320 (height x width)",
+    )
+    fit = top[1].selectbox(
+        "How images become that size",
+        list(Fit),
+        index=None,
+        key=f"import_fit_{key}",
+        format_func=lambda one: _FITS[one],
+        placeholder="Choose",
+    )
+    middle = st.columns(2)
+    ways = list(Interpolation)
+    interpolation = middle[0].selectbox(
+        f"Interpolation{told if said.interpolation else ''}",
+        ways,
+        index=ways.index(said.interpolation) if said.interpolation else None,
+        key=f"import_interpolation_{key}",
+        placeholder="Choose",
+    )
+    n_channels = next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
+    channels = middle[1].selectbox(
+        "Channels" + (" (prefilled: its weights)" if n_channels else ""),
+        [1, 3],
+        index=[1, 3].index(n_channels) if n_channels else None,
+        key=f"import_channels_{key}_{part}",
+        format_func={1: "1, grey", 3: "3, RGB"}.__getitem__,
+        placeholder="Choose",
+    )
+    last = st.columns(2)
+    value_range = last[0].selectbox(
+        "Pixels run from 0 to", [1.0, 255.0], index=None, key=f"import_range_{key}", format_func="{:g}".format,
+        placeholder="Choose",
+    )  # fmt: skip
+    scale = last[1].selectbox(
+        "Then", [*_SCALES, _OWN], index=None, key=f"import_scale_{key}", placeholder="Choose what is subtracted"
+    )
+    mean, std = _SCALES.get(scale or "", ((), ()))
+    if scale == _OWN:
+        own = st.columns(2)
+        texts = [
+            own[0].text_input("Subtracted, one per channel", key=f"import_mean_{key}", placeholder="0.485,0.456,0.406"),
+            own[1].text_input("Divided by, one per channel", key=f"import_std_{key}", placeholder="0.229,0.224,0.225"),
+        ]
+        if not all(texts):
+            return None
+    if not (size and fit and interpolation and channels and value_range and scale):
+        return None
+    try:
+        if scale == _OWN:
+            mean, std = as_numbers(texts[0]), as_numbers(texts[1])
+        mean, std = (one * channels if len(one) == 1 else one for one in (mean, std))
+        return Preprocessing(channels, as_size(size), fit, interpolation, 1, value_range, mean, std)
+    except TaxoScopeError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+_FITS = {
+    Fit.STRETCH: "stretched",
+    Fit.CROP: "shorter side to size, centre cut out",
+    Fit.PAD: "longer side to size, black borders",
+}
+
+
+def _samples(desk: Desk, prepared: Preprocessing | None) -> None:
+    st.subheader("Images as the model would get them", anchor=False)
+    if prepared is None:
+        st.caption(
+            "They show here once size, channels and numbers are known: compare them with what it was trained on."
+        )
+        return
+    rows = [
+        {"image": one.image_id, "as it is": one.before, "as the model gets it": one.after}
+        | {"from": one.low, "to": one.high}
+        for one in samples(desk, prepared)
+    ]
+    pictures = {name: st.column_config.ImageColumn(name) for name in ("as it is", "as the model gets it")}
+    numbers = {name: st.column_config.NumberColumn(format="%.2f") for name in ("from", "to")}
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, key="import_samples", lazy=False, row_height=110,
+        column_config={**pictures, **numbers},
+    )  # fmt: skip
+    channels, height, width = prepared.input_size
+    st.caption(f"{channels} × {height} × {width} numbers each; *from* and *to* are the least and the greatest of them.")
+
+
+def _trial(
+    desk: Desk,
+    held: Held,
+    part: str,
+    named: tuple[str, str, Taxonomy, tuple[str, ...], str],
+    prepared: Preprocessing,
+    intake: Intake,
+) -> None:
+    name, architecture, taxonomy, order, licence = named
+    asked = (intake.key, part, name, architecture, taxonomy.pinned, order, licence, prepared)
+    workspace = desk.workspace
+
+    def start() -> None:
+        declared = declare(name, architecture, taxonomy, order, prepared, licence, part)
+        state.put(_TRIED, (asked, Job(lambda tell: try_out(workspace, held.checkpoint, declared, tell))))
+
+    tried = state.get(_TRIED)
+    st.button(
+        "Try it on validation and test",
+        key="import_try",
+        type="secondary" if tried and tried[0] == asked else "primary",
+        icon=":material/play_arrow:",
+        on_click=state.guarded(start),
+    )
+    st.caption("Loads the weights and asks about every image of both splits; nothing is written.")
+    if tried is None or tried[0] != asked:
+        return
+    job: Job[Imported] = tried[1]
+    if job.running:
+        watch(job, "Reading and judging", "images", "import_try_cancel")
+    elif job.error:
+        st.error(plain(job.error))
+    elif job.result is None:
+        st.info("Cancelled; nothing was written.")
+    else:
+        _verified(desk, job.result, order)
+
+
+def _verified(desk: Desk, imported: "Imported", order: Sequence[str]) -> None:
+    st.subheader("What it answers", anchor=False)
+    for note in imported.notes:
+        st.caption(plain(note))
+    st.markdown(f"**{plain(found_words(imported))}**")
+    if warning := order_warning(imported, order):
+        st.warning(plain(warning))
+
+    def store() -> None:
+        run = write(desk.workspace, imported)
+        state.take(_TRIED)
+        state.take(_HELD)
+        taking.finished(f"Run {run.run_id} was written.", run.run_id)
+
+    st.button(
+        f"Write the run {plain(imported.card.run_id)}",
+        key="import_write",
+        type="primary",
+        icon=":material/save:",
+        on_click=state.guarded(store),
+    )

@@ -1,0 +1,230 @@
+"""What a page takes in: nothing outside the workspace's folder `incoming`, nothing left of what was uploaded."""
+
+import gc
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from foreign_images import by_class, picture
+
+from dashboard.actions.intake import (
+    Given,
+    Reading,
+    commands_instead,
+    incoming,
+    listed,
+    take_incoming,
+    take_upload,
+    take_weights,
+    why_no_images,
+)
+from dashboard.actions.jobs import StoppedError
+from model_zoo.core.errors import TaxoScopeError
+from model_zoo.importing.source import SourceError
+from model_zoo.importing.tables import Columns
+from model_zoo.new_workspace import init
+from model_zoo.workspace import Workspace
+
+
+def quiet(done, of):
+    """Nobody watches."""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.open(init(tmp_path / "ws"))
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """The system's folder for what lives briefly, empty."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def given(name, raw):
+    return Given(name, len(raw), lambda: raw)
+
+
+def packed(folder, prefix=""):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, prefix + str(path.relative_to(folder)))
+    return out.getvalue()
+
+
+def test_incoming_offers_what_is_in_it_and_nothing_that_leads_out(workspace, tmp_path):
+    assert listed(workspace) == ()
+    folder = workspace.writable / "incoming"
+    by_class(folder / "birds")
+    (folder / "list.csv").write_text("file\n")
+    (folder / ".hidden").write_text("")
+    (tmp_path / "secret.csv").write_text("file\n")
+    (folder / "out.csv").symlink_to(tmp_path / "secret.csv")
+    (folder / "up").symlink_to(workspace.writable)
+    (folder / "self").symlink_to(folder)
+    (folder / "round").symlink_to(folder / "round")
+    (folder / "within").symlink_to(folder / "birds")
+    assert listed(workspace) == ("birds", "list.csv", "within")
+    assert listed(workspace, (".csv",)) == ("list.csv",)
+    for name in (
+        "out.csv",
+        "up",
+        "self",
+        "round",
+        "..",
+        ".",
+        "",
+        "birds/cat",
+        "/etc/passwd",
+        "../manifest.csv",
+        "a\0b",
+    ):
+        with pytest.raises(SourceError, match="put it there"):
+            incoming(workspace, name)
+    assert incoming(workspace, "birds") == (folder / "birds").resolve()
+
+
+def test_an_incoming_that_leads_out_of_the_workspace_is_empty(workspace, tmp_path):
+    by_class(tmp_path / "elsewhere")
+    (workspace.writable / "incoming").symlink_to(tmp_path)
+    assert listed(workspace) == ()
+    with pytest.raises(SourceError):
+        incoming(workspace, "elsewhere")
+
+
+def test_a_folder_of_incoming_stays_where_it_is_and_an_archive_is_unpacked_elsewhere(workspace, held):
+    folder = workspace.writable / "incoming"
+    by_class(folder / "birds")
+    (folder / "more.zip").write_bytes(packed(folder / "birds"))
+    intake = take_incoming(workspace, "birds", quiet)
+    assert (intake.stays, len(intake.source(Reading()).rows)) == (True, 4)
+    intake.close()
+    assert (folder / "birds").is_dir()
+    intake = take_incoming(workspace, "more.zip", quiet)
+    assert not intake.stays
+    assert len(intake.source(Reading()).rows) == 4
+    intake.close()
+    assert (list(held.iterdir()), (folder / "more.zip").is_file()) == ([], True)
+
+
+def test_an_uploaded_zip_is_a_folder_until_it_is_closed(held, tmp_path):
+    raw = packed(by_class(tmp_path / "birds"), "all/")
+    intake = take_upload([given("../../bi<b>rds.zip", raw)], quiet)
+    source = intake.source(Reading())
+    assert sorted({row.labels for row in source.rows}) == [("cat",), ("dog",)]
+    assert str(held) in str(source.base)
+    assert str(held) not in intake.told(f"images in {source.base}")
+    assert len(intake.previews(Reading())) == 4
+    assert all(one.thumbnail.startswith("data:image/jpeg;base64,") for one in intake.previews(Reading()))
+    intake.close()
+    assert list(held.iterdir()) == []
+
+
+def test_what_nobody_refers_to_any_more_is_removed(held, tmp_path):
+    intake = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
+    assert len(list(held.iterdir())) == 1
+    del intake
+    gc.collect()
+    assert list(held.iterdir()) == []
+
+
+def test_what_a_killed_server_left_is_removed_by_the_next(held, tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    old, own = held / f"taxoscope-held-{ended.pid}-x", held / f"taxoscope-held-{os.getpid()}-x"
+    old.mkdir()
+    own.mkdir()
+    intake = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
+    assert (old.exists(), own.exists()) == (False, True)
+    intake.close()
+
+
+def test_a_table_beside_a_zip_lists_its_images(held, tmp_path):
+    picture(tmp_path / "pics" / "a.png")
+    table = given("labels.csv", b"where,what\npics/a.png,owl\n")
+    intake = take_upload([given("x.zip", packed(tmp_path, "")), table], quiet)
+    assert intake.columns("") == ("where", "what")
+    source = intake.source(Reading(columns=Columns(image="where", labels=("what",))))
+    assert [(row.file, row.labels) for row in source.rows] == [("pics/a.png", ("owl",))]
+    assert intake.previews(Reading(columns=Columns(image="where", labels=("what",))))[0].problem == ""
+
+
+def test_a_table_inside_is_offered(held, tmp_path):
+    picture(tmp_path / "z" / "pics" / "a.png")
+    (tmp_path / "z" / "list.csv").write_text("file,label\npics/a.png,owl\n../../../etc/passwd,owl\n")
+    intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
+    assert (intake.tables, intake.likeliest_table) == (("list.csv",), "list.csv")
+    reading = Reading("list.csv")
+    assert intake.columns("list.csv") == ("file", "label")
+    assert [bool(one.thumbnail) for one in intake.previews(reading)] == [True, False]
+    assert "is no file in" in intake.previews(reading)[1].problem
+
+
+def links_out():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        link = tarfile.TarInfo("a.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [("a.zip", b"PK\3\4 cut off")],
+        [("a.zip", b"<html>404</html>")],
+        [("a.tar", links_out())],
+        [("a.csv", b"file\n")],
+        [("a.zip", b"PK\5\6" + b"\0" * 18), ("b.zip", b"")],
+        [("a.zip", b"PK\5\6" + b"\0" * 18)],
+    ],
+    ids=["cut", "html", "link", "table alone", "two", "empty"],
+)
+def test_bad_uploads_are_one_sentence_and_leave_nothing(held, files):
+    with pytest.raises(TaxoScopeError) as refused:
+        take_upload([given(*one) for one in files], quiet)
+    assert "\n" not in str(refused.value)
+    assert "packed'" not in str(refused.value)  # it is called as the user called it
+    gc.collect()
+    assert list(held.iterdir()) == []
+
+
+def test_cancelled_while_it_unpacks_it_leaves_nothing(held, tmp_path):
+    def tell(done, of):
+        raise StoppedError("Cancelled.")
+
+    raw = packed(by_class(tmp_path / "birds"))
+    with pytest.raises(StoppedError):
+        take_upload([given("a.zip", raw)], tell)
+    assert list(held.iterdir()) == []
+
+
+def test_what_is_too_large_is_not_even_read(held):
+    def never():
+        raise AssertionError("read")
+
+    for take in (lambda one: take_upload([one], quiet), take_weights):
+        with pytest.raises(SourceError, match="more than 256 MB"):
+            take(Given("a.zip", 2**30, never))
+    assert list(held.iterdir()) == []
+
+
+def test_the_demo_says_what_to_do_instead(tmp_path, workspace):
+    demo = Workspace.demo(tmp_path / "demo")
+    assert "workspace of your own" in " ".join(why_no_images(demo).split())
+    assert commands_instead(demo).startswith("taxoscope init")
+    assert why_no_images(workspace) == ""
+    assert str(workspace.writable) in commands_instead(workspace)
+    assert Path(workspace.writable).is_dir()

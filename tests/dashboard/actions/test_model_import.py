@@ -1,0 +1,165 @@
+"""A model imported from a page: what its file says is told, what it does not say is asked, nothing is guessed."""
+
+import base64
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from drawn_workspace import TINY, make, shapes
+from PIL import Image
+from safetensors.torch import load_file
+
+from dashboard.actions.desk import Desk
+from dashboard.actions.intake import Given, take_weights
+from dashboard.actions.jobs import Job
+from dashboard.actions.model_import import (
+    as_numbers,
+    as_size,
+    declare,
+    file_orders,
+    found_words,
+    hold_weights,
+    order_warning,
+    said_of_it,
+    samples,
+    try_out,
+    write,
+)
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation import evaluate
+from model_zoo.core.predictions import Predictions
+from model_zoo.images import Fit, Interpolation, Preprocessing
+from model_zoo.training import read_pixels, train
+
+ORDER = ("blank", "disc", "bar")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    made = make(tmp_path_factory.mktemp("model_import") / "w")
+    made.save_taxonomy(shapes(made))
+    train(made, shapes(made), TINY, 0, read_pixels(made, TINY.preprocessing, lambda done, total: None), "shapes-s0")
+    return made
+
+
+@pytest.fixture(scope="module")
+def raw(workspace):
+    """The trained weights as another script would save them: its own order of classes, in a wrapper, with words."""
+    state = load_file(workspace.writable / "runs" / "shapes-s0" / "model.safetensors")
+    rows = [shapes(workspace).names.index(name) for name in ORDER]
+    state |= {key: state[key][rows] for key in ("fc.weight", "fc.bias")}
+    said = {"args": {"img_size": 32, "interpolation": "bicubic", "arch": "test_resnet"}, "names": list(ORDER)}
+    out = io.BytesIO()
+    torch.save({**said, "state_dict": {f"module.{key}": value for key, value in state.items()}}, out)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def held(raw):
+    intake = take_weights(Given("best <b>.pth", len(raw), lambda: raw))
+    job = Job(lambda tell: hold_weights(intake, tell))
+    assert job.wait(120)
+    assert job.error == ""
+    intake.close()
+    return job.result
+
+
+def declared(workspace, order=ORDER, name="mine"):
+    prepared = TINY.preprocessing
+    return declare(name, "test_resnet", shapes(workspace), order, prepared, "not known", "state_dict")
+
+
+def test_what_the_file_is_and_says(held, workspace):
+    (part,) = held.checkpoint.parts
+    best = held.fits[part][0]
+    assert (best.architecture, best.n_classes, best.channels) == ("test_resnet", 3, 1)
+    assert any("Prefix 'module.'" in one for one in held.notes[part])
+    said = said_of_it(held.checkpoint)
+    assert (said.size, said.interpolation) == ("32", Interpolation.BICUBIC)
+    assert file_orders(held.checkpoint, shapes(workspace)) == (ORDER,)
+
+
+def test_a_file_that_says_nothing_prefills_nothing(workspace):
+    raw = (workspace.writable / "runs" / "shapes-s0" / "model.safetensors").read_bytes()
+    intake = take_weights(Given("m.safetensors", len(raw), lambda: raw))
+    found = hold_weights(intake, lambda done, of: None)
+    said = said_of_it(found.checkpoint)
+    assert (said.size, said.interpolation) == (None, None)
+    assert file_orders(found.checkpoint, shapes(workspace)) == ()
+
+
+def test_what_is_no_checkpoint_is_one_sentence():
+    intake = take_weights(Given("w.pth", 20, lambda: b"<html>sign in</html>"))
+    job = Job(lambda tell: hold_weights(intake, tell))
+    assert job.wait(60)
+    assert "is a web page" in job.error
+
+
+def test_samples_are_what_the_model_would_get(workspace):
+    desk, prepared = Desk(workspace), Preprocessing(1, (16, 24), Fit.STRETCH, mean=(0.2,), std=(0.2,))
+    found = samples(desk, prepared)
+    assert len(found) == 4
+    for one in found:
+        record = desk.dataset().by_id[one.image_id]
+        assert record.split is Split.VALIDATION
+        with Image.open(workspace.writable / record.path) as image:
+            numbers = prepared.apply(image)
+        assert (one.low, one.high) == pytest.approx((numbers.min(), numbers.max()))
+        shown = Image.open(io.BytesIO(base64.b64decode(one.after.partition(",")[2])))
+        assert shown.size == (24, 16)
+        assert np.allclose((np.asarray(shown) / 255 - 0.2) / 0.2, numbers[0], atol=1e-5)
+
+
+def test_tried_it_writes_nothing_and_then_the_run_scores_as_the_one_it_was(held, workspace):
+    def runs():
+        return sorted(path.name for path in (workspace.writable / "runs").iterdir())
+
+    imported = try_out(workspace, held.checkpoint, declared(workspace), lambda done, of: None)
+    assert runs() == ["shapes-s0"]
+    assert "Accuracy over validation" in found_words(imported)
+    assert "original labels, taxonomy shapes" in found_words(imported)
+    assert order_warning(imported, ORDER) == ""
+    write(workspace, imported)
+    assert runs() == ["mine", "shapes-s0"]
+    own, other = (next(r for r in workspace.runs() if r.run_id == name) for name in ("mine", "shapes-s0"))
+    for split in (Split.VALIDATION, Split.TEST):
+        assert np.allclose(own.predictions(split).probabilities, other.predictions(split).probabilities, atol=1e-6)
+    with pytest.raises(RunError, match="already there"):
+        try_out(workspace, held.checkpoint, declared(workspace), lambda done, of: None)
+    with pytest.raises(RunError):
+        try_out(workspace, held.checkpoint, declared(workspace, name="../x"), lambda done, of: None)
+
+
+def test_a_wrong_order_is_told_with_the_right_one(held, workspace):
+    """Every disc is called bar, every bar blank, every blank disc: the output named bar means disc, and so on."""
+    imported = try_out(workspace, held.checkpoint, declared(workspace, name="wrong"), lambda done, of: None)
+    taxonomy, dataset = shapes(workspace), workspace.dataset()
+    images = dataset.split(Split.VALIDATION)
+    said = np.roll(np.eye(3, dtype=np.float32), 1, axis=1)[taxonomy.place_all([image.label for image in images])]
+    answers = Predictions(tuple(image.image_id for image in images), taxonomy.names, said)
+    judged = evaluate([answers], taxonomy, taxonomy, dataset.labels, dataset.patients)
+    warned = order_warning(replace(imported, judged=judged), ("disc", "bar", "blank"))
+    assert taxonomy.names == ("disc", "bar", "blank")
+    assert warned.startswith("With the outputs named blank, disc, bar, 100.0 % of the 12 images would be right")
+
+
+def test_cancelled_it_stops_between_images(held, workspace):
+    job = Job(lambda tell: try_out(workspace, held.checkpoint, declared(workspace, name="never"), tell))
+    job.cancel()
+    assert job.wait(60)
+    assert (job.result, job.error) == (None, "")
+    assert not (workspace.writable / "runs" / "never").exists()
+
+
+def test_sizes_and_numbers_as_people_write_them():
+    assert (as_size("224"), as_size(" 224 x 320 ")) == ((224, 224), (224, 320))
+    assert as_numbers("0.485, .456,-1") == (0.485, 0.456, -1.0)
+    for text in ("", "0", "9999", "2x", "1e3", "224x", "a"):
+        with pytest.raises(RunError, match="Cannot read size"):
+            as_size(text)
+    for text in ("", "1,,2", "nan", "1e9", "0.5;0.5", "."):
+        with pytest.raises(RunError, match="one number per channel"):
+            as_numbers(text)
