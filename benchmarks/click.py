@@ -2,7 +2,7 @@
 
     uv run --no-sync python benchmarks/click.py [--rounds 12]
 
-Both are measured in the same Chromium, in turns: the reference is a page with one button whose click changes a text.
+Both are measured in the same Chromium, in turns.
 """
 
 import argparse
@@ -13,36 +13,14 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from browser.serving import Served, free_port, settle, taxoscope
+from browser.serving import settle, taxoscope
+from empty_page import empty_page, opened, rerun_s
 
 ALLOWED_S = 0.3
-EMPTY = """
-import streamlit as st
-n = st.session_state.setdefault("n", 0)
-if st.button("go"):
-    st.session_state.n = n = n + 1
-st.write(f"clicked {n}")
-"""
-
-
-def empty_page(browser: Browser, url: str) -> Page:
-    """The reference, opened once."""
-    page = browser.new_page()
-    page.goto(url)
-    settle(page)
-    return page
-
-
-def reference_s(page: Page, turn: int) -> float:
-    """Seconds from the click to the changed text."""
-    started = time.perf_counter()
-    page.get_by_role("button", name="go").click()
-    page.get_by_text(f"clicked {turn}", exact=True).wait_for()
-    return time.perf_counter() - started
 
 
 def cell_s(page: Page, url: str, row: int, column: int, n_classes: int) -> float:
@@ -72,21 +50,20 @@ def main(rounds: int) -> None:
     """Print medians and the difference."""
     folder = Path(tempfile.mkdtemp())
     (folder / "demo").mkdir()
-    (folder / "empty.py").write_text(EMPTY)
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / "empty.py"), "--server.port", str(port)]
-    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     demo = taxoscope(folder / "demo").start()
-    empty = Served(command, {}, folder / "empty.txt", port).start()
+    empty = empty_page(folder).start()
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(args=["--no-sandbox"], executable_path=shutil.which("chromium"))
-            reference, page = empty_page(browser, empty.url), browser.new_page(viewport={"width": 1280, "height": 1000})
+            reference, page = (
+                opened(browser.new_page(), empty.url),
+                browser.new_page(viewport={"width": 1280, "height": 1000}),
+            )
             cell_s(page, demo.url, 2, 1, 9)  # what a server does once
-            reference_s(reference, 1)
+            rerun_s(reference, 1)
             clicks, reruns = [], []
             for turn in range(rounds):
-                reruns.append(reference_s(reference, turn + 2))
+                reruns.append(rerun_s(reference, turn + 2))
                 clicks.append(cell_s(page, demo.url, 2, 1, 9))
             browser.close()
     finally:

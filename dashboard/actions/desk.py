@@ -1,6 +1,5 @@
 """What one server process holds open: the workspace, its decisions, uploads not yet kept."""
 
-import gc
 import hashlib
 import uuid
 from collections import OrderedDict
@@ -73,6 +72,9 @@ class Desk:
         self.leases = Leases()  # of images that wait for an answer
         self.adjudication_leases = Leases()  # apart: who labelled an image does not keep it from its adjudicator
         self._n_read = 0
+        self._run_folders = [
+            folder / name for folder in workspace.folders for name in ("runs", OUT_OF_FOLD, LEARNING_CURVES)
+        ]
         self._dataset: tuple[tuple[float, ...], DataSet] | None = None
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
@@ -276,10 +278,7 @@ class Desk:
         return labels, tuple(sentences)
 
     def _read_runs(self) -> tuple[tuple[Series, ...], tuple[str, ...]]:
-        folders = [
-            folder / name for folder in self.workspace.folders for name in ("runs", OUT_OF_FOLD, LEARNING_CURVES)
-        ]
-        stamp = sum(folder.stat().st_mtime for folder in folders if folder.is_dir())
+        stamp = sum(folder.stat().st_mtime for folder in self._run_folders if folder.is_dir())
         with self._lock:
             if self._runs is None or self._runs[0] != stamp:
                 self._runs = stamp, self.workspace.series(), self.workspace.unreadable_runs()
@@ -290,11 +289,7 @@ class Desk:
 @cache
 def desk() -> Desk:
     """The desk of this process, opened from the settings on first use."""
-    opened = Desk(Settings().open_workspace())
-    # Streamlit collects garbage after every script run; what is loaded by now would be walked each time.
-    gc.collect()
-    gc.freeze()
-    return opened
+    return Desk(Settings().open_workspace())
 
 
 def reopened() -> Desk:

@@ -1,7 +1,6 @@
 """A model from elsewhere imported from a page: what its file is and says, how images reach it, tried before written."""
 
 import base64
-import gc
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -66,7 +65,6 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
     from model_zoo.checkpoint_files import read_checkpoint
 
     checkpoint = read_checkpoint(intake.path)
-    gc.freeze()  # Streamlit collects garbage after every script run; what torch brought along would be walked each time
     from model_zoo.architectures import suggest
 
     texts = [one for one in checkpoint.said.values() if isinstance(one, str)][:100]
@@ -76,8 +74,6 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
         weights = checkpoint.weights(part)
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
         fits[part] = suggest(weights.tensors, [*texts, intake.name])
-    gc.collect()
-    gc.freeze()
     return Held(checkpoint, notes, fits)
 
 

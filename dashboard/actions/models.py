@@ -1,7 +1,7 @@
 """Trained models, loaded on first need and shared by all threads; the only way from the dashboard to torch."""
 
-import gc
 import io
+import os
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,15 +50,15 @@ def loaded(run: Run) -> Loaded:
     key = f"{run.folder}:{run.card.weights_sha256}"
     with _lock:
         if key not in _loaded:
+            import torch
+
             from model_zoo.checkpoints import load_model
 
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # a map that is made keeps no answer waiting
             model = load_model(run, Settings().trusted)
             _loaded[key] = Loaded(model.requires_grad_(False), run.card.prepared.input_size)
             while len(_loaded) > MAX_LOADED:
                 _loaded.popitem(last=False)
-            # Streamlit collects garbage after every script run; over torch's objects that takes 240 ms each time.
-            gc.collect()
-            gc.freeze()
         _loaded.move_to_end(key)
         return _loaded[key]
 

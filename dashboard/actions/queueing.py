@@ -1,7 +1,6 @@
 """The review queue of a page: which of its images still wait, and all that a reviewer needs to see of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.datasets import ImageRecord
 from model_zoo.run import Run
 
-WINDOW = 80
+WINDOW = 40
 """Images sent to the browser ahead of the reviewer."""
 OTHERS_WORK = "All that is left is at hand for other reviewers: choose another order, or come back in a few minutes."
 """What to do where no image is handed out though some wait."""
@@ -60,7 +59,8 @@ def handed_out(
     item_of = {item.image_id: item for item in mine}
     found = leases.hand_out([item.image_id for item in unanswered], list(item_of), reviewer)
     at_hand = [item_of[image_id] for image_id in found.at_hand]
-    return (*at_hand, *(replace(item_of[image_id], at_hand=False) for image_id in found.free))
+    free = [QueueItem(one.image_id, one.why, one.notice, at_hand=False) for one in map(item_of.__getitem__, found.free)]
+    return (*at_hand, *free)
 
 
 def shown_items(

@@ -10,13 +10,10 @@ from dashboard.words import plain
 EVERY_S = 1.5
 
 
-def watch(job: Job[Any], doing: str, unit: str, key: str, every_s: float = EVERY_S) -> None:
-    """Show a job that runs, looked at again every ``every_s`` seconds; the page runs anew once it has ended.
+def watch(job: Job[Any], doing: str, unit: str, key: str) -> None:
+    """Show a job that runs, looked at again every `EVERY_S` seconds; the page runs anew once it has ended."""
 
-    Each look makes Streamlit collect garbage, which holds up a job that makes many objects.
-    """
-
-    @st.fragment(run_every=every_s)
+    @st.fragment(run_every=EVERY_S)
     def shown() -> None:
         if not job.running:
             st.rerun()

@@ -117,7 +117,7 @@ def _held(intake: Intake) -> Held | None:
         state.put(_HELD, kept)
     job: Job[Held] = kept[1]
     if job.running:
-        watch(job, "Comparing it with known architectures", "sets of weights", "import_held_cancel", every_s=5)
+        watch(job, "Comparing it with known architectures", "sets of weights", "import_held_cancel")
     elif job.error:
         st.error(plain(job.error))
     return job.result

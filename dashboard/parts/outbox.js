@@ -48,6 +48,12 @@ function createOutbox() {
   box.isSaving = (client_id, seq) => box.log.some((entry) => entry.client_id === client_id && entry.seq === seq);
   box.isLate = () => box.log.length > 0 && Date.now() - box.log[0].made_at > LATE_MS;
   box.receive = (acked, rejected) => receive(box, acked, rejected);
+  // Told before the page that stored them has run to its end: they are saved, and the next message still waits for it.
+  box.stored = (acked) => {
+    takeStored(box, acked);
+    keep(box);
+    box.views.forEach((view) => view.changed());
+  };
   box.keep = () => keep(box);
   box.pump = () => pump(box);
   setInterval(() => {
@@ -81,8 +87,7 @@ function receive(box, acked = {}, rejected = []) {
     box.history = box.history.filter((entry) => !isEntry(entry, refusal));
     box.recent.forEach((line) => isEntry(line, refusal) && (line.state = "refused"));
   }
-  box.log = box.log.filter((entry) => !((acked[entry.client_id] ?? -1) >= entry.seq));
-  for (const line of box.recent) if (line.state === "saving" && !box.isSaving(line.client_id, line.seq)) line.state = "saved";
+  takeStored(box, acked);
   if (![...box.sent].some((name) => box.log.some((entry) => entryName(entry) === name))) {
     box.sent.clear();
     box.wait_ms = RESEND_MS;
@@ -90,6 +95,11 @@ function receive(box, acked = {}, rejected = []) {
   keep(box);
   pump(box);
   return fresh;
+}
+
+function takeStored(box, acked) {
+  box.log = box.log.filter((entry) => !((acked[entry.client_id] ?? -1) >= entry.seq));
+  for (const line of box.recent) if (line.state === "saving" && !box.isSaving(line.client_id, line.seq)) line.state = "saved";
 }
 
 // One message at a time, so that a burst of keys cannot keep interrupting the script that stores them; what was not

@@ -12,6 +12,7 @@ from dashboard.actions.desk import Desk
 from dashboard.actions.nearest import reference
 from dashboard.actions.queueing import WINDOW, shown_items
 from dashboard.actions.witnesses import witnesses
+from dashboard.parts.acknowledgement import acknowledgement
 from dashboard.parts.reviewer import reviewer
 from dashboard.reviews.decisions import Reason
 from dashboard.reviews.queue import QueueItem
@@ -48,7 +49,7 @@ def review_panel(
     """
     space = desk.workspace.space
     at_hand = [one for one in waiting if one.at_hand]
-    outcome = state.get(f"{key}_outcome", {"acked": {}, "rejected": []})
+    outcome = _outcome(key)
     data = {
         "acked": outcome["acked"],
         "rejected": outcome["rejected"],
@@ -96,6 +97,12 @@ def _items(desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], 
     ]
 
 
+def acknowledge(key: str) -> None:
+    """Say at once what the panel ``key`` has sent and is stored: to be called first on its page."""
+    outcome = _outcome(key)
+    acknowledgement({} if outcome["rejected"] else outcome["acked"], key=f"{key}_acknowledgement")
+
+
 def reviewer_name(key: str) -> str:
     """The name that the panel last told, '' before."""
     value = state.get(key)
@@ -111,9 +118,14 @@ def _store(desk: Desk, key: str) -> None:
     state.put(
         f"{key}_outcome",
         {
-            "acked": state.get(f"{key}_outcome", {"acked": {}})["acked"] | acked,
+            "acked": _outcome(key)["acked"] | acked,
             "rejected": [
                 {"client_id": one.client_id, "seq": one.seq, "sentence": str(one.error)} for one in outcome.refused
             ],
         },
     )
+
+
+def _outcome(key: str) -> dict[str, Any]:
+    found: dict[str, Any] = state.get(f"{key}_outcome", {"acked": {}, "rejected": []})
+    return found

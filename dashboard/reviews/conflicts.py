@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.reviews.decisions import Answer, Decision
-from dashboard.reviews.standing import by_image, in_force, labels_by_person
+from dashboard.reviews.history import by_image
+from dashboard.reviews.standing import in_force, labels_by_person
 
 
 @dataclass(frozen=True, slots=True)

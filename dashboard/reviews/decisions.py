@@ -50,12 +50,17 @@ class Answer(StrEnum):
     @property
     def gives_label(self) -> bool:
         """Whether the answer says which label is right."""
-        return self in (Answer.RELABEL, Answer.CONFIRM)
+        return self is Answer.RELABEL or self is Answer.CONFIRM
 
     @property
     def is_flag(self) -> bool:
         """Whether it only marks the image for a talk, or takes the mark away: no queue takes it for an answer."""
-        return self in (Answer.FLAG, Answer.UNFLAG)
+        return self is Answer.FLAG or self is Answer.UNFLAG
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether it says something of the image, if only that it was skipped: no undo, and no flag."""
+        return self is not Answer.UNDO and not self.is_flag
 
 
 class Reason(StrEnum):

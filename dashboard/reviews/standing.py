@@ -7,11 +7,12 @@ the order in which they were stored; `DecisionError` if one has no id yet.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dashboard.reviews.decisions import Answer, Decision, DecisionError
+from dashboard.reviews.decisions import Answer, Decision
+from dashboard.reviews.history import in_order, per_image
 from model_zoo.core.choices import Rule as Rule
 
 
-def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> dict[str, str]:
+def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> Mapping[str, str]:
     """Image id -> standing label; images whose decisions in force settle none are absent: the data set's own stands.
 
     - `Rule.LATEST`: the last label given, by whomever.
@@ -20,11 +21,7 @@ def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> 
 
     A person counts once, as `labels_by_person` says.
     """
-    standing = {}
-    for image_id, kept in by_image(in_force(decisions)).items():
-        if (label := settled(kept, rule)) is not None:
-            standing[image_id] = label
-    return standing
+    return per_image(decisions, _standing_label, rule)
 
 
 def settled(kept: Sequence[Decision], rule: Rule) -> str | None:
@@ -37,12 +34,7 @@ def in_force(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
 
     Undoing an undo restores what it had removed.
     """
-    ordered = _in_order(decisions)
-    removed: set[int | None] = set()
-    for decision in reversed(ordered):  # an undo is younger than what it undoes
-        if decision.answer is Answer.UNDO and decision.decision_id not in removed:
-            removed.add(decision.undoes)
-    return tuple(decision for decision in ordered if decision.decision_id not in removed)
+    return _still(in_order(decisions))
 
 
 def labels_by_person(about: Iterable[Decision]) -> dict[str, Decision]:
@@ -60,32 +52,18 @@ def labels_by_person(about: Iterable[Decision]) -> dict[str, Decision]:
     return given
 
 
-def flagged(decisions: Iterable[Decision]) -> dict[str, Decision]:
+def flagged(decisions: Iterable[Decision]) -> Mapping[str, Decision]:
     """Image id -> the flag in force that marks it for a talk; anybody may take another's flag away."""
-    flags: dict[str, Decision] = {}
-    for decision in in_force(decisions):
-        if decision.answer is Answer.FLAG:
-            flags[decision.image_id] = decision
-        elif decision.answer is Answer.UNFLAG:
-            flags.pop(decision.image_id, None)
-    return flags
+    return per_image(decisions, _flag)
 
 
-def answered(decisions: Iterable[Decision], reviewer: str | None = None) -> dict[str, Answer]:
+def answered(decisions: Iterable[Decision], reviewer: str | None = None) -> Mapping[str, Answer]:
     """Image id -> its standing answer: the latest in force, of ``reviewer`` or of anybody.
 
     A skip hides no other answer. It answers for the reviewer who skipped, not for everybody:
     without ``reviewer`` images that were only skipped are absent. A flag is no answer.
     """
-    answers: dict[str, Answer] = {}
-    for decision in in_force(decisions):
-        if decision.answer is Answer.UNDO or decision.answer.is_flag or reviewer not in (None, decision.reviewer):
-            continue
-        if decision.answer is not Answer.SKIP:
-            answers[decision.image_id] = decision.answer
-        elif reviewer is not None:
-            answers.setdefault(decision.image_id, Answer.SKIP)
-    return answers
+    return per_image(decisions, _answer, reviewer)
 
 
 def undoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ...]:
@@ -99,7 +77,7 @@ def undoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ..
 
 def redoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ...]:
     """The undo that *redo* takes back, with its whole batch: the reviewer's latest, unless they decided anew since."""
-    ordered = _in_order(decisions)
+    ordered = in_order(decisions)
     answer_of = {decision.decision_id: decision.answer for decision in ordered}
     in_force_now = in_force(ordered)
     still = {decision.decision_id for decision in in_force_now}
@@ -112,17 +90,9 @@ def redoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ..
     return ()
 
 
-def by_image(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
-    """Image id -> the decisions about it, in the order in which they are handed over."""
-    by_image: dict[str, list[Decision]] = {}
-    for decision in decisions:
-        by_image.setdefault(decision.image_id, []).append(decision)
-    return by_image
-
-
 def history(decisions: Iterable[Decision], image_id: str) -> tuple[Decision, ...]:
     """Every decision about one image, oldest first, undone ones and undos included."""
-    return tuple(_in_order(decision for decision in decisions if decision.image_id == image_id))
+    return tuple(in_order(decision for decision in decisions if decision.image_id == image_id))
 
 
 def _with_batch(decision: Decision | None, still: Sequence[Decision]) -> tuple[Decision, ...]:
@@ -135,14 +105,30 @@ def _answers(decision: Decision, reviewer: str) -> bool:
     return decision.reviewer == reviewer and decision.answer is not Answer.UNDO
 
 
-def _in_order(decisions: Iterable[Decision]) -> list[Decision]:
-    return sorted(decisions, key=_id_of)
+def _still(ordered: Sequence[Decision]) -> tuple[Decision, ...]:
+    if all(decision.answer is not Answer.UNDO for decision in ordered):
+        return tuple(ordered)
+    removed: set[int | None] = set()
+    for decision in reversed(ordered):  # an undo is younger than what it undoes
+        if decision.answer is Answer.UNDO and decision.decision_id not in removed:
+            removed.add(decision.undoes)
+    return tuple(decision for decision in ordered if decision.decision_id not in removed)
 
 
-def _id_of(decision: Decision) -> int:
-    if decision.decision_id is None:
-        raise DecisionError(f"The decision about image {decision.image_id!r} is not stored yet; store it first.")
-    return decision.decision_id
+def _standing_label(about: Sequence[Decision], rule: Rule) -> str | None:
+    return settled(_still(about), rule)
+
+
+def _flag(about: Sequence[Decision]) -> Decision | None:
+    marks = [decision for decision in _still(about) if decision.answer.is_flag]
+    return marks[-1] if marks and marks[-1].answer is Answer.FLAG else None
+
+
+def _answer(about: Sequence[Decision], reviewer: str | None) -> Answer | None:
+    given = [one.answer for one in _still(about) if one.answer.is_answer and reviewer in (None, one.reviewer)]
+    told = [answer for answer in given if answer is not Answer.SKIP]
+    skipped = Answer.SKIP if given and reviewer is not None else None
+    return told[-1] if told else skipped
 
 
 def _latest(about: Sequence[Decision]) -> str | None:

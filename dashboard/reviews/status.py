@@ -1,9 +1,10 @@
 """Which images were decided about, how, and at what pace: pure functions of the history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from dashboard.reviews.decisions import Answer, Decision
+from dashboard.reviews.history import per_image
 from dashboard.reviews.standing import answered, flagged, in_force
 from model_zoo.core.choices import Status
 
@@ -26,22 +27,12 @@ def with_status(decisions: Iterable[Decision], status: Status, by: str = "") -> 
 
 def gone_over(decisions: Iterable[Decision], reviewer: str, chosen_by: str) -> frozenset[str]:
     """The images about which the reviewer has decided in the queue that ``chosen_by`` names."""
-    return frozenset(
-        decision.image_id
-        for decision in in_force(decisions)
-        if (decision.reviewer, decision.chosen_by) == (reviewer, chosen_by) and _is_answer(decision)
-    )
+    return frozenset(per_image(decisions, _answered_at, reviewer, chosen_by))
 
 
 def n_decided(decisions: Iterable[Decision], reviewer: str, since: datetime) -> int:
     """How many images the reviewer has answered since that moment; what was undone does not count, nor does a flag."""
-    return len(
-        {
-            decision.image_id
-            for decision in in_force(decisions)
-            if decision.reviewer == reviewer and decision.time >= since and _is_answer(decision)
-        }
-    )
+    return sum(time >= since for time in per_image(decisions, _answered_at, reviewer).values())
 
 
 def reviewers(decisions: Iterable[Decision]) -> tuple[str, ...]:
@@ -49,5 +40,10 @@ def reviewers(decisions: Iterable[Decision]) -> tuple[str, ...]:
     return tuple(sorted({decision.reviewer for decision in decisions}))
 
 
-def _is_answer(decision: Decision) -> bool:
-    return decision.answer is not Answer.UNDO and not decision.answer.is_flag
+def _answered_at(about: Sequence[Decision], reviewer: str, chosen_by: str | None = None) -> datetime | None:
+    times = [
+        one.time
+        for one in in_force(about)
+        if one.answer.is_answer and one.reviewer == reviewer and chosen_by in (None, one.chosen_by)
+    ]
+    return max(times, default=None)

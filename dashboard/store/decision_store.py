@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dashboard.reviews.decisions import Decision
+from dashboard.reviews.history import History
 from dashboard.store.log import DecisionLog
 from dashboard.store.schema import decisions, from_row, prepare
 from model_zoo.core.errors import WorkspaceError
@@ -48,7 +49,7 @@ class DecisionStore:
         self._busy_timeout_s = busy_timeout_s
         # SQLite wakes waiting writers by polling; threads queue here instead, which is fair and quick.
         self._lock = threading.Lock()
-        self._known: tuple[Decision, ...] = ()  # what was read never changes: the table is append-only
+        self._known = History()  # what was read never changes: the table is append-only
         self._known_lock = threading.Lock()
         self._reader = sa.create_engine(sa.URL.create("sqlite", database=str(self.path)))
         self._writer = self._reader.execution_options(writes=True)
@@ -79,11 +80,11 @@ class DecisionStore:
         with self._write() as connection:
             yield DecisionLog(connection)
 
-    def all(self) -> tuple[Decision, ...]:
+    def all(self) -> History:
         """Every decision, in order of ``decision_id``; only those not read before are fetched."""
         with self._known_lock:
             last_id = self._known[-1].decision_id if self._known else 0
-            self._known += self.since(last_id or 0)
+            self._known = self._known.extended(self.since(last_id or 0))
             return self._known
 
     def since(self, decision_id: int) -> tuple[Decision, ...]:

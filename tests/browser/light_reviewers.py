@@ -21,7 +21,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-RESEND_S = 2.0
+RESEND_S, RESEND_MOST_S, RESEND_GROWTH = 2.0, 15.0, 1.5
+"""As the panel's outbox waits before it sends again."""
 FIRST = "order=random"
 SECOND = f"{FIRST}&opinion=second"
 """Where they go on when no image of the first queue waits."""
@@ -55,6 +56,7 @@ class LightReviewer:
     _component: str = ""
     _page: str = ""
     _sent_at: float | None = None
+    _wait_s: float = RESEND_S
     _socket: ClientConnection | None = None
 
     async def work(self, seconds: float) -> None:
@@ -96,8 +98,10 @@ class LightReviewer:
         """One message at a time, sent again while it is not answered."""
         if not self._log or not self._component or self._socket is None:
             return
-        if self._sent_at is not None and time.monotonic() - self._sent_at < RESEND_S:
-            return
+        if self._sent_at is not None:
+            if time.monotonic() - self._sent_at < self._wait_s:
+                return
+            self._wait_s = min(self._wait_s * RESEND_GROWTH, RESEND_MOST_S)
         for one in self._log:
             one["tries"] += 1
         self._sent_at = time.monotonic()
@@ -144,8 +148,14 @@ class LightReviewer:
             elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
                 await self._take(message.delta.new_element.bidi_component)
 
+    def _mark_stored(self, acked: Mapping[str, int]) -> None:
+        for one in self._log:
+            if one["seq"] <= acked.get(self.client_id, -1):
+                self.saved_s.setdefault(one["seq"], time.monotonic() - self.made_at[one["seq"]])
+
     async def _take(self, component: Any) -> None:
         data = json.loads(component.json) if component.json else {}
+        self._mark_stored(data.get("stored") or data.get("acked") or {})
         if "acked" not in data:
             return
         first, self._component = not self._component, component.id
@@ -153,13 +163,10 @@ class LightReviewer:
         highest = data["acked"].get(self.client_id, -1)
         rejected = {one["seq"]: one["sentence"] for one in data["rejected"] if one["client_id"] == self.client_id}
         self.refused += [f"{seq}: {sentence}" for seq, sentence in rejected.items() if seq > highest]
-        for one in self._log:
-            if one["seq"] <= highest:
-                self.saved_s[one["seq"]] = time.monotonic() - self.made_at[one["seq"]]
         before = len(self._log)
         self._log = [one for one in self._log if one["seq"] > highest and one["seq"] not in rejected]
         if len(self._log) < before:
-            self._sent_at = None
+            self._sent_at, self._wait_s = None, RESEND_S
         if first and not self._log:
             await self._send({"log": [], "reviewer": self.name})
         await self._pump()
