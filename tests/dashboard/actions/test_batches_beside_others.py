@@ -11,7 +11,8 @@ import pytest
 from dashboard.actions.batches import Given, decide_many, undo_many
 from dashboard.actions.decide import decide
 from dashboard.actions.desk import Desk
-from dashboard.reviews.standing import by_image, standing_labels
+from dashboard.reviews.history import by_image
+from dashboard.reviews.standing import standing_labels
 from model_zoo.core.choices import Split
 from model_zoo.datasets import ImageRecord, write_manifest
 from model_zoo.workspace import Workspace
