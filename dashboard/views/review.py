@@ -14,14 +14,13 @@ from dashboard.parts.review_panel import acknowledge, review_panel, reviewer_nam
 from dashboard.queues import is_listed, read_queue_view, read_reviewed
 from dashboard.reviews.status import reviewers
 
-desk, query, known = cached.desk(), state.query(), cached.subjects()
-view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
-subjects = tuple(known[one] for one in shown.subjects if one in known)
-
 title, switches = st.columns([1, 10], vertical_alignment="center")
 with title.container(gap=None):
     acknowledge("review_panel")
     st.title("Review", anchor=False)
+desk, query, known = cached.desk(), state.query(), cached.subjects()
+view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
+subjects = tuple(known[one] for one in shown.subjects if one in known)
 controls.subject_picker(known, shown)
 if is_listed(query):
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
