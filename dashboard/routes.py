@@ -1,4 +1,4 @@
-"""HTTP routes beside Streamlit's: images, as they are or painted, maps, nearest images; by id, never by path."""
+"""HTTP routes beside Streamlit's: images, as they are or painted, maps, nearest images, what is stored; by id."""
 
 import io
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from dashboard.actions.away import paint
 from dashboard.actions.desk import desk
 from dashboard.actions.nearest import neighbours
-from dashboard.links import image_url, read_away
+from dashboard.links import image_url, read_away, whole
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
@@ -30,6 +30,7 @@ def routes() -> list[Route]:
         Route("/painted/{image_id:path}", painted_file),
         Route("/map/{run_id}/{image_id:path}", map_file),
         Route("/nearest/{run_id}/{image_id:path}", nearest_images),
+        Route("/stored/{client_id}", stored_decisions),
     ]
 
 
@@ -84,6 +85,14 @@ def nearest_images(request: Request) -> Response:
         for one in found
     ]
     return JSONResponse(told, headers=_GUARDED | {"Cache-Control": "no-store"})
+
+
+@_for_own_pages
+def stored_decisions(request: Request) -> Response:
+    """Which decisions of one browser session are stored, of those numbered ``since`` or later: {stored: [seq]}."""
+    since = whole({"since": tuple(request.query_params.getlist("since"))}, "since", 1)
+    found = desk().store.stored(request.path_params["client_id"], since)
+    return JSONResponse({"stored": found}, headers=_GUARDED | {"Cache-Control": "no-store"})
 
 
 @_for_own_pages

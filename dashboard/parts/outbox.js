@@ -5,6 +5,8 @@ const OUTBOX_PLACE = "taxoscope.outbox";
 const RESEND_MS = 2000;
 const RESEND_MOST_MS = 15000;
 const LATE_MS = 6000;
+const LOOK_MS = 40;
+const LOOK_MOST_MS = 2000;
 const RECENT_MOST = 6;
 
 function outbox() {
@@ -48,12 +50,6 @@ function createOutbox() {
   box.isSaving = (client_id, seq) => box.log.some((entry) => entry.client_id === client_id && entry.seq === seq);
   box.isLate = () => box.log.length > 0 && Date.now() - box.log[0].made_at > LATE_MS;
   box.receive = (acked, rejected) => receive(box, acked, rejected);
-  // Told before the page that stored them has run to its end: they are saved, and the next message still waits for it.
-  box.stored = (acked) => {
-    takeStored(box, acked);
-    keep(box);
-    box.views.forEach((view) => view.changed());
-  };
   box.keep = () => keep(box);
   box.pump = () => pump(box);
   setInterval(() => {
@@ -87,7 +83,7 @@ function receive(box, acked = {}, rejected = []) {
     box.history = box.history.filter((entry) => !isEntry(entry, refusal));
     box.recent.forEach((line) => isEntry(line, refusal) && (line.state = "refused"));
   }
-  takeStored(box, acked);
+  takeStored(box, (entry) => (acked[entry.client_id] ?? -1) >= entry.seq);
   if (![...box.sent].some((name) => box.log.some((entry) => entryName(entry) === name))) {
     box.sent.clear();
     box.wait_ms = RESEND_MS;
@@ -97,9 +93,31 @@ function receive(box, acked = {}, rejected = []) {
   return fresh;
 }
 
-function takeStored(box, acked) {
-  box.log = box.log.filter((entry) => !((acked[entry.client_id] ?? -1) >= entry.seq));
+function takeStored(box, isStored) {
+  box.log = box.log.filter((entry) => !isStored(entry));
   for (const line of box.recent) if (line.state === "saving" && !box.isSaving(line.client_id, line.seq)) line.state = "saved";
+}
+
+// Asks the store itself whether what was sent is on the disk: the page says so too, but only when it has run to its
+// end. The next message still waits for the page.
+function look(box, wait_ms = LOOK_MS) {
+  clearTimeout(box.looking);
+  box.looking = setTimeout(async () => {
+    const first = box.log.find((entry) => entry.client_id === box.client_id)?.seq;
+    if (first === undefined) return;
+    try {
+      const told = await fetch(`/stored/${box.client_id}?since=${first}`);
+      const stored = told.ok ? new Set((await told.json()).stored) : new Set();
+      if (stored.size) {
+        takeStored(box, (entry) => entry.client_id === box.client_id && stored.has(entry.seq));
+        keep(box);
+        box.views.forEach((view) => view.changed());
+      }
+    } catch {
+      // The server does not answer; the page's own word, or the next message, will tell.
+    }
+    look(box, Math.min(wait_ms * 1.5, LOOK_MOST_MS));
+  }, wait_ms);
 }
 
 // One message at a time, so that a burst of keys cannot keep interrupting the script that stores them; what was not
@@ -114,6 +132,7 @@ function pump(box) {
   box.sent = new Set(box.log.map(entryName));
   box.sent_at = Date.now();
   view.send(box.log.map(({ made_at, ...entry }) => entry));
+  look(box);
 }
 
 function keep(box, open = true) {

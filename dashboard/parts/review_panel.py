@@ -12,7 +12,6 @@ from dashboard.actions.desk import Desk
 from dashboard.actions.nearest import reference
 from dashboard.actions.queueing import WINDOW, shown_items
 from dashboard.actions.witnesses import witnesses
-from dashboard.parts.acknowledgement import acknowledgement
 from dashboard.parts.reviewer import reviewer
 from dashboard.reviews.decisions import Reason
 from dashboard.reviews.queue import QueueItem
@@ -95,12 +94,6 @@ def _items(desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], 
         }
         for one in shown_items(desk, items, subjects, split, desk.labels(Labels.REVIEWED))
     ]
-
-
-def acknowledge(key: str) -> None:
-    """Say at once what the panel ``key`` has sent and is stored: to be called first on its page."""
-    outcome = _outcome(key)
-    acknowledgement({} if outcome["rejected"] else outcome["acked"], key=f"{key}_acknowledgement")
 
 
 def reviewer_name(key: str) -> str:

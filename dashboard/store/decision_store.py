@@ -102,6 +102,12 @@ class DecisionStore:
         highest = sa.select(sa.func.max(decisions.c.seq)).where(decisions.c.client_id == client_id)
         return self._highest(highest.scalar_subquery(), none=-1)
 
+    def stored(self, client_id: str, since: int) -> tuple[int, ...]:
+        """Every ``seq`` from ``since`` on that is stored of one browser session, in order."""
+        query = sa.select(decisions.c.seq).where(decisions.c.client_id == client_id, decisions.c.seq >= since)
+        with self._read() as connection:
+            return tuple(connection.execute(query.order_by(decisions.c.seq)).scalars())
+
     def close(self) -> None:
         """Close all connections; the store reopens them when used again."""
         self._reader.dispose()

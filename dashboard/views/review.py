@@ -10,17 +10,16 @@ from dashboard.actions.queueing import OTHERS_WORK
 from dashboard.actions.wanted import n_asked, n_elsewhere, named, wanted
 from dashboard.parts import controls, listing, queue_controls
 from dashboard.parts.image_filters import read_filters
-from dashboard.parts.review_panel import acknowledge, review_panel, reviewer_name
+from dashboard.parts.review_panel import review_panel, reviewer_name
 from dashboard.queues import is_listed, read_queue_view, read_reviewed
 from dashboard.reviews.status import reviewers
 
-title, switches = st.columns([1, 10], vertical_alignment="center")
-with title.container(gap=None):
-    acknowledge("review_panel")
-    st.title("Review", anchor=False)
 desk, query, known = cached.desk(), state.query(), cached.subjects()
 view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
 subjects = tuple(known[one] for one in shown.subjects if one in known)
+
+title, switches = st.columns([1, 10], vertical_alignment="center")
+title.title("Review", anchor=False)
 controls.subject_picker(known, shown)
 if is_listed(query):
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)

@@ -148,14 +148,8 @@ class LightReviewer:
             elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "bidi_component":
                 await self._take(message.delta.new_element.bidi_component)
 
-    def _mark_stored(self, acked: Mapping[str, int]) -> None:
-        for one in self._log:
-            if one["seq"] <= acked.get(self.client_id, -1):
-                self.saved_s.setdefault(one["seq"], time.monotonic() - self.made_at[one["seq"]])
-
     async def _take(self, component: Any) -> None:
         data = json.loads(component.json) if component.json else {}
-        self._mark_stored(data.get("stored") or data.get("acked") or {})
         if "acked" not in data:
             return
         first, self._component = not self._component, component.id
@@ -163,6 +157,9 @@ class LightReviewer:
         highest = data["acked"].get(self.client_id, -1)
         rejected = {one["seq"]: one["sentence"] for one in data["rejected"] if one["client_id"] == self.client_id}
         self.refused += [f"{seq}: {sentence}" for seq, sentence in rejected.items() if seq > highest]
+        for one in self._log:
+            if one["seq"] <= highest:
+                self.saved_s[one["seq"]] = time.monotonic() - self.made_at[one["seq"]]
         before = len(self._log)
         self._log = [one for one in self._log if one["seq"] > highest and one["seq"] not in rejected]
         if len(self._log) < before:

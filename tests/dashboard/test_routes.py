@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote, urlencode
 
 import numpy as np
 import pytest
+from histories import decision
 from PIL import Image
 from second_workspace import build
 from starlette.applications import Starlette
@@ -229,3 +230,17 @@ def test_the_nearest_images_are_told_by_id_and_only_to_own_pages(client):
     assert missing.status_code == 404
     assert "taxoscope embed things-s0 --split test" in missing.text
     assert client.get("/nearest/things-s0/i0002", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_what_is_stored_of_one_browser_is_told_number_by_number(client):
+    def sent(client_id, seq):
+        return decision(client_id=client_id, seq=seq, image_id="i0000")
+
+    desk().store.append([sent("tab", 1), sent("tab", 2), sent("tab", 4), sent("another", 3)])
+    told = client.get("/stored/tab")
+    assert (told.json(), told.headers["Cache-Control"]) == ({"stored": [1, 2, 4]}, "no-store")
+    assert client.get("/stored/tab", params={"since": 2}).json() == {"stored": [2, 4]}
+    assert client.get("/stored/tab", params={"since": 5}).json() == {"stored": []}
+    assert client.get("/stored/nobody").json() == {"stored": []}
+    assert client.get("/stored/tab", params={"since": "x"}).status_code == 404
+    assert client.get("/stored/tab", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
