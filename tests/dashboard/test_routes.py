@@ -97,7 +97,7 @@ def test_an_image_is_found_by_its_id_whatever_the_id(client, image_id):
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     status, sentence = said(client.get(map_url("things-s0", image_id)))
     assert status == 409
-    assert sentence.startswith("Run 'things-s0' has no weights")
+    assert sentence.startswith("Run 'things-s0' has no model here")
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "bmp", "tiff"])

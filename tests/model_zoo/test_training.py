@@ -210,7 +210,7 @@ def test_weights_that_do_not_fit_are_refused_in_one_sentence(run):
 def test_a_run_without_weights_says_so(tmp_path, run):
     (tmp_path / run.run_id).mkdir()
     (tmp_path / run.run_id / "card.json").write_bytes((run.folder / "card.json").read_bytes())
-    with pytest.raises(CheckpointError, match="has no weights; only its stored predictions"):
+    with pytest.raises(CheckpointError, match="has no model here; only its stored predictions"):
         load_model(read_run(tmp_path / run.run_id))
 
 

@@ -81,7 +81,7 @@ def test_the_answers_are_those_of_the_weights_by_other_code(desk):
 
 
 def test_a_run_without_weights_says_so(desk):
-    with pytest.raises(CheckpointError, match="has no weights"):
+    with pytest.raises(CheckpointError, match="has no model here"):
         ask_again(desk.runs()["kinds-s0"], paint(desk, "i0000", Away(("disc",))), [], {})
 
 
