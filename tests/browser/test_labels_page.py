@@ -52,7 +52,7 @@ def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(tmp_path, served, 
 
     chosen = MANIFEST[(MANIFEST.split == "test") & (MANIFEST.label == "ac.placed.present")].index[:N]
     lines = ["Image,LABEL,Reviewer", *(f"{one},bpd.placed.present,Eve" for one in chosen), "nowhere,volume,Eve"]
-    page.get_by_text("Import", exact=True).click()
+    page.get_by_test_id("stMain").get_by_text("Import", exact=True).click()
     expect(main).to_contain_text("Nothing is stored before you have seen what would change.")
     file = {"name": "clinic.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
     page.locator("input[type=file]").set_input_files(file)
