@@ -1,12 +1,12 @@
 """`taxoscope init` and `taxoscope import-data`: a workspace made, and images brought into it."""
 
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,7 +80,7 @@ def import_data(
     columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
     bar = _bar()
     try:
-        with _at_hand(source, workspace, bar) as (folder, frames):
+        with _at_hand(source, workspace, bar) as (folder, frames, told):
             copy = copy or folder != source
             place = folder / table if table else folder
             read = read_source(place, columns, images, tuple(folders.split("/")) if folders else (), rules)
@@ -91,7 +91,7 @@ def import_data(
                 wishes = Wishes(copy, check, move_patients, shares, hold_out, name)
                 plan = plan_import(opened, read, wishes, lambda n, of: bar.update(looking, completed=n, total=of))
             for line in plan_words(plan):
-                console.print(line, soft_wrap=True)
+                console.print(told(line), soft_wrap=True)
             if dry_run:
                 console.print("Nothing was written: this was a dry run.")
                 return
@@ -143,26 +143,48 @@ def _bar() -> Progress:
 
 
 @contextmanager
-def _at_hand(source: Path, workspace: Path, bar: Progress) -> "Iterator[tuple[Path, Frames | None]]":
-    """``source``, or where it was unpacked to and its frames were written: in the workspace, until they are copied."""
+def _at_hand(
+    source: Path, workspace: Path, bar: Progress
+) -> "Iterator[tuple[Path, Frames | None, Callable[[str], str]]]":
+    """``source``, or where it was unpacked to and its frames were written: in the workspace, until they are copied.
+
+    Last comes what writes ``source`` in a sentence instead of that place; errors have it done already.
+    """
+    from dashboard.actions.held import hold
     from model_zoo.importing.archives import is_archive, unpack
     from model_zoo.importing.dicom import extract_frames, holds_dicom
+    from model_zoo.importing.source import SourceError
+
+    rooms: list[Path] = []
+
+    def told(text: str) -> str:
+        for room in rooms:
+            text = text.replace(str(room), source.name)
+        return text
 
     with ExitStack() as until, bar:
 
         def room() -> Path:
-            made = TemporaryDirectory(prefix=".unpacked-", dir=workspace, ignore_cleanup_errors=True)
-            return Path(until.enter_context(made)) / (source.name.split(".")[0] or "imported")
+            try:
+                made = hold(workspace, ".unpacked-")
+            except OSError as error:
+                raise SourceError(f"{source.name} cannot be unpacked in {workspace} ({error.strerror}).") from error
+            until.callback(shutil.rmtree, made, ignore_errors=True)
+            rooms.append(made / (source.name.split(".")[0] or "imported"))
+            return rooms[-1]
 
-        path, frames = source, None
-        if is_archive(path):
-            task = bar.add_task("Unpacking, in bytes", total=None)
-            path = unpack(path, room(), lambda n, of: bar.update(task, completed=n, total=of))
-            bar.remove_task(task)
-        if holds_dicom(path):
-            task, target = bar.add_task("Reading DICOM", total=None), room()
-            frames = extract_frames(path, target, lambda n, of: bar.update(task, completed=n, total=of))
-            bar.remove_task(task)
-            path = target
-        bar.stop()
-        yield path, frames
+        try:
+            path, frames = source, None
+            if is_archive(path):
+                task = bar.add_task("Unpacking, in bytes", total=None)
+                path = unpack(path, room(), lambda n, of: bar.update(task, completed=n, total=of))
+                bar.remove_task(task)
+            if holds_dicom(path):
+                task, target = bar.add_task("Reading DICOM", total=None), room()
+                frames = extract_frames(path, target, lambda n, of: bar.update(task, completed=n, total=of))
+                bar.remove_task(task)
+                path = target
+            bar.stop()
+            yield path, frames, told
+        except SourceError as error:
+            raise SourceError(told(str(error))) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
+from dashboard.actions.held import hold
 from dashboard.actions.image_import import Preview, preview
 from model_zoo.datasets import write_new
 from model_zoo.importing.archives import Limits, is_archive, unpack
@@ -237,22 +238,7 @@ def _inside(workspace: Workspace, name: str) -> Path | None:
 
 
 def _hold() -> Path:
-    """A folder of this process; those of processes that were killed are removed."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_HELD}*-*"):
-        number = left.name.removeprefix(_HELD).partition("-")[0]
-        if number.isdigit() and not _runs(int(number)):
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_HELD}{os.getpid()}-")).resolve()
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
+    return hold(Path(tempfile.gettempdir()), _HELD)
 
 
 def _named(name: str) -> str:

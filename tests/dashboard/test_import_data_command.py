@@ -1,5 +1,7 @@
 """`taxoscope import-data` as it is typed: dry, for real, refused in one sentence."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from foreign_images import by_class, fetal_planes_folder, picture
 from rich.console import Console
 
 from dashboard import cli_data
+from dashboard.actions.held import hold
 from model_zoo.new_workspace import init
 
 
@@ -88,6 +91,20 @@ def test_ctrl_c_while_writing_leaves_nothing_behind(tmp_path, monkeypatch, capsy
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_what_a_killed_import_unpacked_is_removed_by_the_next(tmp_path):
+    run("init", "ws", cwd=tmp_path)
+    by_class(tmp_path / "pets")
+    zipped(tmp_path / "all.zip", {"pets/cat/0.png": (tmp_path / "pets" / "cat" / "0.png").read_bytes()})
+    left = hold(tmp_path / "ws", ".unpacked-")
+    (left / "pets").mkdir()
+    typed = ("import-data", "all.zip", "--workspace", "ws", "--dry-run")
+    assert (run(*typed, cwd=tmp_path).returncode, left.is_dir()) == (0, True)  # this process still runs
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    left.rename(gone := left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")))
+    assert (run(*typed, cwd=tmp_path).returncode, gone.exists()) == (0, False)
+
+
 def test_an_archive_is_unpacked_copied_and_gone(tmp_path):
     by_class(tmp_path / "pets")
     files = {f"{path.relative_to(tmp_path)}": path.read_bytes() for path in (tmp_path / "pets").rglob("*.png")}
@@ -96,12 +113,14 @@ def test_an_archive_is_unpacked_copied_and_gone(tmp_path):
     before = sorted((tmp_path / "ws").iterdir())
     dry = run("import-data", "all.zip", "--workspace", "ws", "--dry-run", cwd=tmp_path)
     assert "images: 4 of 4 listed; copied to images/pets" in dry.stdout
+    assert dry.stdout.splitlines()[0].endswith(", images in all.zip/pets")
     assert sorted((tmp_path / "ws").iterdir()) == before
     done = run("import-data", "all.zip", "--workspace", "ws", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "ws" / "images" / "pets" / "cat" / "0.png").read_bytes() == files["pets/cat/0.png"]
     assert {path.name for path in (tmp_path / "ws").iterdir()} - {path.name for path in before} == {
         "images",
+        "perceptual_hashes.jsonl",
         "taxonomies",
     }
     zipped(tmp_path / "bad.zip", {"../x.png": b""})

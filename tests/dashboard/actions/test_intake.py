@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from foreign_images import by_class, picture
 
+from dashboard.actions.held import hold
 from dashboard.actions.intake import (
     Given,
     Reading,
@@ -142,9 +143,9 @@ def test_what_nobody_refers_to_any_more_is_removed(held, tmp_path):
 def test_what_a_killed_server_left_is_removed_by_the_next(held, tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    old, own = held / f"taxoscope-held-{ended.pid}-x", held / f"taxoscope-held-{os.getpid()}-x"
+    own = hold(held, "taxoscope-held-")
+    old = held / own.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
     old.mkdir()
-    own.mkdir()
     intake = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
     assert (old.exists(), own.exists()) == (False, True)
     intake.close()
