@@ -17,7 +17,7 @@ from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.datasets import ImageRecord
 from model_zoo.run import Run
 
-WINDOW = 40
+WINDOW = 80
 """Images sent to the browser ahead of the reviewer."""
 OTHERS_WORK = "All that is left is at hand for other reviewers: choose another order, or come back in a few minutes."
 """What to do where no image is handed out though some wait."""

@@ -19,7 +19,7 @@ from sklearn.metrics import accuracy_score
 
 from tests.browser.harness.database import decisions_in
 
-WINDOW = 40
+WINDOW = 80
 """Images that the panel is sent at a time."""
 AT_HAND = 10
 """Images of a long queue that one reviewer has at hand, and no other is handed."""
