@@ -21,6 +21,8 @@ FORMATS = tuple(ENDINGS)
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000
+MAX_INPUT_SIDE = 4096
+"""Of what a model is given, in pixels before pooling."""
 
 
 class Fit(StrEnum):
@@ -72,6 +74,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ImageError(f"Preprocessing needs 1 or 3 channels and a mean and std for each; got {self}.")
+        if max(self.size) > MAX_INPUT_SIDE:
+            raise ImageError(f"Size {self.size} is over {MAX_INPUT_SIDE} a side, the most that is given.")
         if min(self.size) < 1 or self.pool < 1 or any(side % self.pool for side in self.size):
             raise ImageError(f"Size {self.size} must be positive and divisible by pool {self.pool}.")
         if not all(std > 0 for std in self.std):

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from model_zoo.core.errors import CheckpointError
+from model_zoo.images import MAX_INPUT_SIDE
 
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _LOOPS = ("Loop", "Scan", "If", "SequenceMap")
@@ -79,14 +80,15 @@ class OnnxModel(nn.Module):
 def read_graph(raw: bytes, name: str) -> Graph:
     """The graph in a file's bytes; `CheckpointError` says why it is not run. Nothing beside the file is opened."""
     model = _parsed(raw, name)
-    used = {one.domain for one in model.opset_import} | {node.domain for node in _nodes(model.graph)}
-    used |= {node.domain for function in model.functions for node in function.node}
+    nodes = [node for part in (model.graph, *model.functions) for node in _nodes(part)]
+    used = {one.domain for one in model.opset_import} | {node.domain for node in nodes}
     if foreign := sorted(used - set(_DOMAINS) - {function.domain for function in model.functions}):
         raise CheckpointError(f"{name} uses operators of {foreign[0]!r}, which are not ONNX's own; export it without.")
-    tensors = [*model.graph.initializer, *(t for node in _nodes(model.graph) for t in _held(node))]
+    sparse = [part for one in model.graph.sparse_initializer for part in (one.values, one.indices)]
+    tensors = [*model.graph.initializer, *sparse, *(t for node in nodes for t in _held(node))]
     if any(one.data_location == onnx.TensorProto.EXTERNAL or one.external_data for one in tensors):
         raise CheckpointError(f"{name} keeps weights in another file, which is not followed; export it as one file.")
-    if loops := {node.op_type for node in _nodes(model.graph)} & set(_LOOPS):
+    if loops := {node.op_type for node in nodes} & set(_LOOPS):
         raise CheckpointError(f"{name} has a {min(loops)}, which may never end; a classifier needs none: export it so.")
     given = {one.name for one in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in given]
@@ -102,6 +104,8 @@ def read_graph(raw: bytes, name: str) -> Graph:
         raise CheckpointError(f"{name} takes {sides}, not (images, channels, height, width) of any number of images.")
     last = sides[3] in (1, 3) and sides[1] not in (1, 3)
     channels, height, width = (sides[3], sides[1], sides[2]) if last else (sides[1], sides[2], sides[3])
+    if channels not in (0, 1, 3) or not all(0 <= side <= MAX_INPUT_SIDE for side in (height, width)):
+        raise CheckpointError(f"{name} takes {sides}; 1 or 3 channels up to {MAX_INPUT_SIDE} a side are expected.")
     rows = [one.dim_value for one in model.graph.output[0].type.tensor_type.shape.dim]
     final = _makers(model).get(model.graph.output[0].name)
     softmax = final is not None and final.op_type == "Softmax"
@@ -200,7 +204,7 @@ def _parsed(raw: bytes, name: str) -> onnx.ModelProto:
     return model
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+def _nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
     for node in graph.node:
         yield node
         for attribute in node.attribute:

@@ -110,12 +110,28 @@ def looping():
     return graph(more=[helper.make_node("If", ["x"], ["z"], then_branch=body, else_branch=body)])
 
 
+def looping_in_a_function():
+    made, hidden = graph(domain="local"), looping().graph.node[-1]
+    opsets = [helper.make_opsetid("", 17)]
+    made.functions.append(helper.make_function("local", "Relu", ["x"], ["z"], [hidden], opsets))
+    return made
+
+
+def huge():
+    made = graph()
+    for k, side in ((2, 2**20), (3, 2**20)):
+        made.graph.input[0].type.tensor_type.shape.dim[k].dim_value = side
+    return made
+
+
 @pytest.mark.parametrize(
     ("made", "told"),
     [
         (lambda: graph(external=True), "keeps weights in another file, which is not followed"),
         (lambda: graph(domain="com.evil"), "uses operators of 'com.evil', which are not ONNX's own"),
         (looping, "has a If, which may never end"),
+        (looping_in_a_function, "has a If, which may never end"),
+        (huge, "1 or 3 channels up to 4096 a side are expected"),
     ],
 )
 def test_a_graph_that_reaches_outside_itself_is_refused(workspace, tmp_path, made, told):
