@@ -50,56 +50,69 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     box.addEventListener("click", (event) => {
       event.preventDefault();
       event.stopPropagation();
-      toggle(tile.image_id, event.shiftKey);
+      root.toggle(tile.image_id, event.shiftKey);
     });
     return box;
   };
-  bar.hidden = !data.choosing;
-  root.replaceChildren(
-    ...data.tiles.map((tile) => {
-      const link = document.createElement("a");
-      link.className = "tile";
-      link.href = tile.href;
-      link.dataset.image = tile.image_id;
-      const frame = document.createElement("div");
-      frame.className = "frame";
-      const image = document.createElement("img");
-      image.loading = "lazy";
-      image.alt = `${tile.left} ${tile.right}`;
-      image.src = tile.src;
-      frame.append(image);
-      if (tile.badge) frame.append(text("badge", tile.badge));
-      const line = document.createElement("div");
-      line.className = "line";
-      line.append(text("left", tile.left), text("right", tile.right));
-      link.append(frame, line);
-      if (tile.below) {
-        const below = text("below", tile.below);
-        below.style.display = "block";
-        link.append(below);
-      }
-      link.addEventListener("click", (event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // a new tab opens the link itself
+  const draw = (tile, drawnAs) => {
+    const link = document.createElement("a");
+    link.className = "tile";
+    link.href = tile.href;
+    link.dataset.image = tile.image_id;
+    const frame = document.createElement("div");
+    frame.className = "frame";
+    const image = document.createElement("img");
+    image.loading = "lazy";
+    image.alt = `${tile.left} ${tile.right}`;
+    image.src = tile.src;
+    frame.append(image);
+    if (tile.badge) frame.append(text("badge", tile.badge));
+    const line = document.createElement("div");
+    line.className = "line";
+    line.append(text("left", tile.left), text("right", tile.right));
+    link.append(frame, line);
+    if (tile.below) {
+      const below = text("below", tile.below);
+      below.style.display = "block";
+      link.append(below);
+    }
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // a new tab opens the link itself
+      event.preventDefault();
+      root.open(tile.image_id);
+    });
+    const item = document.createElement("div");
+    item.className = "item";
+    item.setAttribute("role", "listitem");
+    item.dataset.image = tile.image_id;
+    item.drawnAs = drawnAs;
+    item.append(link);
+    if (data.choosing) {
+      item.append(chooser(tile));
+      item.addEventListener("keydown", (event) => {
+        if (event.key.toLowerCase() !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;
         event.preventDefault();
-        setTriggerValue("open", tile.image_id);
+        event.stopPropagation();
+        root.toggle(tile.image_id, event.shiftKey);
       });
-      const item = document.createElement("div");
-      item.className = "item";
-      item.setAttribute("role", "listitem");
-      item.dataset.image = tile.image_id;
-      item.append(link);
-      if (data.choosing) {
-        item.append(chooser(tile));
-        item.addEventListener("keydown", (event) => {
-          if (event.key.toLowerCase() !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;
-          event.preventDefault();
-          event.stopPropagation();
-          toggle(tile.image_id, event.shiftKey);
-        });
-      }
-      return item;
-    }),
-  );
+    }
+    return item;
+  };
+  // A tile that says the same stays the same element: a redrawing of the page takes no focus, key or click from it.
+  const drawn = new Map([...root.children].map((item) => [item.drawnAs, item]));
+  const items = data.tiles.map((tile) => {
+    const drawnAs = JSON.stringify([tile, data.choosing]);
+    return drawn.get(drawnAs) ?? draw(tile, drawnAs);
+  });
+  Object.assign(root, { toggle, open: (id) => setTriggerValue("open", id) });
+  bar.hidden = !data.choosing;
+  if (items.length !== root.children.length || items.some((item, i) => item !== root.children[i])) {
+    const focused = root.getRootNode().activeElement;
+    const at = focused?.closest?.(".item")?.dataset.image;
+    const part = focused?.classList.contains("choose") ? ".choose" : ".tile";
+    root.replaceChildren(...items);
+    if (at) items.find((item) => item.dataset.image === at)?.querySelector(part)?.focus({ preventScroll: true });
+  }
   show();
   const name = localStorageName();
   if (data.choosing && name && root.told !== name) setStateValue("reviewer", (root.told = name));
