@@ -1,11 +1,13 @@
 """HTTP routes beside Streamlit's: images, as they are or painted, maps, nearest images, what is stored; by id."""
 
+import asyncio
 import io
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import quote
 
 from PIL import Image
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,6 +21,9 @@ from model_zoo.core.errors import LinkError, TaxoScopeError
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 _KEPT = _GUARDED | {"Cache-Control": "private, max-age=3600"}
+_STORED = "X-Stored"
+WAIT_S = 1.0
+LOOK_S = 0.02
 
 Answer = Callable[[Request], Response]
 
@@ -87,12 +92,26 @@ def nearest_images(request: Request) -> Response:
     return JSONResponse(told, headers=_GUARDED | {"Cache-Control": "no-store"})
 
 
+async def stored_decisions(request: Request) -> Response:
+    """Which decisions of one browser session are stored, of those numbered ``since`` or later.
+
+    Their numbers stand in the header ``X-Stored``. Where none is stored yet the answer waits for one, for `WAIT_S` at
+    most, and then lacks the header.
+    """
+    for _ in range(round(WAIT_S / LOOK_S)):
+        answer = await run_in_threadpool(_stored_now, request)
+        if answer.status_code != 204 or _STORED in answer.headers:
+            break
+        await asyncio.sleep(LOOK_S)
+    return answer
+
+
 @_for_own_pages
-def stored_decisions(request: Request) -> Response:
-    """Which decisions of one browser session are stored, of those numbered ``since`` or later: {stored: [seq]}."""
+def _stored_now(request: Request) -> Response:
     since = whole({"since": tuple(request.query_params.getlist("since"))}, "since", 1)
     found = desk().store.stored(request.path_params["client_id"], since)
-    return JSONResponse({"stored": found}, headers=_GUARDED | {"Cache-Control": "no-store"})
+    told = {_STORED: " ".join(map(str, found))} if found else {}
+    return Response(status_code=204, headers=_GUARDED | {"Cache-Control": "no-store"} | told)
 
 
 @_for_own_pages

@@ -99,25 +99,33 @@ function takeStored(box, isStored) {
 }
 
 // Asks the store itself whether what was sent is on the disk: the page says so too, but only when it has run to its
-// end. The next message still waits for the page.
-function look(box, wait_ms = LOOK_MS) {
-  clearTimeout(box.looking);
-  box.looking = setTimeout(async () => {
-    const first = box.log.find((entry) => entry.client_id === box.client_id)?.seq;
-    if (first === undefined) return;
-    try {
-      const told = await fetch(`/stored/${box.client_id}?since=${first}`);
-      const stored = told.ok ? new Set((await told.json()).stored) : new Set();
-      if (stored.size) {
-        takeStored(box, (entry) => entry.client_id === box.client_id && stored.has(entry.seq));
-        keep(box);
-        box.views.forEach((view) => view.changed());
-      }
-    } catch {
-      // The server does not answer; the page's own word, or the next message, will tell.
+// end. The server holds its answer back until something is; a timer here would wait for the page's redrawing. The next
+// message still waits for the page.
+async function look(box) {
+  if (box.looking) return;
+  box.looking = true;
+  let wait_ms = LOOK_MS;
+  for (let first; (first = box.log.find((entry) => entry.client_id === box.client_id)?.seq) !== undefined; ) {
+    const stored = await storedSince(box.client_id, first);
+    if (stored.size) {
+      takeStored(box, (entry) => entry.client_id === box.client_id && stored.has(entry.seq));
+      keep(box);
+      box.views.forEach((view) => view.changed());
+    } else {
+      await new Promise((done) => setTimeout(done, wait_ms));
+      wait_ms = Math.min(wait_ms * 1.5, LOOK_MOST_MS);
     }
-    look(box, Math.min(wait_ms * 1.5, LOOK_MOST_MS));
-  }, wait_ms);
+  }
+  box.looking = false;
+}
+
+async function storedSince(client_id, first) {
+  try {
+    const told = await fetch(`/stored/${client_id}?since=${first}`);
+    return new Set(told.headers.get("X-Stored")?.split(" ").map(Number)); // a body would come a redrawing later
+  } catch {
+    return new Set(); // the server does not answer; the page's own word, or the next message, will tell
+  }
 }
 
 // One message at a time, so that a burst of keys cannot keep interrupting the script that stores them; what was not
