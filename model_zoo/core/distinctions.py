@@ -104,9 +104,12 @@ def distinctions(subjects: Sequence[Answers]) -> tuple[Distinction, ...]:
     """
     n_classes = len(subjects[0][0].taxonomy.classes)
     pairs = tuple(combinations(range(n_classes), 2))
-    measured = {
-        (pair, k): _measure(evaluation, runs, *pair) for pair in pairs for k, (evaluation, runs) in enumerate(subjects)
-    }
+    measured = {}
+    for k, (evaluation, runs) in enumerate(subjects):
+        images = [np.flatnonzero(evaluation.truth == one) for one in range(n_classes)]
+        logs = np.stack([np.log(np.maximum(one, _SMALLEST)) for one in runs])
+        for a, b in pairs:
+            measured[(a, b), k] = _measure(evaluation.patients, logs, (images[a], images[b]), (a, b))
     tail = (1 - uncertainty.LEVEL) / 2 / max(1, sum(one.enough for one in measured.values()))
     found = [Distinction(pair, tuple(measured[pair, k].bounded(tail) for k in range(len(subjects)))) for pair in pairs]
     return tuple(sorted(found, key=lambda one: (not one.measured, _upper(one), one.separations[one.best].auc)))
@@ -202,19 +205,24 @@ class _Measured:
         return min(self.auc * (1 - self.auc) / self.variance, 4 / sum(1 / n for n in self.n_images))
 
 
-def _measure(evaluation: Evaluation, runs: Sequence[NDArray[np.float64]], a: int, b: int) -> _Measured:
-    inside = (evaluation.truth == a) | (evaluation.truth == b)
-    first, patients = evaluation.truth[inside] == a, evaluation.patients[inside]
-    n_images = int(first.sum()), int((~first).sum())
+def _measure(
+    all_patients: NDArray[np.int64],
+    logs: NDArray[np.float64],
+    images: tuple[NDArray[np.int64], NDArray[np.int64]],
+    pair: tuple[int, int],
+) -> _Measured:
+    """``logs`` (S, N, K) of the runs' probabilities, ``images`` the rows of either class of the ``pair``."""
+    inside = np.concatenate(images)
+    first, patients = np.arange(len(inside)) < len(images[0]), all_patients[inside]
+    n_images = len(images[0]), len(images[1])
     n_patients = len(np.unique(patients[first])), len(np.unique(patients[~first]))
     in_all = len(np.unique(patients))
     if not min(n_images):
         return _Measured(math.nan, math.nan, math.nan, math.nan, n_images, n_patients, in_all)
-    logs = [np.log(np.maximum(one[inside][:, [a, b]], _SMALLEST)) for one in runs]
-    placed = placements(np.stack([one[:, 0] - one[:, 1] for one in logs]), first)
+    placed = placements(logs[:, inside, pair[0]] - logs[:, inside, pair[1]], first)
     per_run = placed[:, first].mean(axis=1)
     variance, freedom = math.nan, math.nan
-    if min(n_patients) > 1:
+    if min(n_patients) >= MIN_PATIENTS:
         variance, freedom = clustered_variance(placed.mean(axis=0), first, patients)
     sd = float(per_run.std(ddof=1)) if len(per_run) > 1 else math.nan
     return _Measured(float(per_run.mean()), sd, variance, freedom, n_images, n_patients, in_all)
