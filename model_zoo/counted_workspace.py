@@ -17,7 +17,7 @@ from model_zoo.core.labels import LeafSpace, join_values
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import NO_IMAGE, DataSet, ImageRecord, write_manifest
-from model_zoo.importing.confusion_tables import ConfusionTable, label_text
+from model_zoo.importing.confusion_tables import ConfusionTable, label_texts
 from model_zoo.importing.labels import free_names
 from model_zoo.new_workspace import OURS, README, declaration
 from model_zoo.prediction_files import Answers
@@ -118,7 +118,7 @@ def _coarser(paths: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, Sequence[s
     """Names of taxonomies, and the class of each label."""
     if max(map(len, paths)) <= 1:
         for depth in range(1, _depth(path for one in paths for path in one)):
-            yield f"depth-{depth}", [label_text(tuple(_cut(path, depth) for path in one)) for one in paths]
+            yield f"depth-{depth}", label_texts([tuple(_cut(path, depth) for path in one) for one in paths])
         return
     for output in dict.fromkeys(_cut(path, 1) for one in paths for path in one):
         own = [tuple(path for path in one if _cut(path, 1) == output) for one in paths]
@@ -126,7 +126,7 @@ def _coarser(paths: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, Sequence[s
         for depth in range(deepest, min(2, deepest) - 1, -1):
             cut = [tuple(dict.fromkeys(_cut(path, depth) for path in one)) for one in own]
             name = output if depth == deepest else f"{output}-depth-{depth}"
-            yield name, [label_text(one) if one else f"no {output}" for one in cut]
+            yield name, [text if one else f"no {output}" for text, one in zip(label_texts(cut), cut, strict=True)]
 
 
 def _depth(paths: Iterator[str]) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,12 +101,23 @@ def read_confusion_table(
         cells, told = _of_rows(names, rows, columns, title)
     labels, paths, counts = _counted(cells, title)
     _check_no_sums(labels, counts, title)
+    shorter = [k for k, one in enumerate(paths) if one and labels[k] != ", ".join(one)]
+    if shorter:
+        example = f"{shown(labels[shorter[0]])} is {shown(', '.join(paths[shorter[0]]), 100)}"
+        told.append(f"Labels are paths, and are called by their ends where that is clear: {example}.")
     return ConfusionTable(title, hashlib.sha256(raw).hexdigest(), labels, paths, counts, tuple(told))
 
 
-def label_text(paths: Paths) -> str:
-    """How a label is written: its paths joined by commas, or `NOTHING`."""
-    return ", ".join(paths) or NOTHING
+def label_texts(labels: Sequence[Paths]) -> tuple[str, ...]:
+    """How each label is written: its paths joined by commas, or `NOTHING`.
+
+    Of a path its last piece, ``lemon`` of ``fruit:citrus:lemon``, where no other path of ``labels`` ends so.
+    """
+    paths = dict.fromkeys(path for one in labels for path in one)
+    ends = {path: path.rsplit(":", 1)[-1].strip() for path in paths}
+    times = Counter(ends.values())
+    called = {path: end if end and times[end] == 1 else path for path, end in ends.items()}
+    return tuple(", ".join(called[path] for path in one) or NOTHING for one in labels)
 
 
 def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -254,7 +266,7 @@ def _counted(cells: Iterable[_Cell], title: str) -> tuple[tuple[str, ...], tuple
         for paths in side:
             first.setdefault(tuple(sorted(paths)), paths)
     _check_number(len(first), title)
-    labels = tuple(map(label_text, first.values()))
+    labels = label_texts(tuple(first.values()))
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise SourceError(f"{title} writes two different labels in a way that both read {shown(twice)}; rename one.")
