@@ -195,8 +195,8 @@ def _records(reader: "csv.DictReader[str]", space: LeafSpace, path: Path) -> tup
 def _record(row: Mapping[str, str], space: LeafSpace, known: dict[str, Label], where: str) -> ImageRecord:
     if not row["image_id"] or not row["path"]:
         raise WorkspaceError(f"{where}: image_id and path must not be empty.")
-    pure = Path(row["path"])
-    if pure.is_absolute() or ".." in pure.parts:
+    pure = Path(row["path"]) if row["path"] != NO_IMAGE else None
+    if pure is not None and (pure.is_absolute() or ".." in pure.parts):
         raise WorkspaceError(f"{where}: path {row['path']!r} leaves the workspace; use a path inside it.")
     if row["split"] not in tuple(Split):
         raise WorkspaceError(f"{where}: no split {row['split']!r}; it can be {', '.join(Split)}.")

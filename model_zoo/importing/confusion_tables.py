@@ -18,8 +18,8 @@ from model_zoo.importing.tables import read_cells
 
 MAX_BYTES = 64 * 2**20
 MAX_CLASSES = 1_000
-MAX_COUNTED = 1_000_000
-MAX_VALUES = 100_000_000
+MAX_COUNTED = 500_000
+MAX_VALUES = 50_000_000
 """Counted answers times classes: as many numbers are kept."""
 
 TRUE = ("true", "true_label", "true_class", "actual", "truth", "ground_truth", "reference", "reference_text", "gold",
