@@ -150,7 +150,7 @@ def _square(
     for at in (0, -1):
         others = names[1:] if at == 0 else names[:-1]
         named = [(row[at], row[1:] if at == 0 else row[:-1]) for row in rows]
-        if len(rows) == len(others) and len(set(others)) == len(others) and {name for name, _ in named} == set(others):
+        if rows and len(set(others)) == len(others) and sorted(others) == sorted(name for name, _ in named):
             return others, named
     return None
 
