@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, state
+from dashboard.parts import counted
 from dashboard.parts.history import one_step_back
 from dashboard.words import plain
 from model_zoo.core.errors import TaxoScopeError
@@ -32,6 +33,7 @@ try:
     state.follow()
     cached.reopened()
     state.show_sentence()
+    counted.banner(cached.desk().dataset())
     page.run()
 except TaxoScopeError as error:
     st.error(plain(str(error)))

@@ -1,4 +1,4 @@
-"""`taxoscope import-run FILE`: a model that was trained elsewhere becomes a run."""
+"""`taxoscope import-run`, `import-predictions`, `import-confusion`: what was made elsewhere becomes a run."""
 
 import re
 import sys
@@ -130,6 +130,28 @@ def import_predictions(
     chosen = opened.taxonomy(taxonomy)
     order = parse_classes(classes, chosen)
     importing(opened, file, name, chosen, order, split, licence, console)
+
+
+@commands.command("import-confusion")
+def import_confusion(
+    table: Annotated[Path, typer.Argument(help="CSV, Parquet or JSON: how often which label was answered.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of the new workspace; not there yet, or empty.")
+    ],
+    run: Annotated[str | None, typer.Option(help="Name of the run; default: the file's.")] = None,
+    true: Annotated[str, typer.Option(help="Column of the true label, in a table of pairs.")] = "",
+    predicted: Annotated[str, typer.Option(help="Column of the answer.")] = "",
+    count: Annotated[str, typer.Option(help="Column of how often.")] = "",
+    columns_are_true: Annotated[
+        bool, typer.Option("--columns-are-true", help="In a square table columns, not rows, are the true labels.")
+    ] = False,
+    licence: Annotated[str, typer.Option(help="Licence of the table.")] = "not known",
+) -> None:
+    """Make a workspace of a confusion table alone, without model or images."""
+    from dashboard.actions.import_confusion import import_confusion as importing
+    from model_zoo.importing.confusion_tables import CountColumns
+
+    importing(table, folder, run, CountColumns(true, predicted, count), columns_are_true, licence, console)
 
 
 def _own_code(architecture: str | None, path: Path | None) -> "OwnCode | None":

@@ -27,6 +27,15 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def of_counts(n_counted: int) -> str:
+    """What the figures of a confusion table alone rest on, and take for granted."""
+    return (
+        f"This is a confusion table alone: {counted(n_counted, 'counted answer')} and no image. Where it says image, "
+        "one of these answers is meant. Which of them are of one patient is not known: every interval takes each as "
+        "independent of all others, and is too narrow where they are not."
+    )
+
+
 def share_text(value: float, digits: int = 1) -> str:
     """A share in percent; undefined prints as a dash, never as 0."""
     return "–" if math.isnan(value) else f"{100 * value:.{digits}f} %"

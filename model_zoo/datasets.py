@@ -16,6 +16,8 @@ from model_zoo.core.labels import Label, LeafSpace
 
 COLUMNS = ("image_id", "path", "split", "patient_id", "label")
 """The columns that every manifest has; any other column is kept and can be filtered by."""
+NO_IMAGE = "no-image"
+"""The path of a row that stands for one count of a confusion table: there never was a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class ImageRecord:
     patient_id: str
     label: Label
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether there should be a file; a count of a confusion table has none."""
+        return self.path != NO_IMAGE
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,11 @@ class DataSet:
         return {image.image_id: image.patient_id for image in self.images}
 
     @cached_property
+    def counts_alone(self) -> bool:
+        """Whether all of it are counts of a confusion table, so that there is nothing to look at."""
+        return bool(self.images) and not any(image.has_image for image in self.images)
+
+    @cached_property
     def column_names(self) -> tuple[str, ...]:
         """The further columns that any image has, in order of appearance."""
         return tuple(dict.fromkeys(name for image in self.images for name in image.columns))
@@ -71,7 +83,9 @@ class DataSet:
 
     def hash(self, split: Split, recipe_version: int | None = None) -> str:
         """12 hexadecimal digits over ids, labels and patients of one split and the recipe's version."""
-        rows = sorted((i.image_id, self.space.format(i.label), i.patient_id) for i in self.split(split))
+        images = self.split(split)
+        texts = _texts(images, self.space)
+        rows = sorted((image.image_id, texts[image.label], image.patient_id) for image in images)
         return hashlib.sha256(repr((rows, recipe_version)).encode()).hexdigest()[:12]
 
 
@@ -92,8 +106,9 @@ def write_manifest(path: Path, images: Sequence[ImageRecord], space: LeafSpace) 
     """Write ``images`` so that `read_manifest` reads them back, whole or not at all."""
     extra = tuple(dict.fromkeys(name for image in images for name in image.columns))
     rows: list[tuple[str, ...]] = [COLUMNS + extra]
+    texts = _texts(images, space)
     for image in images:
-        fixed = (image.image_id, image.path, str(image.split), image.patient_id, space.format(image.label))
+        fixed = (image.image_id, image.path, str(image.split), image.patient_id, texts[image.label])
         rows.append((*fixed, *(image.columns.get(name, "") for name in extra)))
     # csv quotes a lone carriage return only where it is part of the line's end
     odd = any("\r" in cell for row in rows for cell in row)
@@ -155,6 +170,11 @@ def patients_in_two_splits(images: Iterable[ImageRecord]) -> Mapping[str, tuple[
     return {patient: tuple(sorted(splits)) for patient, splits in seen.items() if len(splits) > 1}
 
 
+def _texts(images: Iterable[ImageRecord], space: LeafSpace) -> Mapping[Label, str]:
+    """Each label that occurs -> how it is written."""
+    return {label: space.format(label) for label in {image.label for image in images}}
+
+
 def _records(reader: "csv.DictReader[str]", space: LeafSpace, path: Path) -> tuple[ImageRecord, ...]:
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise WorkspaceError(f"Manifest {path} lacks column {missing[0]!r}; it needs {', '.join(COLUMNS)}.")
@@ -175,8 +195,8 @@ def _records(reader: "csv.DictReader[str]", space: LeafSpace, path: Path) -> tup
 def _record(row: Mapping[str, str], space: LeafSpace, known: dict[str, Label], where: str) -> ImageRecord:
     if not row["image_id"] or not row["path"]:
         raise WorkspaceError(f"{where}: image_id and path must not be empty.")
-    pure = Path(row["path"])
-    if pure.is_absolute() or ".." in pure.parts:
+    pure = Path(row["path"]) if row["path"] != NO_IMAGE else None
+    if pure is not None and (pure.is_absolute() or ".." in pure.parts):
         raise WorkspaceError(f"{where}: path {row['path']!r} leaves the workspace; use a path inside it.")
     if row["split"] not in tuple(Split):
         raise WorkspaceError(f"{where}: no split {row['split']!r}; it can be {', '.join(Split)}.")

@@ -152,6 +152,8 @@ class Workspace:
 
     def image_path(self, image: ImageRecord) -> Path:
         """The file of an image, generated first where the recipe knows how; else `ImageError`."""
+        if not image.has_image:
+            raise ImageError(f"{image.image_id!r} is one count of a confusion table: no image of it was ever given.")
         if file := self.image_file(image):
             return file
         if self.can_generate(image):

@@ -78,6 +78,11 @@ def plan_import(
     manifest = workspace.writable / MANIFEST
     manifest_raw = manifest.read_bytes() if manifest.is_file() else b""
     before = read_manifest(manifest, workspace.space) if manifest_raw else ()
+    if DataSet(workspace.space, before).counts_alone:
+        raise SourceError(
+            f"{workspace.writable} holds the counts of a confusion table, which have no images; bring images into "
+            "another workspace: taxoscope init DIR."
+        )
     found, left_out = find(source.rows, source.base)
     if wishes.check:
         found, unreadable = look_into(found, source.base, lambda done: progress(done, len(found)))

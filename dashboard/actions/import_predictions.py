@@ -6,6 +6,7 @@ from rich.console import Console
 
 from dashboard.actions.import_run import check_free, say_accuracy
 from model_zoo.core.choices import Split
+from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import evaluate
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.prediction_files import read_answers
@@ -30,6 +31,11 @@ def import_predictions(
     """
     check_free(workspace, run_id)
     dataset = workspace.dataset()
+    if dataset.counts_alone:
+        raise RunError(
+            f"{workspace.writable} holds the counts of a confusion table: nothing says which of them is about which "
+            "image, so no other answers can be set against them."
+        )
     answers = read_answers(path, order).in_order_of(taxonomy.names)
     found = matched(answers, taxonomy, dataset, split)
     for sentence in found.told:

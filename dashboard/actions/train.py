@@ -40,6 +40,8 @@ def train_seeds(
     from model_zoo.checkpoints import check_architecture
 
     taxonomy = workspace.taxonomy(taxonomy_name)
+    if workspace.dataset().counts_alone:
+        raise WorkspaceError(f"{workspace.writable} holds the counts of a confusion table: no image to learn from.")
     recipe = workspace.recipe_path()
     if recipe is None:
         raise WorkspaceError(f"{workspace.writable} has no recipe.toml; write its [training] table to train here.")

@@ -102,14 +102,19 @@ def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
             query_params={name: list(values) for name, values in state.query().items() if name != "page"}
             | {"queue": ["listed"]},
         )
+    with columns[1]:
+        back(shown, cell)
+
+
+def back(shown: Shown, cell: Cell | None) -> None:
+    """Back to the comparison that a cell came from."""
     if cell:
-        with columns[1]:
-            st.page_link(
-                "views/compare.py",
-                label="Back to Compare",
-                icon=":material/arrow_back:",
-                query_params=links.to_compare(shown, links.read_matrix_view(state.query())),
-            )
+        st.page_link(
+            "views/compare.py",
+            label="Back to Compare",
+            icon=":material/arrow_back:",
+            query_params=links.to_compare(shown, links.read_matrix_view(state.query())),
+        )
 
 
 def tiles(

@@ -34,9 +34,12 @@ def no_image_yet(dataset: DataSet, folder: Path) -> None:
         )
 
 
-def next_steps(series: Sequence[Series]) -> None:
+def next_steps(series: Sequence[Series], dataset: DataSet) -> None:
     """Where to go from here."""
     columns = st.columns([1.9, 2.1, 1.9, 4])
+    if dataset.counts_alone:
+        columns[0].page_link("views/compare.py", label="See the confusions", icon=":material/grid_on:")
+        return
     columns[0].page_link("views/images.py", label="Browse all images", icon=":material/photo_library:")
     if series:
         columns[1].page_link("views/compare.py", label="Compare the taxonomies", icon=":material/grid_on:")

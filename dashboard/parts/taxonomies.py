@@ -47,8 +47,8 @@ def picker(versions: Versions, drafted: Drafted, space: LeafSpace) -> None:
     )
 
 
-def headline(drafted: Drafted, series: Sequence[Series], workspace: Workspace) -> None:
-    """What is shown: a saved version or a draft, what it asks, and how it is trained."""
+def headline(drafted: Drafted, series: Sequence[Series], workspace: Workspace, *, counts_alone: bool = False) -> None:
+    """What is shown: a saved version or a draft, what it asks, and how it is trained where images are to learn from."""
     taxonomy = drafted.taxonomy
     text = f"**{plain(taxonomy.name)}** · {counted(len(taxonomy.classes), 'class', 'classes')}"
     if taxonomy.outside:
@@ -64,7 +64,7 @@ def headline(drafted: Drafted, series: Sequence[Series], workspace: Workspace) -
         st.success(f"Saved as **{plain(taxonomy.pinned)}**. Old versions stay, and every run keeps its own classes.")
     if runs:
         st.caption(f"{counted(runs, 'run')} trained on exactly these classes.")
-    else:
+    elif not counts_alone:
         st.caption("No run was trained on these classes yet. To train three seeds of them:")
         st.code(train_command(workspace, taxonomy, is_newest=not drafted.overtaken), language=None, wrap_lines=True)
 

@@ -20,7 +20,7 @@ from dashboard.charts.verdicts import forest_figure, forest_lines
 from dashboard.report.examples import differing
 from dashboard.report.page import chart, table
 from dashboard.report.told import Told
-from dashboard.words import counted, interval_text, plain, share_text
+from dashboard.words import counted, interval_text, of_counts, plain, share_text
 from model_zoo.core.choices import ClassFigure, Per, Question
 from model_zoo.core.difference import FEW_IMAGES, difference
 from model_zoo.core.evaluation import Figure, accuracy, churn, class_figures
@@ -33,11 +33,12 @@ def now() -> str:
 
 def heading(told: Told) -> str:
     """What is compared, over what, and by which version."""
-    judged = told.judged
+    judged, dataset = told.judged, told.desk.dataset()
     basis = judged.basis(judged.evaluations[0]) if judged.same_images else "Each over its own images"
     return (
         f"<h1>{escape(told.desk.workspace.name)}: {escape(title(judged))}</h1>"
         f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
+        + (f"<p>{escape(of_counts(len(dataset.images)))}</p>" if dataset.counts_alone else "")
     )
 
 

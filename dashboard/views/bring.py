@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, links, state
-from dashboard.parts import image_import, intake, model_import
+from dashboard.parts import counted, image_import, intake, model_import
 from model_zoo.core.choices import Brought
 
 desk = cached.desk()
@@ -14,6 +14,8 @@ title.title("Import", anchor=False)
 with switch.container(horizontal=True, horizontal_alignment="right"):
     intake.work_switch(brought)
 intake.done()
+if counted.nothing_to_see(desk.dataset(), "images, and models to be tried on them, need a workspace of their own."):
+    st.stop()
 kind = image_import if brought is Brought.IMAGES else model_import
 if kind.possible(desk) and (given := kind.choose(desk)):
     kind.importing(desk, given)

@@ -6,7 +6,7 @@ from dashboard import cached, charts, state
 from dashboard.actions.data_counts import splits_of
 from dashboard.actions.opening import opening_counts
 from dashboard.data_view import read_data_view
-from dashboard.parts import controls, data_counts, data_files, overview
+from dashboard.parts import controls, counted, data_counts, data_files, overview
 from model_zoo.core.choices import Labels
 
 desk = cached.desk()
@@ -33,6 +33,8 @@ data_counts.in_two_splits(dataset)
 
 head, look = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Image files", anchor=False)
+if counted.nothing_to_see(dataset, "there are no files to look into."):
+    st.stop()
 with look:
     stamp = data_files.looking(desk)
 looked = cached.looked(view.labels, stamp)

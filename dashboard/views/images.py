@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import cached, links, state
 from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
-from dashboard.parts import bulk, controls, listing
+from dashboard.parts import bulk, controls, counted, listing
 from dashboard.parts.gallery import gallery
 from dashboard.parts.image_filters import image_filters, read_filters
 from dashboard.parts.image_map import image_map
@@ -26,6 +26,9 @@ listing.same_cell(cached.comparison, shown, cell)
 
 if not listed:
     st.info("No image is behind this cell or passes these filters. Set one of them back to 'any'.")
+    st.stop()
+if counted.nothing_to_see(dataset, "those of one cell differ in nothing, and none can be shown."):
+    listing.back(shown, cell)
     st.stop()
 arranged = links.choice(query, "as", Arranged, Arranged.GALLERY)
 controls.arranged_switch(arranged)

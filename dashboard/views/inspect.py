@@ -6,7 +6,7 @@ from dashboard import cached, links, state
 from dashboard.actions import ordering
 from dashboard.actions.compare import find_subjects
 from dashboard.actions.opening import opening
-from dashboard.parts import inspection
+from dashboard.parts import counted, inspection
 from dashboard.parts.review_panel import review_panel
 from dashboard.parts.take_away import take_away
 
@@ -14,6 +14,8 @@ desk, query, known = cached.desk(), state.query(), cached.subjects()
 shown, image_id = links.read_shown(query, opening(desk)), links.text(query, "image")
 
 st.title("Inspect", anchor=False)
+if counted.nothing_to_see(desk.dataset(), "there is none to open, and no model to ask about others."):
+    st.stop()
 uploads = inspection.uploader(desk)
 if uploads:
     image_id = inspection.choose_upload(uploads, image_id)

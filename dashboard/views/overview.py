@@ -12,7 +12,7 @@ dataset, series = desk.dataset(), desk.series()
 st.title(plain(desk.workspace.name), anchor=False)
 st.markdown(plain(desk.workspace.description))
 overview.no_image_yet(dataset, desk.workspace.writable)
-overview.next_steps(series)
+overview.next_steps(series, dataset)
 overview.counts(dataset, series, len(desk.standing()))
 
 st.subheader("From leaves to classes", anchor=False)

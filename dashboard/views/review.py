@@ -8,7 +8,7 @@ from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
 from dashboard.actions.queueing import OTHERS_WORK
 from dashboard.actions.wanted import n_asked, n_elsewhere, named, wanted
-from dashboard.parts import controls, listing, queue_controls
+from dashboard.parts import controls, counted, listing, queue_controls
 from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
 from dashboard.queues import is_listed, read_queue_view, read_reviewed
@@ -20,6 +20,8 @@ subjects = tuple(known[one] for one in shown.subjects if one in known)
 
 title, switches = st.columns([1, 10], vertical_alignment="center")
 title.title("Review", anchor=False)
+if counted.nothing_to_see(desk.dataset(), "whether a label is right cannot be seen, so nothing can be reviewed."):
+    st.stop()
 controls.subject_picker(known, shown)
 if is_listed(query):
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)

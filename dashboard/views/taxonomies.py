@@ -24,14 +24,14 @@ if not versions:
     st.stop()
 opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
 drafted = open_draft(read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
-shown = links.read_shown(query, Shown(split=Split.VALIDATION))
+shown = links.read_shown(query, Shown(split=Split.TEST if dataset.counts_alone else Split.VALIDATION))
 look = charts.look(state.dark())
 with which:
     taxonomies.picker(versions, drafted, space)
 with files.container(horizontal=True, horizontal_alignment="right"):
     taxonomy_drafts.export(drafted, space)
     taxonomy_drafts.importing(workspace, workspace.taxonomies())
-taxonomies.headline(drafted, series, workspace)
+taxonomies.headline(drafted, series, workspace, counts_alone=dataset.counts_alone)
 
 left, right = st.columns([2, 3], gap="large")
 with left:

@@ -68,7 +68,7 @@ def taxonomies(source: Source, rows: Sequence[Row], space: LeafSpace) -> tuple[T
     if source.in_parts:
         return _of_parts(space)
     levels, made = source.levels, []
-    for k, name in enumerate(_names(levels)):
+    for k, name in enumerate(free_names(levels)):
         owner: dict[str, tuple[str, Row]] = {}
         for row in rows:
             if not row.labels[0]:
@@ -93,7 +93,7 @@ def taxonomies(source: Source, rows: Sequence[Row], space: LeafSpace) -> tuple[T
 
 
 def _of_parts(space: LeafSpace) -> tuple[Taxonomy, ...]:
-    names = _names(["leaves", *(part.name for part in space.parts)])
+    names = free_names(["leaves", *(part.name for part in space.parts)])
     made = [Taxonomy(names[0], {leaf: frozenset({leaf}) for leaf in space.leaves}, description=_AS_IMPORTED)]
     for k, part in enumerate(space.parts):
         classes = {
@@ -114,8 +114,8 @@ def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def _names(levels: Sequence[str]) -> list[str]:
-    """Names that can stand in a path: taxonomies and their runs are files."""
+def free_names(levels: Sequence[str]) -> list[str]:
+    """Each of ``levels`` as a name of its own that can stand in a path: taxonomies and their runs are files."""
     names: list[str] = []
     for level in levels:
         name = plain_name(level, "classes")

@@ -76,7 +76,17 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """A CSV (separated by comma, semicolon or tab) or Parquet file as text; `SourceError` in one sentence."""
-    title = f"Table {shown(path.name)}"
+    return Table(title_of(path), *read_cells(path))
+
+
+def title_of(path: Path) -> str:
+    """What sentences call a table's file."""
+    return f"Table {shown(path.name)}"
+
+
+def read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Names of the columns and rows of as many cells, as `read_table` reads them; no column need have a name."""
+    title = title_of(path)
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -171,7 +181,7 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
     return Columns(image, labels, patient, split, image_id, parts), told
 
 
-def _csv(raw: bytes, title: str) -> Table:
+def _csv(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     if b"\0" in raw[:100_000]:
         raise SourceError(f"{title} is no text; give a CSV file in UTF-8, or Parquet.")
     try:
@@ -192,10 +202,10 @@ def _csv(raw: bytes, title: str) -> Table:
                 f"{title}, line {reader.line_num:,} has {len(row)} cells under {len(names)} columns; check its quotes."
             )
         rows.append(tuple(cell_of(cell, title, reader.line_num) for cell in row))
-    return Table(title, names, rows)
+    return names, rows
 
 
-def _parquet(path: Path, title: str) -> Table:
+def _parquet(path: Path, title: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     with pq.ParquetFile(path) as stored:
         about = stored.metadata
         unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
@@ -214,7 +224,7 @@ def _parquet(path: Path, title: str) -> Table:
         for batch in lean.iter_batches(BATCH, columns=plain):
             cells = [_texts(batch.column(k), title, len(rows)) for k in range(len(plain))]
             rows += zip(*cells, strict=True)
-    return Table(title, tuple(name.strip() for name in plain), rows)
+    return tuple(name.strip() for name in plain), rows
 
 
 def _texts(column: pa.Array, title: str, before: int) -> list[str]:
