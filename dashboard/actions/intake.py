@@ -14,6 +14,7 @@ from dashboard.actions.held import hold
 from dashboard.actions.image_import import Preview, preview
 from model_zoo.datasets import write_new
 from model_zoo.importing.archives import Limits, is_archive, unpack
+from model_zoo.importing.files import inside
 from model_zoo.importing.labels import plain_name
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import Source, SourceError, shown
@@ -74,10 +75,11 @@ class Intake:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The files in the folder that may say what the images are."""
+        """The files in the folder that may say what the images are; a link that leads out of it is none."""
         if not self.path.is_dir():
             return ()
-        return tuple(sorted(one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES and one.is_file()))
+        names = [one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES]
+        return tuple(sorted(name for name in names if os.path.isfile(inside(self.path, name) or "")))
 
     @property
     def likeliest_table(self) -> str:
@@ -86,7 +88,7 @@ class Intake:
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The names of the columns of a table, read once; () for what has none."""
-        path = self.path / table if table else self.path
+        path = self._read_from(table)
         if table not in self._columns:
             has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
             self._columns[table] = read_table(path).names if has_some else ()
@@ -95,7 +97,7 @@ class Intake:
     def source(self, reading: Reading) -> Source:
         """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
         if self._read is None or self._read[0] != reading:
-            path = self.path / reading.table if reading.table else self.path
+            path = self._read_from(reading.table)
             source = read_source(path, reading.columns, self.images, reading.folders)
             self._previews = preview(source)
             self._read = reading, source
@@ -105,6 +107,12 @@ class Intake:
         """Some of its rows with their images; read once like `source`."""
         self.source(reading)
         return self._previews
+
+    def _read_from(self, table: str) -> Path:
+        """What is read: one of `tables`, and nothing else that a browser may name, or all of it."""
+        if table and table not in self.tables:
+            raise SourceError(f"{shown(self.name)} holds no table {shown(table)}; choose one of those offered.")
+        return self.path / table
 
     def told(self, text: str) -> str:
         """``text`` without the folder in which the server holds an upload."""

@@ -1,6 +1,7 @@
 """JSON that lists images: COCO, Label Studio's exports, JSON Lines, and lists of records; each read as a table."""
 
 import json
+import os
 import posixpath
 import re
 from collections import Counter
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from model_zoo.importing.files import inside
 from model_zoo.importing.source import MAX_ROWS, SourceError, shown
 from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, text_of
 
@@ -154,14 +156,7 @@ def _found(written: str, base: Path) -> str:
     name = posixpath.basename(path)
     bare = re.sub(r"^[0-9a-f]{8}-", "", name)  # uploads get a prefix
     candidates = [written, path.lstrip("/"), name, f"images/{name}", bare, f"images/{bare}"]
-    return next((one for one in candidates if one and "\0" not in one and _is_file(base / one)), name or written)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name too long
-        return False
+    return next((one for one in candidates if one and os.path.isfile(inside(base, one) or "")), name or written)
 
 
 def _plain(record: Record) -> dict[str, Any]:

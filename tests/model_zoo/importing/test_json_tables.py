@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.importing.files import find
 from model_zoo.importing.json_tables import read_json
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
@@ -95,6 +96,20 @@ def test_label_studio_gives_each_image_the_choice_that_its_annotators_share(tmp_
     assert any(sentence.startswith("2 images have several answers") for sentence in read.told)
     assert read.rows[0].columns == {"scanner": "X"}
     assert "jane" not in repr(read)  # who said it is nobody's label
+
+
+def test_what_label_studio_names_outside_is_said_in_the_same_words_whether_or_not_it_is_there(tmp_path):
+    picture(tmp_path / "is.png")
+    base = tmp_path / "base"
+    base.mkdir()
+
+    def told(name):
+        tasks = [studio(one, ("plane", ["head"])) for one in (f"{tmp_path}/{name}", f"../{name}")]
+        rows = read_source(written(base, tasks)).rows
+        return [sentence.replace(name, "X") for sentence in find(rows, base)[1]]
+
+    assert told("is.png") == told("no.png")
+    assert len(told("is.png")) == 2
 
 
 def test_several_questions_of_label_studio_are_columns_to_choose_from(tmp_path):
