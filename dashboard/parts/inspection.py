@@ -22,6 +22,7 @@ from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import OUTSIDE
 from model_zoo.images import ENDINGS
+from model_zoo.limits import limits
 from model_zoo.run import Run
 
 MAX_RUNS = 6
@@ -39,6 +40,7 @@ def uploader(desk: Desk) -> list[Upload]:
             accept_multiple_files=True,
             key="inspect_files",
             label_visibility="collapsed",
+            max_upload_size=limits().image_mb,
         )
         st.caption("Uploads stay in this server's memory until you keep one. Nothing leaves this machine.")
     held = []

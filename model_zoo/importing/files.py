@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images import MAX_FILE_BYTES, decode
+from model_zoo.images import decode
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import SUFFIXES, Row, shown
+from model_zoo.limits import limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ def look_into(
     found: Sequence[Found], base: Path, progress: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Found], list[str]]:
     """Every file read and decoded once: those that can be, with their hashes, and one sentence for each other."""
-    root = Path(os.path.realpath(base))
+    root, at_most = Path(os.path.realpath(base)), limits().image_mb * 2**20
     readable, left_out = [], []
     for done, one in enumerate(found, start=1):
         path = root / one.inside
         try:
-            raw = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b""
+            raw = path.read_bytes() if path.stat().st_size <= at_most else b""
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's, of an image that `decode` refuses or reads
                 image = decode(
