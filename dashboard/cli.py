@@ -231,7 +231,7 @@ def look(
     try:
         look_at_run(_open(workspace), run, split, limit, method, together or [], console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="yellow")
+        console.print("Stopped. Nothing is left half-written; the same command starts anew.", style="yellow")
         sys.exit(130)
 
 
@@ -249,7 +249,7 @@ def embed(
     try:
         embed_run(_open(workspace), run, split, console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="yellow")
+        console.print("Stopped. Nothing is left half-written; the same command starts anew.", style="yellow")
         sys.exit(130)
 
 

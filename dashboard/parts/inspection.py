@@ -173,13 +173,13 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         asked.pop("class")
     has_map = run.weights_path is not None
     state = None if has_map else "This run has no weights, so no map can be computed."
-    right = run.card.taxonomy.place(label) if label else OUTSIDE
+    right, alone = run.card.taxonomy.place(label) if label else OUTSIDE, run.card.labels_alone
     top: list[dict[str, object]] = []
     try:
         said = says(desk, run, image_id)
         top = [
-            {"name": run.card.classes[k], "p": float(said[k]), "is_label": bool(k == right)}
-            for k in np.argsort(-said)[:TOP]
+            {"name": run.card.classes[k], "p": None if alone else float(said[k]), "is_label": bool(k == right)}
+            for k in np.argsort(-said)[: 1 if alone else TOP]
         ]
     except CheckpointError as error:
         state = str(error)

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,7 +17,7 @@ from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, text_of
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 MAX_JSON = 256 * 2**20
-CATEGORY, SUPERCATEGORY = "category", "supercategory"
+CATEGORY, SUPERCATEGORY, FILE_NAME = "category", "supercategory", "file_name"
 
 Record = Mapping[str, Any]
 
@@ -87,10 +88,10 @@ def _coco(values: Record, title: str) -> Table:
     levels = (CATEGORY, SUPERCATEGORY) if len(set(above.values())) > 1 else (CATEGORY,)
     records = []
     for image in values["images"]:
-        name = told.one_of(answers.get(image["id"], ()), text_of(image["file_name"]))
+        name = told.one_of(answers.get(image["id"], ()), text_of(image[FILE_NAME]))
         said = dict(zip(levels, (name, above.get(name, "")), strict=False))
         records.append({key: value for key, value in _plain(image).items() if key not in levels} | said)
-    return _table(records, title, levels, ("The layout of COCO.", *told.sentences()))
+    return replace(_table(records, title, levels, ("The layout of COCO.", *told.sentences())), image=FILE_NAME)
 
 
 def _label_studio(tasks: Sequence[Record], title: str, base: Path) -> Table:
