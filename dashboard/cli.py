@@ -14,6 +14,7 @@ from dashboard.links import images_words, where_of
 from dashboard.settings import Settings
 from model_zoo.core.choices import CamMethod, Labels, Space, Split
 from model_zoo.core.errors import LinkError, TaxoScopeError, WorkspaceError
+from model_zoo.limits import limits
 from model_zoo.workspace import Workspace
 
 commands = typer.Typer(
@@ -45,6 +46,7 @@ def main() -> None:
     if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
         arguments = ["serve", *arguments]
     try:
+        limits()  # a limit that cannot be read is said before anything begins
         commands(arguments, prog_name="taxoscope")
     except TaxoScopeError as error:
         console.print(str(error), style="red")
@@ -229,7 +231,7 @@ def look(
     try:
         look_at_run(_open(workspace), run, split, limit, method, together or [], console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="yellow")
+        console.print("Stopped. Nothing is left half-written; the same command starts anew.", style="yellow")
         sys.exit(130)
 
 
@@ -247,7 +249,7 @@ def embed(
     try:
         embed_run(_open(workspace), run, split, console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="yellow")
+        console.print("Stopped. Nothing is left half-written; the same command starts anew.", style="yellow")
         sys.exit(130)
 
 

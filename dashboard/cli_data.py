@@ -78,7 +78,7 @@ def import_data(
     rules = read_rules(rule) if rule else ()
     opened = Workspace.open(workspace)
     columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
-    bar = _bar()
+    bar, written = _bar(), False
     try:
         with _at_hand(source, workspace, bar) as (folder, frames, told):
             copy = copy or folder != source
@@ -99,8 +99,9 @@ def import_data(
                 bar.remove_task(looking)
                 copying = bar.add_task("Copying images", total=None, visible=copy)
                 store(plan, lambda n, of: bar.update(copying, completed=n, total=of))
+                written = True
     except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="yellow")
+        console.print(f"Stopped; {'all of it was' if written else 'nothing was'} written.", style="yellow")
         sys.exit(130)
     console.print(f"Written. Next: taxoscope serve --workspace {quote(str(workspace))}", soft_wrap=True)
 

@@ -1,6 +1,5 @@
 """`taxoscope import-run`, `import-predictions`, `import-confusion`: what was made elsewhere becomes a run."""
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from dashboard.actions.verified import as_numbers, as_size
 from dashboard.settings import Settings
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
@@ -89,12 +89,12 @@ def import_run(
     chosen = opened.taxonomy(taxonomy)
     prepared = Preprocessing(
         channels=channels,
-        size=parse_size(size),
+        size=as_size(size),
         fit=fit,
         interpolation=interpolation,
         value_range=value_range,
-        mean=parse_numbers("--mean", mean),
-        std=parse_numbers("--std", std),
+        mean=as_numbers(mean, "--mean"),
+        std=as_numbers(std, "--std"),
         crop_share=crop_share,
         bgr=bgr,
         per_image=per_image,
@@ -104,7 +104,8 @@ def import_run(
     try:
         importing.import_run(opened, checkpoint, declared, console)
     except KeyboardInterrupt:
-        console.print("Stopped; nothing was written.", style="yellow")
+        there = (opened.writable / "runs" / name).is_dir()
+        console.print(f"Stopped. Run {name!r} was {'written whole' if there else 'not written'}.", style="yellow")
         sys.exit(130)
 
 
@@ -180,26 +181,6 @@ def parse_classes(text: str | None, taxonomy: Taxonomy) -> tuple[str, ...]:
             f"({', '.join(taxonomy.names)[:300]}); name each of them once, in the order of the outputs."
         )
     return order
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``224`` or ``224x320`` as (height, width) in pixels; `RunError` for anything else."""
-    height, _, width = text.lower().partition("x")
-    sides = (height.strip(), (width or height).strip())
-    if not all(re.fullmatch(r"[0-9]{1,4}", side) and 1 <= int(side) <= 4096 for side in sides):
-        raise RunError(f"Cannot read size {text[:40]!r}; write 224, or 224x320 for height x width, at most 4096.")
-    return int(sides[0]), int(sides[1])
-
-
-def parse_numbers(option: str, text: str) -> tuple[float, ...]:
-    """``0.5,0.5,0.5`` as numbers; `RunError` for anything else."""
-    try:
-        numbers = tuple(float(one) for one in text.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or not all(abs(one) < 1e6 for one in numbers):
-        raise RunError(f"Cannot read {option} {text[:60]!r}; write one number per channel, such as 0.485,0.456,0.406.")
-    return numbers
 
 
 def _open(workspace: Path | None) -> Workspace:

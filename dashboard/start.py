@@ -10,5 +10,5 @@ def main() -> None:
 
         command()
     except KeyboardInterrupt:
-        print("Stopped; nothing was written.", file=sys.stderr)
+        print("Stopped. Nothing is left half-written.", file=sys.stderr)
         sys.exit(130)

@@ -1,7 +1,9 @@
 """Images in: decoded within limits, prepared exactly as a run's card declares, and maps drawn back."""
 
+import errno
 import io
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -13,14 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
+from model_zoo.limits import Limits, limits, variable
 
 ENDINGS = {"PNG": ("png",), "JPEG": ("jpg", "jpeg"), "WEBP": ("webp",), "TIFF": ("tif", "tiff"), "BMP": ("bmp",)}
 """Format -> the endings that its files have."""
 
 FORMATS = tuple(ENDINGS)
-MAX_FILE_BYTES = 64 * 2**20
-MAX_PIXELS = 50_000_000
-MAX_SIDE = 20_000
+_PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS or 0
 MAX_INPUT_SIDE = 4096
 """Of what a model is given, in pixels before pooling."""
 
@@ -183,8 +184,10 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
 
     Sizes are checked before a pixel is decoded: a decompression bomb costs its header only.
     """
-    name = name or (source.name if isinstance(source, Path) else "the upload")
-    raw = _read(source, name)
+    name, at_most = name or (source.name if isinstance(source, Path) else "the upload"), limits()
+    raw = _read(source, name, at_most.image_mb)
+    n_pixels = at_most.image_megapixels * 1_000_000
+    Image.MAX_IMAGE_PIXELS = max(_PILLOWS_LIMIT, n_pixels)
     try:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -194,12 +197,12 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
     except Image.DecompressionBombError as error:
         told = re.search(r"\((\d+) pixels", str(error))
         count = f"{int(told[1]) / 1e6:,.0f} million" if told else "too many"
-        raise ImageError(f"{name} unpacks to {count} pixels; {_limits()}. Make it smaller first.") from error
+        raise ImageError(f"{name} unpacks to {count} pixels; {_told(at_most)}") from error
     except Exception as error:  # Pillow's parsers raise anything on hostile bytes
         raise ImageError(f"{name} cannot be read as an image ({type(error).__name__}); save it again.") from error
     width, height = image.size
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise ImageError(f"{name} has {width:,} x {height:,} pixels; {_limits()}. Make it smaller first.")
+    if width * height > n_pixels or max(width, height) > at_most.image_side:
+        raise ImageError(f"{name} has {width:,} x {height:,} pixels; {_told(at_most)}")
     try:
         image.load()
         upright = ImageOps.exif_transpose(image)
@@ -208,22 +211,26 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
         raise ImageError(f"{name} is damaged or cut off and cannot be decoded; export it again.") from error
 
 
-def _read(source: Path | bytes, name: str) -> bytes:
-    if isinstance(source, bytes):
-        raw = source
-    else:
-        try:
-            size = source.stat().st_size
-            raw = source.read_bytes() if size <= MAX_FILE_BYTES else b""
-        except OSError as error:
-            raise ImageError(f"Image file {source} cannot be read ({error.strerror}); put it back.") from error
-        if size > MAX_FILE_BYTES:
-            raise ImageError(f"{name} has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read.")
+def _read(source: Path | bytes, name: str, at_most_mb: int) -> bytes:
+    try:
+        size = len(source) if isinstance(source, bytes) else _bytes_of(source)
+        if size > at_most_mb * 2**20:
+            raise ImageError(
+                f"{name} has {size / 2**20:,.0f} MB; at most {at_most_mb:,} MB are read ({variable('image_mb')})."
+            )
+        raw = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise ImageError(f"Image file {source!s} cannot be read ({error.strerror}); put it back.") from error
     if not raw:
         raise ImageError(f"{name} is empty; export it again.")
-    if len(raw) > MAX_FILE_BYTES:
-        raise ImageError(f"{name} has {len(raw) / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read.")
     return raw
+
+
+def _bytes_of(path: Path) -> int:
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+        raise OSError(errno.EINVAL, "it is no file")
+    return about.st_size
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -251,5 +258,8 @@ def _kinds() -> str:
     return ", ".join(FORMATS)
 
 
-def _limits() -> str:
-    return f"at most {MAX_PIXELS // 1_000_000} million pixels and {MAX_SIDE:,} a side are decoded"
+def _told(at_most: Limits) -> str:
+    return (
+        f"at most {at_most.image_megapixels:,} million pixels and {at_most.image_side:,} a side are decoded. Make it "
+        f"smaller first, or set {variable('image_megapixels')} and {variable('image_side')}."
+    )

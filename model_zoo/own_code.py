@@ -125,7 +125,9 @@ def _told(name: str) -> Iterator[None]:
         yield
     except CheckpointError:
         raise
-    except Exception as error:  # somebody's own code raises anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # somebody's own code raises anything, SystemExit too
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
         first = next(iter(str(error).splitlines()), "")[:200]
         at = f", line {lines[-1]}," if lines else ""

@@ -202,7 +202,10 @@ def _index(taxonomy: Taxonomy, name: str) -> int:
 
 
 def _most_said(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The class that most runs predict, and its probability, mean over the runs that do; both (N,)."""
+    """The class that most runs predict, and its probability, mean over the runs that do; both (N,).
+
+    The latter is NaN outside all classes, and where a run gave labels without probabilities.
+    """
     evaluation = judged.evaluation
     predicted = evaluation.predicted
     n_classes = len(evaluation.taxonomy.classes)
@@ -212,7 +215,8 @@ def _most_said(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     mapped = np.stack(list(probabilities_in(evaluation, judged.predictions, judged.subject.taxonomy)))
     of_said = np.take_along_axis(mapped, np.maximum(said, 0)[None, :, None], axis=2)[..., 0]
     confidence = (of_said * (predicted == said)).sum(axis=0) / (predicted == said).sum(axis=0)
-    return said, np.where(said == OUTSIDE, np.nan, confidence)
+    alone = any(one.labels_alone for one in judged.predictions)
+    return said, np.where((said == OUTSIDE) | alone, np.nan, confidence)
 
 
 def _passes(filters: Filters, said: _Said) -> bool:

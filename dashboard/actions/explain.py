@@ -58,7 +58,7 @@ def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> Ma
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")
     scale = min(1.0, MAX_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    return MapPicture(png(_coloured(run.card.prepared.place_back(found.heat, width, height))), caption)
+    return MapPicture(png(coloured(run.card.prepared.place_back(found.heat, width, height))), caption)
 
 
 def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":
@@ -79,6 +79,6 @@ def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "t
     return found, f"{method} of {shown} at {layer.name} ({layer.grid[0]} × {layer.grid[1]} cells)"
 
 
-def _coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+def coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """RGBA (height, width, 4) of heat in [0, 1]; unseen places (NaN) are transparent."""
     return _COLOURS[(np.nan_to_num(np.clip(heat, 0, 1)) * 255).round().astype(np.uint8)]

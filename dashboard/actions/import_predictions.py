@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dashboard.actions.import_run import check_free, say_accuracy
+from dashboard.actions.import_run import say_accuracy
+from dashboard.actions.verified import check_free
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import evaluate

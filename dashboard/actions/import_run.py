@@ -8,17 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dashboard.words import counted, fit_words, interval_text, scale_words, share_text
-from model_zoo.alternatives import Tried, far_better
+from dashboard.actions.verified import accuracy_words, check_free, order_words, tried_rows, tried_title, tried_words
+from dashboard.words import counted, fit_words, scale_words
+from model_zoo.alternatives import Tried
 from model_zoo.architectures import suggest
 from model_zoo.checkpoint_files import Checkpoint, read_checkpoint, short
 from model_zoo.core.choices import Split
-from model_zoo.core.class_order import other_order
-from model_zoo.core.errors import RunError
-from model_zoo.core.evaluation import Evaluation, accuracy
+from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.onnx_models import Graph, read_graph
-from model_zoo.run import Run, check_run_id
+from model_zoo.run import Run
 from model_zoo.run_import import Declaration, class_lists, verify
 from model_zoo.workspace import Workspace
 
@@ -41,11 +40,7 @@ def read_model(path: Path) -> Checkpoint | Graph:
 def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> None:
     """Print what a file holds and which architectures fit, the best first; nothing is chosen."""
     if isinstance(checkpoint, Graph):
-        takes = ", ".join(str(side or "any") for side in (checkpoint.channels, *checkpoint.size))
-        console.print(
-            f"{checkpoint.name}: ONNX, sha256 {checkpoint.sha256[:12]}; takes {takes} (channels, height, width)"
-        )
-        console.print(f"It gives {checkpoint.n_classes or 'it does not say how many'} outputs.")
+        console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *graph_words(checkpoint), soft_wrap=True)
         return
     console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
     for one in (part,) if part else checkpoint.parts:
@@ -59,6 +54,13 @@ def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> Non
             console.print(f"  {fit.architecture} ({made}): {fit.sentence}", soft_wrap=True)
         if not fits:
             console.print("  No architecture that is known here fits; name one with --architecture.")
+
+
+def graph_words(graph: Graph) -> tuple[str, str]:
+    """What a graph takes and gives."""
+    takes = ", ".join(str(side or "any") for side in (graph.channels, *graph.size))
+    gives = counted(graph.n_classes, "output") if graph.n_classes else "outputs, it does not say how many"
+    return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
 
 
 def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
@@ -100,58 +102,25 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
     return run
 
 
-def check_free(workspace: Workspace, run_id: str) -> None:
-    """`RunError` unless a new run can be called so."""
-    check_run_id(run_id)
-    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
-    if run_id in there:
-        raise RunError(f"Run {run_id!r} is already there; remove it or choose another --name.")
-
-
 def say_tried(tried: Sequence[Tried], console: Console) -> None:
     """Print what other preparations would score, best first below the given one, and warn of one that is far better."""
     if not tried:
         return
-    table = Table(title=f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels")
+    table = Table(title=tried_title(tried))
     for heading in ("preparation", "right", "95 % interval"):
         table.add_column(heading)
     for row in tried_rows(tried):
         table.add_row(*row)
     console.print(table)
-    if better := far_better(tried):
-        console.print(
-            f"Warning: prepared otherwise ({better.name}), {share_text(better.share)} would be right instead of "
-            f"{share_text(tried[0].share)}; check how the model was trained, and import it so if that is how.",
-            style="yellow",
-            soft_wrap=True,
-        )
-
-
-def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
-    """Preparation, share of right answers and its interval, as text: the given one first, the others best first."""
-    ordered = [tried[0], *sorted(tried[1:], key=lambda one: -one.share)]
-    return [(one.name, share_text(one.share), interval_text(one.low, one.high)) for one in ordered]
+    _warn(tried_words(tried), console)
 
 
 def say_accuracy(judged: Evaluation, on: Split, taxonomy: Taxonomy, order: Sequence[str], console: Console) -> None:
     """Print how many answers are right, and whether far more would be under another order of the outputs ``order``."""
-    if not len(judged.truth):
-        console.print("No image in validation or test has a label that the taxonomy places: nothing says it is right.")
-        return
-    share = accuracy(judged).share
-    basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
-    console.print(
-        f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
-        f"{basis}, original labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images "
-        "were among it, that is too high.",
-        soft_wrap=True,
-    )
-    other = other_order(judged.confusion.counts, taxonomy.names)
-    if other.is_suspicious:
-        of = dict(zip(taxonomy.names, other.names, strict=True))
-        console.print(
-            f"Warning: with the outputs named {', '.join(of[name] for name in order)}, "
-            f"{share_text(other.share)} of the {counted(other.n_images, 'image')} would be right; check --classes.",
-            style="yellow",
-            soft_wrap=True,
-        )
+    console.print(accuracy_words(judged, on, taxonomy), soft_wrap=True)
+    _warn(order_words(judged, taxonomy, order), console)
+
+
+def _warn(sentence: str, console: Console) -> None:
+    if sentence:
+        console.print(f"Warning: {sentence[0].lower()}{sentence[1:]}", style="yellow", soft_wrap=True)

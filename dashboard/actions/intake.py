@@ -13,18 +13,17 @@ from shlex import quote
 from dashboard.actions.held import hold
 from dashboard.actions.image_import import Preview, preview
 from model_zoo.datasets import write_new
-from model_zoo.importing.archives import Limits, is_archive, unpack
+from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unpack
+from model_zoo.importing.files import inside
 from model_zoo.importing.labels import plain_name
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import Source, SourceError, shown
 from model_zoo.importing.tables import Columns, read_table
+from model_zoo.limits import limits, variable
 from model_zoo.workspace import Workspace
 
 INCOMING = "incoming"
-MAX_UPLOAD_MB = 256
 MAX_LISTED = 1_000
-UNPACKED = Limits(n_bytes=4 * 2**30, n_files=200_000)
-"""Of an upload; what is larger is put into `incoming`."""
 
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 _WITH_COLUMNS = (".csv", ".tsv", ".parquet")
@@ -74,10 +73,11 @@ class Intake:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The files in the folder that may say what the images are."""
+        """The files in the folder that may say what the images are; a link that leads out of it is none."""
         if not self.path.is_dir():
             return ()
-        return tuple(sorted(one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES and one.is_file()))
+        names = [one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES]
+        return tuple(sorted(name for name in names if os.path.isfile(inside(self.path, name) or "")))
 
     @property
     def likeliest_table(self) -> str:
@@ -86,7 +86,7 @@ class Intake:
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The names of the columns of a table, read once; () for what has none."""
-        path = self.path / table if table else self.path
+        path = self._read_from(table)
         if table not in self._columns:
             has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
             self._columns[table] = read_table(path).names if has_some else ()
@@ -95,7 +95,7 @@ class Intake:
     def source(self, reading: Reading) -> Source:
         """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
         if self._read is None or self._read[0] != reading:
-            path = self.path / reading.table if reading.table else self.path
+            path = self._read_from(reading.table)
             source = read_source(path, reading.columns, self.images, reading.folders)
             self._previews = preview(source)
             self._read = reading, source
@@ -105,6 +105,12 @@ class Intake:
         """Some of its rows with their images; read once like `source`."""
         self.source(reading)
         return self._previews
+
+    def _read_from(self, table: str) -> Path:
+        """What is read: one of `tables`, and nothing else that a browser may name, or all of it."""
+        if table and table not in self.tables:
+            raise SourceError(f"{shown(self.name)} holds no table {shown(table)}; choose one of those offered.")
+        return self.path / table
 
     def told(self, text: str) -> str:
         """``text`` without the folder in which the server holds an upload."""
@@ -181,8 +187,7 @@ def take_upload(files: Sequence[Given], tell: Tell) -> Intake:
 
     Whatever stops it leaves nothing behind.
     """
-    if sum(one.n_bytes for one in files) > MAX_UPLOAD_MB * 2**20:
-        raise SourceError(f"These are more than {MAX_UPLOAD_MB} MB; put them into the workspace's folder {INCOMING}.")
+    _check_size(files)
     held = _hold()
     intake = Intake(files[0].name, held, held=held)
     try:
@@ -195,10 +200,7 @@ def take_upload(files: Sequence[Given], tell: Tell) -> Intake:
 
 def take_weights(given: Given) -> Intake:
     """One uploaded checkpoint, held as a file."""
-    if given.n_bytes > MAX_UPLOAD_MB * 2**20:
-        raise SourceError(
-            f"{shown(given.name)} has more than {MAX_UPLOAD_MB} MB; put it into the workspace's folder {INCOMING}."
-        )
+    _check_size([given])
     held = _hold()
     path = held / _named(given.name)
     intake = Intake(given.name, path, held=held)
@@ -216,13 +218,24 @@ def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> Non
         )
     path, intake.name = held / "packed", packed[0].name
     write_new(path, packed[0].read())
-    intake.path = _unpacked(path, held, intake.name, tell, UNPACKED)
+    intake.path = _unpacked(path, held, intake.name, tell, room_for_uploads())
     path.unlink()
     if tables:
         intake.images = intake.path
         intake.path = held / "table" / _named(tables[0].name)
         intake.path.parent.mkdir()
         write_new(intake.path, tables[0].read())
+
+
+def _check_size(files: Sequence[Given]) -> None:
+    """A browser's own limit is none to whoever writes to the server."""
+    at_most = limits().upload_mb
+    if sum(one.n_bytes for one in files) > at_most * 2**20:
+        named = ", ".join(shown(one.name) for one in files[:3])
+        raise SourceError(
+            f"{named}: more than {at_most:,} MB; put that into the workspace's folder {INCOMING}, or set "
+            f"{variable('upload_mb')}."
+        )
 
 
 def _inside(workspace: Workspace, name: str) -> Path | None:
@@ -247,9 +260,9 @@ def _named(name: str) -> str:
     return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
 
 
-def _unpacked(path: Path, held: Path, name: str, tell: Tell, limits: Limits | None) -> Path:
+def _unpacked(path: Path, held: Path, name: str, tell: Tell, room: Room | None) -> Path:
     target = held / plain_name(Path(name).stem, "images")[:80]
     try:
-        return unpack(path, target, tell, limits)
+        return unpack(path, target, tell, room)
     except SourceError as error:
         raise SourceError(str(error).replace(shown(path.name), shown(name))) from error

@@ -4,28 +4,29 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from dashboard.actions.desk import Desk
+from dashboard.actions.explain import coloured
 from dashboard.actions.intake import Intake
 from dashboard.actions.jobs import Tell
-from dashboard.words import counted, interval_text, share_text
+from dashboard.actions.verified import check_free
+from dashboard.words import counted, share_text
 from model_zoo.core.choices import Split
-from model_zoo.core.class_order import other_order
-from model_zoo.core.errors import ImageError, RunError
-from model_zoo.core.evaluation import accuracy
+from model_zoo.core.errors import CheckpointError, ImageError
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Interpolation, Preprocessing, decode
-from model_zoo.run import Run, check_run_id
+from model_zoo.run import ONNX, Run
 from model_zoo.workspace import Workspace
 
 if TYPE_CHECKING:
     from model_zoo.architectures import Fit
-    from model_zoo.checkpoint_files import Checkpoint
+    from model_zoo.checkpoint_files import Checkpoint, Said
+    from model_zoo.onnx_models import Graph
     from model_zoo.run_import import Declaration, Imported
 
 SAMPLES = 4
@@ -34,11 +35,20 @@ SIDE_PX = 160
 
 @dataclass(frozen=True)
 class Held:
-    """A file of weights that was read, nothing in it run: ``notes`` and what fits best, by part."""
+    """A file of weights that was read, nothing in it run: ``notes`` and what fits best, by part.
 
-    checkpoint: "Checkpoint"
+    ``said`` is what it says of itself. ``architecture`` is '' where the file does not bring its own; ``size`` (height,
+    width), ``channels`` and ``n_outputs`` are 0 where a graph does not say them.
+    """
+
+    checkpoint: "Checkpoint | Graph"
     notes: Mapping[str, tuple[str, ...]]
     fits: Mapping[str, "tuple[Fit, ...]"]
+    said: "Mapping[str, Said]" = field(default_factory=dict)
+    architecture: str = ""
+    size: tuple[int, int] = (0, 0)
+    channels: int = 0
+    n_outputs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +70,34 @@ class Sample:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class SampleMap:
+    """One image and the map laid over it, as data URIs; ``after`` is '' where there is none."""
+
+    image_id: str
+    before: str
+    after: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model that was tried, and where it looked in one image."""
+
+    imported: "Imported"
+    map: SampleMap
+
+
 def hold_weights(intake: Intake, tell: Tell) -> Held:
     """Read a file of weights and compare it with the architectures known here; `CheckpointError` says what it is."""
-    from model_zoo.checkpoint_files import read_checkpoint
-
-    checkpoint = read_checkpoint(intake.path)
+    from dashboard.actions.import_run import graph_words, read_model
     from model_zoo.architectures import suggest
+    from model_zoo.onnx_models import Graph
 
+    checkpoint = read_model(intake.path)
+    if isinstance(checkpoint, Graph):
+        graph = checkpoint
+        return Held(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.size, graph.channels, graph.n_classes)
     texts = [one for one in checkpoint.said.values() if isinstance(one, str)][:100]
     notes, fits = {}, {}
     for done, part in enumerate(checkpoint.parts):
@@ -74,33 +105,18 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
         weights = checkpoint.weights(part)
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
         fits[part] = suggest(weights.tensors, [*texts, intake.name])
-    return Held(checkpoint, notes, fits)
+    return Held(checkpoint, notes, fits, checkpoint.said)
 
 
-def said_of_it(checkpoint: "Checkpoint") -> SaidOfIt:
-    """Size and interpolation where the file names them, wherever it does."""
-    by_end = {where.rpartition(".")[2].lower(): value for where, value in reversed(list(checkpoint.said.items()))}
+def said_of_it(held: Held) -> SaidOfIt:
+    """Size and interpolation where the file names them, wherever it does; a graph's size is what it takes."""
+    if held.architecture:
+        return SaidOfIt(f"{held.size[0]}x{held.size[1]}" if all(held.size) else None)
+    by_end = {where.rpartition(".")[2].lower(): value for where, value in reversed(list(held.said.items()))}
     sizes = [by_end[name] for name in ("img_size", "image_size", "input_size", "imgsz") if name in by_end]
     size = next((f"{one}" for one in sizes if re.fullmatch(r"[0-9]{1,4}", str(one))), None)
     named = str(by_end.get("interpolation", ""))
     return SaidOfIt(size, Interpolation(named) if named in tuple(Interpolation) else None)
-
-
-def as_size(text: str) -> tuple[int, int]:
-    """``224`` or ``224x320`` as (height, width) in pixels; `RunError` for anything else."""
-    sides = re.fullmatch(r"\s*([0-9]{1,4})\s*(?:[xX]\s*([0-9]{1,4})\s*)?", text)
-    height, width = (int(sides[1]), int(sides[2] or sides[1])) if sides else (0, 0)
-    if not (1 <= height <= 4096 and 1 <= width <= 4096):
-        raise RunError(f"Cannot read size {text[:40]!r}; write 224, or 224x320 for height x width, at most 4096.")
-    return height, width
-
-
-def as_numbers(text: str) -> tuple[float, ...]:
-    """``0.5,0.5,0.5`` as numbers; `RunError` for anything else."""
-    pieces = [one.strip() for one in text.split(",")]
-    if not all(re.fullmatch(r"[+-]?[0-9]{0,6}\.?[0-9]{0,12}", one) and re.search("[0-9]", one) for one in pieces):
-        raise RunError(f"Cannot read {text[:60]!r}; write one number per channel, such as 0.485,0.456,0.406.")
-    return tuple(map(float, pieces))
 
 
 def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
@@ -122,14 +138,7 @@ def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
     return tuple(made)
 
 
-def check_free(workspace: Workspace, run_id: str) -> None:
-    """`RunError` unless a new run can be called so."""
-    check_run_id(run_id)
-    if run_id in {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}:
-        raise RunError(f"Run {run_id!r} is already there; choose another name.")
-
-
-def file_orders(checkpoint: "Checkpoint", taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
+def file_orders(checkpoint: "Checkpoint | Graph", taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
     """Lists in the file that name exactly the taxonomy's classes."""
     from model_zoo.run_import import class_lists
 
@@ -151,12 +160,18 @@ def declare(
     return Declaration(run_id, architecture, taxonomy, tuple(order), prepared, licence, part)
 
 
-def try_out(workspace: Workspace, checkpoint: "Checkpoint", declared: "Declaration", tell: Tell) -> "Imported":
+def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell) -> "Imported":
     """The model loaded and asked about validation and test; nothing is written."""
     from model_zoo.run_import import verify
 
     check_free(workspace, declared.run_id)
     return verify(workspace, checkpoint, declared, lambda task, done, of: tell(done, of))
+
+
+def trial(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell) -> Trial:
+    """What `try_out` finds, with a map of one image."""
+    imported = try_out(workspace, checkpoint, declared, tell)
+    return Trial(imported, sample_map(workspace, imported))
 
 
 def write(workspace: Workspace, imported: "Imported") -> Run:
@@ -165,31 +180,30 @@ def write(workspace: Workspace, imported: "Imported") -> Run:
     return imported.write(workspace)
 
 
-def found_words(imported: "Imported") -> str:
-    """How many answers are right, over what, with which reservation."""
-    judged, taxonomy = imported.judged, imported.card.taxonomy
-    if not len(judged.truth):
-        return "No image in validation or test has a label that the taxonomy places: nothing says that it is right."
-    share = accuracy(judged).share
-    basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
-    return (
-        f"Accuracy over {imported.judged_on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; "
-        f"{basis}, original labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images "
-        "were among it, that is too high."
-    )
+def sample_map(workspace: Workspace, imported: "Imported") -> SampleMap:
+    """Where the model looked in the first image that it was judged on, for the class that it answered."""
+    import torch
 
+    from model_zoo.checkpoints import restore
+    from model_zoo.explanation import ExplanationError, explain
 
-def order_warning(imported: "Imported", order: Sequence[str]) -> str:
-    """Which other order of the outputs would be right far more often; '' where none would."""
-    names = imported.card.taxonomy.names
-    other = other_order(imported.judged.confusion.counts, names)
-    if not len(imported.judged.truth) or not other.is_suspicious:
-        return ""
-    of = dict(zip(names, other.names, strict=True))
-    return (
-        f"With the outputs named {', '.join(of[name] for name in order)}, {share_text(other.share)} of the "
-        f"{counted(other.n_images, 'image')} would be right: check the order of the classes."
-    )
+    card = imported.card
+    image_id = (*imported.judged.image_ids, *next(iter(imported.predictions.values())).image_ids)[0]
+    image = decode(workspace.image_path(workspace.dataset().by_id[image_id]), image_id).convert("RGB")
+    before = _uri(image)
+    try:
+        model = restore(card, imported.weights).eval().requires_grad_(False)
+        found = explain(model, torch.from_numpy(card.prepared.apply(image))[None])
+    except (ExplanationError, CheckpointError) as error:
+        return SampleMap(image_id, before, "", f"No map of it: {error}")
+    said = f"{card.classes[found.class_index]}, {share_text(float(found.probabilities[found.class_index]))}"
+    if found.empty:
+        return SampleMap(image_id, before, "", f"It answers {said}. The map is zero: no place speaks for it.")
+    image.thumbnail((SIDE_PX, SIDE_PX))
+    heat = Image.fromarray(coloured(card.prepared.place_back(found.heat, *image.size)), "RGBA")
+    over = Image.alpha_composite(image.convert("RGBA"), heat).convert("RGB")
+    words = f"It answers {said}. {found.method} at {found.layer}: the lighter, the more it speaks for that."
+    return SampleMap(image_id, before, _uri(over), words)
 
 
 def _uri(image: Image.Image) -> str:

@@ -22,8 +22,10 @@ from dashboard.actions.export import safe_cell
 from dashboard.actions.stopping import stopped_between_steps
 from dashboard.settings import Settings
 from dashboard.words import counted
+from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.datasets import write_whole
+from model_zoo.file_facts import state_of
 from model_zoo.images import decode
 from model_zoo.importing.source import SUFFIXES
 from model_zoo.run import Run
@@ -38,7 +40,7 @@ Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An image to be asked about: how the result calls it, and where it is found."""
+    """An image to be asked about: how the result calls it, where it is found, and what changes when its file does."""
 
     image_id: str
     path: Callable[[], Path]
@@ -61,7 +63,8 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
     if out.exists():
         raise WorkspaceError(f"{out} is there already, and nothing is written over; choose another --out.")
     _ = run.card.prepared  # a run without a model says so before any image is looked for
-    wanted = tuple(_of_workspace(source) if (source / DECLARATION).is_file() else _of_folder(source))
+    is_workspace = (source / DECLARATION).is_file()
+    wanted = tuple(_of_workspace(source) if is_workspace else _of_folder(source))
     if not wanted:
         raise WorkspaceError(f"{source} holds no image; give a workspace, or a folder of {', '.join(SUFFIXES)} files.")
     from model_zoo.checkpoints import load_model
@@ -69,7 +72,7 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
 
     model, prepared = load_model(run, Settings().trusted), run.card.prepared
     kept = out.with_name(f".{out.name}.partial")
-    _check_plan(kept, run, wanted, console)
+    _check_plan(kept, run, wanted, _data_hash(source) if is_workspace else "", console)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, refresh_per_second=4) as bar, stopped_between_steps() as step_done:
         task = bar.add_task(f"Asking {run_id}", total=len(wanted))
@@ -93,7 +96,8 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
 def _of_workspace(folder: Path) -> Iterator[Wanted]:
     opened = Workspace.open(folder)
     for image in opened.dataset().images:
-        yield Wanted(image.image_id, partial(opened.image_path, image), image.path)
+        state = "by the recipe" if opened.can_generate(image) else _state(opened.image_file(image))
+        yield Wanted(image.image_id, partial(opened.image_path, image), f"{image.path} {state}")
 
 
 def _of_folder(folder: Path) -> Iterator[Wanted]:
@@ -104,18 +108,31 @@ def _of_folder(folder: Path) -> Iterator[Wanted]:
         for name in sorted(names):
             path = Path(at) / name
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                about = path.stat()
-                yield Wanted(
-                    path.relative_to(folder).as_posix(),
-                    partial(Path, path),
-                    f"{about.st_size} {about.st_mtime_ns}",
-                )
+                inside = path.relative_to(folder).as_posix()
+                image_id = inside.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+                yield Wanted(image_id, partial(Path, path), _state(path))
 
 
-def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], console: Console) -> None:
-    """Makes ``kept`` for this run and these images; batches of another plan are thrown away, which is said."""
+def _state(path: Path | None) -> str:
+    """Bytes and time of change; of what cannot be looked at, such as a link to nowhere, that alone."""
+    try:
+        return " ".join(map(str, state_of(path))) if path else "gone"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _data_hash(folder: Path) -> str:
+    """What a workspace's ids, labels, patients and splits, and the recipe of generated images, come to."""
+    opened = Workspace.open(folder)
+    dataset, recipe = opened.dataset(), opened.recipe_path()
+    said = [dataset.hash(split) for split in Split], recipe.read_bytes() if recipe else b""
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], data: str, console: Console) -> None:
+    """Makes ``kept`` for this run and these images of ``data``; batches of another plan are thrown away and named."""
     images = hashlib.sha256(repr([(one.image_id, one.stamp) for one in wanted]).encode()).hexdigest()
-    plan = json.dumps({"run": run.run_id, "card_sha256": run.card_sha256, "images": images, "batch": BATCH}).encode()
+    plan = json.dumps(_about(run) | {"data": data, "images": images, "batch": str(BATCH)}).encode()
     path = kept / PLAN
     if path.is_file() and path.read_bytes() == plan:
         n_done = len(list(kept.glob("*.parquet")))

@@ -105,7 +105,10 @@ def _shown(
 
 
 def _says(one: Asked, image_ids: Sequence[str], standing: Mapping[str, Label]) -> list[dict[str, Any] | None]:
-    """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first, per image."""
+    """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first, per image.
+
+    Where runs gave labels without probabilities, ``p`` is None and only classes that one of them answers are there.
+    """
     known = [k for k, image_id in enumerate(image_ids) if all(image_id in runs.row_of for runs in one.predictions)]
     rows = [[runs.row_of[image_ids[k]] for k in known] for runs in one.predictions]
     probabilities = np.stack([runs.probabilities[at] for runs, at in zip(one.predictions, rows, strict=True)])
@@ -114,6 +117,7 @@ def _says(one: Asked, image_ids: Sequence[str], standing: Mapping[str, Label]) -
     agree = (probabilities.argmax(axis=2) == top[:, 0]).sum(axis=0).tolist()
     shares = np.take_along_axis(mean, top, axis=1).astype(float).round(4).tolist()
     taxonomy, n_runs = one.subject.taxonomy, len(one.predictions)
+    alone = any(runs.labels_alone for runs in one.predictions)
     run_ids = [run.run_id for run in one.runs]
     said: list[dict[str, Any] | None] = [None] * len(image_ids)
     for row, k in enumerate(known):
@@ -122,8 +126,9 @@ def _says(one: Asked, image_ids: Sequence[str], standing: Mapping[str, Label]) -
             "who": one.who,
             "run_ids": run_ids,
             "top": [
-                {"name": taxonomy.names[c], "p": p, "is_label": c == right}
+                {"name": taxonomy.names[c], "p": None if alone else p, "is_label": c == right}
                 for c, p in zip(top[row].tolist(), shares[row], strict=True)
+                if p > 0 or not alone
             ],
             "agree": f"{agree[row]} of {n_runs}" if n_runs > 1 else "",
         }

@@ -31,12 +31,17 @@ def witnesses(desk: Desk, subjects: Sequence[Subject], split: Split, image_ids: 
             run_ids.append(run.run_id)
             names.append([classes[answer] for answer in answers])
             common.append(onto.apply(answers))
-            sure.append(own.max(axis=1))
+            sure.append(own.max(axis=1) if not stored.labels_alone else np.zeros(len(own)))
     found = {}
     for k, (image_id, answers, shares) in enumerate(zip(known, np.transpose(common), np.transpose(sure), strict=True)):
         different, n_runs = np.unique(answers, return_counts=True)
         if len(different) > 1:
             most = different[np.argsort(-n_runs, kind="stable")[:2]]
             surest = [int(np.where(answers == answer, shares, -1).argmax()) for answer in most]
-            found[image_id] = "; ".join(f"{run_ids[run]}: {names[run][k]} {shares[run]:.2f}" for run in surest)
+            found[image_id] = "; ".join(f"{run_ids[run]}: {names[run][k]} {_sure(shares[run])}" for run in surest)
     return found
+
+
+def _sure(share: float) -> str:
+    """0 stands for a run that gave labels without probabilities: the highest probability of any other is more."""
+    return f"{share:.2f}" if share else "(answer only)"

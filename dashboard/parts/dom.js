@@ -50,7 +50,7 @@ function bars(top) {
     el("div", { className: is_label ? "bar is-label" : "bar", role: "listitem", title: is_label ? `${name}: where the current label falls` : name },
       el("span", { className: "bar-name", text: name }),
       el("span", { className: "bar-track" }, el("span", { className: "bar-fill", style: `width: ${Math.min(100, Math.max(0, 100 * (p || 0)))}%` })),
-      el("span", { className: "bar-share", text: percent(p) }))));
+      el("span", { className: "bar-share", text: p === null ? "answer only" : percent(p) }))));
 }
 
 function strengthSlider(start, onChange) {

@@ -22,6 +22,7 @@ from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import OUTSIDE
 from model_zoo.images import ENDINGS
+from model_zoo.limits import limits
 from model_zoo.run import Run
 
 MAX_RUNS = 6
@@ -39,6 +40,7 @@ def uploader(desk: Desk) -> list[Upload]:
             accept_multiple_files=True,
             key="inspect_files",
             label_visibility="collapsed",
+            max_upload_size=limits().image_mb,
         )
         st.caption("Uploads stay in this server's memory until you keep one. Nothing leaves this machine.")
     held = []
@@ -171,13 +173,13 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         asked.pop("class")
     has_map = run.weights_path is not None
     state = None if has_map else "This run has no weights, so no map can be computed."
-    right = run.card.taxonomy.place(label) if label else OUTSIDE
+    right, alone = run.card.taxonomy.place(label) if label else OUTSIDE, run.card.labels_alone
     top: list[dict[str, object]] = []
     try:
         said = says(desk, run, image_id)
         top = [
-            {"name": run.card.classes[k], "p": float(said[k]), "is_label": bool(k == right)}
-            for k in np.argsort(-said)[:TOP]
+            {"name": run.card.classes[k], "p": None if alone else float(said[k]), "is_label": bool(k == right)}
+            for k in np.argsort(-said)[: 1 if alone else TOP]
         ]
     except CheckpointError as error:
         state = str(error)

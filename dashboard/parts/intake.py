@@ -6,11 +6,12 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.desk import Desk
-from dashboard.actions.intake import INCOMING, MAX_UPLOAD_MB, Given, Intake, listed
+from dashboard.actions.intake import INCOMING, Given, Intake, listed
 from dashboard.actions.jobs import Job, Tell
 from dashboard.parts.jobs import watch
 from dashboard.words import plain
 from model_zoo.core.choices import Brought, From
+from model_zoo.limits import limits
 
 _FROM = {From.UPLOAD: "Upload", From.INCOMING: f"Folder {INCOMING}"}
 _TAKING, _DONE, _TIMES = "import_taking", "import_done", "import_times"
@@ -112,11 +113,11 @@ def _uploads(
     brought: Brought, endings: Sequence[str], uploaded: Callable[[Sequence[Given]], Take]
 ) -> tuple[tuple[str, ...], Take | None]:
     files = st.file_uploader(
-        f"At most {MAX_UPLOAD_MB} MB; held only until it is imported or given up",
+        f"At most {limits().upload_mb:,} MB; held only until it is imported or given up",
         key=f"import_files_{brought}_{state.get(_TIMES, 0)}",
         accept_multiple_files=True,  # of weights, the first counts
         type=[one.removeprefix(".") for one in endings],
-        max_upload_size=MAX_UPLOAD_MB,
+        max_upload_size=limits().upload_mb,
     )
     sign = (str(brought), *(one.file_id for one in files))
     return sign, uploaded([Given(one.name, one.size, one.getvalue) for one in files]) if files else None

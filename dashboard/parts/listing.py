@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import isnan
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -124,7 +125,8 @@ def tiles(
     made = []
     for one in listed:
         image = one.image
-        right = f"{one.said} {share_text(one.confidence, 0)}" if one.n_runs else ""
+        sure = "" if isnan(one.confidence) else f" {share_text(one.confidence, 0)}"
+        right = f"{one.said}{sure}" if one.n_runs else ""
         if one.n_runs > 1:
             right = f"mostly {right}"
         below = space.format(image.label)

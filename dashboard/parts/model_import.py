@@ -1,7 +1,6 @@
 """A model imported from a page: its file, what is asked about it, images as it would get them, tried, written."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -13,17 +12,24 @@ from dashboard.actions.jobs import Job
 from dashboard.actions.model_import import (
     Held,
     SaidOfIt,
-    as_numbers,
-    as_size,
+    SampleMap,
+    Trial,
     declare,
     file_orders,
-    found_words,
     hold_weights,
-    order_warning,
     said_of_it,
     samples,
-    try_out,
+    trial,
     write,
+)
+from dashboard.actions.verified import (
+    accuracy_words,
+    as_numbers,
+    as_size,
+    order_words,
+    tried_rows,
+    tried_title,
+    tried_words,
 )
 from dashboard.parts import intake as taking
 from dashboard.parts.jobs import watch
@@ -33,9 +39,6 @@ from model_zoo.core.choices import Brought
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Fit, Interpolation, Preprocessing
-
-if TYPE_CHECKING:
-    from model_zoo.run_import import Imported
 
 _HELD, _TRIED = "import_held", "import_tried"
 _SCALES = {
@@ -61,8 +64,9 @@ def possible(desk: Desk) -> bool:
         st.page_link("views/bring.py", label="Import images first", icon=":material/download:", query_params={})
         return False
     st.markdown(
-        "Weights as safetensors or as `torch.save` wrote them (`.pth`, `.pt`, `.ckpt`). Nothing in the file is run; "
-        "what it does not say is asked; and nothing is written before the model has answered validation and test."
+        "Weights as safetensors or as `torch.save` wrote them (`.pth`, `.pt`, `.ckpt`), or a model as ONNX. No code in "
+        "the file is run; what it does not say is asked; and nothing is written before the model has answered "
+        "validation and test."
     )
     with st.expander("A file elsewhere on this machine, a model of your own code"):
         st.markdown(
@@ -101,7 +105,7 @@ def importing(desk: Desk, intake: Intake) -> None:
     with left:
         st.subheader("What it does not say", anchor=False)
         named = _named(desk, held, part, intake)
-        prepared = _prepared(held, part, said_of_it(held.checkpoint), intake.key)
+        prepared = _prepared(held, part, said_of_it(held), intake.key)
     with right:
         _samples(desk, prepared)
     if named is None or prepared is None:
@@ -124,7 +128,7 @@ def _held(intake: Intake) -> Held | None:
 
 
 def _part(held: Held) -> str:
-    parts = held.checkpoint.parts
+    parts = tuple(held.notes)
     if len(parts) == 1:
         return parts[0]
     return str(st.selectbox("It holds several sets of weights; which is meant?", parts, key="import_part"))
@@ -132,6 +136,8 @@ def _part(held: Held) -> str:
 
 def _fits(held: Held, part: str) -> None:
     st.markdown(plain(f"{held.checkpoint.name}, sha256 {held.checkpoint.sha256[:12]}. " + " ".join(held.notes[part])))
+    if held.architecture:
+        return
     if not held.fits[part]:
         st.warning("No architecture that is known here fits; write the name of one of timm or torchvision below.")
         return
@@ -150,7 +156,7 @@ def _fits(held: Held, part: str) -> None:
 
 
 def _said(held: Held) -> None:
-    said = held.checkpoint.said
+    said = held.said
     st.markdown("**What the file says of itself** (nobody vouches for it)" if said else "The file says nothing else.")
     if said:
         rows = [{"where": where, "what": ", ".join(v) if isinstance(v, tuple) else str(v)} for where, v in said.items()]
@@ -163,7 +169,7 @@ def _named(desk: Desk, held: Held, part: str, intake: Intake) -> tuple[str, str,
     sides = st.columns(2)
     name = sides[0].text_input("Name of the run", key=f"import_run_{key}")
     licence = sides[1].text_input("Licence of the weights", key=f"import_licence_{key}", placeholder="not known")
-    architecture = st.selectbox(
+    architecture = held.architecture or st.selectbox(
         "Architecture",
         [one.architecture for one in fits],
         index=None,
@@ -171,7 +177,7 @@ def _named(desk: Desk, held: Held, part: str, intake: Intake) -> tuple[str, str,
         accept_new_options=True,
         placeholder="Choose one that fits, or write another of timm or torchvision.NAME",
     )
-    n_outputs = next((one.n_classes for one in fits if one.architecture == architecture), 0)
+    n_outputs = held.n_outputs or next((one.n_classes for one in fits if one.architecture == architecture), 0)
     chosen = st.selectbox(
         f"Taxonomy it was trained on{f' ({n_outputs} outputs)' if n_outputs else ''}",
         list(taxonomies),
@@ -230,7 +236,7 @@ def _prepared(held: Held, part: str, said: SaidOfIt, key: str) -> Preprocessing 
         key=f"import_interpolation_{key}",
         placeholder="Choose",
     )
-    n_channels = next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
+    n_channels = held.channels or next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
     channels = middle[1].selectbox(
         "Channels" + (" (prefilled: its weights)" if n_channels else ""),
         [1, 3],
@@ -311,7 +317,7 @@ def _trial(
 
     def start() -> None:
         declared = declare(name, architecture, taxonomy, order, prepared, licence, part)
-        state.put(_TRIED, (asked, Job(lambda tell: try_out(workspace, held.checkpoint, declared, tell))))
+        state.put(_TRIED, (asked, Job(lambda tell: trial(workspace, held.checkpoint, declared, tell))))
 
     tried = state.get(_TRIED)
     st.button(
@@ -324,7 +330,7 @@ def _trial(
     st.caption("Loads the weights and asks about every image of both splits; nothing is written.")
     if tried is None or tried[0] != asked:
         return
-    job: Job[Imported] = tried[1]
+    job: Job[Trial] = tried[1]
     if job.running:
         watch(job, "Reading and judging", "images", "import_try_cancel")
     elif job.error:
@@ -335,13 +341,23 @@ def _trial(
         _verified(desk, job.result, order)
 
 
-def _verified(desk: Desk, imported: "Imported", order: Sequence[str]) -> None:
+def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
+    imported, taxonomy = found.imported, found.imported.card.taxonomy
     st.subheader("What it answers", anchor=False)
     for note in imported.notes:
         st.caption(plain(note))
-    st.markdown(f"**{plain(found_words(imported))}**")
-    if warning := order_warning(imported, order):
-        st.warning(plain(warning))
+    st.markdown(f"**{plain(accuracy_words(imported.judged, imported.judged_on, taxonomy))}**")
+    for warning in (order_words(imported.judged, taxonomy, order), tried_words(imported.tried)):
+        if warning:
+            st.warning(plain(warning))
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        if imported.tried:
+            st.markdown(f"**{plain(tried_title(imported.tried))}**")
+            rows = pd.DataFrame(tried_rows(imported.tried), columns=["preparation", "right", "95 % interval"])
+            st.dataframe(rows, hide_index=True, key="import_tried_otherwise", lazy=False, height=250)
+    with right:
+        _map(found.map)
 
     def store() -> None:
         run = write(desk.workspace, imported)
@@ -356,3 +372,12 @@ def _verified(desk: Desk, imported: "Imported", order: Sequence[str]) -> None:
         icon=":material/save:",
         on_click=state.guarded(store),
     )
+
+
+def _map(one: SampleMap) -> None:
+    st.markdown(f"**Where it looks: {plain(one.image_id)}**")
+    sides = st.columns(2)
+    sides[0].image(one.before)
+    if one.after:
+        sides[1].image(one.after)
+    st.caption(plain(one.words))

@@ -97,7 +97,7 @@ class LeafSpace:
     def format(self, label: Label) -> str:
         """The shortest text that `parse` reads back as ``label``."""
         self.check(label)
-        if label == self.everything:
+        if label == self.everything and len(self.leaves) > 1:  # of a single leaf everything is known
             return "*"
         boxed = [leaf for leaf in self.leaves if leaf in label and self.values_of[leaf]]
         lone = [leaf for leaf in self.leaves if leaf in label and not self.values_of[leaf]]

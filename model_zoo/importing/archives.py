@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
+from model_zoo.limits import limits, variable
 
 CHUNK = 2**20
 MAX_HEADER = 2**20
@@ -51,12 +52,30 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What an archive may hold: bytes and files unpacked, and (beyond 100 MB) bytes unpacked per packed one."""
+class Room:
+    """What an archive may hold: bytes and files unpacked, and (beyond 100 MB) bytes unpacked per packed one.
 
-    n_bytes: int = 50 * 2**30
-    n_files: int = 1_000_000
+    ``ways`` names the settings of the first two, for sentences.
+    """
+
+    n_bytes: int
+    n_files: int
+    ways: tuple[str, str]
     ratio: float = 200.0
+
+
+def room() -> Room:
+    """What an archive on this machine may hold."""
+    at_most = limits()
+    ways = (variable("unpacked_gb"), variable("unpacked_files"))
+    return Room(at_most.unpacked_gb * 2**30, at_most.unpacked_files, ways)
+
+
+def room_for_uploads() -> Room:
+    """What an archive that came through a page may hold."""
+    at_most = limits()
+    ways = (variable("upload_unpacked_gb"), variable("upload_unpacked_files"))
+    return Room(at_most.upload_unpacked_gb * 2**30, at_most.upload_unpacked_files, ways)
 
 
 def is_archive(path: Path) -> bool:
@@ -68,7 +87,7 @@ def unpack(
     archive: Path,
     target: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
-    limits: Limits | None = None,
+    within: Room | None = None,
 ) -> Path:
     """Unpack a zip or tar (also .gz, .bz2, .xz) archive into ``target``, a folder that is empty or not there yet.
 
@@ -83,7 +102,7 @@ def unpack(
         raise SourceError(f"{target} is not empty; give an empty folder to unpack {shown(archive.name)} into.")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        _Unpacking(archive, title, target, progress, limits or Limits()).run()
+        _Unpacking(archive, title, target, progress, within or room()).run()
     except BaseException as error:
         shutil.rmtree(target, ignore_errors=True)
         if not is_new:
@@ -101,9 +120,9 @@ class _Unpacking:
     """One archive on its way: what is done, and which folders and names there are."""
 
     def __init__(
-        self, archive: Path, title: str, target: Path, progress: Callable[[int, int], None], limits: Limits
+        self, archive: Path, title: str, target: Path, progress: Callable[[int, int], None], room: Room
     ) -> None:
-        self.archive, self.title, self.progress, self.limits = archive, title, progress, limits
+        self.archive, self.title, self.progress, self.room = archive, title, progress, room
         self.packed = archive.stat().st_size
         self.n_files = self.n_bytes = 0
         self.folders: dict[tuple[str, ...], Path] = {(): target}
@@ -205,21 +224,21 @@ class _Unpacking:
         )
 
     def _check_count(self, n: int) -> None:
-        if n > self.limits.n_files:
+        if n > self.room.n_files:
             raise SourceError(
-                f"{self.title} holds {n:,} files or more, at most {self.limits.n_files:,} are unpacked; "
-                "pack it by parts."
+                f"{self.title} holds {n:,} files or more, at most {self.room.n_files:,} are unpacked; "
+                f"pack it by parts, or set {self.room.ways[1]}."
             )
 
     def _check_size(self, n: int) -> None:
-        if n > self.limits.n_bytes:
+        if n > self.room.n_bytes:
             raise SourceError(
-                f"{self.title} unpacks to {n / 2**20:,.0f} MB or more, at most {self.limits.n_bytes / 2**20:,.0f} MB "
-                "are unpacked; pack it by parts."
+                f"{self.title} unpacks to {n / 2**20:,.0f} MB or more, at most {self.room.n_bytes / 2**20:,.0f} MB "
+                f"are unpacked; pack it by parts, or set {self.room.ways[0]}."
             )
-        if n > max(100 * 2**20, self.limits.ratio * self.packed):
+        if n > max(100 * 2**20, self.room.ratio * self.packed):
             raise SourceError(
-                f"{self.title} unpacks to more than {self.limits.ratio:,.0f} times its {self.packed:,} bytes, as no "
+                f"{self.title} unpacks to more than {self.room.ratio:,.0f} times its {self.packed:,} bytes, as no "
                 "images do; unpack it yourself and give the folder."
             )
 

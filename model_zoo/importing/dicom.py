@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images import MAX_PIXELS, MAX_SIDE
 from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
+from model_zoo.limits import limits, variable
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 TABLE = "metadata.csv"
 ENDINGS = (".dcm", ".dicom", ".ima")
 MAX_BYTES = 2**30
-MAX_FRAMES = 5_000
+GB = 2**30
 
 TOLD = {
     "Modality": "modality",
@@ -79,20 +80,21 @@ def extract_frames(path: Path, target: Path, progress: Callable[[int, int], None
     ``target`` is empty or not there yet; it is empty again if anything stops the work. ``progress`` is told how many
     files of how many are done. The table has a row per frame: its file, the file it is of as ``patient_id`` (nothing
     else is known of the patient), the tags of `TOLD`, and the folders on its way: the first is its ``label``, or its
-    ``split`` where all are called so. A file that cannot be read is left out with a sentence.
+    ``split`` where all are called so. A file that cannot be read, or would be too much by itself, is left out with a
+    sentence; `SourceError` before all of them together are.
     """
     root, files = (path.parent, [path]) if path.is_file() else (path, sorted(filter(_is_dicom, _files(path))))
     if target.exists() and any(target.iterdir()):
         raise SourceError(f"{target} is not empty; give an empty folder for the frames of {shown(path.name)}.")
     rows: list[dict[str, str]] = []
     left_out = []
-    n_files = 0
+    n_files, room = 0, _Room(limits().unpacked_gb * GB)
     try:
         target.mkdir(parents=True, exist_ok=True)
         for done, file in enumerate(files, start=1):
             inside = file.relative_to(root).as_posix()
             try:
-                rows += _written(file, inside, target)
+                rows += _written(file, inside, target, room)
                 n_files += 1
             except ImageError as error:
                 left_out.append(str(error))
@@ -110,9 +112,33 @@ def extract_frames(path: Path, target: Path, progress: Callable[[int, int], None
     told = (
         f"DICOM: {len(rows):,} frames of {n_files:,} files, written as PNG.",
         "No tag that names a patient is read: each file counts as its own patient, unless --patient names a column.",
+        "Names of files and folders are kept: they are each image's id, path and patient_id here, and shown. Rename "
+        "those that name a patient first.",
         f"{burned:,} frames say that text is burned into the picture, {unsaid:,} say nothing; look for names in them.",
     )
     return Frames(len(rows), n_files, told, tuple(left_out))
+
+
+class _Room:
+    """Bytes of pixels that may still be written, counted before a frame is decoded; ``most`` in all."""
+
+    def __init__(self, most: int) -> None:
+        self.most = self.left = most
+
+    def take(self, inside: str, n_bytes: int) -> None:
+        """`ImageError` where a file is too much by itself, `SourceError` where it is after those before it."""
+        most = f"at most {self.most / GB:,.0f} GB are written"
+        if n_bytes > self.most:
+            raise ImageError(
+                f"{shown(inside)} has frames of {n_bytes / GB:,.1f} GB in all, {most}; export fewer frames, or set "
+                f"{variable('unpacked_gb')}."
+            )
+        self.left -= n_bytes
+        if self.left < 0:
+            raise SourceError(
+                f"With {shown(inside)} the frames have more than {self.most / GB:,.0f} GB of pixels, {most}; bring "
+                f"them in by parts, or set {variable('unpacked_gb')}."
+            )
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -129,7 +155,7 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _written(file: Path, inside: str, target: Path) -> list[dict[str, str]]:
+def _written(file: Path, inside: str, target: Path, room: _Room) -> list[dict[str, str]]:
     """Rows of the frames of one file, each written below ``target``; `ImageError`, and none written, if one fails."""
     stem = inside.removesuffix(file.suffix) if file.suffix.lower() in ENDINGS else inside
     while (target / f"{stem}.png").exists() or (target / stem).exists():
@@ -143,14 +169,15 @@ def _written(file: Path, inside: str, target: Path) -> list[dict[str, str]]:
             n = int(dataset.get("NumberOfFrames") or 1)
             told = {column: str(dataset.get(tag) or "").strip()[:MAX_TEXT] for tag, column in TOLD.items()}
             folders = {f"folder_{k}": name for k, name in enumerate(inside.split("/")[:-1], start=1)}
-            for k, pixels in enumerate(_pixels(dataset), start=1):
+            room.take(inside, n * int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1))
+            for k, pixels in enumerate(islice(_pixels(dataset), n), start=1):  # a file may hold more than it says
                 name = f"{stem}/{k:04d}.png" if n > 1 else f"{stem}.png"
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(target / name)
                 rows.append(
                     {"file_name": name, "patient_id": inside, "frame": str(k), "frames": str(n)} | told | folders
                 )
-    except (OSError, ImageError):
+    except (OSError, ImageError, SourceError):
         shutil.rmtree(folder, ignore_errors=True)
         raise
     except Exception as error:  # pydicom and the decoders behind it raise anything on hostile bytes
@@ -178,10 +205,13 @@ def _read(file: Path, inside: str) -> "Dataset":
     if "PixelData" not in dataset:
         raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
     height, width, n = int(dataset.Rows), int(dataset.Columns), int(dataset.get("NumberOfFrames") or 1)
-    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE or not 1 <= n <= MAX_FRAMES:
+    at_most = limits()
+    too_large = height * width > at_most.image_megapixels * 1_000_000 or max(height, width) > at_most.image_side
+    if too_large or not 1 <= n <= at_most.dicom_frames:
         raise ImageError(
-            f"{shown(inside)} has {n:,} frames of {width:,} x {height:,} pixels; at most {MAX_FRAMES:,} of "
-            f"{MAX_PIXELS // 1_000_000} million are read."
+            f"{shown(inside)} has {n:,} frames of {width:,} x {height:,} pixels; at most {at_most.dicom_frames:,} of "
+            f"{at_most.image_megapixels:,} million are read ({variable('dicom_frames')}, "
+            f"{variable('image_megapixels')})."
         )
     return dataset
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images import MAX_FILE_BYTES, decode
+from model_zoo.images import decode
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import SUFFIXES, Row, shown
+from model_zoo.limits import limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +31,48 @@ class Found:
 def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
     """The rows whose file lies below ``base``, and one sentence for each other; no file is opened.
 
-    A path or link that leads out of ``base`` is refused; a name without an ending may be that of an image file.
+    A path or link that leads out of ``base`` is refused before anything asks whether a file is there, and in the same
+    words whether or not one is; a name without an ending may be that of an image file.
     """
     root = os.path.realpath(base)
     found, left_out = [], []
     for row in rows:
-        try:
-            real = _real(root, row.file)
-        except ValueError:  # a NUL in a path
-            real = None
-        if real is None:
-            left_out.append(f"{shown(row.file)} ({row.where}) is no file in {root}.")
-        elif not real.startswith(root.rstrip(os.sep) + os.sep):
-            left_out.append(f"{shown(row.file)} ({row.where}) leads out of {root}; copy the file into it.")
-        else:
+        places = [inside(base, name) for name in _names(row.file)]
+        real = next((place for place in places if place and os.path.isfile(place)), None)
+        if real:
             found.append(Found(row, os.path.relpath(real, root).replace(os.sep, "/")))
+        elif all(places):
+            left_out.append(f"{shown(row.file)} ({row.where}) is no file in {root}.")
+        else:
+            left_out.append(f"{shown(row.file)} ({row.where}) leads out of {root}; copy the file into it.")
     return found, left_out
+
+
+def inside(base: Path, written: str) -> str | None:
+    """Where ``written`` leads to, links followed, whether or not anything is there; None where that is out of ``base``.
+
+    An absolute path stands for itself.
+    """
+    root = os.path.realpath(base)
+    if "\0" in written:
+        return root  # no file has such a name, there as anywhere
+    lies = os.path.normpath(os.path.join(root, written))
+    if _below(lies, named := os.path.abspath(base)):
+        lies = os.path.join(root, os.path.relpath(lies, named))
+    real = os.path.realpath(lies) if _below(lies, root) else ""
+    return real if _below(real, root) else None
 
 
 def look_into(
     found: Sequence[Found], base: Path, progress: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Found], list[str]]:
     """Every file read and decoded once: those that can be, with their hashes, and one sentence for each other."""
-    root = Path(os.path.realpath(base))
+    root, at_most = Path(os.path.realpath(base)), limits().image_mb * 2**20
     readable, left_out = [], []
     for done, one in enumerate(found, start=1):
         path = root / one.inside
         try:
-            raw = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b""
+            raw = path.read_bytes() if path.stat().st_size <= at_most else b""
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's, of an image that `decode` refuses or reads
                 image = decode(
@@ -74,13 +89,11 @@ def look_into(
     return readable, left_out
 
 
-def _real(root: str, written: str) -> str | None:
-    """The file that is meant, links followed; None where there is none."""
-    candidates = [written, *(written + suffix for suffix in SUFFIXES if not written.lower().endswith(SUFFIXES))]
-    if "\\" in written:
-        candidates.append(written.replace("\\", "/"))
-    for candidate in candidates:
-        joined = os.path.join(root, candidate)  # an absolute path stands for itself, and must lead inside
-        if os.path.isfile(joined):
-            return os.path.realpath(joined)
-    return None
+def _names(written: str) -> list[str]:
+    """What a row may mean by ``written``."""
+    names = [written, *(written + suffix for suffix in SUFFIXES if not written.lower().endswith(SUFFIXES))]
+    return [*names, written.replace("\\", "/")] if "\\" in written else names
+
+
+def _below(path: str, root: str) -> bool:
+    return path.startswith(root.rstrip(os.sep) + os.sep)

@@ -1,20 +1,23 @@
 """JSON that lists images: COCO, Label Studio's exports, JSON Lines, and lists of records; each read as a table."""
 
 import json
+import os
 import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from model_zoo.importing.files import inside
 from model_zoo.importing.source import MAX_ROWS, SourceError, shown
 from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, text_of
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 MAX_JSON = 256 * 2**20
-CATEGORY, SUPERCATEGORY = "category", "supercategory"
+CATEGORY, SUPERCATEGORY, FILE_NAME = "category", "supercategory", "file_name"
 
 Record = Mapping[str, Any]
 
@@ -85,10 +88,10 @@ def _coco(values: Record, title: str) -> Table:
     levels = (CATEGORY, SUPERCATEGORY) if len(set(above.values())) > 1 else (CATEGORY,)
     records = []
     for image in values["images"]:
-        name = told.one_of(answers.get(image["id"], ()), text_of(image["file_name"]))
+        name = told.one_of(answers.get(image["id"], ()), text_of(image[FILE_NAME]))
         said = dict(zip(levels, (name, above.get(name, "")), strict=False))
         records.append({key: value for key, value in _plain(image).items() if key not in levels} | said)
-    return _table(records, title, levels, ("The layout of COCO.", *told.sentences()))
+    return replace(_table(records, title, levels, ("The layout of COCO.", *told.sentences())), image=FILE_NAME)
 
 
 def _label_studio(tasks: Sequence[Record], title: str, base: Path) -> Table:
@@ -154,14 +157,7 @@ def _found(written: str, base: Path) -> str:
     name = posixpath.basename(path)
     bare = re.sub(r"^[0-9a-f]{8}-", "", name)  # uploads get a prefix
     candidates = [written, path.lstrip("/"), name, f"images/{name}", bare, f"images/{bare}"]
-    return next((one for one in candidates if one and "\0" not in one and _is_file(base / one)), name or written)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name too long
-        return False
+    return next((one for one in candidates if one and os.path.isfile(inside(base, one) or "")), name or written)
 
 
 def _plain(record: Record) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class Columns:
 class Table:
     """A table as text: ``names`` of the columns, and rows of as many cells, stripped of spaces around them.
 
-    ``labels`` are the columns of classes where the file itself says so; ``told`` is what else it says, in sentences.
+    ``labels`` are the columns of classes and ``image`` that of the image files where the file itself says so; then a
+    column ``id`` means something inside that file alone. ``told`` is what else it says, in sentences.
     """
 
     title: str
@@ -56,6 +57,7 @@ class Table:
     rows: Sequence[tuple[str, ...]]
     labels: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    image: str = ""
 
     def __post_init__(self) -> None:
         if not self.rows:
@@ -162,7 +164,7 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
         return found
 
     told = list(table.told)
-    image = find("Image", wanted.image, IMAGE)
+    image = find("Image", wanted.image, (table.image.casefold(), *IMAGE) if table.image else IMAGE)
     if not image:
         listed = ", ".join(shown(one, 30) for one in table.names[:20])
         raise SourceError(f"{table.title}: no column names the images among {listed}; say which with --image.")
@@ -176,7 +178,8 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
     patient, split = find("Patient", wanted.patient, PATIENT), find("Split", wanted.split, SPLIT)
     image_id = table.column(wanted.image_id) if wanted.image_id else ""
     if not image_id:
-        image_id = next((by_fold[name] for name in IMAGE_ID if name in by_fold and by_fold[name] != image), "")
+        known = IMAGE_ID[:1] if table.image else IMAGE_ID
+        image_id = next((by_fold[name] for name in known if name in by_fold and by_fold[name] != image), "")
         told += [f"Id: column {shown(image_id)}, by its name."] if image_id else []
     return Columns(image, labels, patient, split, image_id, parts), told
 

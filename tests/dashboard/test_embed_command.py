@@ -37,7 +37,7 @@ def test_stopped_by_ctrl_c_it_leaves_nothing(workspace, tmp_path):
     card.unlink()
     card.write_bytes(written)
     assert process.returncode == 130, said
-    assert "Stopped; nothing was written." in said
+    assert "Stopped. Nothing is left half-written; the same command starts anew." in said
     assert "Traceback" not in said
     assert not (workspace.writable / "embeddings").exists()
 

@@ -1,6 +1,7 @@
 """`taxoscope import-data` as it is typed: dry, for real, refused in one sentence."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from dashboard import cli_data
 from dashboard.actions.held import hold
 from model_zoo.new_workspace import init
+from model_zoo.workspace import Workspace
 
 
 def test_from_an_empty_folder_to_images_that_are_listed(tmp_path):
@@ -89,6 +91,22 @@ def test_ctrl_c_while_writing_leaves_nothing_behind(tmp_path, monkeypatch, capsy
     assert stopped.value.code == 130
     assert capsys.readouterr().out.splitlines()[-1] == "Stopped; nothing was written."
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_stopped_while_it_tidies_up_it_says_that_all_was_written(tmp_path, capsys, monkeypatch):
+    folder = init(tmp_path / "ws")
+    packed = shutil.make_archive(str(tmp_path / "pets"), "zip", by_class(tmp_path / "pets"))
+
+    def interrupted(path, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    monkeypatch.setattr(cli_data, "console", Console(width=300))
+    with pytest.raises(SystemExit) as stopped:
+        cli_data.import_data(Path(packed), folder)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().out.splitlines()[-1] == "Stopped; all of it was written."
+    assert Workspace.open(folder).dataset().images
 
 
 def test_what_a_killed_import_unpacked_is_removed_by_the_next(tmp_path):

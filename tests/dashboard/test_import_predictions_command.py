@@ -18,8 +18,10 @@ from dashboard.actions.diagnose import diagnose
 from dashboard.actions.distinguishing import distinguish
 from dashboard.actions.ease import secondary
 from dashboard.actions.models import says
+from dashboard.actions.queueing import shown_items
 from dashboard.actions.taxonomies import previews
 from dashboard.cli_models import commands
+from dashboard.reviews.queue import QueueItem
 from model_zoo.core.choices import Cause, Labels, Space, Split
 from model_zoo.core.errors import CheckpointError, RunError, TaxoScopeError
 from model_zoo.core.evaluation import accuracy
@@ -103,6 +105,12 @@ def test_labels_alone_are_judged_and_everything_about_probabilities_is_left_open
     assert np.isnan(figures["log loss"])
     assert np.isnan(figures["Brier score"])
     assert figures["macro-F1"] > 0
+    image_id = one.image_ids[0]
+    (item,) = shown_items(desk, [QueueItem(image_id)], subjects, Split.TEST, dataset.labels)
+    alone, other = item["says"]
+    assert [bar["p"] for bar in alone["top"]] == [None]  # no number where none was given
+    assert alone["top"][0]["name"] == other["top"][0]["name"]
+    assert all(bar["p"] is not None for bar in other["top"])
     found = diagnose(
         subjects[0], workspace.taxonomy("kinds"), Split.TEST, Labels.ORIGINAL, dataset.labels, dataset,
         [desk.predictions(name, Split.TEST)], [],

@@ -21,7 +21,7 @@ def test_stopped_by_ctrl_c_it_says_so_and_leaves_nothing(tmp_path):
         process.send_signal(signal.SIGINT)
         said += process.communicate(timeout=60)[0]
     assert process.returncode == 130, said
-    assert "Stopped; nothing was written." in said
+    assert "Stopped. Nothing is left half-written; the same command starts anew." in said
     assert "Exception ignored" not in said
     assert "Traceback" not in said
     assert not list((tmp_path / "demo").rglob("looks"))

@@ -16,6 +16,7 @@ from model_zoo.checkpoints import load_model
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
 from model_zoo.explanation import explain, target_layers
+from model_zoo.own_code import read_code
 from model_zoo.run import CODE, read_run
 
 SOURCE = (Path(__file__).parents[1] / "own_resnet.py").read_text()
@@ -169,3 +170,24 @@ def test_look_asks_for_trust_and_takes_it(workspace, checkpoint, tmp_path):
     assert "--trust-code 'looked'" in " ".join(refused.stdout.split())
     trusted = run(*asked, "--trust-code", "looked", cwd=tmp_path)
     assert trusted.returncode == 0, trusted.stdout + trusted.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("import sys\nsys.exit(0)", "mine.py, line 2, failed: SystemExit: 0; correct it."),
+        ("raise SystemExit", "mine.py, line 1, failed: SystemExit: ; correct it."),
+        ("def build(n, c):\n    exit(3)", "mine.py, line 2, failed: SystemExit: 3; correct it."),
+        ("class Odd(BaseException): pass\nraise Odd('no')", "mine.py, line 2, failed: Odd: no; correct it."),
+        ("raise GeneratorExit", "mine.py, line 1, failed: GeneratorExit: ; correct it."),
+    ],
+)
+def test_code_that_ends_the_program_is_said_like_any_other_failure(tmp_path, text, sentence):
+    with pytest.raises(CheckpointError) as refused:
+        read_code(Path(code(tmp_path, text))).network(3, 1)
+    assert str(refused.value) == sentence
+
+
+def test_ctrl_c_still_stops_it(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        read_code(Path(code(tmp_path, "raise KeyboardInterrupt"))).run()

@@ -1,6 +1,8 @@
 """`taxoscope predict RUN --cross-fit N` as it is typed: to its end, stopped by Ctrl-C, and refused in one sentence."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -141,3 +143,45 @@ def test_other_images_or_another_run_are_not_mixed_with_what_was_begun(workspace
     assert done.returncode == 0, done.stdout + done.stderr
     assert "it is done anew" in " ".join(done.stdout.split())
     assert len((tmp_path / "said.csv").read_text().splitlines()) == 2
+
+
+def test_links_to_nowhere_pipes_folders_and_odd_names_stop_no_other_image(workspace, tmp_path):
+    images, raw = tmp_path / "images", (workspace.writable / "test-0.png").read_bytes()
+    images.mkdir()
+    (images / "a.png").write_bytes(raw)
+    (images / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    (images / "circle.png").symlink_to("circle.png")
+    os.mkfifo(images / "pipe.png")
+    (images / os.fsdecode(b"\xff.png")).write_bytes(raw)
+    done = predict(workspace, "shapes-s0", "images", "--out", "said.parquet", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 images asked, said.parquet; 3 images could not be read" in " ".join(done.stdout.split())
+    rows = {row["image_id"]: row for row in pq.read_table(tmp_path / "said.parquet").to_pylist()}
+    assert {name for name, row in rows.items() if row["problem"]} == {"dangling.png", "circle.png", "pipe.png"}
+    assert rows["a.png"]["predicted"] == rows["\\xff.png"]["predicted"] is not None
+
+
+@pytest.mark.parametrize("changed", ["pixels", "labels"])
+def test_batches_of_a_workspace_whose_images_or_labels_changed_are_not_used(workspace, tmp_path, changed):
+    other = tmp_path / "other"
+    shutil.copytree(workspace.writable, other)
+    (header, *lines) = (other / "manifest.csv").read_text().splitlines()
+    many = [line.replace(",", f"-{k},", 1) for k in range(12) for line in lines]
+    (other / "manifest.csv").write_text("\n".join([header, *many]) + "\n")
+    command = ["predict", "shapes-s0", "other", "--out", "said.csv", "--workspace", str(workspace.writable)]
+    kept = tmp_path / ".said.csv.partial"
+    with subprocess.Popen([*TAXOSCOPE, *command], env=environment(), cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        while process.poll() is None and not list(kept.glob("0*.parquet")):
+            time.sleep(0.005)
+        process.kill()
+    assert list(kept.glob("0*.parquet"))
+    plan = (kept / "plan.json").read_bytes()
+    if changed == "pixels":
+        shutil.copy(other / "train-0.png", other / "test-0.png")
+    else:
+        manifest = other / "manifest.csv"
+        manifest.write_text(manifest.read_text().replace("disc.bright", "bar.bright", 1))
+    again = run(*command, cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "it is done anew" in " ".join(again.stdout.split())
+    assert b"weights_sha256" in plan

@@ -169,7 +169,23 @@ def test_a_table_inside_is_offered(held, tmp_path):
     reading = Reading("list.csv")
     assert intake.columns("list.csv") == ("file", "label")
     assert [bool(one.thumbnail) for one in intake.previews(reading)] == [True, False]
-    assert "is no file in" in intake.previews(reading)[1].problem
+    assert "leads out of" in intake.previews(reading)[1].problem
+
+
+def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
+    picture(tmp_path / "ws" / "incoming" / "z" / "a.png")
+    outside = tmp_path / "secret.csv"
+    outside.write_text("file,label\na.png,owl\n")
+    (tmp_path / "ws" / "incoming" / "z" / "link.csv").symlink_to(outside)
+    intake = take_incoming(workspace, "z", quiet)
+    assert intake.tables == ()
+    told = set()
+    for name in ("/etc/group", "../../../secret.csv", "link.csv", "../../../no_such.csv"):
+        for ask in (intake.columns, lambda name: intake.source(Reading(name))):
+            with pytest.raises(SourceError) as refused:
+                ask(name)
+            told.add(str(refused.value).replace(name, "X"))
+    assert told == {"'z' holds no table 'X'; choose one of those offered."}
 
 
 def links_out():

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,28 +9,29 @@ import torch
 from drawn_workspace import TINY, make, shapes
 from PIL import Image
 from safetensors.torch import load_file
+from small_graph import graph
 
 from dashboard.actions.desk import Desk
+from dashboard.actions.explain import coloured, explained
 from dashboard.actions.intake import Given, take_weights
 from dashboard.actions.jobs import Job
 from dashboard.actions.model_import import (
-    as_numbers,
-    as_size,
     declare,
     file_orders,
-    found_words,
     hold_weights,
-    order_warning,
     said_of_it,
+    sample_map,
     samples,
     try_out,
     write,
 )
+from dashboard.actions.verified import accuracy_words, as_numbers, as_size, order_words, tried_rows, tried_words
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import evaluate
 from model_zoo.core.predictions import Predictions
 from model_zoo.images import Fit, Interpolation, Preprocessing
+from model_zoo.run_import import Declaration
 from model_zoo.training import read_pixels, train
 
 ORDER = ("blank", "disc", "bar")
@@ -77,7 +77,7 @@ def test_what_the_file_is_and_says(held, workspace):
     best = held.fits[part][0]
     assert (best.architecture, best.n_classes, best.channels) == ("test_resnet", 3, 1)
     assert any("Prefix 'module.'" in one for one in held.notes[part])
-    said = said_of_it(held.checkpoint)
+    said = said_of_it(held)
     assert (said.size, said.interpolation) == ("32", Interpolation.BICUBIC)
     assert file_orders(held.checkpoint, shapes(workspace)) == (ORDER,)
 
@@ -86,7 +86,7 @@ def test_a_file_that_says_nothing_prefills_nothing(workspace):
     raw = (workspace.writable / "runs" / "shapes-s0" / "model.safetensors").read_bytes()
     intake = take_weights(Given("m.safetensors", len(raw), lambda: raw))
     found = hold_weights(intake, lambda done, of: None)
-    said = said_of_it(found.checkpoint)
+    said = said_of_it(found)
     assert (said.size, said.interpolation) == (None, None)
     assert file_orders(found.checkpoint, shapes(workspace)) == ()
 
@@ -119,9 +119,14 @@ def test_tried_it_writes_nothing_and_then_the_run_scores_as_the_one_it_was(held,
 
     imported = try_out(workspace, held.checkpoint, declared(workspace), lambda done, of: None)
     assert runs() == ["shapes-s0"]
-    assert "Accuracy over validation" in found_words(imported)
-    assert "original labels, taxonomy shapes" in found_words(imported)
-    assert order_warning(imported, ORDER) == ""
+    told = accuracy_words(imported.judged, imported.judged_on, imported.card.taxonomy)
+    assert "Accuracy over validation" in told
+    assert "original labels, taxonomy shapes" in told
+    assert order_words(imported.judged, imported.card.taxonomy, ORDER) == ""
+    rows = tried_rows(imported.tried)
+    assert rows[0][0] == "as given"
+    assert len(rows) > 5
+    assert tried_words(()) == ""
     write(workspace, imported)
     assert runs() == ["mine", "shapes-s0"]
     own, other = (next(r for r in workspace.runs() if r.run_id == name) for name in ("mine", "shapes-s0"))
@@ -141,9 +146,45 @@ def test_a_wrong_order_is_told_with_the_right_one(held, workspace):
     said = np.roll(np.eye(3, dtype=np.float32), 1, axis=1)[taxonomy.place_all([image.label for image in images])]
     answers = Predictions(tuple(image.image_id for image in images), taxonomy.names, said)
     judged = evaluate([answers], taxonomy, taxonomy, dataset.labels, dataset.patients)
-    warned = order_warning(replace(imported, judged=judged), ("disc", "bar", "blank"))
+    warned = order_words(judged, imported.card.taxonomy, ("disc", "bar", "blank"))
     assert taxonomy.names == ("disc", "bar", "blank")
     assert warned.startswith("With the outputs named blank, disc, bar, 100.0 % of the 12 images would be right")
+
+
+def test_one_image_is_shown_with_where_the_model_looked_as_the_written_run_says_it(held, workspace):
+    imported = try_out(workspace, held.checkpoint, declared(workspace, name="looks"), lambda done, of: None)
+    found = sample_map(workspace, imported)
+    assert found.image_id == imported.judged.image_ids[0]
+    sides = [Image.open(io.BytesIO(base64.b64decode(one.partition(",")[2]))) for one in (found.before, found.after)]
+    assert sides[0].size == sides[1].size == (32, 32)
+    run = write(workspace, imported)
+    picture = map_picture_of(workspace, run, found.image_id)
+    heat = np.asarray(picture)[..., 3] > 128  # where the map of the written run is hot
+    changed = np.abs(np.asarray(sides[1], int) - np.asarray(sides[0].convert("RGB"), int)).sum(axis=2)
+    assert changed[heat].mean() > changed[~heat].mean()
+    stored = run.predictions(imported.judged_on)
+    answer = stored.classes[stored.predicted[stored.row_of[found.image_id]]]
+    assert found.words.startswith(f"It answers {answer}, ")
+
+
+def map_picture_of(workspace, run, image_id):
+    """The map that Inspect shows, RGBA."""
+    record = workspace.dataset().by_id[image_id]
+    with Image.open(workspace.writable / record.path) as image:
+        found, _ = explained(run, image, {})
+        return coloured(run.card.prepared.place_back(found.heat, *image.size))
+
+
+def test_an_onnx_file_says_what_it_takes_and_is_tried_like_any_other(workspace):
+    raw = graph().SerializeToString()
+    intake = take_weights(Given("net.onnx", len(raw), lambda: raw))
+    held = hold_weights(intake, lambda done, of: None)
+    intake.close()
+    assert (held.architecture, held.channels, held.n_outputs, said_of_it(held).size) == ("onnx", 1, 3, "32x32")
+    said = Declaration("graph", held.architecture, shapes(workspace), ORDER, TINY.preprocessing, "not known")
+    imported = try_out(workspace, held.checkpoint, said, lambda done, of: None)
+    assert sample_map(workspace, imported).after
+    assert write(workspace, imported).card.architecture == "onnx"
 
 
 def test_cancelled_it_stops_between_images(held, workspace):
@@ -156,7 +197,7 @@ def test_cancelled_it_stops_between_images(held, workspace):
 
 def test_sizes_and_numbers_as_people_write_them():
     assert (as_size("224"), as_size(" 224 x 320 ")) == ((224, 224), (224, 320))
-    assert as_numbers("0.485, .456,-1") == (0.485, 0.456, -1.0)
+    assert as_numbers("0.485, .456,-1,1e-3") == (0.485, 0.456, -1.0, 0.001)
     for text in ("", "0", "9999", "2x", "1e3", "224x", "a"):
         with pytest.raises(RunError, match="Cannot read size"):
             as_size(text)

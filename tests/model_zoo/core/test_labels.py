@@ -219,3 +219,9 @@ def test_ten_thousand_leaves_are_declared_at_once():
     space = LeafSpace(tuple(Part(f"p{k}", ten) for k in range(4)))
     assert len(space.leaves) == 10**4
     assert time.perf_counter() - started < 5  # comparing each with each took minutes
+
+
+def test_the_label_of_a_space_of_one_leaf_is_called_by_that_leaf():
+    for space in (LeafSpace((), ("owl",)), LeafSpace((Part("bird", ("owl",)),))):
+        assert space.format(space.everything) == "owl"
+        assert space.parse("owl") == space.parse("*") == space.everything

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from real_data import real
 
 from model_zoo.importing import archives
-from model_zoo.importing.archives import Limits, is_archive, unpack
+from model_zoo.importing.archives import Room, is_archive, unpack
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 
@@ -213,9 +213,11 @@ def test_what_is_no_archive_is_said(tmp_path, raw, sentence):
 def test_limits_hold_for_what_is_there_and_not_for_what_is_said(tmp_path):
     for kind in ("zip", "tar"):
         path = packed(tmp_path / f"a.{kind}", {f"{k}.png": bytes(1000) for k in range(12)})
-        assert "holds 11 files or more, at most 10" in refused(path, tmp_path / "out", Limits(n_files=10))
-        assert "at most 0 MB are unpacked" in refused(path, tmp_path / "out", Limits(n_bytes=11_999))
-        assert len(contents(unpack(path, tmp_path / kind, limits=Limits(n_files=12, n_bytes=12_000)))) == 12
+        few, small, enough = (Room(*some, ("BYTES", "FILES")) for some in ((12_000, 10), (11_999, 12), (12_000, 12)))
+        told = refused(path, tmp_path / "out", few)
+        assert "holds 11 files or more, at most 10 are unpacked; pack it by parts, or set FILES." in told
+        assert "at most 0 MB are unpacked; pack it by parts, or set BYTES." in refused(path, tmp_path / "out", small)
+        assert len(contents(unpack(path, tmp_path / kind, within=enough))) == 12
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])

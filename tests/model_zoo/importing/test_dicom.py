@@ -242,3 +242,33 @@ def test_mutated_files_never_crash(tmp_path):
     assert frames.n_files + len(frames.left_out) == 151
     assert (tmp_path / "out" / "good" / "0002.png").is_file()
     assert all("\n" not in sentence and sentence.isprintable() for sentence in frames.left_out)
+
+
+def test_pixels_are_limited_over_a_file_and_over_all_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("model_zoo.importing.dicom.GB", 20_000)  # bytes: 78 frames of 256
+    monkeypatch.setenv("TAXOSCOPE_MAX_UNPACKED_GB", "1")
+    dicom(tmp_path / "us" / "a.dcm", np.stack([RAMP] * 40))
+    dicom(tmp_path / "us" / "b.dcm", np.stack([RAMP] * 79))
+    read = extract_frames(tmp_path / "us", tmp_path / "out")
+    assert (read.n_frames, read.n_files) == (40, 1)
+    assert "'b.dcm' has frames of 1.0 GB in all, at most 1 GB are written; export fewer frames" in read.left_out[0]
+    dicom(tmp_path / "us" / "c.dcm", np.stack([RAMP] * 39))
+    with pytest.raises(SourceError) as refused:
+        extract_frames(tmp_path / "us", tmp_path / "out2")
+    assert str(refused.value).startswith("With 'c.dcm' the frames have more than 1 GB of pixels")
+    assert str(refused.value).endswith("bring them in by parts, or set TAXOSCOPE_MAX_UNPACKED_GB.")
+    assert not (tmp_path / "out2").exists()
+
+
+def test_frames_beyond_what_a_file_says_are_not_written(tmp_path):
+    dicom(tmp_path / "a.dcm", np.stack([RAMP] * 5), NumberOfFrames=2)
+    assert extract_frames(tmp_path / "a.dcm", tmp_path / "out").n_frames == 2
+    assert len(list((tmp_path / "out" / "a").iterdir())) == 2
+
+
+def test_that_names_of_files_are_kept_and_shown_is_said(tmp_path):
+    dicom(tmp_path / "Doe^Jane" / "1.dcm", RAMP)
+    told = extract_frames(tmp_path, tmp_path / "out").told
+    assert any("Names of files and folders are kept" in one and "Rename" in one for one in told)
+    (row,) = read_source(tmp_path / "out").rows
+    assert "Doe^Jane" in row.patient_id

@@ -33,7 +33,30 @@ def test_nothing_leads_out_of_the_folder(tmp_path, written):
     found, left_out = find([row(written), row("cat/a.png")], base)
     assert [one.inside for one in found] == ["cat/a.png"]
     assert len(left_out) == 1
-    assert "leads out of" in left_out[0] or "is no file in" in left_out[0]
+    assert ("is no file in" if written == "~/x.png" else "leads out of") in left_out[0]
+
+
+@pytest.mark.parametrize("written", ["{out}/{name}", "../{name}", "cat\\..\\..\\{name}", "link/{name}", "../{stem}"])
+def test_what_is_said_of_a_path_outside_does_not_tell_whether_a_file_is_there(tmp_path, written):
+    picture(tmp_path / "one_there.png")
+    (tmp_path / "base" / "cat").mkdir(parents=True)
+    (tmp_path / "base" / "link").symlink_to(tmp_path)
+
+    def told(name):
+        said = written.format(out=tmp_path, name=name, stem=name.removesuffix(".png"))
+        found, left_out = find([row(said)], tmp_path / "base")
+        assert found == []
+        return left_out[0].replace(name.removesuffix(".png"), "X")
+
+    assert told("one_there.png") == told("not_there.png")
+    assert "leads out of" in told("one_there.png")
+
+
+def test_an_absolute_path_may_name_the_folder_as_the_user_does(tmp_path):
+    picture(tmp_path / "real" / "a.png")
+    (tmp_path / "named").symlink_to(tmp_path / "real")
+    found, left_out = find([row(tmp_path / "named" / "a.png")], tmp_path / "named")
+    assert ([one.inside for one in found], left_out) == (["a.png"], [])
 
 
 def test_a_folder_of_the_same_beginning_is_another_folder(tmp_path):

@@ -7,12 +7,17 @@ from foreign_images import picture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.actions.import_data import store
+from dashboard.actions.import_plan import Wishes, plan_import
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.importing.files import find
 from model_zoo.importing.json_tables import read_json
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import Columns
+from model_zoo.new_workspace import init
+from model_zoo.workspace import Workspace
 
 COCO = {
     "images": [
@@ -45,13 +50,38 @@ def test_coco_gives_each_image_its_category_and_what_that_belongs_to(tmp_path):
     read = read_source(written(tmp_path, COCO))
     assert read.levels == ("category", "supercategory")
     assert [(row.file, row.image_id, row.labels, row.patient_id) for row in read.rows] == [
-        ("a.png", "7", ("cat", "animal"), "p1"),  # two boxes of one category are one answer
-        ("sub/b.png", "8", ("car", "vehicle"), "p2"),
-        ("c.png", "9", ("", ""), "p2"),  # a cat and a car: no single class
-        ("d.png", "10", ("", ""), ""),
+        ("a.png", "a.png", ("cat", "animal"), "p1"),  # two boxes of one category are one answer
+        ("sub/b.png", "sub/b.png", ("car", "vehicle"), "p2"),
+        ("c.png", "c.png", ("", ""), "p2"),  # a cat and a car: no single class
+        ("d.png", "d.png", ("", ""), ""),
     ]
     assert "1 images have several answers, such as 'c.png' ('cat', 'car'); they come without a label." in read.told
-    assert read.rows[0].columns == {"width": "8"}
+    assert read.rows[0].columns == {"width": "8", "id": "7"}
+
+
+def test_numbers_of_images_in_two_files_of_coco_are_not_taken_for_one_image(tmp_path):
+    """COCO numbers images within a file: train.json and val.json both have an image 1."""
+    made = Workspace.open(init(tmp_path / "ws"))
+    for name in ("train", "val"):
+        picture(tmp_path / name / f"{name}.png", seed=len(name))
+        image = {"id": 1, "file_name": f"{name}.png", "path": f"/elsewhere/{name}.png"}
+        one = COCO | {"images": [image], "annotations": [{"image_id": 1, "category_id": 1}]}
+        made = store(plan_import(made, read_source(written(tmp_path / name, one)), Wishes(copy=True)))
+    images = made.dataset().images
+    assert [one.image_id for one in images] == ["train.png", "val.png"]
+    assert [one.columns["id"] for one in images] == ["1", "1"]
+
+
+@pytest.mark.parametrize("column", ["image_id", "label", "split", "patient_id", "path", "ID", " id "])
+def test_columns_of_coco_called_like_ours_do_not_get_in_their_way(tmp_path, column):
+    picture(tmp_path / "a.png")
+    images = [COCO["images"][0] | {column: "train"}]
+    one = COCO | {"images": images, "annotations": COCO["annotations"][:1]}
+    made = Workspace.open(init(tmp_path / "ws"))
+    made = store(plan_import(made, read_source(written(tmp_path, one)), Wishes(copy=True)))
+    (image,) = made.dataset().images
+    assert made.space.format(image.label) == "cat"
+    assert (made.writable / image.path).is_file()
 
 
 def test_a_level_of_coco_that_says_nothing_is_none(tmp_path):
@@ -95,6 +125,20 @@ def test_label_studio_gives_each_image_the_choice_that_its_annotators_share(tmp_
     assert any(sentence.startswith("2 images have several answers") for sentence in read.told)
     assert read.rows[0].columns == {"scanner": "X"}
     assert "jane" not in repr(read)  # who said it is nobody's label
+
+
+def test_what_label_studio_names_outside_is_said_in_the_same_words_whether_or_not_it_is_there(tmp_path):
+    picture(tmp_path / "one_there.png")
+    base = tmp_path / "base"
+    base.mkdir()
+
+    def told(name):
+        tasks = [studio(one, ("plane", ["head"])) for one in (f"{tmp_path}/{name}", f"../{name}")]
+        rows = read_source(written(base, tasks)).rows
+        return [sentence.replace(name, "X") for sentence in find(rows, base)[1]]
+
+    assert told("one_there.png") == told("not_there.png")
+    assert len(told("one_there.png")) == 2
 
 
 def test_several_questions_of_label_studio_are_columns_to_choose_from(tmp_path):

@@ -1,0 +1,92 @@
+"""What the page and the commands that import models both read, check and say."""
+
+import re
+from collections.abc import Sequence
+
+from dashboard.words import counted, interval_text, share_text
+from model_zoo.alternatives import Tried, far_better
+from model_zoo.core.choices import Split
+from model_zoo.core.class_order import other_order
+from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation import Evaluation, accuracy
+from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.images import MAX_INPUT_SIDE
+from model_zoo.run import check_run_id
+from model_zoo.workspace import Workspace
+
+
+def as_size(text: str) -> tuple[int, int]:
+    """``224`` or ``224x320`` as (height, width) in pixels; `RunError` for anything else."""
+    sides = re.fullmatch(r"\s*([0-9]{1,4})\s*(?:[xX]\s*([0-9]{1,4})\s*)?", text)
+    height, width = (int(sides[1]), int(sides[2] or sides[1])) if sides else (0, 0)
+    if not (1 <= height <= MAX_INPUT_SIDE and 1 <= width <= MAX_INPUT_SIDE):
+        raise RunError(
+            f"Cannot read size {text[:40]!r}; write 224, or 224x320 for height x width, at most {MAX_INPUT_SIDE}."
+        )
+    return height, width
+
+
+def as_numbers(text: str, option: str = "") -> tuple[float, ...]:
+    """``0.5,0.5,0.5`` as numbers; `RunError`, which names ``option`` if there is one, for anything else."""
+    pieces = [one.strip() for one in text.split(",")]
+    written = r"[+-]?(?=\.?[0-9])[0-9]{0,6}\.?[0-9]{0,12}(e-?[0-9]{1,2})?"
+    numbers = tuple(float(one) for one in pieces if re.fullmatch(written, one))
+    if len(numbers) < len(pieces) or not all(abs(one) < 1e6 for one in numbers):
+        named = f"{option} " if option else ""
+        raise RunError(f"Cannot read {named}{text[:60]!r}; write one number per channel, such as 0.485,0.456,0.406.")
+    return numbers
+
+
+def check_free(workspace: Workspace, run_id: str) -> None:
+    """`RunError` unless a new run can be called so."""
+    check_run_id(run_id)
+    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
+    if run_id in there:
+        raise RunError(f"Run {run_id!r} is already there; remove it or choose another name.")
+
+
+def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
+    """How many answers are right, over what, with which reservation."""
+    if not len(judged.truth):
+        return "No image in validation or test has a label that the taxonomy places: nothing says that it is right."
+    share = accuracy(judged).share
+    basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
+    return (
+        f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; {basis}, original "
+        f"labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images were among it, that "
+        "is too high."
+    )
+
+
+def order_words(judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str]) -> str:
+    """Which other names of the outputs ``order`` would be right far more often; '' where none would."""
+    other = other_order(judged.confusion.counts, taxonomy.names)
+    if not len(judged.truth) or not other.is_suspicious:
+        return ""
+    of = dict(zip(taxonomy.names, other.names, strict=True))
+    return (
+        f"With the outputs named {', '.join(of[name] for name in order)}, {share_text(other.share)} of the "
+        f"{counted(other.n_images, 'image')} would be right: check the order of the classes."
+    )
+
+
+def tried_title(tried: Sequence[Tried]) -> str:
+    """What the rows of `tried_rows` are over."""
+    return f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels"
+
+
+def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
+    """Preparation, share of right answers and its interval, as text: the given one first, the others best first."""
+    ordered = [*tried[:1], *sorted(tried[1:], key=lambda one: -one.share)]
+    return [(one.name, share_text(one.share), interval_text(one.low, one.high)) for one in ordered]
+
+
+def tried_words(tried: Sequence[Tried]) -> str:
+    """Which other preparation would be right far more often; '' where none would."""
+    better = far_better(tried) if tried else None
+    if better is None:
+        return ""
+    return (
+        f"Prepared otherwise ({better.name}), {share_text(better.share)} would be right instead of "
+        f"{share_text(tried[0].share)}; check how the model was trained, and import it so if that is how."
+    )
