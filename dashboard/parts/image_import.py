@@ -204,6 +204,9 @@ def _preview(source: Source, previews: Sequence[Preview], intake: Intake, by_rul
     st.caption(
         "\n".join(f"{plain(on_the_page(intake.told(one)))}  " for one in source.told) or "Nothing had to be guessed."
     )
+    if by_rules:
+        counts = [{"label": label or "no rule holds", "images": n} for label, n in label_counts(source)]
+        st.dataframe(pd.DataFrame(counts), hide_index=True, key=f"import_ruled_{intake.key}", lazy=False)
     rows = [
         {
             "image": one.thumbnail or None,
@@ -227,10 +230,6 @@ def _preview(source: Source, previews: Sequence[Preview], intake: Intake, by_rul
         column_config={"image": st.column_config.ImageColumn("")},
     )
     st.caption("The first image of each label.")
-    if by_rules:
-        st.markdown("**What the rules give**")
-        counts = [{"label": label or "no rule holds", "images": n} for label, n in label_counts(source)]
-        st.dataframe(pd.DataFrame(counts), hide_index=True, key=f"import_ruled_{intake.key}", lazy=False)
 
 
 def _dry_run(desk: Desk, intake: Intake, reading: Reading, wishes: Wishes) -> None:
