@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -23,6 +24,7 @@ THUMB_PX = 96
 ON_THE_PAGE: Mapping[str, str] = {
     "--image": "Column of the image files",
     "--label": "Columns of labels",
+    "--rule": "Labels by rules",
     "--part": "They are parts of one label",
     "--patient": "Patient",
     "--split": "Split",
@@ -69,6 +71,11 @@ def on_the_page(sentence: str) -> str:
     return re.sub(
         r"--[a-z-]+", lambda found: f"'{ON_THE_PAGE[found[0]]}'" if found[0] in ON_THE_PAGE else found[0], sentence
     )
+
+
+def label_counts(source: Source) -> Sequence[tuple[str, int]]:
+    """Finest label -> images listed, the most first; '' is without one."""
+    return Counter(row.labels[0] for row in source.rows).most_common()
 
 
 def planned_groups(plan: ImportPlan) -> Sequence[Group]:

@@ -17,6 +17,7 @@ from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unp
 from model_zoo.importing.files import inside
 from model_zoo.importing.labels import plain_name
 from model_zoo.importing.reading import read_source
+from model_zoo.importing.rules import parse_rules
 from model_zoo.importing.source import Source, SourceError, shown
 from model_zoo.importing.tables import Columns, read_table
 from model_zoo.limits import limits, variable
@@ -44,11 +45,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How an intake is read: by which table in its folder ('' for none), columns, and what its folders mean."""
+    """How an intake is read: by which table in its folder ('' for none), columns, and what its folders mean.
+
+    ``rules`` is the text of rules that give the labels instead of columns; None where columns do.
+    """
 
     table: str = ""
     columns: Columns = field(default_factory=Columns)
     folders: tuple[str, ...] = ()
+    rules: str | None = None
 
 
 class Intake:
@@ -96,7 +101,8 @@ class Intake:
         """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
         if self._read is None or self._read[0] != reading:
             path = self._read_from(reading.table)
-            source = read_source(path, reading.columns, self.images, reading.folders)
+            rules = () if reading.rules is None else parse_rules(reading.rules)
+            source = read_source(path, reading.columns, self.images, reading.folders, rules)
             self._previews = preview(source)
             self._read = reading, source
         return self._read[1]
@@ -137,6 +143,14 @@ def why_nothing(workspace: Workspace) -> str:
     if os.access(workspace.writable, os.W_OK):
         return ""
     return f"Nothing can be written to {workspace.writable}; give the server access, or import where there is some:"
+
+
+def commands_only(workspace: Workspace) -> str:
+    """What to type for what no page does."""
+    into = quote(str(workspace.writable))
+    return (
+        f"taxoscope import-data FOLDER_OF_DICOM --workspace {into} --dry-run\ntaxoscope look-alike --workspace {into}"
+    )
 
 
 def commands_instead(workspace: Workspace) -> str:

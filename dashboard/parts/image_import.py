@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.actions.data_counts import splits_of
 from dashboard.actions.data_words import SPLIT_NAMES
 from dashboard.actions.desk import Desk
-from dashboard.actions.image_import import Preview, bring, on_the_page, planned_groups
+from dashboard.actions.image_import import Preview, bring, label_counts, on_the_page, planned_groups
 from dashboard.actions.import_plan import ImportPlan, Wishes, plan_import
 from dashboard.actions.import_words import plan_words
 from dashboard.actions.intake import (
@@ -17,6 +17,7 @@ from dashboard.actions.intake import (
     Intake,
     Reading,
     commands_instead,
+    commands_only,
     take_incoming,
     take_upload,
     why_no_images,
@@ -55,6 +56,11 @@ def possible(desk: Desk) -> bool:
             "reads any folder, and does and says the same:"
         )
         st.code(commands_instead(desk.workspace), language=None)
+        st.markdown(
+            "Only the command line reads DICOM, and lists every pair of images that look alike (a dry run here says "
+            "how many there are across splits and labels):"
+        )
+        st.code(commands_only(desk.workspace), language=None)
     return True
 
 
@@ -88,7 +94,7 @@ def importing(desk: Desk, intake: Intake) -> None:
         except TaxoScopeError as error:
             st.error(plain(on_the_page(intake.told(str(error)))))
             return
-        _preview(source, previews, intake)
+        _preview(source, previews, intake, by_rules=reading.rules is not None)
     _dry_run(desk, intake, reading, wishes)
 
 
@@ -103,7 +109,8 @@ def _reading(intake: Intake) -> Reading:
             format_func=lambda one: f"table {one}" if one else "the folders",
         )
     if names := intake.columns(table):
-        return Reading(table, _columns(names, intake.key))
+        columns, rules = _columns(names, intake.key)
+        return Reading(table, columns, rules=rules)
     if table or not intake.path.is_dir():
         return Reading(table)
     folders = st.text_input(
@@ -116,19 +123,33 @@ def _reading(intake: Intake) -> Reading:
     return Reading("", Columns(), tuple(one.strip() for one in folders.split("/")) if folders.strip() else ())
 
 
-def _columns(names: Sequence[str], key: str) -> Columns:
+def _columns(names: Sequence[str], key: str) -> tuple[Columns, str | None]:
+    """Which column says what, and the rules for labels where rules give them."""
+
     def column(title: str, what: str) -> str:
         return str(
             st.selectbox(title, ["", *names], key=f"import_{what}_{key}", format_func=lambda one: one or "by its name")
         )
 
     image = column("Column of the image files", "image")
-    labels = st.multiselect(
-        "Columns of labels, the finest class first",
-        names,
-        key=f"import_labels_{key}",
-        placeholder="by its name",
-    )
+    by_rules = st.toggle("Labels by rules", key=f"import_by_rules_{key}", help="One class from several columns.")
+    labels: Sequence[str] = ()
+    rules = None
+    if by_rules:
+        rules = st.text_area(
+            "Rules, one a line; the first that holds gives the label",
+            key=f"import_rules_{key}",
+            placeholder="marker=yes and annotation=yes and structure=bpd -> bpd",
+            help="Comparisons: column=value, column!=value, column in (a, b); joined by and, or, not, ( ). What has "
+            'spaces stands in "double quotes"; # begins a comment.',
+        )
+    else:
+        labels = st.multiselect(
+            "Columns of labels, the finest class first",
+            names,
+            key=f"import_labels_{key}",
+            placeholder="by its name",
+        )
     in_parts = len(labels) > 1 and st.toggle(
         "They are parts of one label, none finer than another", key=f"import_parts_{key}"
     )
@@ -139,9 +160,8 @@ def _columns(names: Sequence[str], key: str) -> Columns:
         split = column("Split", "split")
     with sides[2]:
         image_id = column("Id", "id")
-    return Columns(
-        image, () if in_parts else tuple(labels), patient, split, image_id, tuple(labels) if in_parts else ()
-    )
+    classes, parts = ((), tuple(labels)) if in_parts else (tuple(labels), ())
+    return Columns(image, classes, patient, split, image_id, parts), rules
 
 
 def _wishes(intake: Intake) -> Wishes:
@@ -178,12 +198,15 @@ def _wishes(intake: Intake) -> Wishes:
     return Wishes(copy, check, move, parse_shares(shares) if shares else None, held_out or None, name or "")
 
 
-def _preview(source: Source, previews: Sequence[Preview], intake: Intake) -> None:
+def _preview(source: Source, previews: Sequence[Preview], intake: Intake, by_rules: bool) -> None:
     st.subheader("As it is read", anchor=False)
     st.markdown(f"**{counted(len(source.rows), 'image')}** listed: {plain(source.layout)}.")
     st.caption(
         "\n".join(f"{plain(on_the_page(intake.told(one)))}  " for one in source.told) or "Nothing had to be guessed."
     )
+    if by_rules:
+        counts = [{"label": label or "no rule holds", "images": n} for label, n in label_counts(source)]
+        st.dataframe(pd.DataFrame(counts), hide_index=True, key=f"import_ruled_{intake.key}", lazy=False)
     rows = [
         {
             "image": one.thumbnail or None,

@@ -42,7 +42,7 @@ from model_zoo.images import Fit, Interpolation, Preprocessing
 
 _HELD, _TRIED = "import_held", "import_tried"
 _SCALES = {
-    "subtract 0.485, 0.456, 0.406, divide by 0.229, 0.224, 0.225 (ImageNet)": (
+    "ImageNet: subtract 0.485, 0.456, 0.406, divide by 0.229, 0.224, 0.225": (
         (0.485, 0.456, 0.406),
         (0.229, 0.224, 0.225),
     ),
@@ -71,7 +71,8 @@ def possible(desk: Desk) -> bool:
     with st.expander("A file elsewhere on this machine, a model of your own code"):
         st.markdown(
             "A page reads only what you upload and what lies in this workspace's folder `incoming`, and runs no code "
-            "of yours. The command line reads any file:"
+            "of yours. The command line reads any file, and also takes models that want blue first (`--bgr`), the "
+            "inner part of a crop (`--crop-share`) or each image brought to mean 0 and std 1 (`--per-image`):"
         )
         st.code(command("import-run", "FILE"), language=None)
     return True

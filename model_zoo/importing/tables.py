@@ -171,7 +171,7 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
     labels, parts = (tuple(table.column(name) for name in some) for some in (wanted.labels, wanted.parts))
     if not labels and not parts and table.labels:
         labels = table.labels
-        told += [f"Label: column {' and '.join(map(shown, labels))}, by the file's layout."]
+        told += [f"Label: column {' and '.join(map(shown, labels))}, as said above."]
     elif not labels and not parts:
         found = find("Label", "", LABEL)
         labels = (found,) if found else ()

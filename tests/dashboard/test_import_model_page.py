@@ -89,6 +89,11 @@ def test_a_checkpoint_becomes_a_run_once_everything_was_answered_and_tried(page,
     at = ended(at.run())
     assert "Accuracy over validation" in said(at)
     assert "original labels, taxonomy shapes" in said(at)
+    tried = next(one.value for one in at.dataframe if "preparation" in one.value)
+    assert tried["preparation"].iloc[0] == "as given"
+    assert len(tried) > 5
+    assert "Where it looks: validation" in said(at).replace("\\", "")
+    assert "grad-cam at" in said(at).replace("\\", "")
     assert not (workspace.writable / "runs").exists()
     at.button(key="import_write").click().run()
     assert "Run mine was written." in said(at).replace("\\", "")

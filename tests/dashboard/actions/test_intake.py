@@ -14,6 +14,7 @@ import pytest
 from foreign_images import by_class, picture
 
 from dashboard.actions.held import hold
+from dashboard.actions.image_import import label_counts
 from dashboard.actions.intake import (
     Given,
     Reading,
@@ -170,6 +171,24 @@ def test_a_table_inside_is_offered(held, tmp_path):
     assert intake.columns("list.csv") == ("file", "label")
     assert [bool(one.thumbnail) for one in intake.previews(reading)] == [True, False]
     assert "leads out of" in intake.previews(reading)[1].problem
+
+
+def test_rules_give_labels_and_how_many_images_each_comes_to(held, tmp_path):
+    for k in range(4):
+        picture(tmp_path / "z" / f"{k}.png", seed=k)
+    lines = ["file,marker,annotation,structure", "0.png,yes,yes,bpd", "1.png,no,no,bpd", "2.png,no,no,ac", "3.png,,,"]
+    (tmp_path / "z" / "list.csv").write_text("\n".join(lines) + "\n")
+    intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
+    text = "marker=yes and annotation=yes and structure=bpd -> bpd\nmarker=no -> none # whatever it shows\n"
+    reading = Reading("list.csv", rules=text)
+    assert list(label_counts(intake.source(reading))) == [("none", 2), ("bpd", 1), ("", 1)]
+    assert any("1 rows match no rule" in one for one in intake.source(reading).told)
+    assert {one.row.labels[0] for one in intake.previews(reading)} == {"none", "bpd", ""}
+    for bad, sentence in (("", "holds no rule"), ("marker=yes", "line 1: expected"), ("side=left -> a", "no column")):
+        with pytest.raises(SourceError, match=sentence):
+            intake.source(Reading("list.csv", rules=bad))
+    with pytest.raises(SourceError, match="Labels come from rules or from columns"):
+        intake.source(Reading("list.csv", Columns(labels=("structure",)), rules=text))
 
 
 def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
