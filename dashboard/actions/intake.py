@@ -28,7 +28,7 @@ UNPACKED = Limits(n_bytes=4 * 2**30, n_files=200_000)
 
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 _WITH_COLUMNS = (".csv", ".tsv", ".parquet")
-WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".onnx")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".onnx")
 
 Tell = Callable[[int, int], None]
 _HELD = "taxoscope-held-"
