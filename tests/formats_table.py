@@ -15,8 +15,8 @@ import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from onnx import TensorProto, helper
 from foreign_images import fetal_planes_folder
+from onnx import TensorProto, helper
 from PIL import Image
 from pydicom.data import get_testdata_file
 from safetensors.torch import save_file
