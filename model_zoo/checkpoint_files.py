@@ -24,8 +24,11 @@ from model_zoo.torch_files import SAVE_AGAIN, TorchFile, check, read_legacy, rea
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_DEPTH = 4
+MAX_NUMBERS = 4
+"""In a list that is kept of what a file says: a size, means; longer ones are no description."""
+
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
-Said = str | int | float | tuple[str, ...]
+Said = str | int | float | tuple[str | float, ...]
 WHOLE = "the file"
 """Names the weights of a file that holds nothing else."""
 
@@ -35,7 +38,7 @@ class Checkpoint:
     """The sets of weights that a file holds, and what else it says in plain words.
 
     ``parts`` names each set by where it lies (``state_dict``, ``model_ema``, or `WHOLE`); ``said`` maps places in the
-    file to texts, numbers and lists of texts that stand there (``args.model``), none of which anybody vouches for.
+    file to texts, numbers and lists of them that stand there (``args.model``), none of which anybody vouches for.
     """
 
     name: str
@@ -214,7 +217,7 @@ _OF_TRAINING = re.compile(r"opt|lr_|sched|scaler|amp|callback|loops", re.IGNOREC
 
 
 def _said(value: Any) -> Iterator[tuple[str, Said]]:
-    """Texts, numbers and lists of texts near the top of the file, by place."""
+    """Texts, numbers, lists of texts and short lists of numbers near the top of the file, by place."""
     seen: set[int] = set()
     waiting = deque([("", value, 0)])
     while waiting:
@@ -235,6 +238,8 @@ def _said(value: Any) -> Iterator[tuple[str, Said]]:
                 seen.add(id(inner))
                 if all(isinstance(each, str) for each in inner):
                     yield where, tuple(each[:300] for each in inner)
+                elif len(inner) <= MAX_NUMBERS and all(isinstance(each, int | float) for each in inner):
+                    yield where, tuple(inner)
             elif isinstance(inner, dict | Inert) and depth < 2:
                 waiting.append((where, inner, depth + 1))
 

@@ -272,5 +272,5 @@ def class_lists(checkpoint: Checkpoint | Graph, taxonomy: Taxonomy) -> Sequence[
     """Lists in the file that name exactly the classes of ``taxonomy``, whatever their order."""
     if isinstance(checkpoint, Graph):
         return []
-    found = [said for said in checkpoint.said.values() if isinstance(said, tuple)]
+    found = [tuple(map(str, said)) for said in checkpoint.said.values() if isinstance(said, tuple)]
     return [one for one in found if sorted(one) == sorted(taxonomy.names)]

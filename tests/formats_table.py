@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -14,13 +15,17 @@ import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from foreign_images import fetal_planes_folder
 from onnx import TensorProto, helper
 from PIL import Image
+from pydicom.data import get_testdata_file
 from safetensors.torch import save_file
 from torch import nn
 
 from dashboard.actions.import_run import read_model
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.importing.archives import is_archive, unpack
+from model_zoo.importing.dicom import extract_frames, holds_dicom
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.tables import Columns
 from model_zoo.onnx_models import Graph
@@ -85,6 +90,61 @@ def _listed(name: str) -> Callable[[Path], None]:
     return write
 
 
+def _packed(form: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            _images("cat/1.png", "dog/2.png")(Path(name))
+            shutil.move(shutil.make_archive(str(path.parent / "packed"), form, name), path)
+
+    return write
+
+
+def _dicom(folder: Path) -> None:
+    for place in ("cat/1.dcm", "dog/2.dcm"):
+        made = get_testdata_file("CT_small.dcm", read=True)
+        (folder / place).parent.mkdir(parents=True)
+        made.save_as(folder / place)
+
+
+def _with_images(text: str, *places: str) -> Callable[[Path], None]:
+    """A table ``text`` beside images; a path without an ending is the folder of both, its table ``metadata``."""
+
+    def write(path: Path) -> None:
+        _images(*places)(path.parent)
+        path.write_text(text)
+
+    return write
+
+
+def _hugging_face(ending: str) -> Callable[[Path], None]:
+    texts = {
+        "csv": "file_name,label\n1.png,cat\n2.png,dog\n",
+        "jsonl": '{"file_name": "1.png", "label": "cat"}\n{"file_name": "2.png", "label": "dog"}\n',
+    }
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        _with_images(texts[ending], "1.png", "2.png")(folder / f"metadata.{ending}")
+
+    return write
+
+
+COCO = {
+    "images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}],
+    "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+    "annotations": [{"image_id": 1, "category_id": 1}, {"image_id": 2, "category_id": 2}],
+}
+LABEL_STUDIO = [
+    {
+        "id": k,
+        "data": {"image": f"{k}.png"},
+        "annotations": [
+            {"result": [{"type": "choices", "from_name": "kind", "to_name": "image", "value": {"choices": [name]}}]}
+        ],
+    }
+    for k, name in enumerate(CLASSES, start=1)
+]
+
 MODELS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "safetensors": ("model.safetensors", lambda path: save_file(STATE, path)),
     "torch.save of a state_dict": ("model.pth", _torch(STATE)),
@@ -125,6 +185,14 @@ DATA: dict[str, tuple[str, Callable[[Path], object]]] = {
     "folders by split and class": ("images", _images("train/cat/1.png", "test/dog/2.png")),
     "CSV": ("list.csv", _listed("csv")),
     "Parquet": ("list.parquet", _listed("parquet")),
+    "zip of folders by class": ("images.zip", _packed("zip")),
+    "tar.gz of folders by class": ("images.tar.gz", _packed("gztar")),
+    "DICOM in folders by class": ("frames", _dicom),
+    "COCO (JSON)": ("coco.json", _with_images(json.dumps(COCO), "1.png", "2.png")),
+    "Label Studio (JSON)": ("export.json", _with_images(json.dumps(LABEL_STUDIO), "1.png", "2.png")),
+    "Hugging Face, `metadata.csv`": ("images", _hugging_face("csv")),
+    "Hugging Face, `metadata.jsonl`": ("images", _hugging_face("jsonl")),
+    "FETAL_PLANES_DB as published": ("published", lambda path: fetal_planes_folder(path) and None),
 }
 
 
@@ -142,6 +210,11 @@ def _answers(path: Path) -> str:
 
 
 def _data(path: Path) -> str:
+    if is_archive(path):
+        path = unpack(path, path.parent / "unpacked")
+    if holds_dicom(path):
+        extract_frames(path, frames := path.parent / "png")
+        path = frames
     found = read_source(path, Columns(), None, ())
     splits = sorted({str(row.split) for row in found.rows})
     return f"{len(found.rows)} image(s) with classes; split {', '.join(splits)}"

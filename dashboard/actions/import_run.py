@@ -1,6 +1,6 @@
 """Import a model that was trained elsewhere: say what its file holds, verify it, write it as a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -12,7 +12,8 @@ from dashboard.actions.verified import accuracy_words, check_free, order_words, 
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.alternatives import Tried
 from model_zoo.architectures import suggest
-from model_zoo.checkpoint_files import Checkpoint, read_checkpoint, short
+from model_zoo.checkpoint_files import Checkpoint, Said, read_checkpoint, short
+from model_zoo.commands import command
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
@@ -43,6 +44,8 @@ def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> Non
         console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *graph_words(checkpoint), soft_wrap=True)
         return
     console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
+    if told := said_words(checkpoint.said):
+        console.print(f"The file says of itself (nobody vouches for it): {told}.", soft_wrap=True)
     for one in (part,) if part else checkpoint.parts:
         weights = checkpoint.weights(one)
         console.print(f"{one}: {counted(len(weights.tensors), 'tensor')}.", *weights.notes, soft_wrap=True)
@@ -61,6 +64,25 @@ def graph_words(graph: Graph) -> tuple[str, str]:
     takes = ", ".join(str(side or "any") for side in (graph.channels, *graph.size))
     gives = counted(graph.n_classes, "output") if graph.n_classes else "outputs, it does not say how many"
     return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
+
+
+_TELLING = (
+    *("arch", "architecture", "model", "model_name", "num_classes", "class_names", "classes"),
+    *("img_size", "image_size", "input_size", "imgsz", "crop_pct", "mean", "std", "interpolation", "in_chans"),
+)
+
+
+def said_words(said: Mapping[str, Said]) -> str:
+    """What a file says of how its model was made and how images reached it, as ``place: value; ...``; '' for nothing.
+
+    Places are told by their last name, as training scripts call them.
+    """
+    told = {where: value for where, value in said.items() if where.rpartition(".")[2].lower() in _TELLING}
+    return "; ".join(f"{where}: {short(_listed(value))}" for where, value in told.items())
+
+
+def _listed(value: Said) -> Said:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
@@ -99,6 +121,7 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
     console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
     if run.card.code:
         console.print(f"To ask its model anything new, start with --trust-code {quote(run.run_id)}.", soft_wrap=True)
+    console.print(f"Next: {command('serve', folders=workspace.folders)}", soft_wrap=True)
     return run
 
 

@@ -28,7 +28,7 @@ MAX_LISTED = 1_000
 
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 _WITH_COLUMNS = (".csv", ".tsv", ".parquet")
-WEIGHTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".onnx")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".onnx")
 
 Tell = Callable[[int, int], None]
 _HELD = "taxoscope-held-"

@@ -9,14 +9,20 @@ from model_zoo.workspace import Workspace
 
 
 def opening(desk: Desk) -> Shown:
-    """The series of the taxonomies that the workspace opens with, in the newest version trained; else the first two."""
+    """The series of the taxonomies that the workspace opens with, in the newest version trained.
+
+    Where that is fewer than two, which is nothing to compare, more are taken: those of other taxonomies first.
+    """
     series = desk.series()
     wanted = [
         max((one for one in series if one.card.taxonomy.name == name), key=_version, default=None)
         for name in desk.workspace.opening
     ]
-    subjects = [one.series_id for one in wanted if one] or [one.series_id for one in series[:2]]
-    return Shown(subjects=tuple(subjects))
+    found = [one for one in wanted if one]
+    while len(found) < 2 and (others := [one for one in series if one not in found]):
+        named = {one.card.taxonomy.name for one in found}
+        found.append(next((one for one in others if one.card.taxonomy.name not in named), others[0]))
+    return Shown(subjects=tuple(one.series_id for one in found))
 
 
 def _version(series: Series) -> int:

@@ -89,16 +89,25 @@ def history(desk: Desk) -> None:
         f"{counted(len(decisions), 'decision')}, undone ones and undos included: who, when, which image, what. "
         f"Typed: `{command('labels', 'export', 'decisions.jsonl', '--history', folders=desk.workspace.folders)}`"
     )
+    history_files(desk, "export_history")
+
+
+def history_files(desk: Desk, key: str) -> None:
+    """The whole history, as it is when a button is pressed, in every format that it can be written in."""
     with st.container(horizontal=True):
         for form in HISTORY_FORMATS:
             st.download_button(
-                _HISTORY_WORDS[form],
-                partial(write_history, decisions, form),
+                f"All as {_HISTORY_WORDS[form]}",
+                partial(_whole_history, desk, form),
                 f"decisions{form.suffix}",
                 icon=":material/download:",
                 on_click="ignore",
-                key=f"export_history_{form}",
+                key=f"{key}_{form}",
             )
+
+
+def _whole_history(desk: Desk, form: LabelFormat) -> bytes:
+    return write_history(desk.store.all(), form)
 
 
 def _run(desk: Desk, taxonomy: Taxonomy) -> str | None:

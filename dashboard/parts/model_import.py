@@ -160,7 +160,10 @@ def _said(held: Held) -> None:
     said = held.said
     st.markdown("**What the file says of itself** (nobody vouches for it)" if said else "The file says nothing else.")
     if said:
-        rows = [{"where": where, "what": ", ".join(v) if isinstance(v, tuple) else str(v)} for where, v in said.items()]
+        rows = [
+            {"where": where, "what": ", ".join(map(str, v)) if isinstance(v, tuple) else str(v)}
+            for where, v in said.items()
+        ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="import_said", lazy=False, height=215)
 
 

@@ -71,6 +71,7 @@ def headline(drafted: Drafted, series: Sequence[Series], workspace: Workspace, *
 
 def class_table(taxonomy: Taxonomy, counts: Mapping[Split, Counts], space: LeafSpace) -> None:
     """One row per class in class order: its leaves, and images and patients per split, by original label."""
+    st.subheader("Classes", anchor=False)
     rows = []
     for k, (name, leaves) in enumerate(taxonomy.classes.items()):
         row: dict[str, object] = {"#": k + 1, "class": name, "leaves": space.format(leaves)}
@@ -148,6 +149,7 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
 
 def flow_chart(drafted: Drafted, dataset: DataSet, look: charts.Look) -> None:
     """The flow of images from leaves to classes, for a draft through those of the version it starts from."""
+    st.subheader("From leaves to classes", anchor=False)
     path = [drafted.base, drafted.taxonomy] if drafted.draft.edits else [drafted.taxonomy]
     patients = len({image.patient_id or image.image_id for image in dataset.images})
     st.caption(

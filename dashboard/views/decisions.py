@@ -1,11 +1,10 @@
-"""Decisions: who said what, when, about which image; exported as CSV."""
+"""Decisions: who said what, when, about which image; exported."""
 
 import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.actions.conflicts import open_by_split
-from dashboard.actions.export import decisions_csv
-from dashboard.parts import agreement, conflicts, decision_list
+from dashboard.parts import agreement, conflicts, decision_list, label_exports
 from dashboard.words import plain
 
 desk = cached.desk()
@@ -20,13 +19,7 @@ decision_list.summary(decisions, desk.review_rule)
 conflicts.open_conflicts(open_by_split(desk))
 for sentence in desk.obsolete():
     st.warning(plain(sentence))
-st.download_button(
-    "Export all as CSV",
-    lambda: decisions_csv(desk.store.all()),
-    "decisions.csv",
-    "text/csv",
-    icon=":material/download:",
-)
+label_exports.history_files(desk, "decisions_export")
 who, which = links.text(state.query(), "reviewer"), links.text(state.query(), "image")
 chosen = decision_list.table(decision_list.filtered(decisions, who, which), decisions, key="decisions_table")
 if chosen:

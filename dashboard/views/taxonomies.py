@@ -47,7 +47,6 @@ with right:
         controls.split_switch(shown)
         controls.where_picker(cached.restrictions(shown), shown, "These figures are")
     taxonomies.previews(cached.previews(drafted.taxonomy, shown), drafted, shown)
-    st.subheader("From leaves to classes", anchor=False)
     taxonomies.flow_chart(drafted, dataset, look)
 
 st.subheader("What to merge", anchor=False)
@@ -57,6 +56,5 @@ keep_apart(cached.distinguished(drafted.taxonomy))
 if opened_image := what_to_split(desk, cached.divided, drafted):
     st.switch_page("views/inspect.py", query_params=opened_image)
 
-st.subheader("Classes", anchor=False)
 taxonomies.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)
 taxonomies.all_versions(versions, series)

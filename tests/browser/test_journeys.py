@@ -3,9 +3,11 @@
 import re
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from browser.recomputed import MANIFEST, answers, class_names, difference_of_series, in_classes_of, percent, points
 from browser.serving import settle
@@ -170,5 +172,13 @@ def test_from_a_cell_to_a_decision_that_survives_a_kill(app, opened):
     app.start()
     page = opened("decisions")
     expect(page.get_by_text("1 decision by 1 person")).to_be_visible()
+    for name, ending in (("CSV", "csv"), ("JSON Lines", "jsonl"), ("Parquet", "parquet")):
+        with page.expect_download() as got:
+            page.get_by_role("button", name=f"All as {name}").click()
+        assert got.value.suggested_filename == f"decisions.{ending}"
+        path = Path(app.environment["TAXOSCOPE_DEMO_FOLDER"]) / got.value.suggested_filename
+        got.value.save_as(path)
+        readers = {"csv": pd.read_csv, "jsonl": partial(pd.read_json, lines=True), "parquet": pd.read_parquet}
+        assert list(readers[ending](path).image_id) == [image_id]
     page = opened(f"inspect?image={image_id}")
     expect(page.get_by_text(label.replace("cereb", "afi")).first).to_be_visible()

@@ -3,12 +3,13 @@
 import shutil
 import signal
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
 
 import pytest
-from command import Serving, run
+from command import TAXOSCOPE, Serving, environment, run
 from rich.console import Console
 
 from dashboard import cli
@@ -50,6 +51,27 @@ def test_alone_it_serves_the_demo_from_any_folder_and_ctrl_c_stops_it(serving, t
     assert served.process.wait(20) == 0, rest
     assert time.monotonic() - started < 10
     assert rest.strip() == "Stopped. Everything that was saved is kept."
+
+
+def test_ctrl_c_while_the_command_is_still_being_loaded_is_no_traceback(tmp_path):
+    started = subprocess.Popen(
+        [*TAXOSCOPE, "runs"],
+        cwd=tmp_path,
+        env=environment(PYTHONPROFILEIMPORTTIME="1"),  # a line for each module that was loaded
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in started.stderr:
+        if line.split("|")[-1].strip() == "numpy":
+            break
+    else:
+        pytest.fail("numpy was never loaded")
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert "Traceback" not in out + err
+    assert err.splitlines()[-1].startswith("Stopped")
 
 
 def test_a_taken_port_is_said_and_another_one_serves(serving):

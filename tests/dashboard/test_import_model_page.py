@@ -61,7 +61,7 @@ def box(at, label):
 def test_a_checkpoint_becomes_a_run_once_everything_was_answered_and_tried(page, workspace, raw):
     at = page
     assert not at.error, said(at)
-    at.file_uploader[0].upload("best.pth", raw, "application/octet-stream")
+    at.file_uploader[0].upload("model_best.pth.tar", raw, "application/octet-stream")
     at = ended(ended(at.run()))
     assert "What it does not say" in said(at)
     assert "Answer everything above as the model was trained" in said(at)

@@ -36,7 +36,9 @@ def checkpoint(workspace, tmp_path_factory):
     rows = [shapes(workspace).names.index(name) for name in ORDER]
     state |= {key: state[key][rows] for key in ("fc.weight", "fc.bias")}
     path = tmp_path_factory.mktemp("elsewhere") / "best.pth"
-    torch.save({"epoch": 2, "state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
+    args = {"img_size": 32, "mean": [0.2], "workers": 4}
+    wrapped = {f"module.{key}": value for key, value in state.items()}
+    torch.save({"epoch": 2, "arch": "test_resnet", "args": args, "state_dict": wrapped}, path)
     return path
 
 
@@ -63,6 +65,8 @@ def test_what_lacks_is_asked_for_and_what_fits_is_listed(workspace, checkpoint, 
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert left(workspace) == ["shapes-s0"]
+    told = "The file says of itself (nobody vouches for it): arch: test_resnet; args.img_size: 32; args.mean: 0.2."
+    assert told in said
     assert "Prefix 'module.' was taken off 92 names." in said
     assert "test_resnet (3 classes, 1 channel): 92 tensors match" in said
     assert said.endswith(

@@ -111,6 +111,7 @@ def test_a_checkpoint_as_timm_writes_it(tmp_path, form):
     model, ema = tiny().state_dict(), tiny(1).state_dict()
     optimizer = torch.optim.SGD(tiny().parameters(), lr=0.1, momentum=0.9)
     args = argparse.Namespace(model="resnet18", num_classes=3, data_dir=Path("/data"), class_map=["cat", "dog", "bird"])
+    args.mean, args.std, args.betas = [0.5, 0.25, 0.125], (1, 1, 1), [0.1] * 9
     written = {
         **{"epoch": 7, "arch": "resnet18", "state_dict": model, "state_dict_ema": ema, "args": args, "version": 2},
         **{"optimizer": optimizer.state_dict(), "metric": np.float64(81.5), "seen": {(1, 2): "pair"}, "set": {1, 2}},
@@ -122,6 +123,8 @@ def test_a_checkpoint_as_timm_writes_it(tmp_path, form):
     assert checkpoint.parts == ("state_dict", "state_dict_ema")
     assert (checkpoint.said["arch"], checkpoint.said["args.model"]) == ("resnet18", "resnet18")
     assert checkpoint.said["args.class_map"] == ("cat", "dog", "bird")
+    assert (checkpoint.said["args.mean"], checkpoint.said["args.std"]) == ((0.5, 0.25, 0.125), (1, 1, 1))
+    assert "args.betas" not in checkpoint.said  # longer than any description of an image
     assert same(checkpoint.weights("state_dict").tensors, model)
     assert same(checkpoint.weights("state_dict_ema").tensors, ema)
     with pytest.raises(CheckpointError, match=r"2 sets of weights \(state_dict, state_dict_ema\); say which is meant"):
