@@ -112,9 +112,9 @@ def extract_frames(path: Path, target: Path, progress: Callable[[int, int], None
     told = (
         f"DICOM: {len(rows):,} frames of {n_files:,} files, written as PNG.",
         "No tag that names a patient is read: each file counts as its own patient, unless --patient names a column.",
+        f"{burned:,} frames say that text is burned into the picture, {unsaid:,} say nothing; look for names in them.",
         "Names of files and folders are kept: they are each image's id, path and patient_id here, and shown. Rename "
         "those that name a patient first.",
-        f"{burned:,} frames say that text is burned into the picture, {unsaid:,} say nothing; look for names in them.",
     )
     return Frames(len(rows), n_files, told, tuple(left_out))
 

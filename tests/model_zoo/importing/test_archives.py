@@ -38,11 +38,11 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def refused(path, target, limits=None):
+def refused(path, target, within=None):
     """The sentence; and nothing was left, inside or outside."""
     before = contents(target.parent)
     with pytest.raises(SourceError) as caught:
-        unpack(path, target, limits=limits)
+        unpack(path, target, within=within)
     assert not target.exists()
     assert contents(target.parent) == before
     assert "\n" not in str(caught.value)
