@@ -1,6 +1,5 @@
 """Real images that nobody here made, brought in by command, asked about, and looked at in a browser."""
 
-import re
 import zipfile
 from pathlib import Path
 
@@ -71,9 +70,7 @@ def test_fetal_scans_are_imported_browsed_and_predicted(name: str, label: str, t
     assert drawn.evaluate("(one) => [one.naturalWidth, one.naturalHeight]") == list(Image.open(source / path).size)
 
     page = opened(page, server, "data")
-    counted = listed[label].value_counts()
-    for one, n in counted.items():
-        expect(page.get_by_role("row").filter(has_text=re.compile(rf"^{one}\s*{n}\b")).first).to_be_visible()
+    expect(page.get_by_test_id("stMain")).to_contain_text(f"{len(listed)} images without a patient's name")
 
 
 def test_two_hundred_and_ninety_two_characters_stay_readable(tmp_path: Path, new_page, served):
