@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dashboard.actions.verified import accuracy_words, check_free, order_words, tried_rows, tried_title, tried_words
+from dashboard.actions.verified import accuracy_words, check_free, tried_rows, tried_title, warning_words
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.alternatives import Tried
 from model_zoo.architectures import suggest
@@ -115,8 +115,8 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
         imported = verify(workspace, checkpoint, declared, watched)
     for note in imported.notes:
         console.print(note, soft_wrap=True)
-    say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console)
     say_tried(imported.tried, console)
+    say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
     run = imported.write(workspace)
     console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
     if run.card.code:
@@ -126,7 +126,7 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
 
 
 def say_tried(tried: Sequence[Tried], console: Console) -> None:
-    """Print what other preparations would score, best first below the given one, and warn of one that is far better."""
+    """Print what other preparations would score, best first below the given one."""
     if not tried:
         return
     table = Table(title=tried_title(tried))
@@ -135,15 +135,17 @@ def say_tried(tried: Sequence[Tried], console: Console) -> None:
     for row in tried_rows(tried):
         table.add_row(*row)
     console.print(table)
-    _warn(tried_words(tried), console)
 
 
-def say_accuracy(judged: Evaluation, on: Split, taxonomy: Taxonomy, order: Sequence[str], console: Console) -> None:
-    """Print how many answers are right, and whether far more would be under another order of the outputs ``order``."""
+def say_accuracy(
+    judged: Evaluation,
+    on: Split,
+    taxonomy: Taxonomy,
+    order: Sequence[str],
+    console: Console,
+    tried: Sequence[Tried] = (),
+) -> None:
+    """Print how many answers are right, and whether far more would be: outputs in another ``order``, or prepared so."""
     console.print(accuracy_words(judged, on, taxonomy), soft_wrap=True)
-    _warn(order_words(judged, taxonomy, order), console)
-
-
-def _warn(sentence: str, console: Console) -> None:
-    if sentence:
+    if sentence := warning_words(judged, taxonomy, order, tried):
         console.print(f"Warning: {sentence[0].lower()}{sentence[1:]}", style="yellow", soft_wrap=True)

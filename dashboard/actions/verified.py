@@ -90,3 +90,8 @@ def tried_words(tried: Sequence[Tried]) -> str:
         f"Prepared otherwise ({better.name}), {share_text(better.share)} would be right instead of "
         f"{share_text(tried[0].share)}; check how the model was trained, and import it so if that is how."
     )
+
+
+def warning_words(judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = ()) -> str:
+    """What to check before anything else, '' for nothing: other preparations say little where the order is wrong."""
+    return order_words(judged, taxonomy, order) or tried_words(tried)

@@ -26,10 +26,9 @@ from dashboard.actions.verified import (
     accuracy_words,
     as_numbers,
     as_size,
-    order_words,
     tried_rows,
     tried_title,
-    tried_words,
+    warning_words,
 )
 from dashboard.parts import intake as taking
 from dashboard.parts.jobs import watch
@@ -351,9 +350,8 @@ def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
     for note in imported.notes:
         st.caption(plain(note))
     st.markdown(f"**{plain(accuracy_words(imported.judged, imported.judged_on, taxonomy))}**")
-    for warning in (order_words(imported.judged, taxonomy, order), tried_words(imported.tried)):
-        if warning:
-            st.warning(plain(warning))
+    if warning := warning_words(imported.judged, taxonomy, order, imported.tried):
+        st.warning(plain(warning))
     left, right = st.columns([3, 2], gap="large")
     with left:
         if imported.tried:

@@ -177,12 +177,16 @@ def _told(result: Ruled) -> list[str]:
         n, earlier = result.n_labelled[k], result.n_holding[k] - result.n_labelled[k]
         taken = f"; {earlier:,} more are labelled by earlier rules" if earlier else ""
         some = f", such as {such_as(result.examples[k][:2])}" if n else ""
-        told.append(f"Rule of line {rule.line:,}, {shown(str(rule), 200)}: {n:,} rows{some}{taken}.")
+        told.append(f"Rule of line {rule.line:,}, {shown(str(rule), 200)}: {_rows(n)}{some}{taken}.")
     if result.unmatched:
         told.append(
-            f"{len(result.unmatched):,} rows match no rule and come without a label: {such_as(result.unmatched)}."
+            f"{_rows(len(result.unmatched))} without a label, since no rule matches: {such_as(result.unmatched)}."
         )
     return told
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} {'row' if n == 1 else 'rows'}"
 
 
 def _in_columns(condition: Condition, table: Table, line: int) -> Condition:

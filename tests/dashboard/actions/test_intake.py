@@ -182,7 +182,7 @@ def test_rules_give_labels_and_how_many_images_each_comes_to(held, tmp_path):
     text = "marker=yes and annotation=yes and structure=bpd -> bpd\nmarker=no -> none # whatever it shows\n"
     reading = Reading("list.csv", rules=text)
     assert list(label_counts(intake.source(reading))) == [("none", 2), ("bpd", 1), ("", 1)]
-    assert any("1 rows match no rule" in one for one in intake.source(reading).told)
+    assert any("1 row without a label, since no rule matches" in one for one in intake.source(reading).told)
     assert {one.row.labels[0] for one in intake.previews(reading)} == {"none", "bpd", ""}
     for bad, sentence in (("", "holds no rule"), ("marker=yes", "line 1: expected"), ("side=left -> a", "no column")):
         with pytest.raises(SourceError, match=sentence):

@@ -66,8 +66,8 @@ def test_what_each_rule_did_is_told():
     assert result.table.told == (
         "Rule of line 1, 'structure = bpd -> a': 3 rows, such as row 1 ('1.png'), row 2 ('2.png').",
         "Rule of line 2, 'marker = yes -> b': 0 rows; 2 more are labelled by earlier rules.",
-        "Rule of line 3, 'marker = no -> c': 1 rows, such as row 4 ('4.png'); 1 more are labelled by earlier rules.",
-        "1 rows match no rule and come without a label: row 5 ('5.png').",
+        "Rule of line 3, 'marker = no -> c': 1 row, such as row 4 ('4.png'); 1 more are labelled by earlier rules.",
+        "1 row without a label, since no rule matches: row 5 ('5.png').",
     )
 
 
@@ -176,7 +176,7 @@ def test_rules_make_labels_of_a_source(tmp_path):
     read = read_source(tmp_path / "t.csv", rules=rules)
     assert (read.levels, [row.labels for row in read.rows]) == (("labels",), [("marked",), ("",)])
     assert read.rows[0].columns == {"label_given": "old", "marker": "yes"}
-    assert any("1 rows match no rule" in sentence for sentence in read.told)
+    assert any("1 row without a label, since no rule matches" in sentence for sentence in read.told)
     with pytest.raises(SourceError, match="rules or from columns"):
         read_source(tmp_path / "t.csv", Columns(labels=("label",)), rules=rules)
     with pytest.raises(SourceError, match="is a folder, which has no columns"):
