@@ -6,7 +6,7 @@ import tempfile
 import uuid
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 
@@ -14,6 +14,7 @@ from dashboard.actions.held import hold
 from dashboard.actions.image_import import Preview, preview
 from model_zoo.datasets import write_new
 from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unpack
+from model_zoo.importing.dicom import Frames, extract_frames, holds_dicom
 from model_zoo.importing.files import inside
 from model_zoo.importing.labels import plain_name
 from model_zoo.importing.reading import read_source
@@ -59,13 +60,13 @@ class Reading:
 class Intake:
     """Files to be imported: ``path`` is a folder or a file, ``images`` the folder of a table's images, if another.
 
-    What was uploaded or unpacked lies in a folder of its own, which is removed with `close`, with the last reference
-    to this, and when the process ends. ``key`` names this intake.
+    What was uploaded, unpacked or written out of DICOM lies in a folder of its own, which is removed with `close`, with
+    the last reference to this, and when the process ends. ``key`` names this intake.
     """
 
     def __init__(self, name: str, path: Path, images: Path | None = None, held: Path | None = None) -> None:
         self.key, self.name, self.path, self.images = uuid.uuid4().hex, name, path, images
-        self.held = held
+        self.held, self.frames = held, Frames(0, 0, (), ())
         self._read: tuple[Reading, Source] | None = None
         self._previews: tuple[Preview, ...] = ()
         self._columns: dict[str, tuple[str, ...]] = {}
@@ -103,6 +104,8 @@ class Intake:
             path = self._read_from(reading.table)
             rules = () if reading.rules is None else parse_rules(reading.rules)
             source = read_source(path, reading.columns, self.images, reading.folders, rules)
+            told, left_out = (*self.frames.told, *source.told), (*self.frames.left_out, *source.left_out)
+            source = replace(source, told=told, left_out=left_out)
             self._previews = preview(source)
             self._read = reading, source
         return self._read[1]
@@ -147,10 +150,7 @@ def why_nothing(workspace: Workspace) -> str:
 
 def commands_only(workspace: Workspace) -> str:
     """What to type for what no page does."""
-    into = quote(str(workspace.writable))
-    return (
-        f"taxoscope import-data FOLDER_OF_DICOM --workspace {into} --dry-run\ntaxoscope look-alike --workspace {into}"
-    )
+    return f"taxoscope look-alike --workspace {quote(str(workspace.writable))}"
 
 
 def commands_instead(workspace: Workspace) -> str:
@@ -182,14 +182,16 @@ def incoming(workspace: Workspace, name: str) -> Path:
 
 
 def take_incoming(workspace: Workspace, name: str, tell: Tell) -> Intake:
-    """A folder, table or archive of `incoming`; the latter is unpacked elsewhere."""
+    """A folder, table, archive or DICOM of `incoming`; the latter two are unpacked elsewhere."""
     path = incoming(workspace, name)
-    if not is_archive(path):
+    if not is_archive(path) and not holds_dicom(path):
         return Intake(name, path)
     held = _hold()
-    intake = Intake(name, held, held=held)
+    intake = Intake(name, path, held=held)
     try:
-        intake.path = _unpacked(path, held, name, tell, None)
+        if is_archive(path):
+            intake.path = _unpacked(path, held, name, tell, None)
+        _take_frames(intake, held, tell)
     except BaseException:
         intake.close()
         raise
@@ -234,11 +236,21 @@ def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> Non
     write_new(path, packed[0].read())
     intake.path = _unpacked(path, held, intake.name, tell, room_for_uploads())
     path.unlink()
+    _take_frames(intake, held, tell, "upload_unpacked_gb")
     if tables:
         intake.images = intake.path
         intake.path = held / "table" / _named(tables[0].name)
         intake.path.parent.mkdir()
         write_new(intake.path, tables[0].read())
+
+
+def _take_frames(intake: Intake, held: Path, tell: Tell, limit: str = "unpacked_gb") -> None:
+    """Where the files are DICOM, their frames stand in their place."""
+    if holds_dicom(intake.path):
+        target = held / "frames" / plain_name(Path(intake.name).stem, "frames")[:80]
+        target.parent.mkdir()
+        intake.frames = extract_frames(intake.path, target, tell, limit)
+        intake.path = target
 
 
 def _check_size(files: Sequence[Given]) -> None:

@@ -47,8 +47,8 @@ def possible(desk: Desk) -> bool:
         st.code(commands_instead(desk.workspace), language=None)
         return False
     st.markdown(
-        "A zip of images with a folder for each class, or with a table (CSV, Parquet) that lists them. Nothing is "
-        "written before a dry run has said what would be, and then all of it or nothing."
+        "A zip of images with a folder for each class, or with a table (CSV, Parquet) that lists them; or a zip of "
+        "DICOM. Nothing is written before a dry run has said what would be, and then all of it or nothing."
     )
     with st.expander("Files elsewhere on this machine, or more than can be uploaded"):
         st.markdown(
@@ -57,8 +57,8 @@ def possible(desk: Desk) -> bool:
         )
         st.code(commands_instead(desk.workspace), language=None)
         st.markdown(
-            "Only the command line reads DICOM, and lists every pair of images that look alike (a dry run here says "
-            "how many there are across splits and labels):"
+            "Only the command line lists every pair of images that look alike (a dry run here says how many there are "
+            "across splits and labels):"
         )
         st.code(commands_only(desk.workspace), language=None)
     return True

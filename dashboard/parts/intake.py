@@ -100,7 +100,7 @@ def choose(
 
 def _taken(job: Job[Intake]) -> Intake | None:
     if job.running:
-        watch(job, "Unpacking", "bytes", "import_taking_cancel")
+        watch(job, "Unpacking", "bytes or files", "import_taking_cancel")
     elif job.error:
         st.error(plain(job.error))
     elif job.result is None:

@@ -74,21 +74,26 @@ def holds_dicom(path: Path) -> bool:
     )
 
 
-def extract_frames(path: Path, target: Path, progress: Callable[[int, int], None] = lambda done, of: None) -> Frames:
+def extract_frames(
+    path: Path,
+    target: Path,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    limit: str = "unpacked_gb",
+) -> Frames:
     """Every frame of a DICOM file, or of those below a folder, as a PNG below ``target``, and `TABLE` beside them.
 
     ``target`` is empty or not there yet; it is empty again if anything stops the work. ``progress`` is told how many
     files of how many are done. The table has a row per frame: its file, the file it is of as ``patient_id`` (nothing
     else is known of the patient), the tags of `TOLD`, and the folders on its way: the first is its ``label``, or its
     ``split`` where all are called so. A file that cannot be read, or would be too much by itself, is left out with a
-    sentence; `SourceError` before all of them together are.
+    sentence; `SourceError` before all of them together are. ``limit`` is that of `Limits` which says what is too much.
     """
     root, files = (path.parent, [path]) if path.is_file() else (path, sorted(filter(_is_dicom, _files(path))))
     if target.exists() and any(target.iterdir()):
         raise SourceError(f"{target} is not empty; give an empty folder for the frames of {shown(path.name)}.")
     rows: list[dict[str, str]] = []
     left_out = []
-    n_files, room = 0, _Room(limits().unpacked_gb * GB)
+    n_files, room = 0, _Room(limit)
     try:
         target.mkdir(parents=True, exist_ok=True)
         for done, file in enumerate(files, start=1):
@@ -120,10 +125,11 @@ def extract_frames(path: Path, target: Path, progress: Callable[[int, int], None
 
 
 class _Room:
-    """Bytes of pixels that may still be written, counted before a frame is decoded; ``most`` in all."""
+    """Bytes of pixels that may still be written, counted before a frame is decoded; ``limit`` names how many in all."""
 
-    def __init__(self, most: int) -> None:
-        self.most = self.left = most
+    def __init__(self, limit: str) -> None:
+        self.most = self.left = getattr(limits(), limit) * GB
+        self.setting = variable(limit)
 
     def take(self, inside: str, n_bytes: int) -> None:
         """`ImageError` where a file is too much by itself, `SourceError` where it is after those before it."""
@@ -131,13 +137,13 @@ class _Room:
         if n_bytes > self.most:
             raise ImageError(
                 f"{shown(inside)} has frames of {n_bytes / GB:,.1f} GB in all, {most}; export fewer frames, or set "
-                f"{variable('unpacked_gb')}."
+                f"{self.setting}."
             )
         self.left -= n_bytes
         if self.left < 0:
             raise SourceError(
                 f"With {shown(inside)} the frames have more than {self.most / GB:,.0f} GB of pixels, {most}; bring "
-                f"them in by parts, or set {variable('unpacked_gb')}."
+                f"them in by parts, or set {self.setting}."
             )
 
 

@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,7 +11,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from foreign_dicom import RAMP, SECRET, dicom
 from foreign_images import by_class, picture
 
 from dashboard.actions.held import hold
@@ -264,3 +267,37 @@ def test_the_demo_says_what_to_do_instead(tmp_path, workspace):
     assert why_no_images(workspace) == ""
     assert str(workspace.writable) in commands_instead(workspace)
     assert Path(workspace.writable).is_dir()
+
+
+def test_dicom_is_read_as_frames_whichever_way_it_comes(workspace, held, tmp_path):
+    for name in ("cat", "dog"):
+        dicom(tmp_path / "scans" / name / "1.dcm", np.stack([RAMP] * 2))
+    (tmp_path / "scans" / "dog" / "2.dcm").write_bytes(bytes(128) + b"DICM and no more")
+    (workspace.writable / "incoming").mkdir(exist_ok=True)
+    shutil.copytree(tmp_path / "scans", workspace.writable / "incoming" / "copied")
+    raw = packed(tmp_path / "scans")
+    (workspace.writable / "incoming" / "scans.zip").write_bytes(raw)
+    ways = (
+        lambda: take_upload([given("scans.zip", raw)], quiet),
+        lambda: take_incoming(workspace, "scans.zip", quiet),
+        lambda: take_incoming(workspace, "copied", quiet),
+    )
+    for way in ways:
+        intake = way()
+        source = intake.source(Reading())
+        assert sorted(row.labels for row in source.rows) == [("cat",), ("cat",), ("dog",), ("dog",)]
+        assert source.told[0] == "DICOM: 4 frames of 2 files, written as PNG."
+        assert "2.dcm" in source.left_out[0]
+        assert not intake.stays
+        assert SECRET not in repr(source)
+        intake.close()
+        assert list(held.iterdir()) == []
+
+
+def test_frames_of_an_upload_have_an_uploads_limit(held, tmp_path, monkeypatch):
+    monkeypatch.setattr("model_zoo.importing.dicom.GB", 1_000)
+    monkeypatch.setenv("TAXOSCOPE_MAX_UPLOAD_UNPACKED_GB", "1")
+    dicom(tmp_path / "scans" / "cat" / "1.dcm", np.stack([RAMP] * 5))
+    with pytest.raises(SourceError, match="set TAXOSCOPE_MAX_UPLOAD_UNPACKED_GB"):
+        take_upload([given("scans.zip", packed(tmp_path / "scans"))], quiet)
+    assert list(held.iterdir()) == []
