@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from browser.watched import CONNECTIONS, leads_out
 from playwright.sync_api import Page
 
 PROJECT = Path(__file__).parents[2]
@@ -51,18 +52,22 @@ class Served:
         self.process.wait()
 
     def stop(self) -> None:
+        """End it; a connection that it opened to another machine fails the test."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 self.kill()
+        watched = self.log_path.parent / CONNECTIONS
+        if out := [one for one in (watched.read_text().splitlines() if watched.exists() else []) if leads_out(one)]:
+            pytest.fail(f"the server opened connections to {', '.join(sorted(set(out)))}")
 
 
 def taxoscope(folder: Path, *arguments: str, **environment: str) -> Served:
     """`taxoscope serve` on a free port, the demo's writable part in ``folder``; not yet started."""
     port = free_port()
-    command = [sys.executable, "-c", "from dashboard.cli import main; main()", "serve", "--no-browser"]
+    command = [sys.executable, str(Path(__file__).with_name("watched.py")), "serve", "--no-browser"]
     environment = {"TAXOSCOPE_DEMO_FOLDER": str(folder), "PYTHONPATH": str(PROJECT), **environment}
     return Served([*command, "--port", str(port), *arguments], environment, folder / "log.txt", port)
 
