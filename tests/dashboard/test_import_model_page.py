@@ -46,7 +46,7 @@ def said(at):
 
 
 def ended(at):
-    """The page once no job of this session runs any more."""
+    """The page once no job runs any more."""
     for name in ("import_taking", "import_held", "import_tried"):
         if name in at.session_state:
             job = at.session_state[name][1]
