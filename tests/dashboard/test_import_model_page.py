@@ -26,7 +26,7 @@ def workspace(tmp_path, monkeypatch):
 
 @pytest.fixture
 def raw():
-    torch.manual_seed(1)  # of other weights the map may be zero
+    torch.manual_seed(0)  # of other weights the map may be zero
     model = timm.create_model("test_resnet", num_classes=3, in_chans=1)
     out = io.BytesIO()
     torch.save({"args": {"img_size": 32}, "names": ORDER, "state_dict": model.state_dict()}, out)
