@@ -109,7 +109,13 @@ def _explain_at(
     if method.uses_class:
         with torch.inference_mode(False), torch.enable_grad():
             # With respect to the features only: no parameter's .grad is computed or written.
-            (slope,) = torch.autograd.grad(scores[0, chosen], features, allow_unused=True)
+            try:
+                (slope,) = torch.autograd.grad(scores[0, chosen], features, allow_unused=True)
+            except RuntimeError as error:
+                raise ExplanationError(
+                    f"{type(model).__name__} cuts its slope between {layer!r} and its scores ({error}); choose "
+                    "a method that needs none, such as Eigen-CAM."
+                ) from error
         gradients = np.zeros_like(activations) if slope is None else _array(as_map(model, slope, size))
     heat, empty = _heat(method, inputs, layer, activations, gradients)
     return Explanation(_array(scores.detach()[0].float().softmax(dim=0)), heat, chosen, layer, method, empty)

@@ -24,6 +24,8 @@ FORMATS = tuple(ENDINGS)
 _PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS or 0
 MAX_INPUT_SIDE = 4096
 """Of what a model is given, in pixels before pooling."""
+MIN_STD = 1e-6
+"""Dividing by less is a slip of the pen, and overflows float32 soon."""
 
 
 class Fit(StrEnum):
@@ -79,8 +81,8 @@ class Preprocessing:
             raise ImageError(f"Size {self.size} is over {MAX_INPUT_SIDE} a side, the most that is given.")
         if min(self.size) < 1 or self.pool < 1 or any(side % self.pool for side in self.size):
             raise ImageError(f"Size {self.size} must be positive and divisible by pool {self.pool}.")
-        if not all(std > 0 for std in self.std):
-            raise ImageError(f"Standard deviations must be positive; got {self.std}.")
+        if not all(std >= MIN_STD for std in self.std):
+            raise ImageError(f"Standard deviations must be positive, {MIN_STD:g} at least; got {self.std}.")
         if not 0.1 <= self.crop_share <= 1 or (self.crop_share < 1 and self.fit is not Fit.CROP):
             raise ImageError(f"A crop keeps 0.1 to 1 of the shorter side, and nothing else is one; got {self}.")
         if self.bgr and self.channels != 3:

@@ -105,18 +105,21 @@ async function look(box) {
   if (box.looking) return;
   box.looking = true;
   let wait_ms = LOOK_MS;
-  for (let first; (first = box.log.find((entry) => entry.client_id === box.client_id)?.seq) !== undefined; ) {
-    const stored = await storedSince(box.client_id, first);
-    if (stored.size) {
-      takeStored(box, (entry) => entry.client_id === box.client_id && stored.has(entry.seq));
-      keep(box);
-      box.views.forEach((view) => view.changed());
-    } else {
-      await new Promise((done) => setTimeout(done, wait_ms));
-      wait_ms = Math.min(wait_ms * 1.5, LOOK_MOST_MS);
+  try {
+    for (let first; (first = box.log.find((entry) => entry.client_id === box.client_id)?.seq) !== undefined; ) {
+      const stored = await storedSince(box.client_id, first);
+      if (stored.size) {
+        takeStored(box, (entry) => entry.client_id === box.client_id && stored.has(entry.seq));
+        keep(box);
+        box.views.forEach((view) => view.changed());
+      } else {
+        await new Promise((done) => setTimeout(done, wait_ms));
+        wait_ms = Math.min(wait_ms * 1.5, LOOK_MOST_MS);
+      }
     }
+  } finally {
+    box.looking = false;
   }
-  box.looking = false;
 }
 
 async function storedSince(client_id, first) {

@@ -8,6 +8,7 @@ import pytest
 import torch
 from command import run
 from drawn_workspace import TINY, make, shapes
+from real_data import real
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -73,6 +74,25 @@ def test_what_lacks_is_asked_for_and_what_fits_is_listed(workspace, checkpoint, 
         "Nothing was imported: give --name, --taxonomy, --architecture, --size, --fit, --channels, --mean, --std "
         "as well, as the model was trained."
     )
+
+
+@pytest.mark.parametrize(("kind", "n_tensors"), [("2.7_80x80_MiniFASNetV2", 334), ("4_0_0_80x80_MiniFASNetV1SE", 370)])
+def test_a_real_file_without_names_inside_asks_for_what_it_needs(workspace, kind, n_tensors, tmp_path):
+    file = real("ckpt_minifasnet") / f"{kind}.pth"
+    done = run("import-run", str(file), "--workspace", str(workspace.writable), cwd=tmp_path)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert left(workspace) == ["shapes-s0"]
+    assert f"{n_tensors} tensors. Prefix 'module.' was taken off {n_tensors} names." in said
+    assert "The file says of itself" not in said
+    assert "No architecture that is known here fits; name one with --architecture." in said
+    assert said.endswith(
+        "Nothing was imported: give --name, --taxonomy, --architecture, --size, --fit, --channels, --mean, --std "
+        "as well, as the model was trained."
+    )
+    given = ["--architecture", "resnet18", *PREPARED, "--channels", "3", "--mean", "0,0,0", "--std", "1,1,1"]
+    assert "do not fit resnet18: " in refused(imported(workspace, file, *given), workspace)
 
 
 @pytest.mark.parametrize(

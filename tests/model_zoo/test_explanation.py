@@ -287,6 +287,25 @@ def test_what_cannot_be_explained_is_refused(options: dict[str, object], words: 
     assert isinstance(caught.value, TaxoScopeError)
 
 
+class Detached(nn.Module):
+    """A convolution whose features reach the scores without a slope."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Conv2d(1, 2, 3, padding=1)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.features(inputs).detach().mean(dim=(2, 3))
+
+
+def test_a_model_that_cuts_its_slope_is_refused_unless_none_is_needed() -> None:
+    asked = {"inputs": torch.rand(1, 1, 8, 8), "layer": "features"}
+    with pytest.raises(ExplanationError, match=r"Detached cuts its slope between 'features' and its scores"):
+        explain(Detached().eval(), **asked)
+    found = explain(Detached().eval(), **asked, method=CamMethod.EIGEN_CAM)
+    assert found.heat.max() == pytest.approx(1, abs=1e-5)
+
+
 def test_training_mode_and_models_without_a_map_are_refused() -> None:
     with pytest.raises(ExplanationError, match=r"model\.eval\(\)"):
         explain(small(1.0).train(), torch.rand(1, 1, 4, 4))

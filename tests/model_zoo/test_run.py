@@ -155,6 +155,7 @@ def tamper(tmp_path, change):
         (lambda c: c["taxonomy"]["classes"].update(car=["cat.s"]), "puts leaf 'cat.s' in both"),
         (lambda c: c["taxonomy"].update(classes=["cat"]), "lacks or garbles"),
         (lambda c: c["preprocessing"].update(std=[0]), "Standard deviations must be positive"),
+        (lambda c: c["preprocessing"].update(std=[1e-99]), "1e-06 at least; got"),
         (lambda c: c["preprocessing"].pop("pool"), "preprocessing is not readable"),
         (lambda c: c.update(preprocessing=None), "preprocessing is not readable"),
         (lambda c: c.update(recipe=5), r"lacks or garbles 'recipe' \(5\)"),
