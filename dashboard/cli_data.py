@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from model_zoo.commands import command, dry_run
 
 if TYPE_CHECKING:
     from model_zoo.importing.dicom import Frames
@@ -28,7 +29,7 @@ def init(
 
     made = new_workspace.init(folder, name)
     console.print(f"Made: {made}, an empty workspace; its {new_workspace.README} says what lies where.", soft_wrap=True)
-    console.print(f"Next: taxoscope import-data IMAGES --workspace {quote(str(made))} --dry-run", soft_wrap=True)
+    console.print(f"Next: {dry_run(made)}", soft_wrap=True)
 
 
 def import_data(
@@ -103,7 +104,7 @@ def import_data(
     except KeyboardInterrupt:
         console.print(f"Stopped; {'all of it was' if written else 'nothing was'} written.", style="yellow")
         sys.exit(130)
-    console.print(f"Written. Next: taxoscope serve --workspace {quote(str(workspace))}", soft_wrap=True)
+    console.print(f"Written. Next: {command('serve', folders=[workspace])}", soft_wrap=True)
 
 
 def look_alike(

@@ -12,3 +12,8 @@ def command(*arguments: str, folders: Sequence[Path] = ()) -> str:
     """
     where = ["--workspace", str(folders[0])] if len(folders) == 1 else []
     return shlex.join(["uv", "run", "taxoscope", *arguments, *where])
+
+
+def dry_run(folder: Path) -> str:
+    """The command that says what would be imported into the workspace at ``folder``."""
+    return command("import-data", "IMAGES", "--dry-run", folders=[folder])

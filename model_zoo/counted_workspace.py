@@ -36,7 +36,7 @@ No image was given. Each line of manifest.csv stands for one answer that the tab
 holds what was answered. Which answers belong together (one patient, one film) is not known: intervals take each as
 independent of all others.
 
-    taxoscope serve --workspace .
+    uv run taxoscope serve --workspace HERE      (typed where TaxoScope lies; HERE is the path of this folder)
 """
 
 

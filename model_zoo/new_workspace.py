@@ -50,15 +50,16 @@ manifest.csv     one line per image: image_id, path, split (train, validation, t
                  and any further column
 taxonomies/      how finely to label: one file per taxonomy, each a list of class = labels
 
-Next: bring images in. First see what would be written, then write it.
+Next: bring images in. First see what would be written, then write it. Typed where TaxoScope lies:
 
-    taxoscope import-data IMAGES --workspace . --dry-run
-    taxoscope import-data IMAGES --workspace .
+    uv run taxoscope import-data IMAGES --workspace HERE --dry-run
+    uv run taxoscope import-data IMAGES --workspace HERE
 
-IMAGES is a folder with a folder of images for each class, or a CSV or Parquet file with a line per image.
+HERE is the path of this folder; IMAGES is a folder with a folder of images for each class, or a CSV or Parquet file
+with a line per image.
 Then look at them:
 
-    taxoscope serve --workspace .
+    uv run taxoscope serve --workspace HERE
 """
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
 import numpy as np
 from rich.console import Console
 
 from dashboard.words import counted, interval_text, share_text
+from model_zoo.commands import command
 from model_zoo.core.metrics import share
 from model_zoo.counted_workspace import check_new, write_counted
 from model_zoo.importing.confusion_tables import ConfusionTable, CountColumns, read_confusion_table
@@ -34,7 +34,7 @@ def import_confusion(
     made = write_counted(table, folder, run_id or plain_name(path.stem, "counted"), licence)
     for sentence in (*table.told, *_made_words(table, made)):
         console.print(sentence, soft_wrap=True)
-    console.print(f"Next: taxoscope serve --workspace {quote(str(folder))}", soft_wrap=True)
+    console.print(f"Next: {command('serve', folders=[folder])}", soft_wrap=True)
     return made
 
 

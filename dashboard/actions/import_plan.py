@@ -81,7 +81,7 @@ def plan_import(
     if DataSet(workspace.space, before).counts_alone:
         raise SourceError(
             f"{workspace.writable} holds the counts of a confusion table, which have no images; bring images into "
-            "another workspace: taxoscope init DIR."
+            "another workspace: uv run taxoscope init DIR."
         )
     found, left_out = find(source.rows, source.base)
     if wishes.check:

@@ -8,10 +8,10 @@ import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from shlex import quote
 
 from dashboard.actions.held import hold
 from dashboard.actions.image_import import Preview, preview
+from model_zoo.commands import command, dry_run
 from model_zoo.datasets import write_new
 from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unpack
 from model_zoo.importing.dicom import Frames, extract_frames, holds_dicom
@@ -150,15 +150,16 @@ def why_nothing(workspace: Workspace) -> str:
 
 def commands_only(workspace: Workspace) -> str:
     """What to type for what no page does."""
-    return f"taxoscope look-alike --workspace {quote(str(workspace.writable))}"
+    return command("look-alike", folders=[workspace.writable])
 
 
 def commands_instead(workspace: Workspace) -> str:
     """What to type where the page cannot import."""
     if len(workspace.folders) > 1:
-        steps = ("init mine", "import-data IMAGES --workspace mine --dry-run", "serve --workspace mine")
-        return "\n".join(f"taxoscope {step}" for step in steps)
-    return f"taxoscope import-data IMAGES --workspace {quote(str(workspace.writable))} --dry-run"
+        mine = [Path("mine")]
+        steps = (command("init", "mine"), dry_run(mine[0]), command("serve", folders=mine))
+        return "\n".join(steps)
+    return dry_run(workspace.writable)
 
 
 def listed(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]:

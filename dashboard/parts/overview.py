@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.taxonomies import flow
 from dashboard.links import run_url
 from dashboard.words import counted, interval_text, plain, share_text
+from model_zoo.commands import dry_run
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.evaluation import Evaluation, accuracy, churn
@@ -27,7 +27,7 @@ def no_image_yet(dataset: DataSet, folder: Path) -> None:
     if not dataset.images:
         st.info("There is no image yet. Import some: here, or by command where they lie on the server.")
         st.page_link("views/bring.py", label="Import images", icon=":material/download:")
-        st.code(f"taxoscope import-data IMAGES --workspace {quote(str(folder))} --dry-run", language=None)
+        st.code(dry_run(folder), language=None)
         st.caption(
             "IMAGES is a folder with a folder of images for each class, or a CSV or Parquet file with a line per "
             "image. The dry run says what would be written; the same command without it writes."

@@ -122,5 +122,5 @@ def test_a_zip_is_uploaded_mapped_tried_and_imported(tmp_path, birds, served, ne
 def test_the_demo_explains_and_offers_the_command(opened):
     page = opened("import")
     expect(page.get_by_text("Make a workspace of your own, serve it, and import there:")).to_be_visible()
-    expect(page.get_by_text("taxoscope init mine")).to_be_visible()
+    expect(page.get_by_text("uv run taxoscope init mine")).to_be_visible()
     expect(page.locator("input[type=file]")).to_have_count(0)

@@ -218,7 +218,7 @@ def test_it_is_a_command_and_its_errors_are_one_sentence(tmp_path):
     written(tmp_path / "counts.csv")
     done = run("import-confusion", "counts.csv", "my ws", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "Next: taxoscope serve --workspace 'my ws'"
+    assert done.stdout.splitlines()[-1] == "Next: uv run taxoscope serve --workspace 'my ws'"
     done = run("train", "--taxonomy", "classes", "--workspace", "my ws", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     assert "no image to learn from" in " ".join(done.stdout.split())

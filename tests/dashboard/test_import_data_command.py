@@ -28,7 +28,7 @@ def test_from_an_empty_folder_to_images_that_are_listed(tmp_path):
     assert (tmp_path / "ws" / "manifest.csv").read_text().count("\n") == 1
     done = run("import-data", "pets", "--workspace", "ws", "--copy", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == "Written. Next: taxoscope serve --workspace ws"
+    assert done.stdout.splitlines()[-1] == "Written. Next: uv run taxoscope serve --workspace ws"
     assert (tmp_path / "ws" / "manifest.csv").read_text().count("\n") == 5
     assert (tmp_path / "ws" / "images" / "pets" / "cat" / "0.png").is_file()
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 at = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
 told = [one.value for one in (*at.info, *at.code)]
 assert any("There is no image yet" in text for text in told), told
-assert any("taxoscope import-data IMAGES --workspace" in text for text in told), told
+assert any("uv run taxoscope import-data IMAGES --dry-run --workspace" in text for text in told), told
 for page in ("taxonomies", "compare", "diagnose", "images", "inspect", "review", "decisions", "labels"):
     at.switch_page(f"views/{page}.py").run()
     assert not at.exception, (page, at.exception)
@@ -23,7 +23,7 @@ for page in ("taxonomies", "compare", "diagnose", "images", "inspect", "review",
 def test_it_is_made_once_and_says_what_comes_next(tmp_path):
     made = run("init", "my work", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
-    assert "Next: taxoscope import-data IMAGES --workspace 'my work' --dry-run" in made.stdout
+    assert "Next: uv run taxoscope import-data IMAGES --dry-run --workspace 'my work'" in made.stdout
     again = run("init", "my work", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (1, "")
     assert again.stdout.strip() == (

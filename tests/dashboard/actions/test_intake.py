@@ -263,7 +263,11 @@ def test_what_is_too_large_is_not_even_read(held):
 def test_the_demo_says_what_to_do_instead(tmp_path, workspace):
     demo = Workspace.demo(tmp_path / "demo")
     assert "workspace of your own" in " ".join(why_no_images(demo).split())
-    assert commands_instead(demo).startswith("taxoscope init")
+    assert commands_instead(demo).splitlines() == [
+        "uv run taxoscope init mine",
+        "uv run taxoscope import-data IMAGES --dry-run --workspace mine",
+        "uv run taxoscope serve --workspace mine",
+    ]
     assert why_no_images(workspace) == ""
     assert str(workspace.writable) in commands_instead(workspace)
     assert Path(workspace.writable).is_dir()
