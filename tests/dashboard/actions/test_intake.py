@@ -199,8 +199,11 @@ def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
     outside = tmp_path / "secret.csv"
     outside.write_text("file,label\na.png,owl\n")
     (tmp_path / "ws" / "incoming" / "z" / "link.csv").symlink_to(outside)
+    (tmp_path / "ws" / "incoming" / "z" / "metadata.csv").symlink_to(outside)
     intake = take_incoming(workspace, "z", quiet)
     assert intake.tables == ()
+    with pytest.raises(SourceError, match=r"'metadata\.csv' leads out of"):
+        intake.source(Reading())
     told = set()
     for name in ("/etc/group", "../../../secret.csv", "link.csv", "../../../no_such.csv"):
         for ask in (intake.columns, lambda name: intake.source(Reading(name))):

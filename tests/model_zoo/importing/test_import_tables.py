@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from foreign_images import fetal_planes_folder
+from foreign_images import by_class, fetal_planes_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +137,24 @@ def test_any_bytes_are_a_table_or_one_sentence(tmp_path_factory, raw):
 def test_hugging_faces_metadata_beside_images_is_found(tmp_path):
     (tmp_path / "metadata.csv").write_text("file_name,label\na.png,cat\n")
     assert [row.labels for row in read_source(tmp_path).rows] == [("cat",)]
+
+
+def test_a_table_that_links_out_of_the_folder_is_not_read(tmp_path):
+    root = by_class(tmp_path / "pets")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "metadata.csv").write_text("file_name,label\na.png,secret\n")
+    (root / "train").symlink_to(tmp_path / "outside")
+    assert {row.labels for row in read_source(root).rows} == {("cat",), ("dog",)}
+    (root / "test").mkdir()
+    for link in (root / "metadata.csv", root / "test" / "metadata.csv"):
+        for target in ("metadata.csv", "not_there.csv"):
+            link.symlink_to(tmp_path / "outside" / target)
+            with pytest.raises(SourceError, match=r"metadata\.csv' leads out of .*pets; copy the file into it"):
+                read_source(root)
+            link.unlink()
+    (root / "own.csv").write_text("file_name,label\ncat/0.png,own\n")
+    (root / "metadata.csv").symlink_to("own.csv")
+    assert [row.labels for row in read_source(root).rows] == [("own",)]
 
 
 def test_fetal_planes_as_published(tmp_path):
