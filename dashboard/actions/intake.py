@@ -197,7 +197,7 @@ def take_incoming(workspace: Workspace, name: str, tell: Tell) -> Intake:
     with _taking(Intake(name, path, held=held)) as intake:
         if is_archive(path):
             intake.path = _unpacked(path, held, name, tell, None)
-        _take_frames(intake, held, tell)
+        _take_frames(intake, held, tell, None)
     return intake
 
 
@@ -247,7 +247,7 @@ def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> Non
     write_new(path, packed[0].read())
     intake.path = _unpacked(path, held, intake.name, tell, room_for_uploads())
     path.unlink()
-    _take_frames(intake, held, tell, "upload_unpacked_gb")
+    _take_frames(intake, held, tell, room_for_uploads())
     if tables:
         intake.images = intake.path
         intake.path = held / _TABLE / _named(tables[0].name)
@@ -255,12 +255,12 @@ def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> Non
         write_new(intake.path, tables[0].read())
 
 
-def _take_frames(intake: Intake, held: Path, tell: Tell, limit: str = "unpacked_gb") -> None:
+def _take_frames(intake: Intake, held: Path, tell: Tell, room: Room | None) -> None:
     """Where the files are DICOM, their frames stand in their place."""
     if holds_dicom(intake.path):
         target = held / _FRAMES / plain_name(Path(intake.name).stem, "frames")[:80]
         target.parent.mkdir()
-        intake.frames = extract_frames(intake.path, target, tell, limit)
+        intake.frames = extract_frames(intake.path, target, tell, room)
         intake.path = target
 
 

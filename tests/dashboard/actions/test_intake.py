@@ -323,9 +323,8 @@ def test_what_is_refused_is_called_as_the_user_called_it(held):
 
 
 def test_frames_of_an_upload_have_an_uploads_limit(held, tmp_path, monkeypatch):
-    monkeypatch.setattr("model_zoo.importing.dicom.GB", 1_000)
-    monkeypatch.setenv("TAXOSCOPE_MAX_UPLOAD_UNPACKED_GB", "1")
+    monkeypatch.setenv("TAXOSCOPE_MAX_UPLOAD_UNPACKED_FILES", "4")
     dicom(tmp_path / "scans" / "cat" / "1.dcm", np.stack([RAMP] * 5))
-    with pytest.raises(SourceError, match="set TAXOSCOPE_MAX_UPLOAD_UNPACKED_GB"):
+    with pytest.raises(SourceError, match=r"has 5 frames, at most 4 .* set TAXOSCOPE_MAX_UPLOAD_UNPACKED_FILES"):
         take_upload([given("scans.zip", packed(tmp_path / "scans"))], quiet)
     assert list(held.iterdir()) == []
