@@ -5,7 +5,8 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +34,8 @@ WEIGHTS = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".onnx")
 
 Tell = Callable[[int, int], None]
 _HELD = "taxoscope-held-"
+_PACKED, _UNPACKED, _FRAMES, _TABLE = "packed", "unpacked", "frames", "table"
+"""What lies in a held folder; names that users gave lie below the last three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,11 @@ class Intake:
 
     def told(self, text: str) -> str:
         """``text`` without the folder in which the server holds an upload."""
-        return text.replace(f"{self.held}/", "").replace(str(self.held), "the upload") if self.held else text
+        if self.held is None:
+            return text
+        for part in (_UNPACKED, _FRAMES, _TABLE):
+            text = text.replace(f"{self.held}/{part}/", "")
+        return text.replace(f"{self.held}/", "").replace(str(self.held), "the upload")
 
     def close(self) -> None:
         """Remove what was held for it."""
@@ -188,14 +195,10 @@ def take_incoming(workspace: Workspace, name: str, tell: Tell) -> Intake:
     if not is_archive(path) and not holds_dicom(path):
         return Intake(name, path)
     held = _hold()
-    intake = Intake(name, path, held=held)
-    try:
+    with _taking(Intake(name, path, held=held)) as intake:
         if is_archive(path):
             intake.path = _unpacked(path, held, name, tell, None)
-        _take_frames(intake, held, tell)
-    except BaseException:
-        intake.close()
-        raise
+        _take_frames(intake, held, tell, None)
     return intake
 
 
@@ -206,12 +209,8 @@ def take_upload(files: Sequence[Given], tell: Tell) -> Intake:
     """
     _check_size(files)
     held = _hold()
-    intake = Intake(files[0].name, held, held=held)
-    try:
+    with _taking(Intake(files[0].name, held, held=held)) as intake:
         _take(intake, held, files, tell)
-    except BaseException:
-        intake.close()
-        raise
     return intake
 
 
@@ -225,6 +224,18 @@ def take_weights(given: Given) -> Intake:
     return intake
 
 
+@contextmanager
+def _taking(intake: Intake) -> Iterator[Intake]:
+    """Whatever stops it leaves nothing behind, and says nothing of where it was held."""
+    try:
+        yield intake
+    except BaseException as error:
+        intake.close()
+        if isinstance(error, SourceError):
+            raise SourceError(intake.told(str(error))) from error
+        raise
+
+
 def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> None:
     tables = [one for one in files if Path(one.name).suffix.lower() in TABLES]
     packed = [one for one in files if one not in tables]
@@ -233,24 +244,24 @@ def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> Non
             f"{len(packed)} archives and {len(tables)} tables were given; give one zip of images, and one table that "
             "lists them if it is not inside."
         )
-    path, intake.name = held / "packed", packed[0].name
+    path, intake.name = held / _PACKED, packed[0].name
     write_new(path, packed[0].read())
     intake.path = _unpacked(path, held, intake.name, tell, room_for_uploads())
     path.unlink()
-    _take_frames(intake, held, tell, "upload_unpacked_gb")
+    _take_frames(intake, held, tell, room_for_uploads())
     if tables:
         intake.images = intake.path
-        intake.path = held / "table" / _named(tables[0].name)
+        intake.path = held / _TABLE / _named(tables[0].name)
         intake.path.parent.mkdir()
         write_new(intake.path, tables[0].read())
 
 
-def _take_frames(intake: Intake, held: Path, tell: Tell, limit: str = "unpacked_gb") -> None:
+def _take_frames(intake: Intake, held: Path, tell: Tell, room: Room | None) -> None:
     """Where the files are DICOM, their frames stand in their place."""
     if holds_dicom(intake.path):
-        target = held / "frames" / plain_name(Path(intake.name).stem, "frames")[:80]
+        target = held / _FRAMES / plain_name(Path(intake.name).stem, "frames")[:80]
         target.parent.mkdir()
-        intake.frames = extract_frames(intake.path, target, tell, limit)
+        intake.frames = extract_frames(intake.path, target, tell, room)
         intake.path = target
 
 
@@ -288,7 +299,7 @@ def _named(name: str) -> str:
 
 
 def _unpacked(path: Path, held: Path, name: str, tell: Tell, room: Room | None) -> Path:
-    target = held / plain_name(Path(name).stem, "images")[:80]
+    target = held / _UNPACKED / plain_name(Path(name).stem, "images")[:80]
     try:
         return unpack(path, target, tell, room)
     except SourceError as error:

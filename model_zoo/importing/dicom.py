@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
+from model_zoo.importing.archives import Room, room
+from model_zoo.importing.files import leads_out
 from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
 from model_zoo.limits import limits, variable
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 TABLE = "metadata.csv"
 ENDINGS = (".dcm", ".dicom", ".ima")
 MAX_BYTES = 2**30
-GB = 2**30
 
 TOLD = {
     "Modality": "modality",
@@ -70,7 +71,9 @@ def holds_dicom(path: Path) -> bool:
         return _is_dicom(path)
     files = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
     return not any(one.name.lower().endswith(SUFFIXES) for one in files) and any(
-        _is_dicom(one) for one in files if one.suffix.lower() in (*ENDINGS, "") or one.suffix[1:].isdigit()
+        not leads_out(path, str(one.relative_to(path))) and _is_dicom(one)
+        for one in files
+        if one.suffix.lower() in (*ENDINGS, "") or one.suffix[1:].isdigit()
     )
 
 
@@ -78,7 +81,7 @@ def extract_frames(
     path: Path,
     target: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
-    limit: str = "unpacked_gb",
+    within: Room | None = None,
 ) -> Frames:
     """Every frame of a DICOM file, or of those below a folder, as a PNG below ``target``, and `TABLE` beside them.
 
@@ -86,20 +89,21 @@ def extract_frames(
     files of how many are done. The table has a row per frame: its file, the file it is of as ``patient_id`` (nothing
     else is known of the patient), the tags of `TOLD`, and the folders on its way: the first is its ``label``, or its
     ``split`` where all are called so. A file that cannot be read, or would be too much by itself, is left out with a
-    sentence; `SourceError` before all of them together are. ``limit`` is that of `Limits` which says what is too much.
+    sentence; `SourceError` before all of them together are. ``within`` says how many files, and bytes of pixels in
+    them, are too much.
     """
-    root, files = (path.parent, [path]) if path.is_file() else (path, sorted(filter(_is_dicom, _files(path))))
+    root = path.parent if path.is_file() else path
+    files, left_out = ([path], []) if path.is_file() else _below(path)
     if target.exists() and any(target.iterdir()):
         raise SourceError(f"{target} is not empty; give an empty folder for the frames of {shown(path.name)}.")
     rows: list[dict[str, str]] = []
-    left_out = []
-    n_files, room = 0, _Room(limit)
+    n_files, taken = 0, _Taken(within or room())
     try:
         target.mkdir(parents=True, exist_ok=True)
         for done, file in enumerate(files, start=1):
             inside = file.relative_to(root).as_posix()
             try:
-                rows += _written(file, inside, target, room)
+                rows += _written(file, inside, target, taken)
                 n_files += 1
             except ImageError as error:
                 left_out.append(str(error))
@@ -124,33 +128,49 @@ def extract_frames(
     return Frames(len(rows), n_files, told, tuple(left_out))
 
 
-class _Room:
-    """Bytes of pixels that may still be written, counted before a frame is decoded; ``limit`` names how many in all."""
+class _Taken:
+    """What the frames written so far take of a room."""
 
-    def __init__(self, limit: str) -> None:
-        self.most = self.left = getattr(limits(), limit) * GB
-        self.setting = variable(limit)
+    def __init__(self, room: Room) -> None:
+        self.room, self.n_frames, self.n_bytes = room, 0, 0
 
-    def take(self, inside: str, n_bytes: int) -> None:
+    def check(self, inside: str, n_frames: int, n_bytes: int) -> None:
         """`ImageError` where a file is too much by itself, `SourceError` where it is after those before it."""
-        most = f"at most {self.most / GB:,.0f} GB are written"
-        if n_bytes > self.most:
-            raise ImageError(
-                f"{shown(inside)} has frames of {n_bytes / GB:,.1f} GB in all, {most}; export fewer frames, or set "
-                f"{self.setting}."
-            )
-        self.left -= n_bytes
-        if self.left < 0:
-            raise SourceError(
-                f"With {shown(inside)} the frames have more than {self.most / GB:,.0f} GB of pixels, {most}; bring "
-                f"them in by parts, or set {self.setting}."
-            )
+        for unit, new, before, at_most, way in (
+            ("bytes of pixels", n_bytes, self.n_bytes, self.room.n_bytes, self.room.ways[0]),
+            ("frames", n_frames, self.n_frames, self.room.n_files, self.room.ways[1]),
+        ):
+            if new > at_most:
+                raise ImageError(
+                    f"{shown(inside)} has {new:,} {unit}, at most {at_most:,} are written; export fewer frames, or set "
+                    f"{way}."
+                )
+            if before + new > at_most:
+                raise SourceError(
+                    f"With {shown(inside)} there are {before + new:,} {unit}, at most {at_most:,} are written; bring "
+                    f"them in by parts, or set {way}."
+                )
+
+    def add(self, n_frames: int, n_bytes: int) -> None:
+        self.n_frames += n_frames
+        self.n_bytes += n_bytes
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder):
         folders[:] = [one for one in folders if not one.startswith(".")]
         yield from (Path(where) / name for name in names if name != "DICOMDIR" and not name.startswith("."))
+
+
+def _below(folder: Path) -> tuple[list[Path], list[str]]:
+    """The DICOM files below a folder, and a sentence for each link that leads out of it and was not followed."""
+    files, left_out = [], []
+    for one in sorted(_files(folder)):
+        if leads_out(folder, name := one.relative_to(folder).as_posix()):
+            left_out.append(f"{shown(name)} leads out of {folder}; copy the file into it.")
+        elif _is_dicom(one):
+            files.append(one)
+    return files, left_out
 
 
 def _is_dicom(path: Path) -> bool:
@@ -161,7 +181,7 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _written(file: Path, inside: str, target: Path, room: _Room) -> list[dict[str, str]]:
+def _written(file: Path, inside: str, target: Path, taken: _Taken) -> list[dict[str, str]]:
     """Rows of the frames of one file, each written below ``target``; `ImageError`, and none written, if one fails."""
     stem = inside.removesuffix(file.suffix) if file.suffix.lower() in ENDINGS else inside
     while (target / f"{stem}.png").exists() or (target / stem).exists():
@@ -175,7 +195,8 @@ def _written(file: Path, inside: str, target: Path, room: _Room) -> list[dict[st
             n = int(dataset.get("NumberOfFrames") or 1)
             told = {column: str(dataset.get(tag) or "").strip()[:MAX_TEXT] for tag, column in TOLD.items()}
             folders = {f"folder_{k}": name for k, name in enumerate(inside.split("/")[:-1], start=1)}
-            room.take(inside, n * int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1))
+            n_bytes = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
+            taken.check(inside, n, n * n_bytes)
             for k, pixels in enumerate(islice(_pixels(dataset), n), start=1):  # a file may hold more than it says
                 name = f"{stem}/{k:04d}.png" if n > 1 else f"{stem}.png"
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -195,6 +216,7 @@ def _written(file: Path, inside: str, target: Path, room: _Room) -> list[dict[st
         ) from error
     if not rows:
         raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
+    taken.add(len(rows), len(rows) * n_bytes)
     return rows
 
 
@@ -211,7 +233,12 @@ def _read(file: Path, inside: str) -> "Dataset":
     if "PixelData" not in dataset:
         raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
     height, width, n = int(dataset.Rows), int(dataset.Columns), int(dataset.get("NumberOfFrames") or 1)
-    at_most = limits()
+    samples, at_most = int(dataset.get("SamplesPerPixel") or 1), limits()
+    if min(height, width, samples) < 1:
+        raise ImageError(
+            f"{shown(inside)} says that it has {width:,} x {height:,} pixels of {samples:,} samples, none of which can "
+            "be less than 1; export it again."
+        )
     too_large = height * width > at_most.image_megapixels * 1_000_000 or max(height, width) > at_most.image_side
     if too_large or not 1 <= n <= at_most.dicom_frames:
         raise ImageError(

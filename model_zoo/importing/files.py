@@ -63,6 +63,11 @@ def inside(base: Path, written: str) -> str | None:
     return real if _below(real, root) else None
 
 
+def leads_out(base: Path, written: str) -> bool:
+    """Whether ``written`` is, or links to, anything that is not in ``base``."""
+    return inside(base, written) is None
+
+
 def look_into(
     found: Sequence[Found], base: Path, progress: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Found], list[str]]:

@@ -4,7 +4,6 @@ import json
 import os
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from model_zoo.importing.files import inside
 from model_zoo.importing.source import MAX_ROWS, SourceError, shown
-from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, text_of
+from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, check_shape, text_of
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 MAX_JSON = 256 * 2**20
@@ -175,7 +174,8 @@ def _table(records: Iterable[Record], title: str, labels: tuple[str, ...] = (), 
     listed = list(records)
     if len(listed) > MAX_ROWS:
         raise SourceError(f"{title} has more than {MAX_ROWS:,} images; split it.")
-    names = Counter(name for record in listed for name in record)
+    names = dict.fromkeys(name for record in listed for name in record)
+    check_shape(len(listed), len(names), title)
     rows = [
         tuple(cell_of(text_of(record.get(name)), title, number) for name in names)
         for number, record in enumerate(listed, start=1)

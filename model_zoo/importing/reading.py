@@ -1,10 +1,12 @@
 """Which layout a folder or file is in, and its rows."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from model_zoo.importing.archives import is_archive
 from model_zoo.importing.fetal_planes import TABLE, fetal_planes, is_fetal_planes
+from model_zoo.importing.files import leads_out
 from model_zoo.importing.folders import image_folders
 from model_zoo.importing.json_tables import ENDINGS, below, read_json
 from model_zoo.importing.rules import Rule, parse_rules, ruled
@@ -31,7 +33,7 @@ def read_source(
     if rules and (wanted.labels or wanted.parts):
         raise SourceError("Labels come from rules or from columns; give either --rule or --label and --part.")
     if path.is_dir():
-        tables = [path / name for name in (TABLE, *METADATA) if (path / name).is_file()]
+        tables = _tables(path, (TABLE, *METADATA))
         inner = () if tables or folders else _metadata_of_splits(path)
         if inner:
             return table_source(_by(rules, below(inner, path)), images or path, wanted)
@@ -76,8 +78,16 @@ def _table(path: Path, base: Path) -> Table:
 def _metadata_of_splits(path: Path) -> tuple[tuple[str, Table], ...]:
     """The tables of a folder that has one in each folder of a split, as Hugging Face's imagefolder may."""
     found = []
-    for folder in sorted(one for one in path.iterdir() if one.name.casefold() in SPLITS and one.is_dir()):
-        tables = [folder / name for name in METADATA if (folder / name).is_file()]
+    for name in sorted(one.name for one in path.iterdir() if one.name.casefold() in SPLITS):
+        tables = _tables(path, [f"{name}/{table}" for table in METADATA]) if not leads_out(path, name) else []
         if tables:
-            found.append((folder.name, _table(tables[0], folder)))
+            found.append((name, _table(tables[0], path / name)))
     return tuple(found)
+
+
+def _tables(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Those of ``names`` that are files in ``folder``; `SourceError` for a link that leads out of it."""
+    for name in names:
+        if os.path.lexists(folder / name) and leads_out(folder, name):
+            raise SourceError(f"{shown(name)} leads out of {folder}; copy the file into it.")
+    return [folder / name for name in names if (folder / name).is_file()]

@@ -12,10 +12,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_zoo.core.choices import Split
-from model_zoo.importing.source import MAX_CELL, MAX_ROWS, Row, Source, SourceError, free_columns, shown, split_of
+from model_zoo.importing.source import (
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Row,
+    Source,
+    SourceError,
+    free_columns,
+    shown,
+    split_of,
+)
 
 MAX_BYTES = 512 * 2**20
 MAX_UNPACKED = 2 * 2**30
+MAX_CELLS = 50_000_000
+"""Cells of a file that need not hold each of them: nothing, repeated, takes no space in Parquet or JSON."""
+
 BATCH = 10_000
 
 IMAGE = ("path", "image_path", "file_name", "filename", "file", "image", "image_name", "image_id", "id")
@@ -78,7 +91,7 @@ class Table:
 
 def read_table(path: Path) -> Table:
     """A CSV (separated by comma, semicolon or tab) or Parquet file as text; `SourceError` in one sentence."""
-    return Table(title_of(path), *read_cells(path))
+    return Table(title_of(path), *read_cells(path, MAX_COLUMNS))
 
 
 def title_of(path: Path) -> str:
@@ -86,8 +99,11 @@ def title_of(path: Path) -> str:
     return f"Table {shown(path.name)}"
 
 
-def read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Names of the columns and rows of as many cells, as `read_table` reads them; no column need have a name."""
+def read_cells(path: Path, n_columns: int = MAX_COLUMNS + 1) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Names of at most ``n_columns`` columns, and rows of as many cells, as `read_table` reads them.
+
+    No column need have a name: one more than elsewhere may be that of the rows' own names.
+    """
     title = title_of(path)
     try:
         size = path.stat().st_size
@@ -95,12 +111,24 @@ def read_cells(path: Path) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_BYTES:,}.")
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
-        return _parquet(path, title) if is_parquet else _csv(path.read_bytes(), title)
+        return _parquet(path, title, n_columns) if is_parquet else _csv(path.read_bytes(), title, n_columns)
     except OSError as error:
         raise SourceError(f"{title} cannot be read ({error.strerror or error}); give a CSV or Parquet file.") from error
     except (pa.ArrowException, csv.Error, ValueError, MemoryError) as error:
         told = " ".join(str(error).split())[:200]
         raise SourceError(f"{title} is damaged or no table ({told}); export it again as CSV in UTF-8.") from error
+
+
+def check_shape(n_rows: int, n_columns: int, title: str, at_most: int = MAX_COLUMNS) -> None:
+    """`SourceError` for more than ``at_most`` columns or `MAX_CELLS` cells, before one of them is made."""
+    if n_columns > at_most:
+        raise SourceError(
+            f"{title} has {n_columns:,} columns, at most {at_most:,} are read; leave out those that are not needed."
+        )
+    if n_rows * n_columns > MAX_CELLS:
+        raise SourceError(
+            f"{title} has {n_rows:,} rows of {n_columns:,} columns, at most {MAX_CELLS:,} cells are read; split it."
+        )
 
 
 def text_of(value: object) -> str:
@@ -184,7 +212,7 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
     return Columns(image, labels, patient, split, image_id, parts), told
 
 
-def _csv(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _csv(raw: bytes, title: str, n_columns: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     if b"\0" in raw[:100_000]:
         raise SourceError(f"{title} is no text; give a CSV file in UTF-8, or Parquet.")
     try:
@@ -196,6 +224,7 @@ def _csv(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     header = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     names = tuple(name.strip() for name in next(reader, []))
+    check_shape(1, len(names), title, n_columns)  # no line can have more cells than it has bytes
     rows = []
     for row in reader:
         if not row:
@@ -208,7 +237,7 @@ def _csv(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]
     return names, rows
 
 
-def _parquet(path: Path, title: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _parquet(path: Path, title: str, n_columns: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     with pq.ParquetFile(path) as stored:
         about = stored.metadata
         unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
@@ -220,6 +249,7 @@ def _parquet(path: Path, title: str) -> tuple[tuple[str, ...], list[tuple[str, .
         schema = stored.schema_arrow
     # a nested or binary column (pictures inside the table) is none that a manifest can keep
     plain = [one.name for one in schema if not (pa.types.is_nested(one.type) or _is_binary(one.type))]
+    check_shape(about.num_rows, len(plain), title, n_columns)
     repeating = [name for name in plain if _is_text(schema.field(name).type)]
     rows: list[tuple[str, ...]] = []
     # a text that repeats is stored once: kept so until its length is known, a few bytes cannot fill the memory

@@ -199,8 +199,11 @@ def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
     outside = tmp_path / "secret.csv"
     outside.write_text("file,label\na.png,owl\n")
     (tmp_path / "ws" / "incoming" / "z" / "link.csv").symlink_to(outside)
+    (tmp_path / "ws" / "incoming" / "z" / "metadata.csv").symlink_to(outside)
     intake = take_incoming(workspace, "z", quiet)
     assert intake.tables == ()
+    with pytest.raises(SourceError, match=r"'metadata\.csv' leads out of"):
+        intake.source(Reading())
     told = set()
     for name in ("/etc/group", "../../../secret.csv", "link.csv", "../../../no_such.csv"):
         for ask in (intake.columns, lambda name: intake.source(Reading(name))):
@@ -298,10 +301,34 @@ def test_dicom_is_read_as_frames_whichever_way_it_comes(workspace, held, tmp_pat
         assert list(held.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["packed", "unpacked", "frames", "table"])
+def test_an_archive_may_be_called_like_what_is_held_for_it(workspace, held, tmp_path, name):
+    for kind in ("cat", "dog"):
+        dicom(tmp_path / "scans" / kind / "1.dcm", RAMP)
+    archive = given(f"{name}.zip", packed(tmp_path / "scans"))
+    (workspace.writable / "incoming").mkdir(exist_ok=True)
+    (workspace.writable / "incoming" / archive.name).write_bytes(archive.read())
+    table = given("labels.csv", b"file,label\ncat/1.png,cat\ndog/1.png,dog\n")
+    for intake in (
+        take_upload([archive], quiet),
+        take_upload([archive, table], quiet),
+        take_incoming(workspace, archive.name, quiet),
+    ):
+        assert [row.labels for row in intake.source(Reading()).rows] == [("cat",), ("dog",)]
+        assert all(one.thumbnail for one in intake.previews(Reading()))
+
+
+def test_what_is_refused_is_called_as_the_user_called_it(held):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("1.dcm", bytes(128) + b"DICM and no more")
+    with pytest.raises(SourceError, match=r"^No frame can be read from other; '1.dcm' holds no picture"):
+        take_upload([given("other.zip", out.getvalue())], quiet)
+
+
 def test_frames_of_an_upload_have_an_uploads_limit(held, tmp_path, monkeypatch):
-    monkeypatch.setattr("model_zoo.importing.dicom.GB", 1_000)
-    monkeypatch.setenv("TAXOSCOPE_MAX_UPLOAD_UNPACKED_GB", "1")
+    monkeypatch.setenv("TAXOSCOPE_MAX_UPLOAD_UNPACKED_FILES", "4")
     dicom(tmp_path / "scans" / "cat" / "1.dcm", np.stack([RAMP] * 5))
-    with pytest.raises(SourceError, match="set TAXOSCOPE_MAX_UPLOAD_UNPACKED_GB"):
+    with pytest.raises(SourceError, match=r"has 5 frames, at most 4 .* set TAXOSCOPE_MAX_UPLOAD_UNPACKED_FILES"):
         take_upload([given("scans.zip", packed(tmp_path / "scans"))], quiet)
     assert list(held.iterdir()) == []

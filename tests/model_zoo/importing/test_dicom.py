@@ -20,6 +20,7 @@ from pydicom.uid import (
 from dashboard.actions.import_data import store
 from dashboard.actions.import_plan import Wishes, plan_import
 from dashboard.actions.import_words import plan_words
+from model_zoo.importing.archives import Room
 from model_zoo.importing.dicom import PIXELS, TOLD, extract_frames, holds_dicom
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
@@ -159,7 +160,7 @@ def test_no_tag_that_is_asked_for_says_who_somebody_is():
         ({"PixelData": b""}, "is damaged|holds no picture"),
         ({"PhotometricInterpretation": "XYB"}, "is damaged"),
         ({"BitsAllocated": 3}, "is damaged"),
-        ({"Rows": 0}, "is damaged"),
+        ({"Rows": 0}, "less than 1"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(tmp_path, tags, sentence):
@@ -199,20 +200,62 @@ def test_mutated_files_never_crash(tmp_path):
     assert all("\n" not in sentence and sentence.isprintable() for sentence in frames.left_out)
 
 
-def test_pixels_are_limited_over_a_file_and_over_all_of_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("model_zoo.importing.dicom.GB", 20_000)  # bytes: 78 frames of 256
-    monkeypatch.setenv("TAXOSCOPE_MAX_UNPACKED_GB", "1")
+@pytest.mark.parametrize(
+    ("unit", "within", "by_itself", "together"),
+    [
+        ("bytes of pixels", Room(20_000, 1_000, ("BYTES", "FILES")), 79 * 256, 79 * 256),
+        ("frames", Room(10**9, 78, ("BYTES", "FILES")), 79, 79),
+    ],
+)
+def test_bytes_and_frames_are_limited_over_a_file_and_over_all_of_them(tmp_path, unit, within, by_itself, together):
+    way = within.ways[unit == "frames"]
     dicom(tmp_path / "us" / "a.dcm", np.stack([RAMP] * 40))
     dicom(tmp_path / "us" / "b.dcm", np.stack([RAMP] * 79))
-    read = extract_frames(tmp_path / "us", tmp_path / "out")
+    read = extract_frames(tmp_path / "us", tmp_path / "out", within=within)
     assert (read.n_frames, read.n_files) == (40, 1)
-    assert "'b.dcm' has frames of 1.0 GB in all, at most 1 GB are written; export fewer frames" in read.left_out[0]
+    assert read.left_out[0].startswith(f"'b.dcm' has {by_itself:,} {unit}, at most")
+    assert read.left_out[0].endswith(f"export fewer frames, or set {way}.")
     dicom(tmp_path / "us" / "c.dcm", np.stack([RAMP] * 39))
     with pytest.raises(SourceError) as refused:
-        extract_frames(tmp_path / "us", tmp_path / "out2")
-    assert str(refused.value).startswith("With 'c.dcm' the frames have more than 1 GB of pixels")
-    assert str(refused.value).endswith("bring them in by parts, or set TAXOSCOPE_MAX_UNPACKED_GB.")
+        extract_frames(tmp_path / "us", tmp_path / "out2", within=within)
+    assert str(refused.value).startswith(f"With 'c.dcm' there are {together:,} {unit}, at most")
+    assert str(refused.value).endswith(f"bring them in by parts, or set {way}.")
     assert not (tmp_path / "out2").exists()
+
+
+def test_a_file_that_is_left_out_takes_no_room(tmp_path):
+    for name in "abc":
+        dicom(tmp_path / "us" / f"{name}.dcm", np.stack([RAMP] * 40), photometric="XYB")
+    dicom(tmp_path / "us" / "good.dcm", np.stack([RAMP] * 40))
+    within = Room(20_000, 78, ("BYTES", "FILES"))  # 78 frames of 256 bytes
+    read = extract_frames(tmp_path / "us", tmp_path / "out", within=within)
+    assert (read.n_frames, len(read.left_out)) == (40, 3)
+
+
+@pytest.mark.parametrize("tag", ["Rows", "Columns", "SamplesPerPixel"])
+def test_no_size_is_below_one(tmp_path, tag):
+    path = dicom(tmp_path / "1.dcm", RAMP)
+    one = pydicom.dcmread(path)
+    del one[tag]
+    one.add_new(tag, "SS", -20_000)
+    one.save_as(path)
+    with pytest.raises(SourceError, match=r"-20,000.* less than 1; export it again"):
+        extract_frames(path, tmp_path / "out")
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path):
+    dicom(tmp_path / "outside" / "there.dcm", RAMP)
+    for name in ("there", "not_there"):
+        (tmp_path / "us" / "head").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "us" / "head" / f"{name}.dcm").symlink_to(tmp_path / "outside" / f"{name}.dcm")
+    assert not holds_dicom(tmp_path / "us")
+    dicom(tmp_path / "us" / "head" / "1.dcm", RAMP)
+    (tmp_path / "us" / "head" / "2.dcm").symlink_to("1.dcm")
+    read = extract_frames(tmp_path / "us", tmp_path / "out")
+    assert read.n_files == 2
+    assert read.left_out == tuple(
+        f"'head/{name}.dcm' leads out of {tmp_path / 'us'}; copy the file into it." for name in ("not_there", "there")
+    )
 
 
 def test_frames_beyond_what_a_file_says_are_not_written(tmp_path):

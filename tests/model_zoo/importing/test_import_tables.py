@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from foreign_images import fetal_planes_folder
+from foreign_images import by_class, fetal_planes_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,8 +15,8 @@ from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.fetal_planes import LEVELS
 from model_zoo.importing.labels import declared, taxonomies
 from model_zoo.importing.reading import read_source
-from model_zoo.importing.source import MAX_CELL, SourceError
-from model_zoo.importing.tables import Columns, read_table, table_source
+from model_zoo.importing.source import MAX_CELL, MAX_COLUMNS, SourceError
+from model_zoo.importing.tables import MAX_CELLS, Columns, read_cells, read_table, table_source
 
 
 def table(tmp_path, text, name="t.csv"):
@@ -102,6 +102,24 @@ def test_what_is_no_table_is_one_sentence(tmp_path, raw, sentence):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_more_columns_than_anybody_names_are_refused(tmp_path, ending):
+    path = tmp_path / f"t.{ending}"
+    frame = pd.DataFrame([["a.png"] * (MAX_COLUMNS + 1)], columns=[f"c{k}" for k in range(MAX_COLUMNS + 1)])
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    with pytest.raises(SourceError, match="has 1,001 columns, at most 1,000 are read"):
+        read_table(path)
+    assert len(read_cells(path)[0]) == 1_001  # a square table names its rows in a column more
+
+
+def test_cells_that_take_no_space_in_parquet_are_counted_before_they_take_memory(tmp_path):
+    nothing = pa.nulls(MAX_CELLS // 500 + 1, pa.string())
+    pq.write_table(pa.table({f"c{k}": nothing for k in range(500)}), tmp_path / "t.parquet")
+    assert (tmp_path / "t.parquet").stat().st_size < 1_000_000
+    with pytest.raises(SourceError, match="has 100,001 rows of 500 columns, at most 50,000,000 cells are read; split"):
+        read_table(tmp_path / "t.parquet")
+
+
 def test_a_named_column_that_is_not_there_is_said_with_those_that_are(tmp_path):
     (tmp_path / "t.csv").write_text("image,kind\na,b\n")
     with pytest.raises(SourceError, match="has no column 'class'; it has 'image', 'kind'"):
@@ -119,6 +137,24 @@ def test_any_bytes_are_a_table_or_one_sentence(tmp_path_factory, raw):
 def test_hugging_faces_metadata_beside_images_is_found(tmp_path):
     (tmp_path / "metadata.csv").write_text("file_name,label\na.png,cat\n")
     assert [row.labels for row in read_source(tmp_path).rows] == [("cat",)]
+
+
+def test_a_table_that_links_out_of_the_folder_is_not_read(tmp_path):
+    root = by_class(tmp_path / "pets")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "metadata.csv").write_text("file_name,label\na.png,secret\n")
+    (root / "train").symlink_to(tmp_path / "outside")
+    assert {row.labels for row in read_source(root).rows} == {("cat",), ("dog",)}
+    (root / "test").mkdir()
+    for link in (root / "metadata.csv", root / "test" / "metadata.csv"):
+        for target in ("metadata.csv", "not_there.csv"):
+            link.symlink_to(tmp_path / "outside" / target)
+            with pytest.raises(SourceError, match=r"metadata\.csv' leads out of .*pets; copy the file into it"):
+                read_source(root)
+            link.unlink()
+    (root / "own.csv").write_text("file_name,label\ncat/0.png,own\n")
+    (root / "metadata.csv").symlink_to("own.csv")
+    assert [row.labels for row in read_source(root).rows] == [("own",)]
 
 
 def test_fetal_planes_as_published(tmp_path):

@@ -204,6 +204,11 @@ def test_the_metadata_of_an_image_folder(tmp_path, name, in_splits):
         (json.dumps([studio("a.png")]), "without any choice"),
         (json.dumps([{"": "a.png"}]), "a column without a name"),
         ("[" + "9" * 10_000 + "]", "is damaged"),
+        (json.dumps([{"image": "a.png", f"k{k}": 1} for k in range(1_000)]), "has 1,001 columns, at most 1,000"),
+        (
+            json.dumps([dict.fromkeys(range(999)) | {"image": "a.png"}, *[{}] * 50_000]),
+            "has 50,001 rows of 1,000 columns, at most 50,000,000 cells",
+        ),
     ],
 )
 def test_what_lists_no_image_is_one_sentence(tmp_path, text, sentence):
