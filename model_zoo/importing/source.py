@@ -10,6 +10,7 @@ from model_zoo.datasets import COLUMNS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MAX_ROWS = 2_000_000
+MAX_COLUMNS = 1_000
 MAX_CELL = 10_000
 
 SPLITS = {
