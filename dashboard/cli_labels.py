@@ -19,6 +19,7 @@ from model_zoo.core.choices import LabelFormat, Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_changes import Flow, flows, named_by
 from model_zoo.label_sets import STANDING
+from model_zoo.limits import bytes_of
 from model_zoo.workspace import Workspace
 
 commands = typer.Typer(no_args_is_help=True, help="Label sets made, compared and gone back to; labels in and out.")
@@ -137,6 +138,7 @@ def import_file(
     desk, now = Desk(_open(workspace)), datetime.now(UTC)
     classes = desk.workspace.taxonomy(taxonomy) if taxonomy else None
     try:
+        bytes_of(file)
         with file.open("rb") as opened:
             read = read_label_file(opened, file.name)
     except OSError as error:

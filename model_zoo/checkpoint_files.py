@@ -230,7 +230,7 @@ def _said(value: Any) -> Iterator[tuple[str, Said]]:
             if not isinstance(key, str) or _OF_TRAINING.match(key):
                 continue
             where = f"{place}.{short(key)}" if place else short(key)
-            if isinstance(inner, bool | int | float) and abs(inner) < 2**63:
+            if _is_number(inner):
                 yield where, inner
             elif isinstance(inner, str):
                 yield where, inner[:1000]
@@ -238,10 +238,15 @@ def _said(value: Any) -> Iterator[tuple[str, Said]]:
                 seen.add(id(inner))
                 if all(isinstance(each, str) for each in inner):
                     yield where, tuple(each[:300] for each in inner)
-                elif len(inner) <= MAX_NUMBERS and all(isinstance(each, int | float) for each in inner):
+                elif len(inner) <= MAX_NUMBERS and all(map(_is_number, inner)):
                     yield where, tuple(inner)
             elif isinstance(inner, dict | Inert) and depth < 2:
                 waiting.append((where, inner, depth + 1))
+
+
+def _is_number(value: Any) -> bool:
+    """One that can be written: Python refuses to write an integer of thousands of digits."""
+    return isinstance(value, int | float) and abs(value) < 2**63
 
 
 def _without_prefixes(tensors: Mapping[str, Tensor], others: tuple[str, ...], wanted: Set[str]) -> Weights:

@@ -3,9 +3,11 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +15,11 @@ import numpy as np
 from model_zoo.core.choices import Split
 from model_zoo.core.edits import check_class_name
 from model_zoo.core.errors import WorkspaceError
-from model_zoo.core.labels import LeafSpace, join_values
+from model_zoo.core.labels import Label, LeafSpace, join_values
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import NO_IMAGE, DataSet, ImageRecord, write_manifest
-from model_zoo.importing.confusion_tables import ConfusionTable, label_texts
+from model_zoo.importing.confusion_tables import NOTHING, ConfusionTable, Paths, label_texts
 from model_zoo.importing.labels import free_names
 from model_zoo.new_workspace import OURS, README, declaration
 from model_zoo.prediction_files import Answers
@@ -81,12 +83,17 @@ def write_counted(table: ConfusionTable, folder: Path, run_id: str, licence: str
 
 def check_new(folder: Path) -> None:
     """`WorkspaceError` unless ``folder`` is not there, or empty."""
-    if any((folder / ours).exists() or (folder / ours).is_symlink() for ours in OURS):
+    try:
+        is_ours = any((folder / ours).exists() or (folder / ours).is_symlink() for ours in OURS)
+        is_new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    except OSError as error:
+        raise WorkspaceError(f"{folder} cannot be looked into ({error.strerror}); give another folder.") from error
+    if is_ours:
         raise WorkspaceError(
             f"{folder} holds a workspace already, and a table cannot join it: nothing says which of its answers is "
             "about which image, so that it could not be set against anything there image by image; give another folder."
         )
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if not is_new:
         raise WorkspaceError(f"{folder} is no empty folder; give a new or an empty one.")
 
 
@@ -94,39 +101,66 @@ def taxonomies_of(table: ConfusionTable, space: LeafSpace) -> tuple[Taxonomy, ..
     """The table's own classes, and what its labels say beyond them where they are paths such as ``fruit:citrus:lemon``.
 
     A taxonomy for each depth; where labels list several answers, for each of them (and its depths): labels without it
-    are then a class of their own. Ways to divide the labels that others make already are left out.
+    are then a class of their own. Ways to divide the labels that others make already are left out, and those with two
+    classes that would have one name.
     """
     leaves = [join_values((label,)) for label in table.labels]
-    made, seen = list[Taxonomy](), set[frozenset[frozenset[str]]]()
-    wanted = [(FINEST, table.labels), *_coarser(table.paths)]
-    for name, (_, classes) in zip(free_names([name for name, _ in wanted]), wanted, strict=True):
+    found: dict[frozenset[Label], tuple[str, Mapping[str, Label]]] = {}  # by how the labels are divided
+    for name, named in chain([(FINEST, table.labels)], _coarser(table.paths)):
         members: dict[str, set[str]] = {}
-        for leaf, class_name in zip(leaves, classes, strict=True):
+        for leaf, class_name in zip(leaves, named, strict=True):
             members.setdefault(class_name, set()).add(leaf)
-        divided = frozenset(map(frozenset, members.values()))
-        if divided in seen or len(divided) < 2 or len(made) == MAX_TAXONOMIES:
-            continue
-        seen.add(divided)
-        one = Taxonomy(name, {k: frozenset(v) for k, v in members.items()}, description="As the table names them.")
+        if len(members) > 1:
+            classes = {class_name: frozenset(inside) for class_name, inside in members.items()}
+            found.setdefault(frozenset(classes.values()), (name, classes))
+        if len(found) == MAX_TAXONOMIES:
+            break
+    made = []
+    for free, (_, divided) in zip(free_names([name for name, _ in found.values()]), found.values(), strict=True):
+        one = Taxonomy(free, divided, description="As the table names them.")
         for class_name in one.names:
             check_class_name(class_name, (), one)
         made.append(one.check(space))
     return tuple(made)
 
 
-def _coarser(paths: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, Sequence[str]]]:
+def _coarser(labels: Sequence[Paths]) -> Iterator[tuple[str, Sequence[str]]]:
     """Names of taxonomies, and the class of each label."""
-    if max(map(len, paths)) <= 1:
-        for depth in range(1, _depth(path for one in paths for path in one)):
-            yield f"depth-{depth}", label_texts([tuple(_cut(path, depth) for path in one) for one in paths])
+    if max(map(len, labels)) <= 1:
+        for depth in range(1, _depth(path for one in labels for path in one)):
+            if classes := _classes(labels, depth, NOTHING):
+                yield f"depth-{depth}", classes
         return
-    for output in dict.fromkeys(_cut(path, 1) for one in paths for path in one):
-        own = [tuple(path for path in one if _cut(path, 1) == output) for one in paths]
-        deepest = _depth(path for one in own for path in one)
+    own: dict[str, dict[int, Paths]] = {}  # output -> number of a label -> the paths that it has of it
+    for k, one in enumerate(labels):
+        for path in one:
+            said = own.setdefault(_cut(path, 1), {})
+            said[k] = (*said.get(k, ()), path)
+    for output, said in own.items():
+        deepest = _depth(path for one in said.values() for path in one)
         for depth in range(deepest, min(2, deepest) - 1, -1):
-            cut = [tuple(dict.fromkeys(_cut(path, depth) for path in one)) for one in own]
-            name = output if depth == deepest else f"{output}-depth-{depth}"
-            yield name, [text if one else f"no {output}" for text, one in zip(label_texts(cut), cut, strict=True)]
+            if classes := _classes([said.get(k, ()) for k in range(len(labels))], depth, f"no {output}"):
+                yield output if depth == deepest else f"{output}-depth-{depth}", classes
+
+
+def _classes(labels: Sequence[Paths], depth: int, nothing: str) -> Sequence[str]:
+    """The class of each label: what its paths, cut to ``depth``, are written as, or ``nothing`` where it has none.
+
+    Where two classes would be written alike they are written in full; none at all if they still are.
+    """
+    cut = [tuple(dict.fromkeys(_cut(path, depth) for path in one)) for one in labels]
+    groups: dict[frozenset[str], Paths] = {}
+    for one in cut:
+        groups.setdefault(frozenset(one), one)
+    texts = [text if key else nothing for key, text in zip(groups, label_texts(tuple(groups.values())), strict=True)]
+    times = Counter(texts)
+    full = [
+        ", ".join(one) if one and times[text] > 1 else text for one, text in zip(groups.values(), texts, strict=True)
+    ]
+    if len(set(full)) < len(full):
+        return ()
+    of = dict(zip(groups, full, strict=True))
+    return [of[frozenset(one)] for one in cut]
 
 
 def _depth(paths: Iterator[str]) -> int:

@@ -1,9 +1,7 @@
 """Images in: decoded within limits, prepared exactly as a run's card declares, and maps drawn back."""
 
-import errno
 import io
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
-from model_zoo.limits import Limits, limits, variable
+from model_zoo.limits import Limits, bytes_of, limits, variable
 
 ENDINGS = {"PNG": ("png",), "JPEG": ("jpg", "jpeg"), "WEBP": ("webp",), "TIFF": ("tif", "tiff"), "BMP": ("bmp",)}
 """Format -> the endings that its files have."""
@@ -215,7 +213,7 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
 
 def _read(source: Path | bytes, name: str, at_most_mb: int) -> bytes:
     try:
-        size = len(source) if isinstance(source, bytes) else _bytes_of(source)
+        size = len(source) if isinstance(source, bytes) else bytes_of(source)
         if size > at_most_mb * 2**20:
             raise ImageError(
                 f"{name} has {size / 2**20:,.0f} MB; at most {at_most_mb:,} MB are read ({variable('image_mb')})."
@@ -226,13 +224,6 @@ def _read(source: Path | bytes, name: str, at_most_mb: int) -> bytes:
     if not raw:
         raise ImageError(f"{name} is empty; export it again.")
     return raw
-
-
-def _bytes_of(path: Path) -> int:
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
-        raise OSError(errno.EINVAL, "it is no file")
-    return about.st_size
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

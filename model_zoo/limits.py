@@ -1,7 +1,10 @@
 """How much of files that nobody vouches for is taken in: settings from the environment, each with a default."""
 
+import errno
 import os
+import stat
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from model_zoo.core.errors import TaxoScopeError
 
@@ -39,6 +42,14 @@ def limits() -> Limits:
 def variable(name: str) -> str:
     """The environment variable that sets the limit ``name``."""
     return PREFIX + name.upper()
+
+
+def bytes_of(path: Path) -> int:
+    """How many bytes a plain file has; `OSError` for all else: a pipe would be waited for, a device may never end."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    return about.st_size
 
 
 def _number(name: str, default: int) -> int:

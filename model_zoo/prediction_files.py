@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model_zoo.core.errors import RunError
 from model_zoo.importing.source import shown
 from model_zoo.importing.tables import IMAGE, Table, read_table
+from model_zoo.limits import bytes_of
 
 MAX_BYTES = 2**30
 ANSWER = ("predicted", "prediction", "pred", "answer", "predicted_label", "pred_label", "predicted_class", "label", "y")
@@ -79,7 +80,7 @@ def read_answers(path: Path, classes: Sequence[str]) -> Answers:
     """
     name = shown(path.name)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if bytes_of(path) > MAX_BYTES:
             raise RunError(f"{name} has more than {MAX_BYTES >> 20:,} MiB; split it.")
         with path.open("rb") as file:
             start = file.read(6)

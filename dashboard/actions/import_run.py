@@ -17,6 +17,7 @@ from model_zoo.commands import command
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.limits import bytes_of
 from model_zoo.onnx_models import Graph, read_graph
 from model_zoo.run import Run
 from model_zoo.run_import import Declaration, class_lists, verify
@@ -29,9 +30,10 @@ MAX_GRAPH_BYTES = 2 * 2**30 - 1
 def read_model(path: Path) -> Checkpoint | Graph:
     """What the file holds, whatever its ending; `CheckpointError` in one sentence where that is no model."""
     try:
+        size = bytes_of(path)
         with path.open("rb") as file:
             start = file.read(9)
-        if start[:1] == b"\x08" and start[8:9] != b"{" and path.stat().st_size <= MAX_GRAPH_BYTES:
+        if start[:1] == b"\x08" and start[8:9] != b"{" and size <= MAX_GRAPH_BYTES:
             return read_graph(path.read_bytes(), short(path.name))
     except (OSError, ValueError):
         pass  # said below, of files of every kind

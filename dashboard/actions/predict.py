@@ -22,7 +22,6 @@ from dashboard.actions.export import safe_cell
 from dashboard.actions.stopping import stopped_between_steps
 from dashboard.settings import Settings
 from dashboard.words import counted
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.datasets import write_whole
 from model_zoo.file_facts import state_of
@@ -72,7 +71,7 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
 
     model, prepared = load_model(run, Settings().trusted), run.card.prepared
     kept = out.with_name(f".{out.name}.partial")
-    _check_plan(kept, run, wanted, _data_hash(source) if is_workspace else "", console)
+    _check_plan(kept, run, wanted, console)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, refresh_per_second=4) as bar, stopped_between_steps() as step_done:
         task = bar.add_task(f"Asking {run_id}", total=len(wanted))
@@ -95,8 +94,14 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
 
 def _of_workspace(folder: Path) -> Iterator[Wanted]:
     opened = Workspace.open(folder)
-    for image in opened.dataset().images:
-        state = "by the recipe" if opened.can_generate(image) else _state(opened.image_file(image))
+    dataset, recipe = opened.dataset(), opened.recipe_path()
+    if dataset.counts_alone:
+        raise WorkspaceError(
+            f"{folder} holds the counts of a confusion table and no image to ask about; give one that has images."
+        )
+    drawn = f"by recipe {hashlib.sha256(recipe.read_bytes()).hexdigest()}" if recipe else ""
+    for image in dataset.images:
+        state = drawn if opened.can_generate(image) else _state(opened.image_file(image))
         yield Wanted(image.image_id, partial(opened.image_path, image), f"{image.path} {state}")
 
 
@@ -108,9 +113,13 @@ def _of_folder(folder: Path) -> Iterator[Wanted]:
         for name in sorted(names):
             path = Path(at) / name
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                inside = path.relative_to(folder).as_posix()
-                image_id = inside.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+                image_id = _as_text(path.relative_to(folder).as_posix())
                 yield Wanted(image_id, partial(Path, path), _state(path))
+
+
+def _as_text(name: str) -> str:
+    """What holds the name of a file, with the bytes of it that are no UTF-8 written as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _state(path: Path | None) -> str:
@@ -121,18 +130,13 @@ def _state(path: Path | None) -> str:
         return f"cannot be read ({error.strerror})"
 
 
-def _data_hash(folder: Path) -> str:
-    """What a workspace's ids, labels, patients and splits, and the recipe of generated images, come to."""
-    opened = Workspace.open(folder)
-    dataset, recipe = opened.dataset(), opened.recipe_path()
-    said = [dataset.hash(split) for split in Split], recipe.read_bytes() if recipe else b""
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], console: Console) -> None:
+    """Makes ``kept`` for this run and these images; batches of another plan are thrown away and named.
 
-
-def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], data: str, console: Console) -> None:
-    """Makes ``kept`` for this run and these images of ``data``; batches of another plan are thrown away and named."""
+    Labels and patients are no part of a plan: no answer depends on them.
+    """
     images = hashlib.sha256(repr([(one.image_id, one.stamp) for one in wanted]).encode()).hexdigest()
-    plan = json.dumps(_about(run) | {"data": data, "images": images, "batch": str(BATCH)}).encode()
+    plan = json.dumps(_about(run) | {"images": images, "batch": str(BATCH)}).encode()
     path = kept / PLAN
     if path.is_file() and path.read_bytes() == plan:
         n_done = len(list(kept.glob("*.parquet")))
@@ -152,7 +156,7 @@ def _batch(run: Run, batch: Sequence[Wanted], ask: Ask) -> pa.Table:
             pixels.append(run.card.prepared.pixels(decode(one.path())))
             problems.append("")
         except ImageError as error:
-            problems.append(str(error))
+            problems.append(_as_text(str(error)))
     classes = run.card.classes
     said = np.full((len(batch), len(classes)), np.nan, dtype=np.float32)
     read = [k for k, problem in enumerate(problems) if not problem]

@@ -13,14 +13,20 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.importing.source import SourceError, shown
+from model_zoo.importing.source import MAX_COLUMNS, SourceError, shown
 from model_zoo.importing.tables import read_cells
+from model_zoo.limits import bytes_of
 
 MAX_BYTES = 64 * 2**20
 MAX_CLASSES = 1_000
 MAX_COUNTED = 500_000
 MAX_VALUES = 50_000_000
 """Counted answers times classes: as many numbers are kept."""
+MAX_LISTED = 100
+MAX_ANSWERS = 1_000
+"""Different ones that all labels together list, each of them at most `MAX_LISTED`."""
+MAX_PIECES = 20
+"""Of one path."""
 
 TRUE = ("true", "true_label", "true_class", "actual", "truth", "ground_truth", "reference", "reference_text", "gold",
         "target", "y_true", "label")  # fmt: skip
@@ -84,7 +90,7 @@ def read_confusion_table(
     """
     title = shown(path.name)
     try:
-        size = path.stat().st_size
+        size = bytes_of(path)
         if size > MAX_BYTES:
             raise SourceError(f"{title} has {size:,} bytes; a confusion table has at most {MAX_BYTES:,}.")
         raw = path.read_bytes()
@@ -120,7 +126,9 @@ def label_texts(labels: Sequence[Paths]) -> tuple[str, ...]:
     return tuple(", ".join(called[path] for path in one) or NOTHING for one in labels)
 
 
-def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[Any]]:
+    """The keys that any record has, and the records."""
+
     def no_number(text: str) -> NoReturn:
         raise ValueError(f"{text} is no number of answers")
 
@@ -137,7 +145,12 @@ def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[tuple[Any, .
             '{"actual": ["cat"], "observed": ["dog"], "count": 3}, bare or as data.values.'
         )
     names = tuple(dict.fromkeys(name for record in held for name in record))
-    return names, [tuple(record.get(name) for name in names) for record in held]
+    if len(names) > MAX_COLUMNS:
+        raise SourceError(
+            f"{title} has records with {len(names):,} different keys, at most {MAX_COLUMNS:,} are read; give each "
+            "record its two labels and its count alone."
+        )
+    return names, held
 
 
 def _square(
@@ -176,7 +189,7 @@ def _of_square(
 
 
 def _of_rows(
-    names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], wanted: CountColumns, title: str
+    names: tuple[str, ...], rows: Sequence[Any], wanted: CountColumns, title: str
 ) -> tuple[list[_Cell], list[str]]:
     chosen = {
         "True label": _column(names, wanted.true, TRUE, title),
@@ -189,14 +202,15 @@ def _of_rows(
             f"{title} is no table of counts: its first column does not name the classes of all other columns, and no "
             f"column for {' and '.join(missing)} is among {listed}; say which with --true, --predicted and --count."
         )
-    true, predicted, count = (at for at in chosen.values() if at is not None)
-    if len({true, predicted, count}) < 3:
+    places = [at for at in chosen.values() if at is not None]
+    if len(set(places)) < 3:
         raise SourceError(f"{title}: one column cannot be two of true label, answer and count; it has {listed}.")
     cells = []
     for number, row in enumerate(rows, start=1):
         where = f"row {number:,}"
-        sides = [_paths(row[at], title, where) for at in (true, predicted)]
-        cells.append(_Cell(where, sides[0], sides[1], _count(row[count], title, where)))
+        true, predicted, count = (row.get(names[at]) if isinstance(row, dict) else row[at] for at in places)
+        sides = [_paths(one, title, where) for one in (true, predicted)]
+        cells.append(_Cell(where, sides[0], sides[1], _count(count, title, where)))
     given = (wanted.true, wanted.predicted, wanted.count)
     return cells, [
         f"{what}: column {shown(names[at])}, {'as you said' if said else 'by its name'}."
@@ -221,6 +235,8 @@ def _paths(value: object, title: str, where: str) -> Paths:
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         pieces = [one.strip() for one in value[1:-1].split(",")]
         listed = [] if pieces == [""] else pieces if all(":" in one for one in pieces) else listed
+    if len(listed) > MAX_LISTED:
+        raise SourceError(f"{title}, {where}: a label lists {len(listed):,} answers; it can list {MAX_LISTED:,}.")
     texts = []
     for one in listed:
         if isinstance(one, bool) or not isinstance(one, (str, int)):
@@ -230,6 +246,10 @@ def _paths(value: object, title: str, where: str) -> Paths:
             raise SourceError(f"{title}, {where} names no class; give every row and column a label.")
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise SourceError(f"{title}, {where}: {shown(text)} is no Unicode text; export it again.")
+        if (n_pieces := text.count(":") + 1) > MAX_PIECES:
+            raise SourceError(
+                f"{title}, {where}: {shown(text)} is a path of {n_pieces:,} pieces; it can have {MAX_PIECES}."
+            )
         texts.append(text)
     return tuple(dict.fromkeys(texts))
 
@@ -266,6 +286,11 @@ def _counted(cells: Iterable[_Cell], title: str) -> tuple[tuple[str, ...], tuple
         for paths in side:
             first.setdefault(tuple(sorted(paths)), paths)
     _check_number(len(first), title)
+    if (n_answers := len({path for paths in first for path in paths})) > MAX_ANSWERS:
+        raise SourceError(
+            f"{title} has labels that list {n_answers:,} different answers in all; they can list {MAX_ANSWERS:,}: "
+            "leave some out."
+        )
     labels = label_texts(tuple(first.values()))
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)

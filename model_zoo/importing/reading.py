@@ -12,6 +12,7 @@ from model_zoo.importing.json_tables import ENDINGS, below, read_json
 from model_zoo.importing.rules import Rule, parse_rules, ruled
 from model_zoo.importing.source import SPLITS, Source, SourceError, shown
 from model_zoo.importing.tables import Columns, Table, read_table, table_source
+from model_zoo.limits import bytes_of
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """Tables beside images as Hugging Face's imagefolder has them, with a column file_name."""
@@ -58,7 +59,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     """The rules in a text file; `SourceError` in one sentence."""
     title = f"Rules {shown(path.name)}"
     try:
-        if path.stat().st_size > 2**20:
+        if bytes_of(path) > 2**20:
             raise SourceError(f"{title} have more than a megabyte; give a file of rules.")
         return parse_rules(path.read_text(encoding="utf-8-sig"), title)
     except OSError as error:

@@ -1,6 +1,7 @@
 """`taxoscope import-confusion TABLE DIR`: a confusion table alone is a workspace; what it cannot do, it says."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from dashboard.actions.verdicts import why_none
 from dashboard.cli_models import commands
 from dashboard.report import report
 from model_zoo.core.choices import ClassFigure, Labels, Space, Split
-from model_zoo.core.errors import ImageError, TaxoScopeError
+from model_zoo.core.errors import ImageError, TaxoScopeError, WorkspaceError
 from model_zoo.core.evaluation import accuracy, class_figures
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
@@ -111,6 +112,7 @@ def test_a_second_table_and_a_folder_that_holds_anything_are_refused(made, tmp_p
     assert "is no empty folder" in str(imported(tmp_path / "t.csv", tmp_path / "full").exception)
     (tmp_path / "empty").mkdir()
     assert imported(tmp_path / "t.csv", tmp_path / "empty").exit_code == 0
+    assert isinstance(imported(tmp_path / "t.csv", tmp_path / ("n" * 300)).exception, WorkspaceError)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,34 @@ def test_paths_make_a_taxonomy_for_each_depth_and_each_answer(tmp_path):
     desk = Desk(workspace)
     (coarser,) = previews(desk, known["depth-2"], Split.TEST, Labels.ORIGINAL)
     assert coarser.mapped.confusion.counts.tolist() == [[15, 0], [1, 7]]  # 5 + 3 + 1 + 6
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (
+            [["taste:no taste", "fruit:a"], ["fruit:a"], ["fruit:b", "taste:sweet"], ["taste:no taste", "fruit:b"]],
+            {"taste": {"taste:no taste": 2, "no taste": 1, "sweet": 1}, "fruit": {"a": 2, "b": 2}},
+        ),
+        (
+            [[], ["x:none:p"], ["x:none:q"], ["x:s:t"], ["y:r:s"]],
+            {"depth-1": {"none": 1, "x": 3, "y": 1}, "depth-2": {"none": 1, "x:none": 2, "s": 1, "r": 1}},
+        ),
+        ([["x:a:1", "x:b:1"], ["x:a, b:1"], ["x:b:1", "x:a:2"]], {"x-depth-2": {"x:a, x:b": 2, "x:a, b": 1}}),
+        (  # at depth 3 the first two would both be called "x:a, x:b"
+            [["x:a", "x:b"], ["x:a, x:b:1"], ["x:a, x:b:2"], ["x:c:a"]],
+            {"x-depth-2": {"a, b": 1, "a, x": 2, "c": 1}},
+        ),
+    ],
+)
+def test_coarser_classes_hold_what_says_the_same_alone(labels, expected, tmp_path):
+    records = [{"actual": one, "observed": one, "count": 1} for one in labels]
+    (tmp_path / "t.json").write_text(json.dumps(records))
+    done = imported(tmp_path / "t.json", tmp_path / "ws")
+    assert done.exit_code == 0, done.output or done.exception
+    made = Workspace.open(tmp_path / "ws").taxonomies()
+    made.pop("classes")
+    assert {name: {k: len(v) for k, v in one.classes.items()} for name, one in made.items()} == expected
 
 
 NEO = {

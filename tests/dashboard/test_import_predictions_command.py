@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -184,6 +185,7 @@ def test_what_is_no_prediction_is_one_sentence_and_leaves_nothing(workspace, tmp
         table(tmp_path / "none.csv", ["image_id", "score"], [["i0000", 0]]): "no column of probabilities",
         table(tmp_path / "unnamed.csv", ["predicted"], [[0]] * 7): "does not name its 7 images",
         tmp_path / "absent.csv": "cannot be read",
+        Path(os.devnull): "cannot be read (it is no file)",
     }
     for path, told in refused.items():
         more = ["--split", "test"] if path.suffix in (".npy", ".npz") else []

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -100,6 +101,7 @@ def test_one_split_and_the_cleanlab_table(typed, tmp_path):
         (("export", "out.json"), "choose a taxonomy"),
         (("export", "out.csv", "--labels", "first"), "There are no labels 'first' here; there are original, standing."),
         (("import", "none.csv"), "Cannot read none.csv (No such file or directory)"),
+        (("import", os.devnull), f"Cannot read {os.devnull} (it is no file)"),
         (("make", "../up"), "cannot be called '../up'"),
         (("make", "standing"), "No label set can be called 'standing'"),
         (("restore", "first"), "There is no label set 'first' here; it has none yet."),

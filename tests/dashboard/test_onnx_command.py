@@ -127,6 +127,11 @@ def test_what_does_not_fit_is_said(workspace, tmp_path, more, told):
     assert told in str(done.exception)
 
 
+def test_a_pipe_is_not_waited_for(workspace, tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert "There is no file pipe.onnx" in str(imported(workspace, tmp_path / "pipe.onnx", "never").exception)
+
+
 def test_damaged_graphs_are_one_sentence_or_a_model_and_leave_nothing_behind(workspace, tmp_path):
     raw, rng = graph().SerializeToString(), np.random.default_rng(3)
     before = sorted(os.listdir(workspace.writable / "runs")) if (workspace.writable / "runs").exists() else []

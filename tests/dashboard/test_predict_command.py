@@ -153,16 +153,27 @@ def test_links_to_nowhere_pipes_folders_and_odd_names_stop_no_other_image(worksp
     (images / "circle.png").symlink_to("circle.png")
     os.mkfifo(images / "pipe.png")
     (images / os.fsdecode(b"\xff.png")).write_bytes(raw)
+    (images / os.fsdecode(b"bad\xff.png")).write_bytes(b"no image")
     done = predict(workspace, "shapes-s0", "images", "--out", "said.parquet", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 images asked, said.parquet; 3 images could not be read" in " ".join(done.stdout.split())
+    assert "6 images asked, said.parquet; 4 images could not be read" in " ".join(done.stdout.split())
     rows = {row["image_id"]: row for row in pq.read_table(tmp_path / "said.parquet").to_pylist()}
-    assert {name for name, row in rows.items() if row["problem"]} == {"dangling.png", "circle.png", "pipe.png"}
+    bad = {"dangling.png", "circle.png", "pipe.png", "bad\\xff.png"}
+    assert {name for name, row in rows.items() if row["problem"]} == bad
+    assert rows["bad\\xff.png"]["problem"].startswith("bad\\xff.png is not an image")
     assert rows["a.png"]["predicted"] == rows["\\xff.png"]["predicted"] is not None
 
 
-@pytest.mark.parametrize("changed", ["pixels", "labels"])
-def test_batches_of_a_workspace_whose_images_or_labels_changed_are_not_used(workspace, tmp_path, changed):
+def test_counts_alone_are_refused(workspace, tmp_path):
+    (tmp_path / "t.csv").write_text(",disc,bar\ndisc,2,1\nbar,0,3\n")
+    assert run("import-confusion", "t.csv", "counts", cwd=tmp_path).returncode == 0
+    done = predict(workspace, "shapes-s0", "counts", "--out", "said.csv", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert " ".join(done.stdout.split()).startswith("counts holds the counts of a confusion table and no image")
+
+
+@pytest.mark.parametrize(("changed", "told"), [("pixels", "it is done anew"), ("labels", "Going on")])
+def test_batches_of_a_workspace_are_used_unless_its_images_changed(workspace, tmp_path, changed, told):
     other = tmp_path / "other"
     shutil.copytree(workspace.writable, other)
     (header, *lines) = (other / "manifest.csv").read_text().splitlines()
@@ -183,5 +194,5 @@ def test_batches_of_a_workspace_whose_images_or_labels_changed_are_not_used(work
         manifest.write_text(manifest.read_text().replace("disc.bright", "bar.bright", 1))
     again = run(*command, cwd=tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "it is done anew" in " ".join(again.stdout.split())
+    assert told in " ".join(again.stdout.split())
     assert b"weights_sha256" in plan

@@ -137,6 +137,13 @@ class Kept(dict):
     """Stands for Lightning's AttributeDict."""
 
 
+def test_numbers_too_long_to_write_are_not_kept(tmp_path, form):
+    said = {"mean": [10**5000], "std": [0.5, 1], "epoch": 10**5000}
+    assert read_checkpoint(saved(tmp_path / "c.pth", said | {"state_dict": tiny().state_dict()}, form)).said == {
+        "std": (0.5, 1)
+    }
+
+
 def test_a_checkpoint_as_lightning_writes_it(tmp_path):
     state = {f"model.{key}": value for key, value in tiny().state_dict().items()} | {"loss.weight": torch.ones(3)}
     written = {

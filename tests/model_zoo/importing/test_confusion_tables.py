@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +16,14 @@ from real_data import real
 from model_zoo.importing.confusion_tables import (
     MAX_CLASSES,
     MAX_COUNTED,
+    MAX_LISTED,
+    MAX_PIECES,
     NOTHING,
     CountColumns,
     label_texts,
     read_confusion_table,
 )
-from model_zoo.importing.source import SourceError
+from model_zoo.importing.source import MAX_COLUMNS, SourceError
 
 HOSTILE = ["../../etc/passwd", "🐋", "<script>alert(1)</script>", "=1+1", "a.b|c*\\", 'say "hi", he said', "x" * 300]
 
@@ -165,6 +169,10 @@ def records(count, true="a", predicted="b"):
         ([{"actual": "a", "observed": "b", "count": 0}], "every count in it is 0"),
         ([{"actual": str(k), "observed": "b", "count": 1} for k in range(MAX_CLASSES)], "a confusion table has 2 to"),
         ([{"actual": "a", "observed": "b"}], "no column for count is among 'actual', 'observed'"),
+        ([records(1)[0] | {str(k): 0} for k in range(MAX_COLUMNS)], "1,003 different keys, at most 1,000"),
+        (records(1, true=["b"] * (MAX_LISTED + 1)), "row 1: a label lists 101 answers; it can list 100"),
+        ([one for k in range(11) for one in records(1, true=[f"{k}:{n}" for n in range(100)])], "list 1,101 different"),
+        (records(1, true="b" + ":b" * MAX_PIECES), "is a path of 21 pieces; it can have 20"),
         ([], "is no list of counts"),
         ({"data": {"values": "https://example.org"}}, "is no list of counts"),
         ([1, 2], "is no list of counts"),
@@ -216,7 +224,7 @@ def test_what_cannot_be_read_or_taken_both_ways_is_one_sentence(tmp_path):
     ):
         with pytest.raises(SourceError, match=told):
             read_confusion_table(path, **how)
-    for absent in (tmp_path / "none.csv", tmp_path):
+    for absent in (tmp_path / "none.csv", tmp_path, Path(os.devnull)):
         with pytest.raises(SourceError, match="cannot be read"):
             read_confusion_table(absent)
 

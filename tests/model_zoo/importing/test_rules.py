@@ -1,5 +1,8 @@
 """Labels by rules: what is written is what holds, the first rule counts, and nothing is labelled in silence."""
 
+import os
+from pathlib import Path
+
 import pytest
 from foreign_images import picture
 from hypothesis import example, given
@@ -183,3 +186,5 @@ def test_rules_make_labels_of_a_source(tmp_path):
         read_source(tmp_path, rules=rules)
     with pytest.raises(SourceError, match="cannot be read"):
         read_rules(tmp_path / "none.txt")
+    with pytest.raises(SourceError, match="it is no file"):
+        read_rules(Path(os.devnull))
