@@ -3,16 +3,13 @@
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from model_zoo.commands import command
 from model_zoo.core.choices import Labels
 from model_zoo.images import Preprocessing
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
-
-NO_RUN_YET = (
-    f"There is no trained run yet. Train some with `{command('train', '--taxonomy', 'NAME', '--seeds', '0-2')}`."
-)
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:&-])")
 
@@ -25,6 +22,12 @@ def plain(text: str) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """``1 image``, ``1,447 images``; ``plural`` where it is not the noun with an s."""
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def no_run_yet(folders: Sequence[Path]) -> str:
+    """What to do where a workspace, made of ``folders``, has no run."""
+    train = command("train", "--taxonomy", "NAME", "--seeds", "0-2", folders=folders)
+    return f"There is no trained run yet. Bring a trained model on the page Import, or train some with `{train}`."
 
 
 def of_counts(n_counted: int) -> str:

@@ -14,7 +14,7 @@ from dashboard.queues import where_words
 from dashboard.reviews.decisions import TEXT_MAX
 from dashboard.reviews.draws import Draw
 from dashboard.reviews.queue import QueueItem, listed_queue, lowest, random_queue, ranked_queue
-from dashboard.words import NO_RUN_YET
+from dashboard.words import no_run_yet
 from model_zoo.commands import command
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation, evaluate
@@ -72,7 +72,7 @@ def ordered(
         kept = [one for one in image_ids if only is None or one in only]
         return _whole_split(kept, order, seed, split, where, which)
     if not subjects:
-        return Queue() if desk.series() else Queue(empty=NO_RUN_YET)
+        return Queue() if desk.series() else Queue(empty=no_run_yet(desk.workspace.folders))
     said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
     if only is not None:
         said = [one.only(only) for one in said]

@@ -1,6 +1,7 @@
 """The sections of Taxonomies: which one, its classes, its flow, and what trained series would score in it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +11,7 @@ from dashboard.actions.taxonomies import Counts, Drafted, Preview, flow, train_c
 from dashboard.drafts import Draft
 from dashboard.links import Shown
 from dashboard.parts import controls
-from dashboard.words import LABELS, NO_RUN_YET, counted, interval_text, plain, share_text
+from dashboard.words import LABELS, counted, interval_text, no_run_yet, plain, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation, accuracy
 from model_zoo.core.labels import LeafSpace
@@ -104,7 +105,7 @@ def class_table(taxonomy: Taxonomy, counts: Mapping[Split, Counts], space: LeafS
         st.caption(f"Outside: {plain(space.format(taxonomy.outside))}")
 
 
-def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
+def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown, folders: Sequence[Path]) -> None:
     """What every trained series scores in its own classes, and in those of the draft without training anything."""
     judged = [one for one in found if one.own is not None and one.mapped is not None]
     these = "this draft" if drafted.changed else "this taxonomy"
@@ -128,7 +129,7 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown) -> None:
             "*free* gain only. What training on these classes would bring is not known until such runs exist."
         )
     elif not found:
-        st.info(NO_RUN_YET)
+        st.info(no_run_yet(folders))
     if shown.where:
         st.caption(
             "What to merge, keep apart and split, below, looks at all images of validation: who searches subsets for "

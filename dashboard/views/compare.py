@@ -10,7 +10,7 @@ from dashboard.parts import comparison, controls, ease
 from dashboard.parts.matrices import matrices
 from dashboard.parts.reviewing import what_changed
 from dashboard.parts.verdict import report_button, verdict
-from dashboard.words import NO_RUN_YET
+from dashboard.words import no_run_yet
 from model_zoo.core.choices import ClassFigure
 
 desk = cached.desk()
@@ -23,7 +23,7 @@ title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Compare", anchor=False)
 controls.subject_picker(known, shown)
 if not shown.subjects:
-    st.info("Choose at least one run or series above." if known else NO_RUN_YET)
+    st.info("Choose at least one run or series above." if known else no_run_yet(desk.workspace.folders))
     st.stop()
 
 judged = cached.comparison(shown)

@@ -10,7 +10,7 @@ from dashboard.actions.diagnose import coarser_spaces, find_coarser
 from dashboard.actions.opening import opening
 from dashboard.parts import controls, diagnosis
 from dashboard.parts.reviewing import causes_changed
-from dashboard.words import NO_RUN_YET
+from dashboard.words import no_run_yet
 
 AT_MOST = 2
 
@@ -21,7 +21,8 @@ title, switches = st.columns([1, 4], vertical_alignment="center")
 title.title("Diagnose", anchor=False)
 controls.subject_picker(known, shown)
 if not shown.subjects:
-    st.info("Choose a run or series above, or two to see them side by side." if known else NO_RUN_YET)
+    choose = "Choose a run or series above, or two to see them side by side."
+    st.info(choose if known else no_run_yet(desk.workspace.folders))
     st.stop()
 
 subjects = find_subjects(desk.series(), shown.subjects)[:AT_MOST]

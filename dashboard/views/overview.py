@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.parts import overview
-from dashboard.words import NO_RUN_YET, plain
+from dashboard.words import no_run_yet, plain
 
 desk = cached.desk()
 dataset, series = desk.dataset(), desk.series()
@@ -26,7 +26,7 @@ st.caption(
 if series:
     overview.series_table(series, lambda one: cached.comparison(links.Shown((one,))))
 else:
-    st.info(NO_RUN_YET)
+    st.info(no_run_yet(desk.workspace.folders))
 for sentence in desk.unreadable_runs():
     st.warning(plain(sentence))
 st.caption(f"What you decide, keep and train is written to `{desk.workspace.writable}`.")

@@ -5,16 +5,17 @@ import streamlit as st
 from dashboard import cached, charts, links, state
 from dashboard.parts import run_card
 from dashboard.parts.run_looks import run_looks
-from dashboard.words import NO_RUN_YET, plain
+from dashboard.words import no_run_yet, plain
 from model_zoo.core.errors import LinkError
 
-runs = cached.desk().runs()
+desk = cached.desk()
+runs = desk.runs()
 asked = links.text(state.query(), "run")
 if asked is not None and asked not in runs:
     raise LinkError(f"There is no run {asked[:100]!r} in this workspace; choose one from Overview.")
 if not runs:
     st.title("Run", anchor=False)
-    st.info(NO_RUN_YET)
+    st.info(no_run_yet(desk.workspace.folders))
     st.stop()
 name = st.selectbox(
     "Run",

@@ -46,7 +46,7 @@ with right:
     with switches.container(horizontal=True, horizontal_alignment="right"):
         controls.split_switch(shown)
         controls.where_picker(cached.restrictions(shown), shown, "These figures are")
-    taxonomies.previews(cached.previews(drafted.taxonomy, shown), drafted, shown)
+    taxonomies.previews(cached.previews(drafted.taxonomy, shown), drafted, shown, workspace.folders)
     taxonomies.flow_chart(drafted, dataset, look)
 
 st.subheader("What to merge", anchor=False)

@@ -17,6 +17,9 @@ for page in ("taxonomies", "compare", "diagnose", "images", "inspect", "review",
     at.switch_page(f"views/{page}.py").run()
     assert not at.exception, (page, at.exception)
     assert not at.error, (page, [one.value for one in at.error])
+    if page in ("compare", "diagnose"):
+        (told,) = [one.value for one in at.info]
+        assert "taxoscope train --taxonomy NAME --seeds 0-2 --workspace " in told, told
 """
 
 
