@@ -103,6 +103,16 @@ class Diagnosis:
         return len(set(self.coarser_of.tolist())) < len(self.coarser_of)
 
     @property
+    def counts_training(self) -> bool:
+        """Whether any training image is listed; else nothing is known of how many each class had."""
+        return bool(self.training.any())
+
+    @property
+    def trained_elsewhere(self) -> bool:
+        """Whether some run was imported: it need not have learnt from what ``training`` counts."""
+        return any(run.card.is_imported for run in self.subject.runs)
+
+    @property
     def basis(self) -> str:
         """What the figures stand on: label space, split, what restricts it, labels, images and patients."""
         taxonomy = self.evaluation.taxonomy

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -36,24 +38,31 @@ LEARNING_CURVE = "**Learning curve**: fewer training images of one class, everyt
 CURVE = "Lines up and down: 95 % interval, patients only; strokes: each seed."
 
 
-def find(cause: Cause, diagnosis: Diagnosis) -> Finding:
-    """What one cause's card begins and ends with."""
+def find(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> Finding:
+    """What one cause's card begins and ends with; commands name the workspace made of ``folders``."""
     return {
         Cause.IMBALANCE: _imbalance,
         Cause.CONFUSION: _confusion,
-        Cause.CAPACITY: _capacity,
+        Cause.CAPACITY: partial(_capacity, folders=folders),
         Cause.SCATTER: _scatter,
     }[cause](diagnosis)
 
 
 def support(diagnosis: Diagnosis) -> str:
     """How unevenly the classes are supported, and whom the answers lean to."""
+    if not diagnosis.counts_training:
+        return "No training image is listed here: how many each class was taught with is not known."
     training, names = diagnosis.training, diagnosis.names
+    elsewhere = (
+        "What it was trained on is not known, as it was imported; counted are the training images of this workspace. "
+        if diagnosis.trained_elsewhere
+        else ""
+    )
     ratio = imbalance_ratio(training)
     most, fewest = int(training.argmax()), int(training.argmin())
     left_out = diagnosis.n_train_left_out
     return (
-        f"Training images of a class: {training[most]:,} ({plain(names[most])}) to {training[fewest]:,} "
+        f"{elsewhere}Training images of a class: {training[most]:,} ({plain(names[most])}) to {training[fewest]:,} "
         f"({plain(names[fewest])}), ratio {'–' if not math.isfinite(ratio) else f'{ratio:,.1f}'}; "
         f"{counted(int(training.sum()), 'image')} in all"
         + (f", {left_out:,} more that no class holds" if left_out else "")
@@ -183,7 +192,9 @@ def _points(said: Verdict) -> str:
 
 def _imbalance(diagnosis: Diagnosis) -> Finding:
     measure = diagnosis.measures[Cause.IMBALANCE]
-    if measure.stands_out:
+    if not diagnosis.counts_training:
+        sentence = "Nobody knows: how many images of each class it was trained on cannot be said here."
+    elif measure.stands_out:
         sentence = "Classes with fewer training images are found less often, more clearly than chance makes it look."
     elif measure.can_tell:
         sentence = "That classes with fewer training images are found less often cannot be told from chance."
@@ -195,8 +206,8 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
         f"Measure: rank correlation of recall with training images {_correlation(diagnosis.recall_and_support)}; "
         f"{_by_chance(measure.null_high, '{:.2f}')}.",
         [
-            (gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
-             "images than the median class."),
+            *([(gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
+                "images than the median class.")] if diagnosis.counts_training else []),
             *((Evidence.RETRAINED, curve(one)) for one in diagnosis.retrained.curves),
             (Evidence.NOT_IDENTIFIABLE, "what more images than there are would bring."),
         ],
@@ -231,8 +242,9 @@ def _confusion(diagnosis: Diagnosis) -> Finding:
     )  # fmt: skip
 
 
-def _capacity(diagnosis: Diagnosis) -> Finding:
+def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> Finding:
     measure, coarser = diagnosis.measures[Cause.CAPACITY], plain(diagnosis.coarser.name)
+    larger = command("train", "--taxonomy", "NAME", "--architecture", "NAME", folders=folders)
     changes = (
         f"adding up the probabilities of siblings would make {_images(diagnosis.gained_share)} right and "
         f"{_images(diagnosis.lost_share)} wrong"
@@ -258,7 +270,7 @@ def _capacity(diagnosis: Diagnosis) -> Finding:
             *((Evidence.RETRAINED, wider(one, diagnosis)) for one in diagnosis.retrained.wider),
             (Evidence.NOT_IDENTIFIABLE, "what freed capacity would bring without training anew" if
              diagnosis.retrained.wider else "what freed capacity, or a larger model, would bring; "
-             f"`{command('train', '--taxonomy', 'NAME', '--architecture', 'NAME')}` trains one, to be shown here."),
+             f"`{larger}` trains one, to be shown here."),
         ],
     )  # fmt: skip
 

@@ -145,7 +145,8 @@ def _tables(all_of_it: Found) -> list[Table]:
 def _run(workspace: Workspace, run_id: str) -> Run:
     runs = {run.run_id: run for run in workspace.runs()}
     if run_id not in runs:
-        raise RunError(f"There is no run {run_id[:100]!r} in this workspace; `{command('runs')}` lists them.")
+        listing = command("runs", folders=workspace.folders)
+        raise RunError(f"There is no run {run_id[:100]!r} in this workspace; `{listing}` lists them.")
     return runs[run_id]
 
 

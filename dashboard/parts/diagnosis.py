@@ -82,7 +82,7 @@ def cards(diagnoses: Sequence[Diagnosis], page: Page) -> str | None:
 
 
 def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
-    said = findings.find(cause, diagnosis)
+    said = findings.find(cause, diagnosis, page.folders)
     st.markdown(f"**{plain(diagnosis.subject.title)}** · {said.sentence}")
     st.caption(f"{said.measure} {plain(diagnosis.basis)}.")
     opened = _FIGURES[cause](diagnosis, colour, page)
@@ -93,6 +93,8 @@ def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: Page) -> str | 
 
 def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
     st.markdown(findings.support(diagnosis))
+    if not diagnosis.counts_training:
+        return
     figure = causes.support_figure(
         diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, page.look, colour
     )
@@ -103,6 +105,8 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
     if curves:
         _still(causes.curve_figure(curves, page.look), f"curve_{subject_id}")
         st.caption(findings.CURVE)
+    elif diagnosis.trained_elsewhere:
+        st.caption("None: how it was trained is not known here, so it cannot be trained with fewer images.")
     else:
         st.caption(
             "None has been trained. This trains one, for the class found least among those with few images; each "
@@ -139,9 +143,10 @@ def _confusion(diagnosis: Diagnosis, colour: str, page: Page) -> None:
 def _capacity(diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
     subject_id = diagnosis.subject.subject_id
     st.markdown(findings.frequencies(diagnosis))
-    figure = causes.pull_figure(diagnosis.names, diagnosis.pulls, diagnosis.training, subject_id, page.look, colour)
-    _chart(figure, f"pull_{subject_id}", page)
-    st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
+    if diagnosis.counts_training:
+        figure = causes.pull_figure(diagnosis.names, diagnosis.pulls, diagnosis.training, subject_id, page.look, colour)
+        _chart(figure, f"pull_{subject_id}", page)
+        st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
     if diagnosis.merges:
         figure = causes.mass_figure(diagnosis.names, diagnosis.mass, page.look)
         _still(figure, f"mass_{subject_id}")

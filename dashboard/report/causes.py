@@ -55,7 +55,8 @@ def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
 
 def _imbalance(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     draw = partial(support_figure, diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, colour=colour)
-    return f"<p>{rich(findings.support(diagnosis))}</p>{chart(draw)}{_INTERVAL}{_curves(diagnosis)}"
+    drawn = f"{chart(draw)}{_INTERVAL}{_curves(diagnosis)}" if diagnosis.counts_training else ""
+    return f"<p>{rich(findings.support(diagnosis))}</p>{drawn}"
 
 
 def _curves(diagnosis: Diagnosis) -> str:
@@ -96,11 +97,12 @@ def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
         diagnosis.subject.subject_id,
         colour=colour,
     )
+    drawn = f"{chart(pulls)}{_INTERVAL}" if diagnosis.counts_training else ""
     mass = partial(mass_figure, diagnosis.names, diagnosis.mass)
     siblings = f'{chart(mass)}<p class="quiet">{rich(findings.siblings(diagnosis))}</p>' if diagnosis.merges else ""
     reliability = partial(reliability_figure, diagnosis.calibration, colour=colour)
     return (
-        f"<p>{rich(findings.frequencies(diagnosis))}</p>{chart(pulls)}{_INTERVAL}{siblings}"
+        f"<p>{rich(findings.frequencies(diagnosis))}</p>{drawn}{siblings}"
         f"<p>{rich(findings.calibration(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
     )
 

@@ -1,5 +1,6 @@
 """Diagnosis of runs and series: the numbers against the Parquet files and the manifest, counted by other code."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from histories import decision, undo
 from scipy.stats import spearmanr
 from sklearn.metrics import recall_score
 
+from dashboard.actions import findings
 from dashboard.actions.compare import find_subjects
 from dashboard.actions.diagnose import coarser_spaces, diagnose, find_coarser, people_of, retrained, training_images
 from dashboard.reviews.decisions import Answer
@@ -59,6 +61,35 @@ def test_training_images_that_no_class_holds_are_counted_apart(fresh_animals):
     manifest.to_csv(path, index=False)
     training, left_out = training_images(fresh_animals.taxonomy("things"), fresh_animals.dataset())
     assert (training.sum(), left_out) == ((manifest.split == "train").sum() - 1, 1)
+
+
+def test_of_an_imported_run_nobody_knows_what_it_was_trained_on(fresh_animals):
+    (path,) = (fresh_animals.writable / "runs").glob("sizes-s*/card.json")
+    card = json.loads(path.read_text())
+    card["recipe"]["imported_from"] = "best.pth"
+    path.write_text(json.dumps(card))
+    unknown = (
+        "What it was trained on is not known, as it was imported; counted are the training images of this workspace."
+    )
+    assert findings.support(diagnosed(fresh_animals, "sizes", "sizes")).startswith(unknown)
+    assert unknown not in findings.support(diagnosed(fresh_animals, "things", "kinds"))
+
+
+def test_without_training_images_nothing_is_said_of_them(fresh_animals):
+    path = fresh_animals.writable / "manifest.csv"
+    manifest = pd.read_csv(path)
+    manifest.loc[manifest.split == "train", "split"] = "none"
+    manifest.to_csv(path, index=False)
+    found = diagnosed(fresh_animals, "things", "kinds")
+    said = findings.find(Cause.IMBALANCE, found)
+    assert "is not known" in findings.support(found)
+    assert said.sentence.startswith("Nobody knows")
+    assert [evidence for evidence, _ in said.gains] == [Evidence.NOT_IDENTIFIABLE]
+
+
+def test_commands_name_the_workspace(animals):
+    said = findings.find(Cause.CAPACITY, diagnosed(animals, "things", "kinds"), animals.folders)
+    assert f"--architecture NAME --workspace {animals.writable}`" in said.gains[-1][1]
 
 
 def test_the_figures_are_those_counted_from_the_files(animals):

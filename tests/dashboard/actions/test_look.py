@@ -137,7 +137,7 @@ def test_stopped_half_way_it_leaves_nothing(animals, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"run_id": "nobody"}, RunError, "`uv run taxoscope runs` lists them"),
+        ({"run_id": "nobody"}, RunError, "`uv run taxoscope runs --workspace \\S*animals` lists them"),
         ({"split": Split.TEST}, WorkspaceError, "No image of the test split has known regions"),
         ({"together": ["disc+hat"]}, WorkspaceError, "no image here has a region 'hat'; the regions are corner, disc"),
     ],
