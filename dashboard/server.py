@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard.settings import Settings
+from model_zoo.limits import limits
 from model_zoo.workspace import PROJECT
 
 
@@ -34,6 +35,8 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     os.environ["STREAMLIT_SERVER_ADDRESS"] = host
     os.environ["STREAMLIT_SERVER_PORT"] = str(port)
     os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
+    at_most = limits()
+    os.environ["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"] = str(max(at_most.upload_mb, at_most.image_mb))
     import streamlit as st
 
     from dashboard.routes import routes

@@ -124,3 +124,18 @@ def test_the_demo_explains_and_offers_the_command(opened):
     expect(page.get_by_text("Make a workspace of your own, serve it, and import there:")).to_be_visible()
     expect(page.get_by_text("uv run taxoscope init mine")).to_be_visible()
     expect(page.locator("input[type=file]")).to_have_count(0)
+
+
+def test_what_a_page_says_it_takes_arrives(tmp_path, served, new_page):
+    """Streamlit's own limit is another than the widget's."""
+    root = tmp_path / "disc"
+    picture(root / "disc" / "0.png", seed=0, side=48)
+    with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
+        archive.write(root / "disc" / "0.png", "disc/0.png")
+        archive.writestr("disc/notes.bin", bytes(70 * 2**20))
+    page = new_page()
+    page.goto(f"{served.url}/import")
+    settle(page)
+    expect(page.get_by_test_id("stMain")).to_contain_text("At most 256 MB")
+    page.locator("input[type=file]").set_input_files(tmp_path / "large.zip")
+    expect(page.get_by_test_id("stMain")).to_contain_text("1 image listed", timeout=60_000)
