@@ -1,5 +1,6 @@
 """A small workspace about something else, to prove that nothing in the code knows ultrasound."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import ImageRecord, write_manifest
 from model_zoo.images import Preprocessing
-from model_zoo.run import Card, Epoch, write_run
+from model_zoo.run import Card, Epoch, Run, read_run, write_run
 from model_zoo.workspace import Workspace
 
 DECLARATION = """
@@ -84,6 +85,13 @@ def _write_run(workspace: Workspace, taxonomy: Taxonomy, seed: int, skill: float
     )
     history = [Epoch(1, 1.0, 1.1, 0.5, 0.001), Epoch(2, 0.8, 1.0, 0.6, 0.0001)]
     write_run(card, workspace.writable / "runs", b"", history, predictions)
+
+
+def answer_test_alone(workspace: Workspace, run_id: str, of: str = "things-s0") -> Run:
+    """What run ``of`` says of the test images, as a run without a model that was asked about no others."""
+    source = read_run(workspace.writable / "runs" / of)
+    card = replace(source.card, run_id=run_id, architecture="", preprocessing=None, recipe={"predictions": "all"})
+    return write_run(card, workspace.writable / "runs", b"", [], {Split.TEST: source.predictions(Split.TEST)})
 
 
 def _draw(leaf: str, rng: np.random.Generator) -> Image.Image:

@@ -2,31 +2,36 @@
 
 from dashboard.actions.desk import Desk
 from dashboard.data_view import DataView
-from dashboard.links import Shown
+from dashboard.links import JUDGED, Shown
 from model_zoo.core.choices import CountedBy
 from model_zoo.run import Series
 from model_zoo.workspace import Workspace
 
 
 def opening(desk: Desk) -> Shown:
-    """The series of the taxonomies that the workspace opens with, in the newest version trained.
+    """The series of the taxonomies that the workspace opens with: the most usable one, then the newest version.
 
-    Where that is fewer than two, which is nothing to compare, more are taken: those of other taxonomies first.
+    Where that is fewer than two, which is nothing to compare, more are taken: the most usable first, and of these
+    those of other taxonomies first.
     """
     series = desk.series()
-    wanted = [
-        max((one for one in series if one.card.taxonomy.name == name), key=_version, default=None)
-        for name in desk.workspace.opening
-    ]
-    found = [one for one in wanted if one]
+    usable = {one.series_id: _usable(one) for one in series}
+    found = []
+    for name in desk.workspace.opening:
+        named = [one for one in series if one.card.taxonomy.name == name]
+        found += sorted(named, key=lambda one: (usable[one.series_id], one.card.taxonomy.version), reverse=True)[:1]
     while len(found) < 2 and (others := [one for one in series if one not in found]):
-        named = {one.card.taxonomy.name for one in found}
-        found.append(next((one for one in others if one.card.taxonomy.name not in named), others[0]))
+        taken = {one.card.taxonomy.name for one in found}
+        found.append(max(others, key=lambda one: (usable[one.series_id], one.card.taxonomy.name not in taken)))
     return Shown(subjects=tuple(one.series_id for one in found))
 
 
-def _version(series: Series) -> int:
-    return series.card.taxonomy.version
+def _usable(series: Series) -> tuple[bool, bool]:
+    """Whether all its runs have predictions of every split that is judged; and whether they have a model."""
+    return (
+        all(run.has_predictions(split) for run in series.runs for split in JUDGED),
+        all(run.weights_path for run in series.runs),
+    )
 
 
 def opening_counts(workspace: Workspace) -> DataView:

@@ -1,7 +1,9 @@
 """What Compare opens with when its address names no run."""
 
+import shutil
+
 import pytest
-from second_workspace import build
+from second_workspace import answer_test_alone, build
 
 from dashboard.actions.desk import Desk
 from dashboard.actions.opening import opening
@@ -25,3 +27,33 @@ def test_two_series_of_different_taxonomies_are_opened_whatever_is_declared(tmp_
     desk = Desk(Workspace.open(folder))
     of = {one.series_id: one.card.taxonomy.name for one in desk.series()}
     assert [of[one] for one in opening(desk).subjects] == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"), [([], ["things", "kinds"]), (["sizes", "things"], ["sizes", "things"])]
+)
+def test_answers_about_the_test_split_alone_are_opened_only_where_there_is_nothing_better(tmp_path, declared, expected):
+    workspace = build(tmp_path / "animals")
+    path = workspace.writable / "workspace.toml"
+    path.write_text(f"opening = {declared}\n{path.read_text()}")
+    answer_test_alone(workspace, "a-csv")  # listed first, by its name
+    desk = Desk(Workspace.open(workspace.writable))
+    of = {one.series_id: one for one in desk.series()}
+    opened = [of[one] for one in opening(desk).subjects]
+    assert [one.card.taxonomy.name for one in opened] == expected
+    assert "a-csv" not in [run.run_id for one in opened for run in one.runs]
+
+
+def test_of_two_with_all_predictions_the_one_with_a_model_is_opened(tmp_path):
+    workspace = build(tmp_path / "animals")
+    (workspace.writable / "runs" / "sizes-s0" / "model.safetensors").write_bytes(b"weights")
+    assert opening(Desk(workspace)).subjects[0].startswith("sizes-")
+
+
+def test_answers_alone_are_opened_where_there_is_nothing_else(tmp_path):
+    workspace = build(tmp_path / "animals")
+    alone = answer_test_alone(workspace, "a-csv")
+    for folder in set(alone.folder.parent.iterdir()) - {alone.folder}:
+        shutil.rmtree(folder)
+    desk = Desk(Workspace.open(workspace.writable))
+    assert opening(desk).subjects == tuple(one.series_id for one in desk.series())
