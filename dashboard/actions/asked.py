@@ -42,15 +42,17 @@ class Asked:
 
 
 def asked(desk: Desk, subject: Subject, split: Split) -> Asked | None:
-    """What a subject's runs say of ``split``; of training images out of fold alone, None where no run has that.
+    """What a subject's runs say of ``split``, None where some run was not asked; of training images out of fold alone.
 
-    None too of images in no split: runs are asked about splits.
+    None too where no run has that, and of images in no split: runs are asked about splits.
 
     A run's own model has learned from the training images: what it says of them is never taken.
     """
     if split is Split.NONE:
         return None
     if split is not Split.TRAIN:
+        if not all(run.has_predictions(split) for run in subject.runs):
+            return None
         stored = tuple(desk.predictions(run.run_id, split) for run in subject.runs)
         return Asked(subject, subject.title, subject.runs, stored)
     found = [(run, answers) for run in subject.runs if (answers := desk.out_of_fold(run.run_id)) is not None]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from dashboard.links import Where, images_words
-from dashboard.words import LABELS, counted
+from dashboard.words import LABELS, counted, one_of
 from model_zoo.core.choices import Labels, MappedBy, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import Evaluation, evaluate
@@ -12,6 +12,9 @@ from model_zoo.core.labels import Label
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy, common_ground, project
 from model_zoo.run import Run, Series
+
+SEEDS = " · "
+"""Between the name of a series and how many seeds it has, in its title."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Comparison:
     @property
     def mixes_label_spaces(self) -> bool:
         """Whether the subjects were trained on different classes."""
-        return len({subject.taxonomy.hash for subject in self.subjects}) > 1
+        return mix_label_spaces(self.subjects)
 
     @property
     def same_images(self) -> bool:
@@ -76,6 +79,11 @@ class Comparison:
         return {title: merged for title, merged in kept.items() if merged}
 
 
+def mix_label_spaces(subjects: Sequence[Subject]) -> bool:
+    """Whether ``subjects`` were trained on different classes."""
+    return len({subject.taxonomy.hash for subject in subjects}) > 1
+
+
 def label_space_name(taxonomy: Taxonomy, common: bool) -> str:
     """A label space in words, with its number of classes."""
     name, n_classes = taxonomy.reference, len(taxonomy.classes)
@@ -90,7 +98,7 @@ def series_subject(series: Series) -> Subject:
     """A series as a subject (one run is a series of one)."""
     stems = {run.run_id.removesuffix(f"-s{run.card.seed}") for run in series.runs}
     name = stems.pop() if len(stems) == 1 else series.card.taxonomy.reference
-    return Subject(series.series_id, f"{name} · {counted(len(series.runs), 'seed')}", series.runs)
+    return Subject(series.series_id, f"{name}{SEEDS}{counted(len(series.runs), 'seed')}", series.runs)
 
 
 def run_subject(run: Run) -> Subject:
@@ -115,22 +123,26 @@ def find_subjects(series: Sequence[Series], subject_ids: Sequence[str]) -> tuple
     known = all_subjects(series)
     for subject_id in subject_ids:
         if subject_id not in known:
-            listed = ", ".join(known[one.series_id].subject_id for one in series) or "none yet"
+            listed = ", ".join(f"{known[one.series_id].title} ({one.series_id})" for one in series) or "none yet"
             raise LinkError(f"There is no run or series {subject_id[:100]!r} here; the series are {listed}.")
     return tuple(known[subject_id] for subject_id in dict.fromkeys(subject_ids))
 
 
 def named_subjects(series: Sequence[Series], names: Sequence[str]) -> tuple[Subject, ...]:
-    """The subjects that ``names`` mean: ids, or the name of a taxonomy that has one series; else `LinkError`."""
-    of_taxonomy: dict[str, list[str]] = {}
-    for one in series:
-        of_taxonomy.setdefault(one.card.taxonomy.name, []).append(one.series_id)
+    """The subjects that ``names`` mean, as a page writes them or shorter; else `LinkError`.
+
+    A name may be an id, a title, what stands before the seeds in one title alone, or a taxonomy with one series.
+    """
+    known, of_series = all_subjects(series), {one.series_id: one for one in series}
     ids = []
     for name in names:
-        several = of_taxonomy.get(name, [])
-        if len(several) > 1:
-            raise LinkError(f"Taxonomy {name[:100]!r} has several series; name one of {', '.join(several)}.")
-        ids.append(several[0] if several else name)
+        called = [one for one in known if name in (one, known[one].title)]
+        called = called or [one for one in of_series if known[one].title.split(SEEDS)[0] == name]
+        called = called or [one for one, of in of_series.items() if of.card.taxonomy.name == name]
+        if len(called) > 1:
+            listed = one_of([f"{known[one].title} ({one})" for one in called])
+            raise LinkError(f"{name[:100]!r} could be {listed}; give the id that stands in brackets.")
+        ids.append(called[0] if called else name)
     return find_subjects(series, ids)
 
 

@@ -8,6 +8,8 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.compare import Subject
+from dashboard.actions.desk import Desk
+from dashboard.actions.unasked import unasked
 from dashboard.links import JUDGED, Shown, Where
 from dashboard.words import plain
 from model_zoo.core.choices import (
@@ -129,6 +131,13 @@ def where_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everyt
         help=f"{what} computed again over some of the images only.",
         on_change=lambda: state.write_query({"where": [state.get("shown_where")] if state.get("shown_where") else []}),
     )
+
+
+def not_asked(desk: Desk, subjects: Sequence[Subject], shown: Shown) -> bool:
+    """Whether some subject has no predictions of the split shown; if so, says which, and what to do."""
+    if sentence := unasked(desk, subjects, shown.split):
+        st.info(sentence)
+    return bool(sentence)
 
 
 def nothing_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:

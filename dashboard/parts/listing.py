@@ -10,12 +10,15 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard import links, state
-from dashboard.actions.browse import Filters, Judged, Listed, n_patients, same_cell_elsewhere
+from dashboard.actions.browse import Filters, Judged, Listed, browse, n_patients, same_cell_elsewhere
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
+from dashboard.actions.ordering import Queue
+from dashboard.actions.ordering import listed as listed_queue
 from dashboard.actions.reviewing import MOVED, moved_images
-from dashboard.links import Cell, Shown, image_url
+from dashboard.links import Cell, Query, Shown, image_url
 from dashboard.parts.gallery import Tile
+from dashboard.parts.image_filters import read_filters
 from dashboard.words import counted, one_of, plain, share_text
 from model_zoo.core.choices import MappedBy, Split
 from model_zoo.core.labels import Label, LeafSpace
@@ -35,6 +38,14 @@ def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: C
     sums = compare(beside, MappedBy.SUM).of(cell.subject)[1] if cell.summing else None
     moved = moved_images(desk, comparison, cell.subject, cell.moved) if cell.moved else None
     return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums, moved)
+
+
+def queue(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None, query: Query) -> Queue:
+    """The images that an address lists on Images, in that order, as a queue."""
+    dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
+    filters, of_cell = read_filters(query, dataset.space, dataset), judged(desk, compare, shown, cell)
+    found = browse(dataset, desk.labels(shown.labels), split, filters, of_cell, cell)
+    return listed_queue([one.image.image_id for one in found])
 
 
 def sentence(

@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cached, charts, links, state
+from dashboard.actions.compare import find_subjects, mix_label_spaces
 from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls, ease
 from dashboard.parts.matrices import matrices
@@ -13,9 +14,7 @@ from dashboard.parts.verdict import report_button, verdict
 from dashboard.words import no_run_yet
 from model_zoo.core.choices import ClassFigure
 
-desk = cached.desk()
-known = cached.subjects()
-query = state.query()
+desk, known, query = cached.desk(), cached.subjects(), state.query()
 shown = links.read_shown(query, opening(desk))
 figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
 
@@ -26,17 +25,18 @@ if not shown.subjects:
     st.info("Choose at least one run or series above." if known else no_run_yet(desk.workspace.folders))
     st.stop()
 
-judged = cached.comparison(shown)
-with switches.container(horizontal=True, horizontal_alignment="right"):
-    report_button(desk, judged, cached.verdicts(shown), partial(cached.diagnoses, shown))
+subjects = find_subjects(desk.series(), shown.subjects)
+row = switches.container(horizontal=True, horizontal_alignment="right")
+with row:
     controls.labels_switch(shown)
     controls.split_switch(shown)
-    controls.space_switch(shown, judged.mixes_label_spaces)
+    controls.space_switch(shown, mix_label_spaces(subjects))
     controls.where_picker(cached.restrictions(shown), shown)
-
-if controls.nothing_left(judged.evaluations, shown):
+if controls.not_asked(desk, subjects, shown) or controls.nothing_left(cached.comparison(shown).evaluations, shown):
     st.stop()
-reviewing = cached.reviewing(shown)
+judged, reviewing = cached.comparison(shown), cached.reviewing(shown)
+with row:
+    report_button(desk, judged, cached.verdicts(shown), partial(cached.diagnoses, shown))
 comparison.label_space(judged, reviewing)
 
 

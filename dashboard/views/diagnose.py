@@ -34,6 +34,8 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.where_picker(cached.restrictions(shown), shown)
     diagnosis.coarser_picker(spaces, coarser)
 
+if controls.not_asked(desk, subjects, shown):
+    st.stop()
 found = [cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
 if controls.nothing_left([one.evaluation for one in found], shown):
     st.stop()

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cached, links, state
 from dashboard.actions.browse import browse
+from dashboard.actions.compare import find_subjects
 from dashboard.actions.opening import opening
 from dashboard.parts import bulk, controls, counted, listing
 from dashboard.parts.gallery import gallery
@@ -18,8 +19,10 @@ split = links.read_split(query, default=shown.split if cell else None)
 filters = read_filters(query, dataset.space, dataset)
 
 st.title("Images", anchor=False)
-judged = listing.judged(desk, cached.comparison, shown, cell)
 image_filters(dataset, filters, split, cell.subject if cell else "", known)
+if cell and controls.not_asked(desk, find_subjects(desk.series(), shown.beside(cell.subject).subjects), shown):
+    st.stop()
+judged = listing.judged(desk, cached.comparison, shown, cell)
 listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)
 listing.sentence(listed, cell, split, filters, judged, desk.standing())
 listing.same_cell(cached.comparison, shown, cell)

@@ -3,13 +3,10 @@
 import streamlit as st
 
 from dashboard import cached, links, state
-from dashboard.actions import ordering
-from dashboard.actions.browse import browse
 from dashboard.actions.opening import opening
 from dashboard.actions.queueing import OTHERS_WORK
 from dashboard.actions.wanted import n_asked, n_elsewhere, named, wanted
 from dashboard.parts import controls, counted, listing, queue_controls
-from dashboard.parts.image_filters import read_filters
 from dashboard.parts.review_panel import review_panel, reviewer_name
 from dashboard.queues import is_listed, read_queue_view, read_reviewed
 from dashboard.reviews.status import reviewers
@@ -23,14 +20,8 @@ title.title("Review", anchor=False)
 if counted.nothing_to_see(desk.dataset(), "whether a label is right cannot be seen, so nothing can be reviewed."):
     st.stop()
 controls.subject_picker(known, shown)
-if is_listed(query):
-    dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
-    judged = listing.judged(desk, cached.comparison, shown, cell)
-    filters = read_filters(query, dataset.space, dataset)
-    queue = ordering.listed(
-        [one.image.image_id for one in browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)]
-    )
-else:
+is_list = is_listed(query)
+if not is_list:
     with switches.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         queue_controls.order_picker(view.order)
         cell = queue_controls.cell_picker(cached.cells(shown, view, cell), subjects, cell, view.order)
@@ -38,7 +29,9 @@ else:
         queue_controls.filters(
             view, shown, subjects, cached.restrictions(shown), cached.patients(shown.split), reviewers(desk.store.all())
         )
-    queue = cached.queue(shown, view, cell)
+if (cell if is_list else view.order.uses_runs) and controls.not_asked(desk, subjects, shown):
+    st.stop()
+queue = listing.queue(desk, cached.comparison, shown, cell, query) if is_list else cached.queue(shown, view, cell)
 queue = named(queue, view)
 name = reviewer_name("review_panel")
 waits, n_images = wanted(desk, queue, view, name), n_asked(desk, queue, view)

@@ -1,16 +1,19 @@
 """Subjects side by side: the numbers against the Parquet files, counted by other code."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from dashboard.actions.browse import Filters, Judged, Right, Sure, browse
-from dashboard.actions.compare import all_subjects, compare, find_subjects
+from dashboard.actions.compare import all_subjects, compare, find_subjects, named_subjects
 from dashboard.links import Cell
 from model_zoo.core.choices import Labels, Per, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation import accuracy
+from model_zoo.run import read_run, write_run
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
 
@@ -127,3 +130,23 @@ def test_an_unknown_run_is_one_sentence(animals):
 
 def test_every_series_and_run_is_a_subject(animals):
     assert len(all_subjects(animals.series())) == 3 + 6
+
+
+def titled(workspace, *names):
+    return [one.title for one in named_subjects(workspace.series(), names)]
+
+
+def test_what_stands_on_screen_names_a_subject(fresh_animals):
+    runs = fresh_animals.writable / "runs"
+    for k in range(2):
+        card = replace(read_run(runs / f"kinds-s{k}").card, run_id=f"coarse-s{k}", recipe={"version": 2})
+        write_run(card, runs, b"", [], {})
+    assert titled(fresh_animals, "coarse", "things · 3 seeds") == ["coarse · 2 seeds", "things · 3 seeds"]
+    assert titled(fresh_animals, "kinds") == ["kinds · 2 seeds"]  # two series of the taxonomy, one such name on screen
+    with pytest.raises(LinkError, match=r"no run or series 'fin' here; .*coarse · 2 seeds \(kinds-\w+\)"):
+        titled(fresh_animals, "fin")
+    card = replace(read_run(runs / "things-s0").card, run_id="coarse-s7", seed=7, recipe={"version": 3})
+    write_run(card, runs, b"", [], {})
+    could = r"'coarse' could be coarse · 1 seed \(things-\w+\) or coarse · 2 seeds \(kinds-\w+\); give the id"
+    with pytest.raises(LinkError, match=could):
+        titled(fresh_animals, "coarse")
