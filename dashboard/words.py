@@ -75,6 +75,11 @@ def signed(value: float, digits: int = 1) -> str:
     return "0" if value == 0 else f"{value:+.{digits}f}".replace("-", "−")
 
 
+def number_text(value: float, digits: int = 2) -> str:
+    """A number on a scale of its own, below 0 with the sign of `signed`; undefined prints as a dash."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
 def one_of(names: Sequence[str], last: str = "or", at_most: int = 4) -> str:
     """``a``, ``a or b``, ``a, b, c and 280 more``; ``last`` joins the last of a complete list."""
     if len(names) > at_most:

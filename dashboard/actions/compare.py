@@ -118,6 +118,14 @@ def all_subjects(series: Sequence[Series]) -> Mapping[str, Subject]:
     return {subject.subject_id: subject for subject in subjects}
 
 
+def distinct(subjects: Sequence[Subject]) -> tuple[Subject, ...]:
+    """``subjects`` without those whose runs an earlier one is made of: a series of one run is that run."""
+    by_runs: dict[tuple[str, ...], Subject] = {}
+    for one in subjects:
+        by_runs.setdefault(tuple(run.run_id for run in one.runs), one)
+    return tuple(by_runs.values())
+
+
 def find_subjects(series: Sequence[Series], subject_ids: Sequence[str]) -> tuple[Subject, ...]:
     """The named runs and series; `LinkError` names the first that is not there."""
     known = all_subjects(series)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.actions.compare import Comparison, Subject
-from dashboard.words import rounding, share_text
+from dashboard.words import counted, points_interval, rounding, share_text
 from model_zoo.core.averages import brier, kappa, log_loss, macro, mcc
 from model_zoo.core.choices import ClassFigure, Split
 from model_zoo.core.ease import Gap, frequency_chance, gap
@@ -81,7 +81,8 @@ def gap_sentence(one: Side, other: Side, n_subjects: int, patients: Mapping[str,
         f"{who}: {share_text(high)} in its own {len(higher.native.taxonomy.classes)} classes, "
         f"{apart} above the {share_text(low)} of {whom} in its own "
         f"{len(lower.native.taxonomy.classes)}. On the {n_classes} that {all_of} can tell apart, "
-        f"{_lead(found.common, who, whom)}. {_conclusion(found, easier)}"
+        f"{_lead(found.common, who, whom, _alike(lower.common, higher.common))}.{_apart(found)} "
+        f"{_conclusion(found, easier)}"
     )
 
 
@@ -130,8 +131,20 @@ def _conclusion(found: Gap, easier: bool) -> str:
     return f"Whether most of the rise is {question} is not settled by these patients."
 
 
-def _lead(common: Share, who: str, whom: str) -> str:
-    if common.low == common.high == 0:
+def _alike(one: Evaluation, other: Evaluation) -> bool:
+    """Whether both are right in as many of their runs on each image."""
+    return one.image_ids == other.image_ids and bool((one.right.mean(axis=0) == other.right.mean(axis=0)).all())
+
+
+def _apart(found: Gap) -> str:
+    """Why the difference on common ground is not the verdict's, where it is not."""
+    if not found.n_apart:
+        return ""
+    return f" (The verdict leaves out {counted(found.n_apart, 'image')} that one side alone was asked about.)"
+
+
+def _lead(common: Share, who: str, whom: str, alike: bool) -> str:
+    if alike:
         return "they are right and wrong on the same images"
     if abs(common.value) < 0.0005:
         return f"neither is ahead ({_interval(common)})"
@@ -145,5 +158,6 @@ def _points(difference: Share, rounded: str = "") -> str:
 
 
 def _interval(difference: Share) -> str:
-    low, high = (f"{100 * side:+.1f}" for side in (difference.low, difference.high))
-    return "no interval: one patient" if difference.n_patients < 2 else f"95 % interval {low} to {high}"
+    if difference.n_patients < 2:
+        return "no interval: one patient"
+    return f"95 % interval {points_interval(difference.low, difference.high)}"

@@ -1,7 +1,7 @@
 """What Diagnose found, in sentences: Markdown, with every name made plain."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,17 @@ import numpy as np
 
 from dashboard.actions.diagnose import Diagnosis, retrained
 from dashboard.actions.retraining import LearningCurve, Wider
-from dashboard.words import counted, interval_text, plain, points_interval, points_text, rounding, share_text, signed
+from dashboard.words import (
+    counted,
+    interval_text,
+    number_text,
+    plain,
+    points_interval,
+    points_text,
+    rounding,
+    share_text,
+    signed,
+)
 from model_zoo.commands import command
 from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison import Verdict
@@ -204,7 +214,7 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
     return Finding(
         sentence,
         f"Measure: rank correlation of recall with training images {_correlation(diagnosis.recall_and_support)}; "
-        f"{_by_chance(measure.null_high, '{:.2f}')}.",
+        f"{_by_chance(measure.null_high, number_text)}.",
         [
             *([(gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
                 "images than the median class.")] if diagnosis.counts_training else []),
@@ -232,7 +242,7 @@ def _confusion(diagnosis: Diagnosis) -> Finding:
         sentence,
         "Measure: share of the wrong answers that rates, pulls and groups of classes, fitted to all of them, leave "
         f"over on pairs {share_text(measure.value)}; "
-        f"{_by_chance(100 * measure.null_high, '{:.1f} %')}.",
+        f"{_by_chance(measure.null_high, share_text)}.",
         [
             (gain.evidence, f"at most {_share(gain.share)}: the wrong answers on pairs beyond what is expected "
              "there, chance included."),
@@ -263,7 +273,7 @@ def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> Finding:
     return Finding(
         sentence,
         f"Measure: images made right less images made wrong {signed(100 * measure.value, 2)} points; "
-        f"{_by_chance(100 * measure.null_high, '{:+.2f} points')}.",
+        f"{_by_chance(100 * measure.null_high, lambda high: f'{signed(high, 2)} points')}.",
         [
             (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "
              "right, on these predictions." if diagnosis.merges else "nothing, as there are no siblings."),
@@ -301,7 +311,7 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
     return Finding(
         sentence,
         f"Measure: by how many SD of random groups wrong answers stay inside, largest of all groups "
-        f"{'–' if math.isnan(measure.value) else f'{measure.value:.1f}'}; {_by_chance(measure.null_high, '{:.1f}')}.",
+        f"{number_text(measure.value, 1)}; {_by_chance(measure.null_high, lambda high: number_text(high, 1))}.",
         [
             (gain.evidence, bound),
             (Evidence.NOT_IDENTIFIABLE, "what a model trained with the group as one class would do elsewhere; it takes "
@@ -310,8 +320,8 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
     )  # fmt: skip
 
 
-def _by_chance(high: float, form: str) -> str:
-    return "the range of chance cannot be told" if math.isnan(high) else f"chance alone gives up to {form.format(high)}"
+def _by_chance(high: float, form: Callable[[float], str]) -> str:
+    return "the range of chance cannot be told" if math.isnan(high) else f"chance alone gives up to {form(high)}"
 
 
 def _share(share: Share) -> str:
@@ -327,5 +337,5 @@ def _correlation(one: Correlation, noun: str = "class") -> str:
     if math.isnan(one.value):
         return "–"
     what = f"{one.n:,} {'classes' if noun == 'class' else 'pairs'}"
-    interval = "" if math.isnan(one.low) else f"95 % {one.low:.2f} to {one.high:.2f} over "
-    return f"{one.value:.2f} ({interval}{what})".replace("-", "−")
+    interval = "" if math.isnan(one.low) else f"95 % {number_text(one.low)} to {number_text(one.high)} over "
+    return f"{number_text(one.value)} ({interval}{what})"

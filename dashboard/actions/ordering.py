@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dashboard.actions.asked import Asked, asked
 from dashboard.actions.cells import cell_words, largest_class, largest_wrong_cell
-from dashboard.actions.compare import Subject
+from dashboard.actions.compare import Subject, distinct
 from dashboard.actions.desk import Desk
 from dashboard.actions.rankings import disagreeing, in_cell, label_errors, losses, margins, of_class, wrong_in_any
 from dashboard.actions.subset import LABEL
@@ -73,7 +73,8 @@ def ordered(
         return _whole_split(kept, order, seed, split, where, which)
     if not subjects:
         return Queue() if desk.series() else Queue(empty=no_run_yet(desk.workspace.folders))
-    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    voices = subjects if order.uses_cell else distinct(subjects)  # a cell may name either of two with the same runs
+    said = [one for subject in voices if (one := asked(desk, subject, split)) is not None]
     if only is not None:
         said = [one.only(only) for one in said]
     if not said:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.actions.asked import Asked, asked
-from dashboard.actions.compare import Subject
+from dashboard.actions.compare import Subject, distinct
 from dashboard.actions.desk import Desk
 from dashboard.actions.leases import Leases
 from dashboard.links import image_url, map_url
@@ -70,9 +70,11 @@ def shown_items(
     if not items:
         return []
     image_ids = [item.image_id for item in items]
-    said = [_says(one, image_ids, standing) for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    voices = [one for subject in distinct(subjects) if (one := asked(desk, subject, split)) is not None]
+    said = [_says(one, image_ids, standing) for one in voices]
     images, space = desk.dataset().by_id, desk.workspace.space
-    mapping = [run for run in (subject.runs[0] for subject in subjects) if run.weights_path]
+    first = {subject.runs[0].run_id: subject.runs[0] for subject in subjects}
+    mapping = [run for run in first.values() if run.weights_path]
     return [
         _shown(item, images[item.image_id], space, [one[k] for one in said], mapping, standing[item.image_id])
         for k, item in enumerate(items)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from dashboard.actions.reviewing import MOVED, Changed, Reviewing
-from dashboard.words import counted, plain, points_interval, points_text, share_text, signed
+from dashboard.words import counted, number_text, plain, points_interval, points_text, share_text, signed
 from model_zoo.core.choices import Cause, Moved
 from model_zoo.core.diagnosis import Measure
 from model_zoo.core.sampling import Estimate
@@ -144,10 +144,10 @@ def ranking(found: Reviewing, changed: Changed) -> str:
 def measure_text(measure: Measure) -> str:
     """A cause's measure, and up to which value chance alone gives it."""
     form = {
-        Cause.IMBALANCE: lambda value: f"{value:.2f}".replace("-", "−"),
+        Cause.IMBALANCE: number_text,
         Cause.CONFUSION: share_text,
         Cause.CAPACITY: lambda value: f"{signed(100 * value, 2)} points",
-        Cause.SCATTER: lambda value: f"{value:.1f} SD".replace("-", "−"),
+        Cause.SCATTER: lambda value: f"{number_text(value, 1)} SD",
     }[measure.cause]
     if math.isnan(measure.value):
         return "–"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dashboard.actions.asked import asked
-from dashboard.actions.compare import Subject
+from dashboard.actions.compare import Subject, distinct
 from dashboard.actions.desk import Desk
 from model_zoo.core.choices import Split
 from model_zoo.core.taxonomy import common_ground, project
@@ -17,7 +17,7 @@ def witnesses(desk: Desk, subjects: Sequence[Subject], split: Split, image_ids: 
     They do where their answers differ on common ground. The two answers given by most runs are told, each by the
     run that is surest of it, in that run's own class.
     """
-    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    said = [one for subject in distinct(subjects) if (one := asked(desk, subject, split)) is not None]
     known = [one for one in image_ids if all(one in runs.row_of for s in said for runs in s.predictions)]
     if not said or not known:
         return {}

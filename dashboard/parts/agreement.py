@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import charts, state
 from dashboard.actions.agreement import Agreements, Opinions
 from dashboard.charts.matrices import people_figure
-from dashboard.words import counted, interval_text, plain, share_text
+from dashboard.words import counted, interval_text, number_text, plain, share_text
 from model_zoo.core.agreement import MIN_PATIENTS, NOBODY, Agreement
 from model_zoo.core.confusion import Confusion
 from model_zoo.core.taxonomy import Taxonomy
@@ -116,4 +116,4 @@ def _interval(one: Agreement, share: bool) -> str:
 
 
 def _kappa(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")
+    return number_text(value)

@@ -16,7 +16,7 @@ from dashboard.charts import causes
 from dashboard.links import Cell, Shown
 from dashboard.parts.clicks import chart_key, clicked
 from dashboard.parts.gallery import Tile, gallery
-from dashboard.words import counted, plain, share_text
+from dashboard.words import counted, plain, share_text, signed
 from model_zoo.commands import command
 from model_zoo.core.choices import Cause, Evidence, Space
 from model_zoo.core.taxonomy import Taxonomy
@@ -184,7 +184,7 @@ def _scatter(diagnosis: Diagnosis, colour: str, page: Page) -> None:
             "as the right member": share_text(one.exactly.value),
             "wrong answers that stay": share_text(one.stays),
             "expected": share_text(one.expected),
-            "SD of random groups": "–" if np.isnan(one.score) else f"{one.score:+.1f}",
+            "SD of random groups": signed(one.score, 1),
         }
         for one in groups
     ]

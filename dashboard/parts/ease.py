@@ -12,7 +12,7 @@ from dashboard import links
 from dashboard.actions.compare import Comparison
 from dashboard.actions.ease import Secondary, Side, SideBySide
 from dashboard.links import Cell, Shown
-from dashboard.words import LABELS, counted, interval_text, plain, share_text
+from dashboard.words import LABELS, counted, interval_text, number_text, plain, points_text, share_text
 from model_zoo.core.choices import Becomes, ClassFigure, Headline, Labels, Space
 from model_zoo.core.ease import frequency_chance, itca, majority, uniform_chance
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy
@@ -102,11 +102,12 @@ def _by_summing(side: Side) -> str:
     if not right and not wrong:
         return "no image changes"
     net = side.by_summing.net
-    low, high = 100 * net.share.low, 100 * net.share.high
     digits = 1 if len(net.per_run) > 1 else 0
     counts = f"{right:.{digits}f} right, {wrong:.{digits}f} wrong"
-    interval = "" if math.isnan(low) else f" ({low:+.2f} to {high:+.2f})"
-    return f"{counts}; net {100 * net.mean:+.2f} points{interval}"
+    interval = (
+        "" if math.isnan(net.share.low) else f" ({points_text(net.share.low, 2)} to {points_text(net.share.high, 2)})"
+    )
+    return f"{counts}; net {points_text(net.mean, 2)} points{interval}"
 
 
 def _counts(evaluation: Evaluation) -> str:
@@ -128,4 +129,4 @@ def _plain_figure(figure: Figure) -> str:
     """A figure on a scale of its own."""
     if math.isnan(figure.mean):
         return "–"
-    return f"{figure.mean:.2f} ({figure.share.low:.2f}–{figure.share.high:.2f})"
+    return f"{number_text(figure.mean)} ({number_text(figure.share.low)} to {number_text(figure.share.high)})"

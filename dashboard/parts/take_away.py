@@ -11,7 +11,7 @@ from dashboard.actions.away import AskedAgain, ask_again, boxes_of, paint
 from dashboard.actions.desk import Desk
 from dashboard.links import Away, Query
 from dashboard.parts.sketch import sketch
-from dashboard.words import plain, share_text
+from dashboard.words import plain, points_text, share_text
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
 from model_zoo.core.looks import Move
 from model_zoo.run import Run
@@ -99,7 +99,7 @@ def _probabilities(one: AskedAgain) -> pd.DataFrame:
             "class": plain(one.run.card.classes[k]),
             "as it is": share_text(float(one.before[k])),
             "painted out": share_text(float(one.after[k])),
-            "change": f"{100 * float(one.after[k] - one.before[k]):+.1f} points",
+            "change": f"{points_text(float(one.after[k] - one.before[k]))} points",
         }
         for k in order
     ]

@@ -175,6 +175,16 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     )
 
 
+def checkpoint_interval(pair: Pair, figure: Headline) -> tuple[float, float] | None:
+    """The interval of A - B that `verdict` gives for these runs as they are; None where it gives none."""
+    if not can_answer(pair, Question.CHECKPOINT):
+        return None
+    a, b = pair.a.headline(figure), pair.b.headline(figure)
+    value = float(a.figure().mean() - b.figure().mean())
+    variance = uncertainty.over_patients(a.figure_influence(), b.figure_influence())
+    return None if math.isnan(value) else _interval(pair, a, b, Question.CHECKPOINT, variance, value)
+
+
 def can_answer(pair: Pair, question: Question) -> bool:
     """Whether there are enough patients, and seeds where these are asked about."""
     return pair.a.n_patients >= MIN_PATIENTS and (

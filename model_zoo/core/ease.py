@@ -4,11 +4,13 @@ A coarser taxonomy asks less: whoever merges classes raises the accuracy of ever
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.core.choices import Headline
+from model_zoo.core.comparison import checkpoint_interval, pair
 from model_zoo.core.evaluation import Evaluation, Figure, patient_codes
 from model_zoo.core.linearised import Judged, over_runs, unbounded
 from model_zoo.core.metrics import Share, share
@@ -65,13 +67,16 @@ class Gap:
 
     ``native`` = ``common`` + ``question``: what remains where both answer the same question, and what goes with
     asking another one. ``beyond_half`` = ``question`` - ``native`` / 2: above 0, the question makes most of a rise.
-    All intervals are the patients', paired: seeds are not in them.
+    All intervals are the patients', paired: seeds are not in them. That of ``common`` is the verdict's for these
+    runs as they are, where it has one; ``n_apart`` images of it were judged on one side only, which the verdict
+    leaves out, so that this is then another difference with an interval of its own.
     """
 
     native: Share
     common: Share
     question: Share
     beyond_half: Share
+    n_apart: int = 0
 
 
 def gap(
@@ -89,7 +94,12 @@ def gap(
             accuracies[k] = right.mean()
             rows = [row_of[image_id] for image_id in one.image_ids]
             influence[k, rows] = (right - accuracies[k]) * len(image_ids) / len(rows)
-    return Gap(*(unbounded(float(weights @ accuracies), weights @ influence, codes) for weights in _GAPS))
+    found = Gap(*(unbounded(float(weights @ accuracies), weights @ influence, codes) for weights in _GAPS))
+    both = pair(common[1], common[0])
+    interval = None if both.n_apart else checkpoint_interval(both, Headline.ACCURACY)
+    if interval is None:
+        return replace(found, n_apart=both.n_apart)
+    return replace(found, common=replace(found.common, low=interval[0], high=interval[1]))
 
 
 # Of the accuracies (first native, second native, first common, second common), in the order of Gap's fields.

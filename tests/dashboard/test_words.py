@@ -1,5 +1,7 @@
 """Texts that a page writes."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from markdown_it import MarkdownIt
 from dashboard.words import (
     counted,
     interval_text,
+    number_text,
     one_of,
     plain,
     points_interval,
@@ -16,6 +19,7 @@ from dashboard.words import (
     share_text,
     signed,
 )
+from model_zoo.workspace import PROJECT
 
 
 @given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))
@@ -66,3 +70,16 @@ def test_a_difference_has_a_sign_unless_there_is_none():
 def test_a_long_list_of_names_is_cut():
     assert [one_of("abcdef"[:n]) for n in (1, 2, 4, 6)] == ["a", "a or b", "a, b, c or d", "a, b, c and 3 more"]
     assert one_of("ab", "and") == "a and b"
+
+
+def test_a_sign_is_written_by_these_words_alone():
+    dashboard = PROJECT / "dashboard"
+    signed_elsewhere = [
+        f"{path.name}: {line.strip()}"
+        for path in dashboard.rglob("*.py")
+        if path.name != "words.py"
+        for line in path.read_text().splitlines()
+        if re.search(r":\+[,.\d]*[dfg]\b", line)
+    ]
+    assert signed_elsewhere == []
+    assert [number_text(one) for one in (-0.056, 0.5, float("nan"))] == ["−0.06", "0.50", "–"]

@@ -13,8 +13,9 @@ from dashboard.actions.compare import find_subjects
 from dashboard.actions.decide import decide
 from dashboard.actions.desk import Desk
 from dashboard.actions.ordering import Queue, ordered
+from dashboard.actions.queueing import shown_items
 from dashboard.actions.rankings import wrong_in_any
-from dashboard.reviews.queue import ranked_queue
+from dashboard.reviews.queue import QueueItem, ranked_queue
 from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
@@ -233,3 +234,12 @@ def test_training_images_wait_once_models_that_never_saw_them_were_asked(drawn):
     (said,) = shown[0]["says"]
     assert said["run_ids"] == ["shapes-s1"]
     assert said["top"][0]["p"] == pytest.approx(placed.loc[doubted.index[0]].max(), abs=1e-4)
+
+
+def test_a_series_of_one_run_and_that_run_are_one_voice(animals):
+    desk = Desk(animals)
+    (series,) = (one.series_id for one in desk.series() if one.card.taxonomy.name == "sizes")
+    subjects = find_subjects(desk.series(), [series, "sizes-s0", "things-s0"])
+    image_id = desk.dataset().split(Split.TEST)[0].image_id
+    (item,) = shown_items(desk, [QueueItem(image_id)], subjects, Split.TEST, desk.labels(Labels.ORIGINAL))
+    assert [one["who"] for one in item["says"]] == ["sizes · 1 seed", "things-s0"]

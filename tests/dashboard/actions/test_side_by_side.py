@@ -9,8 +9,11 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa
 from dashboard.actions.compare import Subject, compare, find_subjects
 from dashboard.actions.ease import Side, gap_sentence, secondary, side_by_side
 from dashboard.actions.subset import images_where
+from dashboard.actions.verdicts import judgements
 from dashboard.links import Where
-from model_zoo.core.choices import Becomes, Labels, MappedBy, Space, Split
+from dashboard.words import points_interval
+from model_zoo.core.choices import Becomes, Headline, Labels, MappedBy, Question, Space, Split
+from model_zoo.core.comparison import Rule
 from model_zoo.core.summing import change
 from model_zoo.core.taxonomy import Taxonomy
 
@@ -42,7 +45,7 @@ def test_a_rise_that_vanishes_on_common_ground_is_the_easier_question():
     text = gap_sentence(fine, pairs, 2, {})
     assert text.startswith("P: 95.0 % in its own 2 classes, 20.0 points (95 % interval +")
     assert (
-        "above the 75.0 % of F in its own 4. On the 2 that both can tell apart, neither is ahead (95 % interval -"
+        "above the 75.0 % of F in its own 4. On the 2 that both can tell apart, neither is ahead (95 % interval −"
         in text
     )
     assert text.endswith("most of the rise is the easier question; whether any of it remains is not settled.")
@@ -162,3 +165,18 @@ def test_three_taxonomies_are_each_set_against_the_finest(animals):
     both = side_by_side(native, common, common, animals.dataset().patients)
     assert len(both.sentences) == 2
     assert all("things · 3 seeds" in text and "all can tell apart" in text for text in both.sentences)
+
+
+def test_the_interval_on_common_ground_is_the_verdicts_own_and_the_minus_sign_too(animals):
+    native, common = (compared(animals, space, "kinds", "things") for space in Space)
+    (text,) = side_by_side(native, common, common, animals.dataset().patients).sentences
+    (judgement,) = judgements(common, Rule())
+    found = judgement.verdicts[Question.CHECKPOINT, Headline.ACCURACY].difference
+    either = points_interval(found.low, found.high), points_interval(-found.high, -found.low)  # by who leads
+    assert any(f"95 % interval {one})" in text for one in either), (text, either)
+    assert "-" not in text
+
+
+def test_images_that_one_side_alone_was_asked_about_are_named():
+    fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH[:-4], pairs=TRUTH[:-4] // 2)
+    assert "(The verdict leaves out 4 images that one side alone was asked about.)" in gap_sentence(fine, pairs, 2, {})
