@@ -130,11 +130,13 @@ def pair(a: Evaluation, b: Evaluation) -> Pair:
     n_apart = 0
     if a.image_ids != b.image_ids:
         row_of = {image_id: row for row, image_id in enumerate(b.image_ids)}
-        rows = [(row, row_of[image_id]) for row, image_id in enumerate(a.image_ids) if image_id in row_of]
+        by_id = sorted(enumerate(a.image_ids), key=lambda one: one[1])  # so that B - A rests on the same resamples
+        rows = [(row, row_of[image_id]) for row, image_id in by_id if image_id in row_of]
         n_apart = len(a.image_ids) + len(b.image_ids) - 2 * len(rows)
         own, other = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-        a = a.only(own)
-        b = replace(b.only(other), patients=a.patients)  # their codes must agree
+        _, first, codes = np.unique(a.patients[own], return_index=True, return_inverse=True)
+        patients = np.argsort(np.argsort(first))[codes]  # their codes must agree, whichever side is A
+        a, b = replace(a.only(own), patients=patients), replace(b.only(other), patients=patients)
     return Pair(a.taxonomy.names, counts_by_patient(a), counts_by_patient(b), n_apart)
 
 
