@@ -94,7 +94,8 @@ def gap(
             accuracies[k] = right.mean()
             rows = [row_of[image_id] for image_id in one.image_ids]
             influence[k, rows] = (right - accuracies[k]) * len(image_ids) / len(rows)
-    found = Gap(*(unbounded(float(weights @ accuracies), weights @ influence, codes) for weights in _GAPS))
+    shares = [unbounded(float(weights @ accuracies), weights @ influence, codes) for weights in _GAPS]
+    found = Gap(shares[0], shares[1], shares[2], shares[3])
     both = pair(common[1], common[0])
     interval = None if both.n_apart else checkpoint_interval(both, Headline.ACCURACY)
     if interval is None:
