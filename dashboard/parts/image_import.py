@@ -275,7 +275,7 @@ def _planned(plan: ImportPlan, intake: Intake) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("What would be written", anchor=False)
-        st.code(intake.told("\n".join(plan_words(plan))), language=None, wrap_lines=True)
+        st.code(on_the_page(intake.told("\n".join(plan_words(plan)))), language=None, wrap_lines=True)
     with right:
         st.subheader("Counts", anchor=False)
         splits = splits_of(DataSet(plan.space, plan.records))

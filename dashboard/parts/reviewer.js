@@ -85,7 +85,7 @@ function build(s, root, data) {
   });
   ui.name = el("input", { type: "text", maxLength: NAME_MOST, placeholder: "Your name", "aria-label": "Your name", autocomplete: "name" });
   ui.nameForm = el("form", { className: "name-form", onsubmit: (event) => (event.preventDefault(), takeName(s)) },
-    el("div", {}, el("strong", { text: "Who is reviewing?" }), el("p", { text: "Decisions carry your name. It is asked once and kept in this browser." })),
+    el("div", {}, el("strong", { text: "Who is reviewing?" }), el("p", { text: "Decisions carry your name. This panel keeps it in this browser." })),
     ui.name, el("button", { type: "submit", className: "button is-primary", text: "Start" }));
   s.search = searchBox((one) => (setFound(s, one), draw(s)));
   s.nearest = nearestImages();
