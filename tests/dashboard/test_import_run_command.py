@@ -92,15 +92,13 @@ def by_timm(checkpoint, tmp_path_factory):
     return path
 
 
-def test_the_next_command_has_what_the_file_says_and_what_was_typed_and_works_once_pasted(workspace, by_timm, tmp_path):
+def test_the_next_command_has_what_the_file_says_and_what_was_typed_and_works_once_pasted(workspace, by_timm):
     typed = ["--name", "a b", "--taxonomy", "shapes", "--classes", ",".join(ORDER), "--crop-share", "0.9"]
-    done = run("import-run", str(by_timm), *typed, "--workspace", str(workspace.writable), cwd=tmp_path)
-    (pasted,) = (line for line in done.stdout.splitlines() if line.startswith("uv run taxoscope"))
     expected = [
         *typed, "--architecture", "test_resnet", "--size", "32", "--fit", "crop", "--channels", "1",
         *("--mean", "0.2", "--std", "0.2", "--interpolation", "bicubic"),
     ]  # fmt: skip
-    words = shlex.split(pasted)
+    words = shlex.split(next_line(workspace, by_timm, *typed))
     assert words[3:] == ["import-run", str(by_timm), *expected, "--workspace", str(workspace.writable)]
     assert "--per-image" in next_line(workspace, by_timm, "--per-image", "--channels", "1")
     assert "--mean" not in next_line(workspace, by_timm, "--per-image", "--channels", "1")
