@@ -54,6 +54,16 @@ class Comparison:
         """Whether all subjects are judged over the same images."""
         return len({evaluation.image_ids for evaluation in self.evaluations}) == 1
 
+    @property
+    def one_space(self) -> bool:
+        """Whether all subjects are judged in the same classes."""
+        return self.space is Space.COMMON or not self.mixes_label_spaces
+
+    @property
+    def one_basis(self) -> bool:
+        """Whether one basis is that of all: the same classes over the same images."""
+        return self.one_space and self.same_images
+
     def basis(self, evaluation: Evaluation) -> str:
         """What a figure stands on: label space, split, what restricts it, labels, images and patients."""
         common = self.mixes_label_spaces and self.space is Space.COMMON

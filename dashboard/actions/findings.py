@@ -1,7 +1,7 @@
 """What Diagnose found, in sentences: Markdown, with every name made plain."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,12 +40,13 @@ CURVE = "Lines up and down: 95 % interval, patients only; strokes: each seed."
 
 def find(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> Finding:
     """What one cause's card begins and ends with; commands name the workspace made of ``folders``."""
-    return {
+    cards: Mapping[Cause, Callable[[Diagnosis], Finding]] = {
         Cause.IMBALANCE: _imbalance,
         Cause.CONFUSION: _confusion,
         Cause.CAPACITY: partial(_capacity, folders=folders),
         Cause.SCATTER: _scatter,
-    }[cause](diagnosis)
+    }
+    return cards[cause](diagnosis)
 
 
 def support(diagnosis: Diagnosis) -> str:

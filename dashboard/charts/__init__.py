@@ -196,7 +196,9 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
     for c, (title, names) in enumerate(columns):
         figure.add_annotation(
             x=c / max(1, len(columns) - 1),
-            y=1.1,
+            y=1,
+            yanchor="bottom",
+            yshift=8,
             xref="paper",
             yref="paper",
             showarrow=False,

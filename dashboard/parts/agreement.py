@@ -38,7 +38,7 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, look
         who = "Nobody has given a label yet." if not said.people else "No image has a label from two people yet."
         st.info(
             f"{who} When two have decided about the same images, this says how far they agree; "
-            "*second* on Review offers what others have labelled."
+            "*Second opinion* on Review offers what others have labelled."
         )
         return
     both = found.observed

@@ -70,7 +70,7 @@ def headline(judged: Comparison) -> None:
 
 def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cell: Open) -> None:
     """A figure of every class; a click opens the images that the mark rests on."""
-    together = judged.space is Space.COMMON or not judged.mixes_label_spaces
+    together = judged.one_space
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]
     for column, group in zip(st.columns(min(2, len(groups))) * len(groups), groups):
         ids = [subject.subject_id for subject, _ in group]

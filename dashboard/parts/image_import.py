@@ -22,7 +22,7 @@ from dashboard.actions.intake import (
     take_upload,
     why_no_images,
 )
-from dashboard.actions.jobs import Job, Tell
+from dashboard.actions.jobs import Job, Tell, jobs
 from dashboard.parts import intake as taking
 from dashboard.parts.jobs import watch
 from dashboard.words import counted, plain
@@ -65,7 +65,13 @@ def possible(desk: Desk) -> bool:
 
 
 def choose(desk: Desk) -> Intake | None:
-    """What is to be imported, once it is taken in."""
+    """What is to be imported, once it is taken in; meanwhile an import that another tab began is shown."""
+    job = jobs().get(_STORE)
+    if job and job.running and state.get(_STORE) is not job:
+        watch(job, "An import is running", "images", "import_elsewhere_cancel")
+        return None
+    if n_images := len(desk.dataset().images):
+        st.caption(f"{counted(n_images, 'image')} in this workspace so far.")
 
     def uploaded(files: Sequence[Given]) -> taking.Take:
         return lambda tell: take_upload(files, tell)
@@ -269,7 +275,7 @@ def _planned(plan: ImportPlan, intake: Intake) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("What would be written", anchor=False)
-        st.code(intake.told("\n".join(plan_words(plan))), language=None, wrap_lines=True)
+        st.code(on_the_page(intake.told("\n".join(plan_words(plan)))), language=None, wrap_lines=True)
     with right:
         st.subheader("Counts", anchor=False)
         splits = splits_of(DataSet(plan.space, plan.records))
@@ -286,7 +292,8 @@ def _planned(plan: ImportPlan, intake: Intake) -> None:
             intake.close()
             return stored
 
-        state.put(_STORE, Job(work))
+        if not ((other := jobs().get(_STORE)) and other.running):
+            state.put(_STORE, jobs().start(_STORE, work))
 
     st.button(
         f"Import {counted(len(plan.records), 'image')}",

@@ -85,7 +85,7 @@ function build(s, root, data) {
   });
   ui.name = el("input", { type: "text", maxLength: NAME_MOST, placeholder: "Your name", "aria-label": "Your name", autocomplete: "name" });
   ui.nameForm = el("form", { className: "name-form", onsubmit: (event) => (event.preventDefault(), takeName(s)) },
-    el("div", {}, el("strong", { text: "Who is reviewing?" }), el("p", { text: "Decisions carry your name. It is asked once and kept in this browser." })),
+    el("div", {}, el("strong", { text: "Who is reviewing?" }), el("p", { text: "Decisions carry your name. This panel keeps it in this browser." })),
     ui.name, el("button", { type: "submit", className: "button is-primary", text: "Start" }));
   s.search = searchBox((one) => (setFound(s, one), draw(s)));
   s.nearest = nearestImages();
@@ -153,7 +153,7 @@ function drawHead(s) {
     s.name && data.pace !== undefined ? el("span", { className: "pace", title: "Images that you have answered in the last 60 minutes", text: `${data.pace} in the last hour` }) : "",
     el("span", { className: "steps" }, button(s, "previous", "Previous", { quiet: true }), button(s, "next", "Next", { quiet: true })),
   ];
-  ui.head.replaceChildren(...queue, savingChip(box), el("span", { className: "space" }),
+  ui.head.replaceChildren(...queue, savingChip(box), draftWord(s), el("span", { className: "space" }),
     ...(s.name ? [el("span", { className: "who" }, "Reviewing as ", el("strong", { text: s.name }), button(s, "rename", "change", { link: true }))] : []),
     s.data.compact ? "" : button(s, "blind", "Blind", { quiet: true, pressed: isBlind(s) }),
     button(s, "keys", "Keys", { quiet: true, expanded: s.keysShown }));
@@ -165,6 +165,11 @@ function savingChip(box) {
   if (n) return el("span", { className: "chip is-saving", role: "status", text: `${n} saving…` });
   if (box.recent[0]?.state === "refused") return el("span", { className: "chip is-refused", role: "status", text: "Not saved" });
   return el("span", { className: "chip is-saved", role: "status", text: box.recent.length ? "All saved" : "" });
+}
+
+// A chosen label is no decision yet, whatever "All saved" says of those before it.
+function draftWord(s) {
+  return outcome(s).changes ? el("span", { className: "draft", role: "status", text: "1 chosen: Enter saves it" }) : "";
 }
 
 function drawItem(s, shown) {

@@ -17,7 +17,7 @@ function drawChoices(s, label) {
   const draft = draftOf(s);
   const offers = data.taxonomies.length > 0;
   const modes = offers ? el("div", { className: "modes", role: "group", "aria-label": "Answer by" },
-    button(s, "mode:parts", "By parts", { pressed: s.mode === "parts", noKey: true }), button(s, "mode:class", "By class", { pressed: s.mode === "class", noKey: true }), kbd("x")) : null;
+    button(s, "mode:parts", data.space.parts.length ? "By parts" : "By label", { pressed: s.mode === "parts", noKey: true }), button(s, "mode:class", "By class", { pressed: s.mode === "class", noKey: true }), kbd("x")) : null;
   const byClass = s.mode === "class";
   const names = classesOf(s).map(([name], i) => button(s, `class:${i}`, name, { pressed: draft.cls === name }));
   const rows = byClass ? [el("div", { className: "row-buttons", role: "group", "aria-label": `Classes of ${s.taxonomy}` }, names)] : partRows(s, draft, label);

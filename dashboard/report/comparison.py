@@ -34,7 +34,7 @@ def now() -> str:
 def heading(told: Told) -> str:
     """What is compared, over what, and by which version."""
     judged, dataset = told.judged, told.desk.dataset()
-    basis = judged.basis(judged.evaluations[0]) if judged.same_images else "Each over its own images"
+    basis = judged.basis(judged.evaluations[0]) if judged.one_basis else _each_its_own(judged)
     return (
         f"<h1>{escape(told.desk.workspace.name)}: {escape(title(judged))}</h1>"
         f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
@@ -62,7 +62,7 @@ def classes(judged: Comparison) -> str:
         '<h2>Each class</h2><p class="quiet">Recall; lines: 95 % interval, patients only; strokes: seeds. '
         f"{escape(_over(judged))}</p>"
     ]
-    for group in [list(everybody)] if judged.same_images else [[k] for k in everybody]:
+    for group in [list(everybody)] if judged.one_basis else [[k] for k in everybody]:
         figures = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
         titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
         few = drawn(figures)
@@ -163,4 +163,8 @@ def _classes(
 
 
 def _over(judged: Comparison) -> str:
-    return f"{judged.basis(judged.evaluations[0])}." if judged.same_images else ""
+    return f"{judged.basis(judged.evaluations[0])}." if judged.one_basis else f"{_each_its_own(judged)}."
+
+
+def _each_its_own(judged: Comparison) -> str:
+    return "Each over its own images" if judged.one_space else "Each in its own classes: answers to different questions"

@@ -44,7 +44,7 @@ def tree(told: Told) -> dict[str, Any]:
         "made": now(),
         "versions": {name: version(name) for name in ("taxoscope", "numpy", "scipy")},
         "basis": {
-            "label space": judged.evaluations[0].taxonomy.name if judged.same_images else None,
+            "label space": judged.evaluations[0].taxonomy.name if judged.one_basis else None,
             "split": str(judged.split),
             "restricted to": judged.where.written if judged.where else None,
             "labels": str(judged.labels),

@@ -105,7 +105,9 @@ def test_editing_parts_by_keys_changes_only_those_parts(
     expect(page.locator(".result .part-chip b")).to_have_text(["cat", "small"])
     page.keyboard.press("Enter")
     expect(page.locator(".reviewer")).to_have_attribute("data-image", image_id(1))
+    expect(page.locator(".head .draft")).to_have_count(0)
     page.keyboard.press(KEY_OF["dog"])  # one part of the next image
+    expect(page.locator(".head .draft")).to_have_text("1 chosen: Enter saves it")
     page.keyboard.press("Enter")
     _wait_saved(page, 2)
     first, second = stored()

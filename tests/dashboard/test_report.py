@@ -38,14 +38,24 @@ def desk(animals):
     return Desk(animals)
 
 
-def judged_of(desk, subjects):
+def judged_of(desk, subjects, space=Space.COMMON):
     dataset = desk.dataset()
-    return compare(subjects, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
+    return compare(subjects, space, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
 
 
 def made_of(desk, *names, subjects=None):
     judged = judged_of(desk, subjects or named_subjects(desk.series(), names))
     return report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
+
+
+def test_native_each_subject_stands_in_its_own_classes(desk):
+    judged = judged_of(desk, named_subjects(desk.series(), ["things", "kinds"]), Space.NATIVE)
+    assert judged.same_images
+    made = report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
+    assert "Each in its own classes: answers to different questions" in made.html
+    assert json.loads(made.json)["basis"]["label space"] is None
+    rows = {row["class"] for row in csv.DictReader(io.StringIO(made.csv)) if row["figure"] == "recall"}
+    assert {"cat", "animal"} <= rows
 
 
 def test_the_numbers_beside_it_are_those_of_the_stored_predictions(desk):
