@@ -29,6 +29,7 @@ WorkspaceOption = Annotated[
 
 @commands.command("import-run")
 def import_run(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="safetensors, what torch.save wrote of a state_dict, or ONNX.")],
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     taxonomy: Annotated[str | None, typer.Option(help="Taxonomy that it was trained on.")] = None,
@@ -45,12 +46,18 @@ def import_run(
     mean: Annotated[str | None, typer.Option(help="Subtracted, one per channel, such as 0.485,0.456,0.406.")] = None,
     std: Annotated[str | None, typer.Option(help="Divided by, one per channel.")] = None,
     value_range: Annotated[float, typer.Option(help="Pixels run from 0 to this before mean and std: 1 or 255.")] = 1.0,
-    crop_share: Annotated[float, typer.Option(help="Inner share of a crop: 0.875 for resize 256, crop 224.")] = 1.0,
+    crop_share: Annotated[
+        float | None,
+        typer.Option(help="Inner share of a crop, 0.875 for resize 256, crop 224; default: the file's word, else 1."),
+    ] = None,
     bgr: Annotated[bool, typer.Option("--bgr", help="The model takes blue first, as OpenCV reads images.")] = False,
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Each image to mean 0, std 1, instead of --mean and --std.")
     ] = False,
-    interpolation: Annotated[Interpolation, typer.Option(help="How pixels are resampled.")] = Interpolation.BILINEAR,
+    interpolation: Annotated[
+        Interpolation | None,
+        typer.Option(help="How pixels are resampled; default: the file's word, else bilinear."),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(help="Classes in the order of the outputs, such as a,b,c; default: the taxonomy's order."),
@@ -61,6 +68,7 @@ def import_run(
 ) -> None:
     """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
     from dashboard.actions import import_run as importing
+    from dashboard.actions.file_says import contradictions, said_of_it
     from model_zoo.onnx_models import Graph
     from model_zoo.run_import import Declaration
 
@@ -76,6 +84,7 @@ def import_run(
     if isinstance(checkpoint, Graph) and (architecture or code):
         raise RunError("An ONNX file is a model with its architecture; leave out --architecture.")
     made = ONNX if isinstance(checkpoint, Graph) else code.name if code else architecture
+    said = said_of_it(checkpoint)
     needed = {
         **{"--name": name, "--taxonomy": taxonomy, "--architecture": made, "--size": size, "--fit": fit},
         **{"--channels": channels, "--mean": mean, "--std": std},
@@ -83,9 +92,12 @@ def import_run(
     if (name is None or taxonomy is None or made is None or size is None) or (
         fit is None or channels is None or mean is None or std is None
     ):
-        importing.describe(checkpoint, weights, console)
-        missing = ", ".join(option for option, given in needed.items() if given is None)
-        raise RunError(f"Nothing was imported: give {missing} as well, as the model was trained.")
+        known = importing.describe(checkpoint, weights, console)
+        missing = [option for option, one in needed.items() if one is None]
+        console.print("Next, with your own words for those in capitals:")
+        console.print(importing.next_command(file, _given(context), missing, known, said, opened), soft_wrap=True)
+        raise RunError(f"Nothing was imported: give {', '.join(missing)} as well, as the model was trained.")
+    interpolation, crop_share = importing.left_to_file(interpolation, crop_share, fit, said, console)
     chosen = opened.taxonomy(taxonomy)
     prepared = Preprocessing(
         channels=channels,
@@ -99,6 +111,8 @@ def import_run(
         bgr=bgr,
         per_image=per_image,
     )
+    for sentence in contradictions(said, prepared, values=not own):
+        console.print(sentence, style="yellow", soft_wrap=True)
     order = parse_classes(classes, chosen)
     declared = Declaration(name, made, chosen, order, prepared, licence, weights, code)
     try:
@@ -153,6 +167,18 @@ def import_confusion(
     from model_zoo.importing.confusion_tables import CountColumns
 
     importing(table, folder, run, CountColumns(true, predicted, count), columns_are_true, licence, console)
+
+
+def _given(context: typer.Context) -> dict[str, str]:
+    """The options that were typed, but for the workspace, with what was typed after them; '' after a flag."""
+    given = {}
+    for one in context.command.params:
+        name = one.name or ""
+        source = context.get_parameter_source(name)
+        if one.param_type_name == "option" and name != "workspace" and source and source.name == "COMMANDLINE":
+            value = context.params[name]
+            given[one.opts[0]] = "" if isinstance(value, bool) else str(value)
+    return given
 
 
 def _own_code(architecture: str | None, path: Path | None) -> "OwnCode | None":

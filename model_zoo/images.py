@@ -22,6 +22,7 @@ FORMATS = tuple(ENDINGS)
 _PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS or 0
 MAX_INPUT_SIDE = 4096
 """Of what a model is given, in pixels before pooling."""
+MIN_CROP_SHARE = 0.1
 MIN_STD = 1e-6
 """Dividing by less is a slip of the pen, and overflows float32 soon."""
 
@@ -81,7 +82,7 @@ class Preprocessing:
             raise ImageError(f"Size {self.size} must be positive and divisible by pool {self.pool}.")
         if not all(std >= MIN_STD for std in self.std):
             raise ImageError(f"Standard deviations must be positive, {MIN_STD:g} at least; got {self.std}.")
-        if not 0.1 <= self.crop_share <= 1 or (self.crop_share < 1 and self.fit is not Fit.CROP):
+        if not MIN_CROP_SHARE <= self.crop_share <= 1 or (self.crop_share < 1 and self.fit is not Fit.CROP):
             raise ImageError(f"A crop keeps 0.1 to 1 of the shorter side, and nothing else is one; got {self}.")
         if self.bgr and self.channels != 3:
             raise ImageError("Only three channels have blue first; leave that out, or declare 3 channels.")

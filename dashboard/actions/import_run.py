@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dashboard.actions.file_says import SaidOfIt, comma_separated
 from dashboard.actions.verified import accuracy_words, check_free, tried_rows, tried_title, warning_words
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.alternatives import Tried
@@ -17,6 +18,7 @@ from model_zoo.commands import command
 from model_zoo.core.choices import Split
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.images import Fit, Interpolation
 from model_zoo.limits import bytes_of
 from model_zoo.onnx_models import Graph, read_graph
 from model_zoo.run import Run
@@ -40,11 +42,15 @@ def read_model(path: Path) -> Checkpoint | Graph:
     return read_checkpoint(path)
 
 
-def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> None:
-    """Print what a file holds and which architectures fit, the best first; nothing is chosen."""
+def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> dict[str, str]:
+    """Print what a file holds and which architectures fit, the best first; nothing is chosen.
+
+    What is known thereby, by the option that would say it: of the first set of weights where several are there.
+    """
     if isinstance(checkpoint, Graph):
         console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *graph_words(checkpoint), soft_wrap=True)
-        return
+        return {"--channels": str(checkpoint.channels)} if checkpoint.channels else {}
+    known: dict[str, str] = {}
     console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
     if told := said_words(checkpoint.said):
         console.print(f"The file says of itself (nobody vouches for it): {told}.", soft_wrap=True)
@@ -59,6 +65,54 @@ def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> Non
             console.print(f"  {fit.architecture} ({made}): {fit.sentence}", soft_wrap=True)
         if not fits:
             console.print("  No architecture that is known here fits; name one with --architecture.")
+        elif not known:
+            channels_known = {"--channels": str(fits[0].channels)} if fits[0].channels in (1, 3) else {}
+            known = {"--architecture": fits[0].architecture, **channels_known}
+    return known
+
+
+def next_command(
+    file: Path,
+    given: Mapping[str, str],
+    missing: Sequence[str],
+    known: Mapping[str, str],
+    said: SaidOfIt,
+    workspace: Workspace,
+) -> str:
+    """The whole command that would import ``file``, to be pasted: options as ``given``, '' where one is a flag.
+
+    What is ``missing`` is as the file has it, its weights (``known``) or its words, else a word in capitals.
+    """
+    of_file = {
+        **known,
+        "--size": said.size,
+        "--fit": str(Fit.CROP) if said.crop_share else None,
+        "--mean": comma_separated(said.mean) if said.mean else None,
+        "--std": comma_separated(said.std) if said.std else None,
+    }
+    options = {**given, **{option: of_file.get(option) or option[2:].upper() for option in missing}}
+    if said.interpolation:
+        options.setdefault("--interpolation", str(said.interpolation))
+    if said.crop_share and options.get("--fit") == Fit.CROP:
+        options.setdefault("--crop-share", f"{said.crop_share:g}")
+    words = [word for option, value in options.items() for word in (option, value) if word]
+    return command("import-run", str(file), *words, folders=workspace.folders)
+
+
+def left_to_file(
+    interpolation: Interpolation | None, crop_share: float | None, fit: Fit, said: SaidOfIt, console: Console
+) -> tuple[Interpolation, float]:
+    """Interpolation and share of a crop as given, else as the file says, which is printed, else bilinear and all."""
+    taken = []
+    if interpolation is None and said.interpolation:
+        interpolation = said.interpolation
+        taken.append(f"interpolation {interpolation}")
+    if crop_share is None and said.crop_share and fit is Fit.CROP:
+        crop_share = said.crop_share
+        taken.append(f"crop share {crop_share:g}")
+    if taken:
+        console.print(f"As the file says, for you did not: {', '.join(taken)}.", soft_wrap=True)
+    return interpolation or Interpolation.BILINEAR, 1.0 if crop_share is None else crop_share
 
 
 def graph_words(graph: Graph) -> tuple[str, str]:

@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from functools import cache
 from threading import Event, Lock, Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from model_zoo.core.errors import TaxoScopeError
 
 T = TypeVar("T")
-Tell = Callable[[int, int], None]
-"""To be told how many of how many are done; once the job is cancelled it raises `StoppedError`."""
+
+
+class Tell(Protocol):
+    """To be told how many of how many are done, and of what; once the job is cancelled it raises `StoppedError`."""
+
+    def __call__(self, done: int, of: int, doing: str = "", /) -> None: ...
+
 
 _UNFORESEEN = "This ended unexpectedly, and the server's log says where; try again."
 
@@ -21,11 +26,12 @@ class StoppedError(TaxoScopeError):
 class Job(Generic[T]):
     """Work that has started: how far it is and, once it is not ``running``, what came of it.
 
+    ``doing`` is what ``done`` and ``of`` count the steps of, '' where the work has one kind only.
     ``result`` is there if it succeeded, ``error`` is a sentence if it failed; cancelled, it has neither.
     """
 
     def __init__(self, work: Callable[[Tell], T]) -> None:
-        self.done, self.of = 0, 0
+        self.done, self.of, self.doing = 0, 0, ""
         self.result: T | None = None
         self.error = _UNFORESEEN
         self._cancel = Event()
@@ -56,8 +62,8 @@ class Job(Generic[T]):
         self._thread.join(timeout_s)
         return not self.running
 
-    def _tell(self, done: int, of: int) -> None:
-        self.done, self.of = done, of
+    def _tell(self, done: int, of: int, doing: str = "", /) -> None:
+        self.done, self.of, self.doing = done, of, doing
         if self._cancel.is_set():
             raise StoppedError("Cancelled.")
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from dashboard.words import counted, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, ImageError
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.images import Interpolation, Preprocessing, decode
+from model_zoo.images import Preprocessing, decode
 from model_zoo.run import ONNX, Run
 from model_zoo.workspace import Workspace
 
@@ -37,8 +36,8 @@ SIDE_PX = 160
 class Held:
     """A file of weights that was read, nothing in it run: ``notes`` and what fits best, by part.
 
-    ``said`` is what it says of itself. ``architecture`` is '' where the file does not bring its own; ``size`` (height,
-    width), ``channels`` and ``n_outputs`` are 0 where a graph does not say them.
+    ``said`` is what it says of itself. ``architecture`` is '' where the file does not bring its own; ``channels`` and
+    ``n_outputs`` are 0 where a graph does not say them.
     """
 
     checkpoint: "Checkpoint | Graph"
@@ -46,17 +45,8 @@ class Held:
     fits: Mapping[str, "tuple[Fit, ...]"]
     said: "Mapping[str, Said]" = field(default_factory=dict)
     architecture: str = ""
-    size: tuple[int, int] = (0, 0)
     channels: int = 0
     n_outputs: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SaidOfIt:
-    """What the file itself says of how images reach the model; None where it does not. Nobody vouches for it."""
-
-    size: str | None = None
-    interpolation: Interpolation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +87,7 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
     checkpoint = read_model(intake.path)
     if isinstance(checkpoint, Graph):
         graph = checkpoint
-        return Held(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.size, graph.channels, graph.n_classes)
+        return Held(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.channels, graph.n_classes)
     texts = [one for one in checkpoint.said.values() if isinstance(one, str)][:100]
     notes, fits = {}, {}
     for done, part in enumerate(checkpoint.parts):
@@ -106,17 +96,6 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
         fits[part] = suggest(weights.tensors, [*texts, intake.name])
     return Held(checkpoint, notes, fits, checkpoint.said)
-
-
-def said_of_it(held: Held) -> SaidOfIt:
-    """Size and interpolation where the file names them, wherever it does; a graph's size is what it takes."""
-    if held.architecture:
-        return SaidOfIt(f"{held.size[0]}x{held.size[1]}" if all(held.size) else None)
-    by_end = {where.rpartition(".")[2].lower(): value for where, value in reversed(list(held.said.items()))}
-    sizes = [by_end[name] for name in ("img_size", "image_size", "input_size", "imgsz") if name in by_end]
-    size = next((f"{one}" for one in sizes if re.fullmatch(r"[0-9]{1,4}", str(one))), None)
-    named = str(by_end.get("interpolation", ""))
-    return SaidOfIt(size, Interpolation(named) if named in tuple(Interpolation) else None)
 
 
 def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
@@ -165,7 +144,7 @@ def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "D
     from model_zoo.run_import import verify
 
     check_free(workspace, declared.run_id)
-    return verify(workspace, checkpoint, declared, lambda task, done, of: tell(done, of))
+    return verify(workspace, checkpoint, declared, lambda task, done, of: tell(done, of, task))
 
 
 def trial(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell) -> Trial:

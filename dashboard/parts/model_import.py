@@ -7,48 +7,35 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.actions.desk import Desk
+from dashboard.actions.file_says import contradictions, said_of_it
 from dashboard.actions.intake import WEIGHTS, Given, Intake, incoming, take_weights, why_nothing
 from dashboard.actions.jobs import Job
 from dashboard.actions.model_import import (
     Held,
-    SaidOfIt,
     SampleMap,
     Trial,
     declare,
     file_orders,
     hold_weights,
-    said_of_it,
-    samples,
     trial,
     write,
 )
 from dashboard.actions.verified import (
     accuracy_words,
-    as_numbers,
-    as_size,
     tried_rows,
     tried_title,
     warning_words,
 )
 from dashboard.parts import intake as taking
+from dashboard.parts import preparing
 from dashboard.parts.jobs import watch
 from dashboard.words import counted, plain
 from model_zoo.commands import command
 from model_zoo.core.choices import Brought
-from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.images import Fit, Interpolation, Preprocessing
+from model_zoo.images import Preprocessing
 
 _HELD, _TRIED = "import_held", "import_tried"
-_SCALES = {
-    "ImageNet: subtract 0.485, 0.456, 0.406, divide by 0.229, 0.224, 0.225": (
-        (0.485, 0.456, 0.406),
-        (0.229, 0.224, 0.225),
-    ),
-    "subtract 0.5, divide by 0.5": ((0.5,), (0.5,)),
-    "nothing": ((0.0,), (1.0,)),
-}
-_OWN = "other numbers"
 _TAXONOMY_ORDER, _WRITTEN = "the order of the taxonomy", "another order, written below"
 
 
@@ -70,8 +57,7 @@ def possible(desk: Desk) -> bool:
     with st.expander("A file elsewhere on this machine, a model of your own code"):
         st.markdown(
             "A page reads only what you upload and what lies in this workspace's folder `incoming`, and runs no code "
-            "of yours. The command line reads any file, and also takes models that want blue first (`--bgr`), the "
-            "inner part of a crop (`--crop-share`) or each image brought to mean 0 and std 1 (`--per-image`):"
+            "of yours. The command line reads any file, and takes your model's own code with `--architecture-file`:"
         )
         st.code(command("import-run", "FILE"), language=None)
     return True
@@ -105,12 +91,15 @@ def importing(desk: Desk, intake: Intake) -> None:
     with left:
         st.subheader("What it does not say", anchor=False)
         named = _named(desk, held, part, intake)
-        prepared = _prepared(held, part, said_of_it(held), intake.key)
+        said = said_of_it(held.checkpoint)
+        prepared = preparing.asked(said, _channels(held, part), intake.key, part)
     with right:
-        _samples(desk, prepared)
+        preparing.shown(desk, prepared)
     if named is None or prepared is None:
         st.info("Answer everything above as the model was trained; then it can be tried.")
         return
+    if otherwise := contradictions(said, prepared):
+        st.warning(plain(" ".join(otherwise)))
     _trial(desk, held, part, named, prepared, intake)
 
 
@@ -197,6 +186,11 @@ def _named(desk: Desk, held: Held, part: str, intake: Intake) -> tuple[str, str,
     return name, architecture, taxonomies[chosen], order, licence or "not known"
 
 
+def _channels(held: Held, part: str) -> int | None:
+    """As many as its graph or its weights take, where that is a number of channels that images have."""
+    return held.channels or next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
+
+
 def _order(held: Held, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
     listed = {f"as the file lists them: {', '.join(one)}": one for one in file_orders(held.checkpoint, taxonomy)}
     ways = {**listed, f"{_TAXONOMY_ORDER}: {', '.join(taxonomy.names)}": taxonomy.names, _WRITTEN: ()}
@@ -211,99 +205,6 @@ def _order(held: Held, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
         return ways[way] if way else None
     written = st.text_input("Classes in the order of the outputs, with commas between", key=f"import_classes_{key}")
     return tuple(one.strip() for one in written.split(",")) if written.strip() else None
-
-
-def _prepared(held: Held, part: str, said: SaidOfIt, key: str) -> Preprocessing | None:
-    """How images reach the model; None while something lacks. Prefilled is only what the file or its weights say."""
-    told = " (prefilled: the file says so)"
-    top = st.columns(2)
-    size = top[0].text_input(
-        f"Size{told if said.size else ''}",
-        key=state.keeps(f"import_size_{key}", said.size or ""),
-        placeholder="224, or 224x320 (height x width)",
-    )
-    fit = top[1].selectbox(
-        "How images become that size",
-        list(Fit),
-        index=None,
-        key=f"import_fit_{key}",
-        format_func=lambda one: _FITS[one],
-        placeholder="Choose",
-    )
-    middle = st.columns(2)
-    ways = list(Interpolation)
-    interpolation = middle[0].selectbox(
-        f"Interpolation{told if said.interpolation else ''}",
-        ways,
-        index=ways.index(said.interpolation) if said.interpolation else None,
-        key=f"import_interpolation_{key}",
-        placeholder="Choose",
-    )
-    n_channels = held.channels or next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
-    channels = middle[1].selectbox(
-        "Channels" + (" (prefilled: its weights)" if n_channels else ""),
-        [1, 3],
-        index=[1, 3].index(n_channels) if n_channels else None,
-        key=f"import_channels_{key}_{part}",
-        format_func={1: "1, grey", 3: "3, RGB"}.__getitem__,
-        placeholder="Choose",
-    )
-    last = st.columns(2)
-    value_range = last[0].selectbox(
-        "Pixels run from 0 to", [1.0, 255.0], index=None, key=f"import_range_{key}", format_func="{:g}".format,
-        placeholder="Choose",
-    )  # fmt: skip
-    scale = last[1].selectbox(
-        "Then", [*_SCALES, _OWN], index=None, key=f"import_scale_{key}", placeholder="Choose what is subtracted"
-    )
-    mean, std = _SCALES.get(scale or "", ((), ()))
-    if scale == _OWN:
-        own = st.columns(2)
-        texts = [
-            own[0].text_input("Subtracted, one per channel", key=f"import_mean_{key}", placeholder="0.485,0.456,0.406"),
-            own[1].text_input("Divided by, one per channel", key=f"import_std_{key}", placeholder="0.229,0.224,0.225"),
-        ]
-        if not all(texts):
-            return None
-    if not (size and fit and interpolation and channels and value_range and scale):
-        return None
-    try:
-        if scale == _OWN:
-            mean, std = as_numbers(texts[0]), as_numbers(texts[1])
-        mean, std = (one * channels if len(one) == 1 else one for one in (mean, std))
-        return Preprocessing(channels, as_size(size), fit, interpolation, 1, value_range, mean, std)
-    except TaxoScopeError as error:
-        st.error(plain(str(error)))
-        return None
-
-
-_FITS = {
-    Fit.STRETCH: "stretched",
-    Fit.CROP: "shorter side to size, centre cut out",
-    Fit.PAD: "longer side to size, black borders",
-}
-
-
-def _samples(desk: Desk, prepared: Preprocessing | None) -> None:
-    st.subheader("Images as the model would get them", anchor=False)
-    if prepared is None:
-        st.caption(
-            "They show here once size, channels and numbers are known: compare them with what it was trained on."
-        )
-        return
-    rows = [
-        {"image": one.image_id, "as it is": one.before, "as the model gets it": one.after}
-        | {"from": one.low, "to": one.high}
-        for one in samples(desk, prepared)
-    ]
-    pictures = {name: st.column_config.ImageColumn(name) for name in ("as it is", "as the model gets it")}
-    numbers = {name: st.column_config.NumberColumn(format="%.2f") for name in ("from", "to")}
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key="import_samples", lazy=False, row_height=110,
-        column_config={**pictures, **numbers},
-    )  # fmt: skip
-    channels, height, width = prepared.input_size
-    st.caption(f"{channels} × {height} × {width} numbers each; *from* and *to* are the least and the greatest of them.")
 
 
 def _trial(
@@ -335,7 +236,7 @@ def _trial(
         return
     job: Job[Trial] = tried[1]
     if job.running:
-        watch(job, "Reading and judging", "images", "import_try_cancel")
+        watch(job, "Loading the weights", "images", "import_try_cancel")
     elif job.error:
         st.error(plain(job.error))
     elif job.result is None:

@@ -1,6 +1,7 @@
 """The page Import with a model, end to end without a browser: given, asked, tried, written."""
 
 import io
+from argparse import Namespace
 
 import pytest
 import timm
@@ -100,6 +101,52 @@ def test_a_checkpoint_becomes_a_run_once_everything_was_answered_and_tried(page,
     assert "Run mine was written." in said(at).replace("\\", "")
     (run,) = workspace.runs()
     assert (run.run_id, run.card.recipe["order"], run.card.preprocessing.mean) == ("mine", ", ".join(ORDER), (0.5,))
+
+
+def test_what_timms_args_say_is_filled_in_and_what_contradicts_them_is_told_before_the_trial(page, workspace):
+    model, out = timm.create_model("test_resnet", num_classes=3, in_chans=3), io.BytesIO()
+    args = Namespace(img_size=32, crop_pct=0.875, interpolation="bicubic", mean=[0.5, 0.4, 0.3], std=[0.2, 0.2, 0.2])
+    torch.save({"args": args, "state_dict": model.state_dict()}, out)
+    page.file_uploader[0].upload("model_best.pth.tar", out.getvalue(), "application/octet-stream")
+    at = ended(ended(page.run()))
+    assert box(at, "Interpolation").value == "bicubic"
+    assert box(at, "Then (prefilled: the file says so)").value == (
+        "as the file says: subtract 0.5, 0.4, 0.3, divide by 0.2, 0.2, 0.2"
+    )
+    assert not at.number_input  # no crop, no share of one
+    for label, value in (
+        ("Architecture", "test_resnet"),
+        ("Taxonomy", "shapes"),
+        ("How images", "crop"),
+        ("Pixels", 1.0),
+        ("Order of its outputs", "the order of the taxonomy: disc, bar, blank"),
+    ):
+        box(at, label).set_value(value)
+        at.run()
+    next(one for one in at.text_input if one.label == "Name of the run").set_value("mine")
+    at.run()
+    (share,) = at.number_input
+    assert (share.label, share.value) == (
+        "Of the crop only the inner share is kept (prefilled: the file says so)",
+        0.875,
+    )
+    assert not at.warning, said(at)
+    share.set_value(1.0)
+    box(at, "Interpolation").set_value("bilinear")
+    at.toggle[0].set_value(True)
+    at.run()
+    (warned,) = at.warning
+    told = "The file says crop share 0.875, you said 1. The file says interpolation bicubic, you said bilinear."
+    assert warned.value.replace("\\", "") == told
+    box(at, "Then").set_value("each image to mean 0 and std 1")
+    at.run()
+    assert "The file says mean 0.5,0.4,0.3, you said each image" in at.warning[0].value.replace("\\", "")
+    at.button(key="import_try").click()
+    at = ended(at.run())
+    at.button(key="import_write").click().run()
+    (run,) = workspace.runs()
+    prepared = run.card.preprocessing
+    assert (prepared.bgr, prepared.per_image, prepared.crop_share, prepared.fit) == (True, True, 1.0, "crop")
 
 
 def test_what_is_no_model_is_one_sentence(page, workspace):

@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import shlex
+import shutil
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -70,10 +73,74 @@ def test_what_lacks_is_asked_for_and_what_fits_is_listed(workspace, checkpoint, 
     assert told in said
     assert "Prefix 'module.' was taken off 92 names." in said
     assert "test_resnet (3 classes, 1 channel): 92 tensors match" in said
+    assert (
+        f"uv run taxoscope import-run {checkpoint} --name NAME --taxonomy TAXONOMY --architecture test_resnet "
+        f"--size 32 --fit FIT --channels 1 --mean 0.2 --std STD --workspace {workspace.writable}"
+    ) in done.stdout.splitlines()
     assert said.endswith(
         "Nothing was imported: give --name, --taxonomy, --architecture, --size, --fit, --channels, --mean, --std "
         "as well, as the model was trained."
     )
+
+
+@pytest.fixture(scope="module")
+def by_timm(checkpoint, tmp_path_factory):
+    """The weights as timm's train.py writes them."""
+    said = {"img_size": 32, "crop_pct": 0.875, "interpolation": "bicubic", "mean": [0.2], "std": [0.2]}
+    path = tmp_path_factory.mktemp("timm") / "model_best.pth.tar"
+    torch.save({"args": Namespace(**said), "state_dict": torch.load(checkpoint)["state_dict"]}, path)
+    return path
+
+
+def test_the_next_command_has_what_the_file_says_and_what_was_typed_and_works_once_pasted(workspace, by_timm):
+    typed = ["--name", "a b", "--taxonomy", "shapes", "--classes", ",".join(ORDER), "--crop-share", "0.9"]
+    expected = [
+        *typed, "--architecture", "test_resnet", "--size", "32", "--fit", "crop", "--channels", "1",
+        *("--mean", "0.2", "--std", "0.2", "--interpolation", "bicubic"),
+    ]  # fmt: skip
+    words = shlex.split(next_line(workspace, by_timm, *typed))
+    assert words[3:5] == ["import-run", str(by_timm)]
+    pairs = [*expected, "--workspace", str(workspace.writable)]
+    assert sorted(zip(words[5::2], words[6::2], strict=True)) == sorted(zip(pairs[::2], pairs[1::2], strict=True))
+    assert "--per-image" in next_line(workspace, by_timm, "--per-image", "--channels", "1")
+    assert "--mean" not in next_line(workspace, by_timm, "--per-image", "--channels", "1")
+    done = CliRunner().invoke(commands, words[3:])
+    assert done.exit_code == 0, done.output
+    shutil.rmtree(workspace.writable / "runs" / "a b")
+    assert "The file says crop share 0.875, you said 0.9." in done.output.splitlines()
+
+
+def next_line(workspace, path, *typed):
+    done = CliRunner().invoke(commands, ["import-run", str(path), *typed, "--workspace", str(workspace.writable)])
+    return next(line for line in done.output.splitlines() if line.startswith("uv run taxoscope"))
+
+
+def test_what_was_not_said_is_as_the_file_says_and_what_contradicts_it_is_told(workspace, by_timm):
+    cropped = ["--size", "32", "--fit", "crop", "--channels", "1", "--mean", "0.2"]
+    for more, taken, told, share in (
+        (["--std", "0.2"], "interpolation bicubic, crop share 0.875", [], 0.875),
+        (
+            ["--std", "0.3", "--interpolation", "bilinear", "--crop-share", "1"],
+            "",
+            [
+                "The file says crop share 0.875, you said 1.",
+                "The file says interpolation bicubic, you said bilinear.",
+                "The file says std 0.2, you said 0.3.",
+            ],
+            1.0,
+        ),
+    ):
+        done = imported(workspace, by_timm, *cropped, *more, "--name", "as told")
+        assert done.exit_code == 0, done.output
+        lines = done.output.splitlines()
+        assert [line for line in lines if line.startswith("The file says ")] == told
+        assert (f"As the file says, for you did not: {taken}." in lines) == bool(taken)
+        card = read_run(workspace.writable / "runs" / "as told").card
+        shutil.rmtree(workspace.writable / "runs" / "as told")
+        assert (card.preprocessing.crop_share, card.preprocessing.interpolation) == (
+            share,
+            "bicubic" if taken else "bilinear",
+        )
 
 
 @pytest.mark.parametrize(("kind", "n_tensors"), [("2.7_80x80_MiniFASNetV2", 334), ("4_0_0_80x80_MiniFASNetV1SE", 370)])

@@ -10,14 +10,14 @@ def test_a_job_tells_how_far_it_is_and_gives_its_result():
     half, go_on = Event(), Event()
 
     def work(tell):
-        tell(5, 10)
+        tell(5, 10, "Reading")
         half.set()
         go_on.wait(10)
         return "made"
 
     job = Job(work)
     assert half.wait(10)
-    assert (job.running, job.done, job.of, job.share) == (True, 5, 10, 0.5)
+    assert (job.running, job.done, job.of, job.share, job.doing) == (True, 5, 10, 0.5, "Reading")
     go_on.set()
     assert job.wait(10)
     assert (job.result, job.error) == ("made", "")

@@ -2,6 +2,8 @@
 
 import base64
 import io
+from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,19 +15,20 @@ from small_graph import graph
 
 from dashboard.actions.desk import Desk
 from dashboard.actions.explain import coloured, explained
+from dashboard.actions.file_says import SaidOfIt, contradictions, said_of_it
 from dashboard.actions.intake import Given, take_weights
 from dashboard.actions.jobs import Job
 from dashboard.actions.model_import import (
     declare,
     file_orders,
     hold_weights,
-    said_of_it,
     sample_map,
     samples,
     try_out,
     write,
 )
 from dashboard.actions.verified import accuracy_words, as_numbers, as_size, order_words, tried_rows, tried_words
+from model_zoo.checkpoint_files import read_checkpoint
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import evaluate
@@ -35,6 +38,8 @@ from model_zoo.run_import import Declaration
 from model_zoo.training import read_pixels, train
 
 ORDER = ("blank", "disc", "bar")
+IMAGENET = Preprocessing(3, (32, 32), Fit.CROP, Interpolation.BICUBIC, 1, 1.0, (0.485, 0.456, 0.406), (0.2,) * 3, 0.875)
+TOLD = SaidOfIt("32", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (0.2,))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,7 @@ def test_what_the_file_is_and_says(held, workspace):
     best = held.fits[part][0]
     assert (best.architecture, best.n_classes, best.channels) == ("test_resnet", 3, 1)
     assert any("Prefix 'module.'" in one for one in held.notes[part])
-    said = said_of_it(held)
+    said = said_of_it(held.checkpoint)
     assert (said.size, said.interpolation) == ("32", Interpolation.BICUBIC)
     assert file_orders(held.checkpoint, shapes(workspace)) == (ORDER,)
 
@@ -85,10 +90,54 @@ def test_what_the_file_is_and_says(held, workspace):
 def test_a_file_that_says_nothing_prefills_nothing(workspace):
     raw = (workspace.writable / "runs" / "shapes-s0" / "model.safetensors").read_bytes()
     intake = take_weights(Given("m.safetensors", len(raw), lambda: raw))
-    found = hold_weights(intake, lambda done, of: None)
-    said = said_of_it(found)
+    found = hold_weights(intake, lambda *told: None)
+    said = said_of_it(found.checkpoint)
     assert (said.size, said.interpolation) == (None, None)
     assert file_orders(found.checkpoint, shapes(workspace)) == ()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (
+            {"img_size": 224, "crop_pct": 0.875, "interpolation": "bicubic", "mean": IMAGENET.mean, "std": [1.0]},
+            SaidOfIt("224", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (1.0,)),
+        ),
+        ({"input_size": (3, 224, 320), "mean": [0.5, 0.5], "crop_pct": 87.5}, SaidOfIt("224x320")),
+        ({"img_size": None, "mean": None, "interpolation": "random", "std": "[0.2]"}, SaidOfIt(std=(0.2,))),
+        ({"img_size": 0, "mean": float("nan"), "std": ["a", "b", "c"], "crop_pct": True}, SaidOfIt(crop_share=1.0)),
+    ],
+)  # fmt: skip
+def test_what_timms_args_say_of_images_is_read_and_nothing_else(args, said, tmp_path):
+    torch.save({"args": Namespace(**args), "state_dict": {"fc.weight": torch.zeros(3, 4)}}, tmp_path / "m.pth.tar")
+    assert said_of_it(read_checkpoint(tmp_path / "m.pth.tar")) == said
+
+
+@pytest.mark.parametrize(
+    ("change", "sentences"),
+    [
+        ({}, ()),
+        ({"value_range": 255.0, "mean": (123.675, 116.28, 103.53), "std": (51.0,) * 3}, ()),  # 255 times as much
+        (
+            {"interpolation": Interpolation.BILINEAR, "size": (32, 48)},
+            (
+                "The file says size 32, you said 32x48.",
+                "The file says interpolation bicubic, you said bilinear.",
+            ),
+        ),
+        ({"crop_share": 1.0}, ("The file says crop share 0.875, you said 1.",)),
+        ({"crop_share": 1.0, "fit": Fit.STRETCH}, ("The file says crop share 0.875, you said stretch.",)),
+        (
+            {"mean": (0.0,) * 3, "std": (1.0,) * 3},
+            ("The file says mean 0.485,0.456,0.406, you said 0,0,0.", "The file says std 0.2, you said 1,1,1."),
+        ),
+    ],
+)
+def test_what_contradicts_the_file_is_one_sentence_each(change, sentences):
+    assert contradictions(TOLD, replace(IMAGENET, **change)) == sentences
+    assert contradictions(SaidOfIt(), replace(IMAGENET, **change)) == ()
+    without = tuple(one for one in sentences if "says mean" not in one and "says std" not in one)
+    assert contradictions(TOLD, replace(IMAGENET, **change), values=False) == without
 
 
 def test_what_is_no_checkpoint_is_one_sentence():
@@ -117,8 +166,11 @@ def test_tried_it_writes_nothing_and_then_the_run_scores_as_the_one_it_was(held,
     def runs():
         return sorted(path.name for path in (workspace.writable / "runs").iterdir())
 
-    imported = try_out(workspace, held.checkpoint, declared(workspace), lambda done, of: None)
+    told_of = []
+    imported = try_out(workspace, held.checkpoint, declared(workspace), lambda *told: told_of.append(told))
     assert runs() == ["shapes-s0"]
+    assert told_of[0][1:] == (12, "Reading validation images")
+    assert told_of[-1] == (len(imported.tried), len(imported.tried), "Trying other preparations")
     told = accuracy_words(imported.judged, imported.judged_on, imported.card.taxonomy)
     assert "Accuracy over validation" in told
     assert "original labels, taxonomy shapes" in told
@@ -133,14 +185,14 @@ def test_tried_it_writes_nothing_and_then_the_run_scores_as_the_one_it_was(held,
     for split in (Split.VALIDATION, Split.TEST):
         assert np.allclose(own.predictions(split).probabilities, other.predictions(split).probabilities, atol=1e-6)
     with pytest.raises(RunError, match="already there"):
-        try_out(workspace, held.checkpoint, declared(workspace), lambda done, of: None)
+        try_out(workspace, held.checkpoint, declared(workspace), lambda *told: None)
     with pytest.raises(RunError):
-        try_out(workspace, held.checkpoint, declared(workspace, name="../x"), lambda done, of: None)
+        try_out(workspace, held.checkpoint, declared(workspace, name="../x"), lambda *told: None)
 
 
 def test_a_wrong_order_is_told_with_the_right_one(held, workspace):
     """Every disc is called bar, every bar blank, every blank disc: the output named bar means disc, and so on."""
-    imported = try_out(workspace, held.checkpoint, declared(workspace, name="wrong"), lambda done, of: None)
+    imported = try_out(workspace, held.checkpoint, declared(workspace, name="wrong"), lambda *told: None)
     taxonomy, dataset = shapes(workspace), workspace.dataset()
     images = dataset.split(Split.VALIDATION)
     said = np.roll(np.eye(3, dtype=np.float32), 1, axis=1)[taxonomy.place_all([image.label for image in images])]
@@ -152,7 +204,7 @@ def test_a_wrong_order_is_told_with_the_right_one(held, workspace):
 
 
 def test_one_image_is_shown_with_where_the_model_looked_as_the_written_run_says_it(held, workspace):
-    imported = try_out(workspace, held.checkpoint, declared(workspace, name="looks"), lambda done, of: None)
+    imported = try_out(workspace, held.checkpoint, declared(workspace, name="looks"), lambda *told: None)
     found = sample_map(workspace, imported)
     assert found.image_id == imported.judged.image_ids[0]
     sides = [Image.open(io.BytesIO(base64.b64decode(one.partition(",")[2]))) for one in (found.before, found.after)]
@@ -178,11 +230,11 @@ def map_picture_of(workspace, run, image_id):
 def test_an_onnx_file_says_what_it_takes_and_is_tried_like_any_other(workspace):
     raw = graph().SerializeToString()
     intake = take_weights(Given("net.onnx", len(raw), lambda: raw))
-    held = hold_weights(intake, lambda done, of: None)
+    held = hold_weights(intake, lambda *told: None)
     intake.close()
-    assert (held.architecture, held.channels, held.n_outputs, said_of_it(held).size) == ("onnx", 1, 3, "32x32")
+    assert (held.architecture, held.channels, held.n_outputs, said_of_it(held.checkpoint).size) == ("onnx", 1, 3, "32")
     said = Declaration("graph", held.architecture, shapes(workspace), ORDER, TINY.preprocessing, "not known")
-    imported = try_out(workspace, held.checkpoint, said, lambda done, of: None)
+    imported = try_out(workspace, held.checkpoint, said, lambda *told: None)
     assert sample_map(workspace, imported).after
     assert write(workspace, imported).card.architecture == "onnx"
 
