@@ -3,6 +3,7 @@
 Each mark carries ``[subject, class]``, so that a click opens the images behind it.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -233,12 +234,24 @@ def _marks(
         hovertemplate=[f"<b>{as_text(n)}</b><br>{text}<extra></extra>" for n, text in zip(names, hover, strict=True)],
         showlegend=False,
     )
-    ticks = [m * 10**e for e in range(9) for m in (1, 2, 5)]
     figure.update_xaxes(
-        type="log", tickvals=ticks, tickformat=",d", title={"text": "training images of the class"}, gridcolor=look.grid
+        type="log",
+        tickformat=",d",
+        title={"text": "training images of the class"},
+        gridcolor=look.grid,
+        **_ticks(training),
     )
     figure.update_yaxes(gridcolor=look.grid)
     return dress(figure, look, height=340, **_CLICKS)
+
+
+def _ticks(training: NDArray[np.int64]) -> dict[str, object]:
+    """Where the axis has its numbers: 1, 2, 5, 10 ...; where fewer than two of these are among the classes', the ends."""
+    low, high = max(0.5, float(training.min())), max(0.5, float(training.max()))
+    ticks = [m * 10**e for e in range(9) for m in (1, 2, 5)]
+    if sum(low <= tick <= high for tick in ticks) > 1:
+        return {"tickvals": ticks}
+    return {"tickvals": sorted({low, high}), "range": [math.log10(low) - 0.05, math.log10(high) + 0.05]}
 
 
 def _beside(training: NDArray[np.int64]) -> list[str]:

@@ -52,6 +52,17 @@ def test_each_mark_stands_at_its_class_with_its_interval(seed):
     assert "–" in recall.hovertemplate[3]
 
 
+def test_the_axis_has_two_numbers_however_alike_the_classes_are():
+    recalls = class_figures(drawn(0), ClassFigure.RECALL)
+    for counts, wanted in (([46, 47, 48, 48], (46, 48)), ([7, 7, 7, 7], (7,))):
+        axis = causes.support_figure(recalls, np.array(counts), "s", charts.LIGHT, "#000").layout.xaxis
+        assert axis.tickvals == wanted
+        assert 10 ** axis.range[0] < min(counts) <= max(counts) < 10 ** axis.range[1]
+    assert {5, 50, 500} <= set(
+        causes.support_figure(recalls, TRAINING, "s", charts.LIGHT, "#000").layout.xaxis.tickvals
+    )
+
+
 def test_a_learning_curve_carries_its_points_their_intervals_and_its_seeds():
     recalls = [class_figures(drawn(seed), ClassFigure.RECALL)[0] for seed in (1, 2)]
     nothing = verdict(pair(drawn(1), drawn(2)), Headline.ACCURACY, Question.CHECKPOINT, 0.01)
