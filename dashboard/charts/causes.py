@@ -246,7 +246,7 @@ def _marks(
 
 
 def _ticks(training: NDArray[np.int64]) -> dict[str, object]:
-    """Where the axis has its numbers: 1, 2, 5, 10 ...; where fewer than two of these are among the classes', the ends."""
+    """The axis' numbers: 1, 2, 5, 10 ...; where fewer than two of these are among the classes', the ends."""
     low, high = max(0.5, float(training.min())), max(0.5, float(training.max()))
     ticks = [m * 10**e for e in range(9) for m in (1, 2, 5)]
     if sum(low <= tick <= high for tick in ticks) > 1:
