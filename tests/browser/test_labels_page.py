@@ -82,7 +82,8 @@ def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(tmp_path, served, 
     page.get_by_text("Go back to a label set", exact=True).click()
     expect(main).to_contain_text(f"{N} labels of {len(MANIFEST):,} images would change")
     page.get_by_role("button", name="Make the labels equal to as delivered").click()
-    expect(main).to_contain_text(f"The labels are those of 'as delivered' again: {N} labels changed.")
+    done = f"The labels are those of 'as delivered' again: {N} labels changed."
+    expect(main).to_contain_text(done, timeout=60_000)  # each label is synced to the disk
     expect(main).to_contain_text("No label differs.")  # what the address asks for is gone
     assert decisions(tmp_path)[:N] == wanted  # nothing is overwritten
     assert [one[3] for one in decisions(tmp_path)[N:]] == ["ac.placed.present"] * N
