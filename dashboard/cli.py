@@ -60,11 +60,22 @@ def serve(
     port: Annotated[int, typer.Option(help="Port; a free one is taken if it is in use.", min=0, max=65535)] = 8501,
     browser: Annotated[bool, typer.Option(help="Open the dashboard in a browser.")] = True,
     trust_code: TrustOption = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another name under which browsers may ask for this server, as behind a proxy; may be repeated. "
+            "Names of this machine are always allowed.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the dashboard (also what `taxoscope` alone does)."""
     from dashboard import server
+    from dashboard.guards import host_name
 
     _trust(trust_code)
+    names = [host_name(name) for name in allow_host or Settings().allowed_hosts]
+    os.environ["TAXOSCOPE_ALLOW_HOST"] = ",".join(names)
     if workspace is not None:
         os.environ["TAXOSCOPE_WORKSPACE"] = str(workspace.resolve())
     opened = Settings().open_workspace()

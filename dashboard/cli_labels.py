@@ -178,6 +178,28 @@ def restore(
     console.print(f"The labels are those of {name!r} again: {counted(len(stored), 'label')} changed.", soft_wrap=True)
 
 
+@commands.command()
+def repair(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is damaged, and change nothing.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Take damaged rows out of the stored decisions; the file is copied first, and nothing else may have it open."""
+    from dashboard.actions.repair import fault_words, repair_words
+    from dashboard.actions.repair import repair as mend
+    from dashboard.store.decision_store import DecisionStore
+
+    opened = _open(workspace)
+    if not dry_run:
+        done = mend(opened.decisions_path, datetime.now(UTC))
+        console.print(repair_words(done) if done else "Nothing is damaged; nothing was changed.", soft_wrap=True)
+        return
+    store = DecisionStore(opened.decisions_path)
+    for sentence in fault_words(store, opened.folders) or ("Nothing is damaged.",):
+        console.print(sentence, soft_wrap=True)
+    if n_late := store.n_hashed_late():
+        console.print(f"{counted(n_late, 'decision')} got a hash when the file was first opened by this version.")
+
+
 def _print_flows(found: Sequence[Flow]) -> None:
     table = Table("from", "to", "images", box=SIMPLE_HEAD, padding=0)
     for one in found:

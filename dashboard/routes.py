@@ -1,13 +1,11 @@
 """HTTP routes beside Streamlit's: images, as they are or painted, maps, nearest images, what is stored; by id."""
 
-import asyncio
 import io
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import quote
 
 from PIL import Image
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,17 +13,19 @@ from starlette.routing import Route
 from dashboard.actions.away import paint
 from dashboard.actions.desk import desk
 from dashboard.actions.nearest import neighbours
+from dashboard.actions.stored import StoredDecisions
+from dashboard.guards import FOR_OWN_PAGES, from_other_site
 from dashboard.links import image_url, read_away, whole
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 _KEPT = _GUARDED | {"Cache-Control": "private, max-age=3600"}
-_STORED = "X-Stored"
 WAIT_S = 1.0
-LOOK_S = 0.02
 
 Answer = Callable[[Request], Response]
+
+_stored = StoredDecisions(lambda: desk().store)
 
 
 def routes() -> list[Route]:
@@ -44,12 +44,12 @@ def _for_own_pages(answer: Answer) -> Answer:
 
     @wraps(answer)
     def guarded(request: Request) -> Response:
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-            return _sentence("Images and maps are for this dashboard's own pages; open them there.", 403)
+        if from_other_site(request.headers, request.method):
+            return _sentence(FOR_OWN_PAGES, 403)
         try:
             return answer(request)
         except TaxoScopeError as error:
-            return _sentence(str(error), 404 if isinstance(error, LinkError) else 409)
+            return _refusal(error)
 
     return guarded
 
@@ -96,21 +96,16 @@ async def stored_decisions(request: Request) -> Response:
     """Which decisions of one browser session are stored, of those numbered ``since`` or later.
 
     Their numbers stand in the header ``X-Stored``. Where none is stored yet the answer waits for one, for `WAIT_S` at
-    most, and then lacks the header.
+    most, and then lacks the header; so it does where the same session asks again meanwhile.
     """
-    for _ in range(round(WAIT_S / LOOK_S)):
-        answer = await run_in_threadpool(_stored_now, request)
-        if answer.status_code != 204 or _STORED in answer.headers:
-            break
-        await asyncio.sleep(LOOK_S)
-    return answer
-
-
-@_for_own_pages
-def _stored_now(request: Request) -> Response:
-    since = whole({"since": tuple(request.query_params.getlist("since"))}, "since", 1)
-    found = desk().store.stored(request.path_params["client_id"], since)
-    told = {_STORED: " ".join(map(str, found))} if found else {}
+    if from_other_site(request.headers, request.method):
+        return _sentence(FOR_OWN_PAGES, 403)
+    try:
+        since = whole({"since": tuple(request.query_params.getlist("since"))}, "since", 1)
+        found = await _stored.of(request.path_params["client_id"], since, WAIT_S)
+    except TaxoScopeError as error:
+        return _refusal(error)
+    told = {"X-Stored": " ".join(map(str, found))} if found else {}
     return Response(status_code=204, headers=_GUARDED | {"Cache-Control": "no-store"} | told)
 
 
@@ -133,6 +128,10 @@ def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+def _refusal(error: TaxoScopeError) -> Response:
+    return _sentence(str(error), 404 if isinstance(error, LinkError) else 409)
 
 
 def _sentence(text: str, status: int) -> Response:

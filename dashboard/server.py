@@ -5,19 +5,19 @@ import ipaddress
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import uvicorn
-from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboard.connections import BoundedHttp, FramedWebsockets
+from dashboard.guards import FRAMING, KnownHosts, LocalPaths, OwnPages
 from dashboard.settings import Settings
 from model_zoo.limits import limits
 from model_zoo.workspace import PROJECT
@@ -27,10 +27,12 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     """Serve until stopped; ``announce`` gets the address once the app answers.
 
     Streamlit reads ``.streamlit`` from the working directory, so that becomes the project's.
-    On a loopback ``host`` only requests for a name of this machine are answered: another name
-    that points here (DNS rebinding) opens nothing.
+    Only requests for a name of this machine, or for one of ``TAXOSCOPE_ALLOW_HOST``, are answered:
+    another name that points here (DNS rebinding) opens nothing.
     """
-    Settings().write_back()
+    settings = Settings()
+    settings.write_back()
+    started_in = Path.cwd()
     os.chdir(PROJECT)
     os.environ["STREAMLIT_SERVER_ADDRESS"] = host
     os.environ["STREAMLIT_SERVER_PORT"] = str(port)
@@ -41,21 +43,25 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
 
     from dashboard.routes import routes
 
+    _close_streamlit()
     in_address = f"[{host}]" if ":" in host else host
-    names = ["localhost", "127.0.0.1", "[::1]", in_address] if is_loopback(host) else ["*"]
     app = st.App(
         PROJECT / "dashboard" / "app.py",
         routes=routes(),
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False),
-            Middleware(OwnOrigin),
+            Middleware(OwnPages),
+            Middleware(KnownHosts, names=[in_address, *settings.allowed_hosts]),
             Middleware(GZipMiddleware, minimum_size=2048, compresslevel=5),
+            Middleware(LocalPaths, folders=_folders(settings, started_in)),
         ],
     )
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=BoundedHttp,
+        ws=FramedWebsockets,
+        headers=FRAMING,
         log_config=None,
         access_log=False,
         ws_max_size=200 * 2**20,
@@ -78,24 +84,32 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class OwnOrigin:
-    """Middleware: 403 for requests and websockets whose ``Origin`` is not the ``Host`` asked for, port included.
+def _close_streamlit() -> None:
+    """Whatever Streamlit's settings of this account say: no site may command a page, or read its answers."""
+    from streamlit import config
 
-    Streamlit alone would let the pages of every other port of localhost in.
-    """
+    closed = {
+        "client.allowedOrigins": [],
+        "global.developmentMode": False,
+        "server.enableCORS": True,
+        "server.corsAllowedOrigins": [],
+        "server.enableXsrfProtection": True,
+    }
+    for name, value in closed.items():
+        config.set_option(name, value)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or refuse; no ``Origin`` is no other origin."""
-        headers = Headers(scope=scope) if scope["type"] in ("http", "websocket") else Headers()
-        origin = headers.get("origin")
-        if origin is None or origin.partition("://")[2] == headers.get("host"):
-            await self.app(scope, receive, send)
-        else:
-            refusal = PlainTextResponse("This address answers to its own pages only; open it directly.", 403)
-            await refusal(scope, receive, send)
+def _folders(settings: Settings, started_in: Path) -> Mapping[Path, str]:
+    """The folders that are named to the user at this machine alone, and what others read in their place."""
+    named = {
+        Path(sys.prefix): "python",
+        PROJECT: "taxoscope",
+        started_in: ".",
+        Path(tempfile.gettempdir()): "temporary files",
+        Path.home(): "~",
+    }
+    named |= {folder: folder.name for folder in settings.open_workspace().folders}
+    return {version: name for folder, name in named.items() for version in (folder, folder.resolve())}
 
 
 def _when_started(server: uvicorn.Server, address: str, announce: Callable[[str], None], open_browser: bool) -> None:

@@ -23,10 +23,18 @@ class Settings(BaseSettings):
     trust_code: str = ""
     """Names of runs whose own code may be run, separated by commas; no page can add to them."""
 
+    allow_host: str = ""
+    """Names, separated by commas, under which the server may be asked besides those of its machine."""
+
     @property
     def trusted(self) -> frozenset[str]:
         """Runs whose own code may be run."""
-        return frozenset(name for one in self.trust_code.split(",") if (name := one.strip()))
+        return frozenset(_listed(self.trust_code))
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Names of the server besides those of its machine."""
+        return tuple(_listed(self.allow_host))
 
     def write_back(self) -> None:
         """Write the paths into the environment as absolute ones, to be read alike from any working directory."""
@@ -36,3 +44,7 @@ class Settings(BaseSettings):
     def open_workspace(self) -> Workspace:
         """The workspace to serve; `WorkspaceError` says in one sentence what it lacks."""
         return Workspace.open(self.workspace) if self.workspace else Workspace.demo(self.demo_folder)
+
+
+def _listed(names: str) -> list[str]:
+    return [name for one in names.split(",") if (name := one.strip())]

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from dashboard.reviews.decisions import Decision, DecisionError
-from dashboard.store.schema import decisions, from_row, to_row
+from dashboard.store.rows import SELECT, BadRow, read_row, row_hash
+from dashboard.store.schema import decisions, to_row
 
 _PART = 500  # parameters of one statement; SQLite takes at least 999
 _SQLITE = sqlite.dialect()
@@ -17,6 +17,11 @@ _BINDERS = [column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE) for column
 _INSERT = (
     f"INSERT INTO decisions (decision_id, {', '.join(column.name for column in _COLUMNS)}) "
     f"VALUES ({', '.join('?' * (1 + len(_COLUMNS)))})"
+)
+_INSERT_HASH = "INSERT INTO decision_hashes (decision_id, sha256, at_first_open) VALUES (?, ?, ?)"
+_LAST = (
+    "SELECT max(coalesce((SELECT max(decision_id) FROM decisions), 0),"
+    " coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'decisions'), 0))"
 )
 
 
@@ -50,8 +55,8 @@ class DecisionLog:
         _check_new(decision)
         if decision.undoes is not None:
             _check_undone(decision, self.get(decision.undoes))
-        insert = decisions.insert().values(to_row(decision)).returning(decisions.c.decision_id)
-        return replace(decision, decision_id=self._connection.execute(insert).scalar_one())
+        (given,) = self._insert(as_stored([decision]))
+        return replace(decision, decision_id=given)
 
     def append_all(self, rows: Sequence[tuple[object, ...]]) -> range:
         """Store many decisions never sent before, as `as_stored` wrote them, in one statement; their ids, in order.
@@ -59,61 +64,73 @@ class DecisionLog:
         `DecisionError` where one undoes a decision about another image; `WorkspaceError` where it undoes none that
         is there, or its ``(client_id, seq)`` was sent before.
         """
+        ids = self._insert(rows)
+        others = (
+            "JOIN decisions AS undone ON undone.decision_id = d.undoes "
+            "WHERE d.decision_id >= ? AND d.image_id != undone.image_id LIMIT 1"
+        )
+        for undo in self._select(others, ids.start):
+            _check_undone(undo, self.get(undo.undoes or 0))
+        return ids
+
+    def _insert(self, rows: Sequence[tuple[object, ...]]) -> range:
         first = self.last_id() + 1  # ids are without gaps: nothing is deleted, and no other writer comes between
         ids = range(first, first + len(rows))
         if rows:
-            self._connection.exec_driver_sql(_INSERT, [(given, *row) for given, row in zip(ids, rows, strict=True)])
-        undone = decisions.alias()
-        others = sa.select(decisions).join(undone, undone.c.decision_id == decisions.c.undoes)
-        others = others.where(decisions.c.decision_id >= first, decisions.c.image_id != undone.c.image_id)
-        if (row := self._connection.execute(others).first()) and (undo := from_row(row)).undoes:
-            _check_undone(undo, self.get(undo.undoes))
+            whole = [(given, *row) for given, row in zip(ids, rows, strict=True)]
+            self._connection.exec_driver_sql(_INSERT, whole)
+            self.add_hashes(whole)
         return ids
 
+    def add_hashes(self, rows: Sequence[tuple[object, ...]], at_first_open: bool = False) -> None:
+        """Store the hash of each row, given as SQLite returns it, the id first."""
+        hashes = [(row[0], row_hash(row, at_first_open), int(at_first_open)) for row in rows]
+        self._connection.exec_driver_sql(_INSERT_HASH, hashes)
+
     def last_id(self) -> int:
-        """The id of the youngest decision, 0 when there is none."""
-        return self._connection.execute(sa.select(sa.func.max(decisions.c.decision_id))).scalar_one() or 0
+        """The id of the youngest decision that was ever stored, 0 when there is none."""
+        return int(self._connection.exec_driver_sql(_LAST).scalar_one())
 
     def since(self, decision_id: int) -> tuple[Decision, ...]:
         """The decisions stored after ``decision_id``, oldest first."""
-        query = decisions.select().where(decisions.c.decision_id > decision_id).order_by(decisions.c.decision_id)
-        return tuple(from_row(row) for row in self._connection.execute(query))
+        return tuple(self._select("WHERE d.decision_id > ? ORDER BY d.decision_id", decision_id))
 
     def sent(self, client_id: str, seq: int) -> Decision | None:
-        """The decision that this browser session stored under this number."""
-        return self._first(decisions.c.client_id == client_id, decisions.c.seq == seq)
+        """The decision that this browser session stored under this number; `DecisionError` if its row is damaged."""
+        row = self._connection.exec_driver_sql(f"{SELECT} WHERE client_id = ? AND seq = ?", (client_id, seq)).first()
+        found = None if row is None else read_row(row)
+        if isinstance(found, BadRow):
+            raise DecisionError(f"Decision {seq} of this browser session is stored already. {found.sentence}")
+        return found
 
     def get(self, decision_id: int) -> Decision | None:
         """The decision with this id."""
-        return self._first(decisions.c.decision_id == decision_id)
+        return next(self._select("WHERE d.decision_id = ?", decision_id), None)
 
     def about(self, image_id: str) -> tuple[Decision, ...]:
         """Every decision about one image, oldest first."""
-        query = decisions.select().where(decisions.c.image_id == image_id).order_by(decisions.c.decision_id)
-        return tuple(from_row(row) for row in self._connection.execute(query))
+        return tuple(self._select("WHERE image_id = ? ORDER BY d.decision_id", image_id))
 
     def about_each(self, image_ids: Iterable[str]) -> dict[str, list[Decision]]:
         """Every decision about each image, oldest first; an empty list where there is none."""
         found: dict[str, list[Decision]] = {image_id: [] for image_id in image_ids}
-        for decision in self._each(decisions.c.image_id, list(found)):
-            found[decision.image_id].append(decision)
+        asked = list(found)
+        for start in range(0, len(asked), _PART):
+            part = asked[start : start + _PART]
+            condition = f"WHERE image_id IN ({', '.join('?' * len(part))}) ORDER BY d.decision_id"
+            for decision in self._select(condition, *part):
+                found[decision.image_id].append(decision)
         return found
 
     def of_batch(self, batch: str) -> tuple[Decision, ...]:
         """The decisions of one batch, oldest first."""
-        query = decisions.select().where(decisions.c.batch == batch, decisions.c.batch != "")
-        return tuple(from_row(row) for row in self._connection.execute(query.order_by(decisions.c.decision_id)))
+        return tuple(self._select("WHERE batch = ? AND batch != '' ORDER BY d.decision_id", batch))
 
-    def _each(self, column: sa.ColumnElement[Any], values: Sequence[object]) -> Iterator[Decision]:
-        """The decisions whose ``column`` is one of ``values``; of each value, oldest first."""
-        for start in range(0, len(values), _PART):
-            query = decisions.select().where(column.in_(values[start : start + _PART]))
-            for row in self._connection.execute(query.order_by(decisions.c.decision_id)):
-                yield from_row(row)
-
-    def _first(self, *conditions: sa.ColumnElement[bool]) -> Decision | None:
-        row = self._connection.execute(decisions.select().where(*conditions)).first()
-        return from_row(row) if row else None
+    def _select(self, condition: str, *values: object) -> Iterator[Decision]:
+        """The decisions in the rows that fulfil ``condition``; rows that hold none are left out."""
+        for row in self._connection.exec_driver_sql(f"{SELECT} {condition}", values).all():
+            if isinstance(found := read_row(row), Decision):
+                yield found
 
 
 def _check_new(decision: Decision) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dashboard.reviews.decisions import Answer, Decision
+from dashboard.reviews.decisions import Decision
 from model_zoo.core.errors import WorkspaceError
 
 APPLICATION_ID = 0x5461786F
@@ -102,14 +102,41 @@ _VERSION_2 = (
     "CREATE INDEX decisions_by_batch ON decisions (batch) WHERE batch != ''",
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+# A hash of each row tells a flipped bit from a decision; what a repair took out of the table is kept beside it.
+_VERSION_3 = (
+    """
+    CREATE TABLE decision_hashes (
+        decision_id INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL,
+        at_first_open BOOLEAN NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE decisions_set_aside (
+        decision_id INTEGER PRIMARY KEY,
+        why TEXT NOT NULL,
+        cells TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TRIGGER hashes_are_not_changed BEFORE UPDATE ON decision_hashes
+    BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END
+    """,
+    """
+    CREATE TRIGGER hashes_are_not_deleted BEFORE DELETE ON decision_hashes
+    BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END
+    """,
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Step i brings a database from version i to i + 1; a step that has been released is never edited."""
 
 
-def prepare(connection: sa.Connection, path: Path) -> None:
+def prepare(connection: sa.Connection, path: Path) -> bool:
     """Bring the database up to the version of this program, within the caller's write transaction.
 
-    `WorkspaceError` when it belongs to another program or to a newer version of this one.
+    Whether it holds rows that are older than hashes and have none yet. `WorkspaceError` when it belongs to another
+    program or to a newer version of this one, or when its version cannot be.
     """
     application_id, version, n_tables = (
         int(connection.exec_driver_sql(query).scalar_one())
@@ -122,13 +149,21 @@ def prepare(connection: sa.Connection, path: Path) -> None:
             f"{path} was written by a newer TaxoScope (its version is {version}, "
             f"this one reads up to {len(MIGRATIONS)}); update TaxoScope to open it."
         )
+    tables = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
+    made = sum(table in tables for table in ("decisions", "decision_hashes"))  # by version 1, by version 3
+    if version < 0 or made != (version > 0) + (version > 2):
+        raise WorkspaceError(
+            f"{path} is damaged: its version is {version}, and its tables are not those of that version. "
+            "Restore it from a copy."
+        )
     if version == len(MIGRATIONS):
-        return
+        return False
     for step in MIGRATIONS[version:]:
         for statement in step:
             connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    return 0 < version < 3
 
 
 def to_row(decision: Decision) -> dict[str, Any]:
@@ -136,9 +171,3 @@ def to_row(decision: Decision) -> dict[str, Any]:
     names = [column.name for column in decisions.columns if column.name != "decision_id"]
     row = {name: getattr(decision, name) for name in names}
     return row | {"answer": decision.answer.value, "runs": list(decision.runs)}
-
-
-def from_row(row: sa.Row[Any]) -> Decision:
-    """The decision that a row of the table holds."""
-    values = dict(row._mapping)
-    return Decision(**values | {"answer": Answer(values["answer"]), "runs": tuple(values["runs"])})

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.actions.conflicts import open_by_split
+from dashboard.actions.repair import fault_words
 from dashboard.parts import agreement, conflicts, decision_list, label_exports
 from dashboard.words import plain
 
@@ -11,6 +12,8 @@ desk = cached.desk()
 decisions = desk.store.all()
 
 st.title("Decisions", anchor=False)
+for sentence in fault_words(desk.store, desk.workspace.folders):
+    st.warning(plain(sentence))
 if not decisions:
     st.info("Nobody has decided anything yet. Open Review and correct the first image.")
     st.page_link("views/review.py", label="Review what is wrong", icon=":material/rate_review:")

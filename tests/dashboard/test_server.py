@@ -1,11 +1,14 @@
 """The server from outside, over real sockets: its own pages get everything, other sites and names nothing."""
 
+import contextlib
 import http.client
+import json
 import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +18,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from dashboard.connections import HEADERS_S
+from dashboard.guards import host_name
 from dashboard.server import is_loopback
+from model_zoo.core.errors import WorkspaceError
 
 START_S = 40  # a busy machine needs some; one that probes in vain says "ready" after 60 at the earliest
 
@@ -125,8 +131,178 @@ def test_pages_of_other_sites_get_no_image_and_no_map(port, path, site):
     assert body == b"Images and maps are for this dashboard's own pages; open them there."
 
 
-def test_a_link_from_another_site_opens_the_page(port):
-    assert ask(port, "/compare", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")[0] == 200
+LINK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}  # what every browser sends with Sec-Fetch-Site
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_from_another_site_opens_the_page(port, site):
+    assert ask(port, "/compare", Sec_Fetch_Site=site, **LINK)[0] == 200
+
+
+PATHS = ["/", "/compare", "/media/x.png", "/_stcore/health", "/_stcore/host-config", "/static/x.js", "/stored/a", "/x"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_path_answers_another_sites_page(port, path):
+    frames = [{**LINK, "Sec_Fetch_Dest": kind} for kind in ("iframe", "frame", "object", "embed", "fencedframe")]
+    for asked in [{}, {"Sec_Fetch_Mode": "no-cors", "Sec_Fetch_Dest": "image"}, *frames]:
+        for site in ("cross-site", "same-site"):
+            status, headers, _ = ask(port, path, Sec_Fetch_Site=site, **asked)
+            assert (status, headers["Cross-Origin-Resource-Policy"]) == (403, "same-origin")
+    assert ask(port, path, method="POST", Sec_Fetch_Site="cross-site", **LINK)[0] == 403  # a form that is sent
+    for own in ({}, {"Sec_Fetch_Site": "same-origin"}, {"Sec_Fetch_Site": "none", **LINK}):
+        assert ask(port, path, **own)[0] != 403
+
+
+def test_a_websocket_of_another_sites_page_is_refused(port):
+    asked = {**UPGRADE, "Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "websocket"}
+    assert ask(port, "/_stcore/stream", **asked)[0] == 403
+
+
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec_WebSocket_Version": "13",
+}
+
+
+# -- frames ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "headers"),
+    [
+        ("/", 200, {}),
+        ("/static/nowhere.js", 200, {}),
+        ("/_stcore/health", 200, {}),
+        ("/_stcore/host-config", 200, {}),
+        ("/media/nowhere.png", 404, {}),
+        ("/file/i0000", 200, {}),
+        ("/file/nowhere", 404, {}),
+        ("/stored/x?since=y", 404, {}),
+        ("/health", 200, {}),
+        ("//x", 400, {}),
+        ("/", 403, {"Origin": "http://evil.example"}),
+        ("/", 403, {"Sec_Fetch_Site": "cross-site"}),
+        ("/", 400, {"host": "evil.example"}),
+        ("/_stcore/stream", 403, {**UPGRADE, "Origin": "http://evil.example"}),
+        ("/_stcore/stream", 400, {**UPGRADE, "host": "evil.example"}),
+        ("/_stcore/stream", 400, {**UPGRADE, "Sec_WebSocket_Version": "1"}),
+        ("/_stcore/stream", 101, UPGRADE),
+        ("/a b\x01", 400, {}),
+    ],
+)
+def test_every_response_says_that_no_other_site_may_frame_it(port, path, status, headers):
+    if "\x01" in path:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:  # what http.client would not send
+            sock.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
+            found, told = answer.status, answer.headers
+    else:
+        found, told, _ = ask(port, path, **headers)
+    assert found == status
+    assert told.get_all("Content-Security-Policy") == ["frame-ancestors 'self'"]
+    assert told.get_all("X-Frame-Options") == ["SAMEORIGIN"]
+
+
+def test_no_site_may_command_the_page_whatever_streamlits_settings_say(animals, tmp_path):
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text(
+        '[client]\nallowedOrigins = ["https://evil.example"]\n[global]\ndevelopmentMode = true\n'
+        "[server]\nenableCORS = false\nenableXsrfProtection = false\n"
+    )
+    served = serve(animals, tmp_path, HOME=str(tmp_path), STREAMLIT_CLIENT_ALLOWED_ORIGINS="https://evil.example")
+    try:
+        status, headers, body = ask(urlsplit(served.address).port, "/_stcore/host-config")
+        assert (status, json.loads(body)["allowedOrigins"]) == (200, [])
+        assert "Access-Control-Allow-Origin" not in headers
+    finally:
+        served.stop()
+
+
+# -- names and health ------------------------------------------------------------------------------------------------
+
+
+def test_elsewhere_only_names_of_this_machine_and_named_ones_are_answered(animals, tmp_path):
+    served = serve(
+        animals, tmp_path, "--host", "0.0.0.0", "--allow-host", "Board.example.org", "--allow-host", "10.1.2.3"
+    )
+    try:
+        port = urlsplit(served.address).port
+        own = ["localhost", "127.0.0.1", socket.gethostname()]
+        for host in [*own, "board.example.org", "BOARD.example.org:{port}", "10.1.2.3:99"]:
+            assert ask(port, "/_stcore/health", host)[0] == 200, host
+        for host in ["evil.example", "x.board.example.org", "board.example.org.evil.example", "10.1.2.4", "", "*"]:
+            assert ask(port, "/_stcore/health", host)[0] == 400, host
+            assert ask(port, "/file/i0000", host)[0] == 400, host
+    finally:
+        served.stop()
+
+
+@pytest.mark.parametrize("host", ["http://x.example", "x.example:80", "*", "*.example", "", "a b", "-x"])
+def test_what_is_no_plain_host_cannot_be_allowed(host):
+    with pytest.raises(WorkspaceError, match="Cannot allow the host"):
+        host_name(host)
+
+
+def test_health_is_answered_whatever_the_host_and_tells_nothing(port):
+    for host in ("evil.example", "", "localhost:{port}"):
+        status, headers, body = ask(port, "/health", host)
+        assert (status, body) == (200, b"ok")
+        assert headers["Cache-Control"] == "no-store"
+    assert ask(port, "/health/x", "evil.example")[0] == 400
+    assert ask(port, "/health", Sec_Fetch_Site="cross-site")[0] == 403
+
+
+# -- connections that wait -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /health HT",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea",  # a whole one, then a half one
+    ],
+)
+def test_a_request_that_never_comes_whole_is_closed(port, sent):
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+        started = time.monotonic()
+        sock.sendall(sent)
+        with contextlib.suppress(ConnectionResetError):
+            while sock.recv(4096):
+                pass
+        assert time.monotonic() - started < HEADERS_S + 8
+
+
+def test_a_head_that_drips_is_closed_too(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=0.2) as sock:
+        started = time.monotonic()
+        sock.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - started < HEADERS_S + 8:
+                sock.sendall(b"x")
+                with contextlib.suppress(TimeoutError):
+                    if not sock.recv(1):
+                        break
+        assert time.monotonic() - started < HEADERS_S + 8
+
+
+def test_200_waiting_browsers_hold_nobody_up(port):
+    with ThreadPoolExecutor(200) as waiting:
+        started = time.monotonic()
+        answers = [waiting.submit(ask, port, f"/stored/browser-{number}") for number in range(200)]
+        page = ask(port, "/")
+        page_s = time.monotonic() - started
+        told = [one.result()[0] for one in answers]
+        all_s = time.monotonic() - started
+    assert page[0] == 200
+    assert told == [204] * 200
+    assert page_s < 5, page_s
+    assert all_s < 10, all_s  # each waits for a second, all at the same time; it took a minute
 
 
 # -- the address -----------------------------------------------------------------------------------------------------
@@ -143,7 +319,7 @@ def test_ipv6_is_announced_as_browsers_write_it_and_no_proxy_is_asked(animals, t
         assert any("no sign-in" in line for line in served.lines) == (host == "::")
         port = urlsplit(served.address).port
         assert ask(port, "/_stcore/health", f"[{host}]:{port}", at="::1")[0] == 200
-        assert ask(port, "/_stcore/health", "evil.example", at="::1")[0] == (200 if host == "::" else 400)
+        assert ask(port, "/_stcore/health", "evil.example", at="::1")[0] == 400  # others are named: --allow-host
     finally:
         served.stop()
 
