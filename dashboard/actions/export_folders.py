@@ -12,6 +12,7 @@ from dashboard.actions.export import safe_cell
 from dashboard.actions.label_table import LabelTable
 from model_zoo.core.errors import ImageError
 from model_zoo.datasets import ImageRecord
+from model_zoo.image_metadata import without_metadata
 
 LIST = "labels.csv"
 COLUMNS = ("file", "image_id", "label", "class", "reviewer")
@@ -24,8 +25,9 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 def write_folders(table: LabelTable, read: Callable[[ImageRecord], bytes], out: BinaryIO) -> tuple[str, ...]:
     """Write ``CLASS/IMAGE`` for every image, and `LIST`, which says each file's image, label and class.
 
-    Images whose label fits no class lie in a folder of their own. Returns the images without a readable file: they
-    stand in the list alone.
+    Images whose label fits no class lie in a folder of their own. Files keep their pixels and lose their metadata
+    (EXIF, GPS, XMP, comments; not the colour profile). Returns the images without a file that could be read and
+    cleaned: they stand in the list alone.
     """
     missing, listed = [], [COLUMNS]
     folders: dict[str | None, str] = {}
@@ -39,7 +41,7 @@ def write_folders(table: LabelTable, read: Callable[[ImageRecord], bytes], out: 
             ending = ending if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", ending) else ""
             file = safe_name(stem, taken, f"{folders[name]}/", ending)
             try:
-                archive.writestr(file, read(row.image))
+                archive.writestr(file, without_metadata(read(row.image), row.image.image_id))
             except ImageError:
                 missing.append(row.image.image_id)
                 file = ""

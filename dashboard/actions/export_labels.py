@@ -49,8 +49,12 @@ def write_labels(desk: Desk, table: LabelTable, form: LabelFormat, out: BinaryIO
             )
         case LabelFormat.FOLDERS:
             missing = write_folders(table, lambda image: desk.image_bytes(image.image_id), out)
+            removed = "Metadata of the image files was removed (EXIF, GPS, XMP, comments); pixels are unchanged."
             if missing:
-                return f"{len(missing):,} images have no readable file, such as {missing[0]!r}; labels.csv lists them."
+                told = f"{len(missing):,} images have no file that could be read and cleaned, such as {missing[0]!r}"
+                return f"{told}; labels.csv lists them. {removed}"
+            unplaced = f"{len(table.unplaced):,} images fit no single class. " * (len(table.unplaced) > 0)
+            return unplaced + removed
     return f"{len(table.unplaced):,} images fit no single class." * (len(table.unplaced) > 0)
 
 

@@ -49,6 +49,11 @@ def labels(desk: Desk, taxonomies: Mapping[str, Taxonomy]) -> None:
     name = str(row[3].selectbox("Classes of", names, format_func=lambda one: one or "none: labels alone", key=key))
     taxonomy = taxonomies.get(name)
     run_id = _run(desk, taxonomy) if form is LabelFormat.CLEANLAB and taxonomy else None
+    if form is LabelFormat.FOLDERS:
+        st.caption(
+            "Image files keep their pixels, orientation and colour profile; all other metadata is removed "
+            "(EXIF, GPS, XMP, comments)."
+        )
     table = label_table(desk, source, split, taxonomy)
     images = f"**{counted(len(table.rows), 'image')}**, {plain(labels_words(source))}."
     st.markdown(images + _unplaced(table.unplaced, form))

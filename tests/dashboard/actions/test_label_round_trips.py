@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from cleanlab.filter import find_label_issues
 from hypothesis import given, settings
+from PIL import Image
 
 from dashboard.actions.desk import Desk
 from dashboard.actions.export_folders import NO_CLASS, safe_name
@@ -177,3 +178,24 @@ def test_probabilities_of_classes_that_fall_together_are_summed(animals) -> None
     made = labels_cleanlab(label_table(desk, "original", None, kinds))
     assert made.num_rows == 120
     assert "p:animal" not in made.column_names
+
+
+def test_a_folder_export_says_that_metadata_is_gone_and_takes_it_out() -> None:
+    picture, out = io.BytesIO(), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0110] = "Ann's scanner"
+    Image.new("RGB", (8, 6), (200, 10, 10)).save(picture, "JPEG", exif=exif)
+
+    class OneImage(NoImages):
+        def image_bytes(self, image_id: str) -> bytes:
+            return picture.getvalue()
+
+    told = write_labels(OneImage(), table([("i", SPACE.parse("cat.small"), "")]), LabelFormat.FOLDERS, out)  # type: ignore[arg-type]
+    assert "Metadata of the image files was removed" in told
+    with zipfile.ZipFile(out) as archive:
+        (name,) = [name for name in archive.namelist() if name != "labels.csv"]
+        clean = archive.read(name)
+    assert b"scanner" in picture.getvalue()
+    assert b"scanner" not in clean
+    with Image.open(picture) as before, Image.open(io.BytesIO(clean)) as after:
+        assert before.tobytes() == after.tobytes()
