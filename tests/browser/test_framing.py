@@ -1,4 +1,4 @@
-"""Pages of another site, in a real browser: they can link to the dashboard, and neither frame nor read nor command it."""
+"""Pages of another site, in a real browser: they can link to the dashboard, and not frame, read or command it."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from browser.serving import Served, settle
 from playwright.sync_api import expect
 
 PAGE = """<!doctype html><title>another site</title>
-<a id=link href="{app}/compare">open the comparison</a>
+<a id=link href="{app}/decisions?reviewer=Ann">open the decisions</a>
 <iframe id=framed src="{app}/"></iframe>
 <iframe id=health src="{app}/_stcore/health"></iframe>
 <img id=picture src="{app}/file/test-0000">
@@ -63,9 +63,10 @@ def test_another_site_cannot_frame_read_or_command_the_dashboard(new_page: Open,
 
 def test_a_link_from_another_site_opens_the_dashboard(new_page: Open, app: Served, other_site: str) -> None:
     page = new_page()
+    page.set_default_timeout(60_000)
     page.goto(other_site)
     page.locator("#link").click()
-    page.wait_for_url(f"{app.url}/compare**")
+    page.wait_for_url(f"{app.url}/decisions?reviewer=Ann")
     settle(page)
     expect(page.locator("[data-testid=stApp]")).to_be_visible()
     expect(page.locator("h1")).to_have_count(1)

@@ -256,6 +256,39 @@ def test_health_is_answered_whatever_the_host_and_tells_nothing(port):
     assert ask(port, "/health", Sec_Fetch_Site="cross-site")[0] == 403
 
 
+# -- paths of this machine --------------------------------------------------------------------------------------------
+
+
+def whole_page(port, path, **headers):
+    """All that the app says until a page has been drawn."""
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        uri, own = f"ws://localhost:{port}/_stcore/stream", {"origin": f"http://localhost:{port}", "proxy": None}
+        more = {"subprotocols": ["streamlit"], "additional_headers": headers, "open_timeout": 30, "max_size": None}
+        with connect(uri, sock=sock, **own, **more) as websocket:
+            asked = BackMsg()
+            asked.rerun_script.page_name = path
+            websocket.send(asked.SerializeToString())
+            told = []
+            while not told or ForwardMsg.FromString(told[-1]).WhichOneof("type") != "script_finished":
+                told.append(websocket.recv(timeout=60))
+            return b"".join(told)
+
+
+def test_no_page_tells_another_machine_where_the_workspace_is(animals, tmp_path):
+    folder = str(animals.writable).encode()
+    served = serve(animals, tmp_path, "--host", "0.0.0.0")
+    try:
+        port = urlsplit(served.address).port
+        for page in ("import", "data", "taxonomies"):  # commands to type, the folder for uploads, settings
+            told = whole_page(port, page, **{"X-Forwarded-For": "192.0.2.7"})
+            assert folder not in told, page
+        assert folder in whole_page(port, "import")  # at this machine they are told in full
+        refused = ask(port, "/file/lost", X_Forwarded_For="192.0.2.7")[2]
+        assert folder not in refused
+    finally:
+        served.stop()
+
+
 # -- connections that wait -------------------------------------------------------------------------------------------
 
 
