@@ -118,7 +118,7 @@ class DecisionStore:
 
     def n_hashed_late(self) -> int:
         """How many decisions are older than hashes, and got theirs when the file was first opened by this version."""
-        return self._highest(sa.text("(SELECT sum(at_first_open) FROM decision_hashes)"), none=0)
+        return self._highest(sa.literal_column("(SELECT sum(at_first_open) FROM decision_hashes)", sa.Integer), none=0)
 
     def since(self, decision_id: int) -> tuple[Decision, ...]:
         """The decisions stored after ``decision_id``, in order; none is ever skipped, ids follow commits."""

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sqlite3
 from datetime import UTC, datetime
 
 import pytest
@@ -164,3 +165,23 @@ def test_a_run_of_a_set_is_not_trained_again_on_other_labels(fresh_animals):
         cross_fit_run(fresh_animals, made.run_id, 2, Console())
     with pytest.raises(RunError, match="this trains on the manifest's labels"):
         train_learning_curve(fresh_animals, made.run_id, "cat", [50], [0], Console())
+
+
+def test_damaged_decisions_are_named_and_repaired_after_a_copy(typed, fresh_animals, tmp_path):
+    (tmp_path / "new.csv").write_text("image,label\ni0000,logo\ni0001,logo\n")
+    typed("import", "new.csv", "--by", "Ann")
+    assert "Nothing is damaged." in typed("repair", "--dry-run")
+    assert "Nothing is damaged; nothing was changed." in typed("repair")
+    raw = sqlite3.connect(fresh_animals.decisions_path)
+    raw.execute("DROP TRIGGER decisions_are_not_changed")
+    raw.execute("UPDATE decisions SET answer = 'shrug' WHERE decision_id = 1")
+    raw.commit()
+    raw.close()
+    told = typed("repair", "--dry-run")
+    assert "Decision 1 is damaged and is left out: it does not match its hash." in told
+    assert "taxoscope labels repair --workspace" in told
+    assert "stored: 1" not in typed("list")  # other commands work
+    done = typed("repair")
+    assert "Repaired: 1 decision kept; the file as it was is " in done
+    assert len(list(fresh_animals.decisions_path.parent.glob("*.before-repair-*.sqlite"))) == 1
+    assert "Nothing is damaged." in typed("repair", "--dry-run")
