@@ -129,7 +129,7 @@ class Preprocessing:
     def place_back(self, heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
         """A map in input coordinates drawn where the model looked: (height, width) of the image.
 
-        Crop, padding and resize are undone; what the model did not see is NaN.
+        Crop, padding and resize are undone; what the model did not see is NaN, also where ``heat`` is.
         """
         fitted_height, fitted_width = self.size
         full = _resize(heat, fitted_width, fitted_height)
@@ -243,6 +243,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _resize(heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    """``heat`` at another size; what is NaN stays so and takes nothing from what is beside it."""
+    known = np.isfinite(heat)
+    if not known.all():
+        weight = _resize(known.astype(np.float32), width, height)
+        values = _resize(np.where(known, heat, 0).astype(np.float32), width, height)
+        return np.where(weight > 0.5, values / np.maximum(weight, 0.5), np.nan).astype(np.float32)
     image = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
     resized = image.resize((max(1, width), max(1, height)), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.float32)

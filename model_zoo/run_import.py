@@ -25,9 +25,10 @@ from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.crop_probe import PlaceUnknownError, whole
 from model_zoo.images import Preprocessing, decode
 from model_zoo.onnx_models import Graph, OnnxModel
-from model_zoo.own_code import OwnCode
+from model_zoo.own_code import OwnCode, OwnModel
 from model_zoo.prediction import fitted_pixels, probabilities
 from model_zoo.run import Card, Run, write_run
 from model_zoo.workspace import Workspace
@@ -102,6 +103,7 @@ def verify(
     card = _card(workspace, checkpoint, declared, raw)
     model = restore(card, raw, declared.code).eval()
     card = replace(card, n_parameters=sum(parameter.numel() for parameter in model.parameters()))
+    notes = (*notes, *_place_of_maps(model, declared))
     dataset = workspace.dataset()
     predictions: dict[Split, Predictions] = {}
     for split in (Split.VALIDATION, Split.TEST):
@@ -120,6 +122,18 @@ def verify(
     source = declared.code.source if declared.code else b""
     tried = _tried(workspace, model, declared, every[judged_on], partial(progress, "Trying other preparations"))
     return Imported(card, raw, predictions, notes, every[judged_on], judged_on, source, tried)
+
+
+def _place_of_maps(model: torch.nn.Module, declared: Declaration) -> tuple[str, ...]:
+    """Which part of its input a model of own code looks at, or why nobody knows."""
+    if not isinstance(model, OwnModel):
+        return ()
+    size = declared.preprocessing.input_size
+    try:
+        crop = model.seen(size)
+    except PlaceUnknownError as error:
+        return (f"Warning: {error}",)
+    return () if crop == whole(size[1:]) else (f"It looks at {crop.written} (top, left, bottom, right) of its input.",)
 
 
 def _tried(

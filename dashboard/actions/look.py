@@ -67,7 +67,7 @@ def look_at_run(
         chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
         images = [images[k] for k in sorted(chosen)]
     from model_zoo.checkpoints import load_model
-    from model_zoo.looking import look
+    from model_zoo.looking import look, place_problem
 
     def opened() -> Iterator[tuple[str, str, Image.Image, Sequence[Region]]]:
         for image, regions in images:
@@ -75,6 +75,8 @@ def look_at_run(
             yield image.image_id, image.patient_id or image.image_id, pixels, regions
 
     model = load_model(run, Settings().trusted)
+    if problem := place_problem(model, run):
+        console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
@@ -139,7 +141,7 @@ def _tables(all_of_it: Found) -> list[Table]:
         among = one_flow.moved
         images = f"{counted(round(among.n_images), 'image')} of {counted(among.n_patients, 'patient')}"
         moved.add_row(one_flow.region, one_flow.taxonomy.name, images, *moved_text(one_flow))
-    return [energies, moved]
+    return [energies, moved] if looks.layers else [moved]
 
 
 def _run(workspace: Workspace, run_id: str) -> Run:
