@@ -26,7 +26,7 @@ from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.crop_probe import PlaceUnknownError, whole
-from model_zoo.images import Preprocessing, decode
+from model_zoo.images import Preprocessing
 from model_zoo.onnx_models import Graph, OnnxModel
 from model_zoo.own_code import OwnCode, OwnModel
 from model_zoo.prediction import fitted_pixels, probabilities
@@ -147,7 +147,7 @@ def _tried(
     if not len(rows):
         return ()
     by_id = workspace.dataset().by_id
-    images = (decode(workspace.image_path(by_id[judged.image_ids[row]])) for row in rows)
+    images = (workspace.decoded(by_id[judged.image_ids[row]]) for row in rows)
     wanted = alternatives(declared.preprocessing, values=declared.code is None or not declared.code.prepares)
     return try_alternatives(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
 

@@ -21,7 +21,6 @@ from model_zoo.core.looks import EnergyFigure, Flow, energy_figures, flow
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.core.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.datasets import DataSet, ImageRecord
-from model_zoo.images import decode
 from model_zoo.looks import Looks, read_looks, write_looks
 from model_zoo.run import Run
 from model_zoo.workspace import REGIONS, Workspace
@@ -71,7 +70,7 @@ def look_at_run(
 
     def opened() -> Iterator[tuple[str, str, Image.Image, Sequence[Region]]]:
         for image, regions in images:
-            pixels = decode(workspace.image_path(image))
+            pixels = workspace.decoded(image)
             yield image.image_id, image.patient_id or image.image_id, pixels, regions
 
     model = load_model(run, Settings().trusted)
