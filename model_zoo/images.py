@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
-from model_zoo.grey_scale import FULL, Depth, GreyScale, bits
-from model_zoo.image_kinds import ENDINGS, png_chunks
+from model_zoo.deep_pixels import has_deep_pixels, in_eight_bits, is_deep, prepare_to_load, turned
+from model_zoo.grey_scale import GreyScale
+from model_zoo.image_kinds import ENDINGS
 from model_zoo.limits import Limits, bytes_of, limits, variable
 
 FORMATS = tuple(ENDINGS)
 _PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS or 0
 MAX_SLOW_PIXELS = 4_000_000
 """Of PPM files whose numbers are text, or of another depth than 8 or 16 bits: they are decoded one by one."""
-
-_DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-_DECLARED, _INVERTED = "taxoscope_declared", "taxoscope_white_is_zero"
 
 MAX_INPUT_SIDE = 4096
 """Of what a model is given, in pixels before pooling."""
@@ -221,72 +219,21 @@ def open_image(source: Path | bytes, name: str = "") -> Image.Image:
     if image.tile and image.tile[0].codec_name.startswith("ppm") and width * height > MAX_SLOW_PIXELS:
         raise ImageError(f"{name} is a PPM file of a kind that is slow to decode, and too large; save it as PNG.")
     try:
-        image.info |= _declared(image, raw)
+        prepare_to_load(image, raw, lambda: Image.open(io.BytesIO(raw), formats=FORMATS))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        upright = upright if upright is not None else image
-        return upright if upright.mode in _DEEP else _shallow(upright)
+        upright = turned(image, ImageOps.exif_transpose)
+        return upright if is_deep(upright) else _shallow(upright)
     except Exception as error:  # Pillow's decoders raise anything on hostile bytes
         raise ImageError(f"{name} is damaged or cut off and cannot be decoded; export it again.") from error
 
 
-def is_deep(path: Path) -> bool:
-    """Whether the header of a file says that its grey values have more than 8 bits; False where it is no image."""
+def file_is_deep(source: Path | bytes) -> bool:
+    """Whether the header of a file says that its values have more than 8 bits; False where it is no image."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            return image.mode in _DEEP
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            return has_deep_pixels(image)
     except Exception:  # Pillow's parsers raise anything on hostile bytes
         return False
-
-
-def depth_of(image: Image.Image) -> Depth | None:
-    """How many grey values an image of `open_image` uses, and says that it uses; None for one of 8 bits."""
-    if image.mode not in _DEEP:
-        return None
-    values = np.asarray(image)
-    finite = values[np.isfinite(values)] if image.mode == "F" else values
-    observed = GreyScale(float(finite.min(initial=0)), float(finite.max(initial=0)))
-    return Depth(observed, image.info.get(_DECLARED), image.mode == "F")
-
-
-def stretched(image: Image.Image) -> Image.Image:
-    """An image of `open_image` in mode L or RGB, its own grey values spread over 0..255: to compare shapes alone."""
-    depth = depth_of(image)
-    return in_eight_bits(image, depth.observed if depth else None)
-
-
-def in_eight_bits(image: Image.Image, grey: GreyScale | None = None) -> Image.Image:
-    """An image of `open_image` in mode L or RGB; see `decode`."""
-    if image.mode not in _DEEP:
-        return image
-    values = np.asarray(image).astype(np.float32)
-    if grey is not None:
-        scaled = grey.eight_bit(values)
-        return Image.fromarray(255 - scaled if image.info.get(_INVERTED) else scaled)
-    values = np.nan_to_num(values, copy=False, nan=0, posinf=0, neginf=0)
-    top = 65535.0 if image.mode != "F" else max(1.0, float(values.max(initial=0)))
-    values *= 255 / top
-    return Image.fromarray(np.clip(values, 0, 255, out=values).round(out=values).astype(np.uint8))
-
-
-def _declared(image: Image.Image, raw: bytes) -> dict[str, object]:
-    """What the file says of its grey values of more than 8 bits: the scale that it declares, and whether 0 is white.
-
-    Of TIFF's largest sample only a power of two, less 1, is a depth: any other is that of this one image.
-    """
-    if image.mode not in _DEEP:
-        return {}
-    if image.format == "PNG":
-        n = next((held[0] for name, held in png_chunks(raw) if name == b"sBIT" and held), 16)
-        return {_DECLARED: bits(n)} if 8 <= n < 16 else {}
-    if image.format == "PPM":  # scaled by what it declares as it is decoded
-        return {_DECLARED: FULL} if image.tile and image.tile[0].codec_name.startswith("ppm") else {}
-    tags = getattr(image, "tag_v2", {})
-    n, top = int(tags.get(258, (16,))[0]), tags.get(281, tags.get(341, (0,)))
-    top = int(top[0] if isinstance(top, tuple) else top) + 1
-    n = top.bit_length() - 1 if 256 <= top < 2**16 and top & (top - 1) == 0 else n
-    declared: dict[str, object] = {_DECLARED: bits(n)} if 8 <= n < 16 and image.mode != "F" else {}
-    return declared | ({_INVERTED: True} if tags.get(262) == 0 else {})
 
 
 def _read(source: Path | bytes, name: str, at_most_mb: int) -> bytes:

@@ -116,6 +116,9 @@ class OwnModel(nn.Module):
                     self._seen[shape] = self._found(shape)
             except PlaceUnknownError as error:
                 self._seen[shape] = error
+            except CheckpointError as error:  # of an image of noise; real ones may well be prepared
+                why = f"Where on the image a heatmap lies is not known, as it could not be probed: {error}"
+                self._seen[shape] = PlaceUnknownError(why)
         found = self._seen[shape]
         if isinstance(found, PlaceUnknownError):
             raise found

@@ -103,7 +103,6 @@ def verify(
     card = _card(workspace, checkpoint, declared, raw)
     model = restore(card, raw, declared.code).eval()
     card = replace(card, n_parameters=sum(parameter.numel() for parameter in model.parameters()))
-    notes = (*notes, *_place_of_maps(model, declared))
     dataset = workspace.dataset()
     predictions: dict[Split, Predictions] = {}
     for split in (Split.VALIDATION, Split.TEST):
@@ -114,6 +113,7 @@ def verify(
             predictions[split] = Predictions(ids, card.classes, said)
     if not predictions:
         raise RunError("There is no image in validation or test to try the model on; give the workspace some first.")
+    notes = (*notes, *_place_of_maps(model, declared))
     every = {
         split: evaluate([one], card.taxonomy, card.taxonomy, dataset.labels, dataset.patients)
         for split, one in predictions.items()

@@ -19,9 +19,10 @@ from model_zoo.core.errors import ImageError, LabelError, RunError, TaxonomyErro
 from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
+from model_zoo.deep_pixels import depth_of
 from model_zoo.grey_scale import COLUMN, GreyScale, scale_of_one
 from model_zoo.image_kinds import suffix_of
-from model_zoo.images import decode, depth_of, open_image
+from model_zoo.images import decode, open_image
 from model_zoo.label_sets import FOLDER as LABEL_SETS
 from model_zoo.label_sets import LabelSet, read_label_set, write_label_set
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES

@@ -8,7 +8,7 @@ import numpy as np
 from dashboard.words import counted
 from model_zoo.datasets import ImageRecord
 from model_zoo.grey_scale import FULL
-from model_zoo.images import is_deep
+from model_zoo.images import file_is_deep
 from model_zoo.importing.files import Found
 from model_zoo.importing.source import shown
 from model_zoo.workspace import Workspace
@@ -58,7 +58,7 @@ def deep_without_scale(images: Sequence[ImageRecord], workspace: Workspace) -> I
     unscaled = [one for one in images if one.grey is None and one.has_image]
     for row in np.unique(np.linspace(0, len(unscaled) - 1, MOST_OPENED).astype(int)) if unscaled else ():
         file = workspace.image_file(unscaled[row])
-        if file and is_deep(file):
+        if file and file_is_deep(file):
             return unscaled[row]
     return None
 

@@ -21,7 +21,7 @@ from model_zoo.core.looks import EnergyFigure, Flow, energy_figures, flow
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.core.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.datasets import DataSet, ImageRecord
-from model_zoo.looks import Looks, read_looks, write_looks
+from model_zoo.looks import PLACED, Looks, read_looks, write_looks
 from model_zoo.run import Run
 from model_zoo.workspace import REGIONS, Workspace
 
@@ -94,7 +94,7 @@ def look_at_run(
 def found(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> Found | None:
     """What was found about a run over a split; ``None`` if nobody looked, or at other weights of that name."""
     for folder in workspace.folders:
-        looks = read_looks(folder, run.run_id, split)
+        looks = read_looks(folder, run.run_id, split, PLACED if run.card.code else 1)
         if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
             return judge(looks, run, workspace, dataset)
     return None

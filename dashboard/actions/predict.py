@@ -25,10 +25,11 @@ from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.datasets import write_whole
+from model_zoo.deep_pixels import depth_of, in_eight_bits
 from model_zoo.file_facts import state_of
 from model_zoo.grey_scale import GreyScale, scale_of_one
 from model_zoo.image_kinds import SUFFIXES, is_image
-from model_zoo.images import depth_of, in_eight_bits, open_image
+from model_zoo.images import open_image
 from model_zoo.run import Run
 from model_zoo.workspace import DECLARATION, Workspace
 

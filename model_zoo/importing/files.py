@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_zoo.core.errors import ImageError
+from model_zoo.deep_pixels import depth_of, stretched
 from model_zoo.grey_scale import Depth
 from model_zoo.image_kinds import MAY_HOLD_FRAMES, count_frames
-from model_zoo.images import depth_of, is_deep, open_image, stretched
+from model_zoo.images import file_is_deep, open_image
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import SUFFIXES, Row, shown
 from model_zoo.limits import limits
@@ -109,7 +110,7 @@ def look_at_depths(found: Sequence[Found], base: Path) -> list[Found]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                deep = is_deep(root / one.inside)
+                deep = file_is_deep(root / one.inside)
                 depth = depth_of(open_image(root / one.inside)) if deep else None
             raw = (root / one.inside).read_bytes() if one.inside.lower().endswith(MAY_HOLD_FRAMES) else b""
             known.append(replace(one, depth=depth, n_frames=count_frames(raw)))

@@ -109,9 +109,8 @@ class _Passed:
 
 def _endings(endings: Counter[str]) -> str:
     """The endings of file names with their counts, the most frequent first."""
-    listed = [
-        f"{shown(ending, 20) if ending else 'no ending'} {n:,}" for ending, n in endings.most_common(MOST_ENDINGS)
-    ]
+    most = sorted(endings.items(), key=lambda one: (-one[1], not one[0], one[0]))[:MOST_ENDINGS]
+    listed = [f"{shown(ending, 20) if ending else 'no ending'} {n:,}" for ending, n in most]
     return ", ".join(listed) + (f" and {len(endings) - MOST_ENDINGS:,} more" if len(endings) > MOST_ENDINGS else "")
 
 

@@ -227,3 +227,8 @@ def test_bad_images_never_stop_the_others(tmp_path):
     assert {one.inside for one in readable} == {*good, *odd}
     assert len(left_out) == len(bad)
     assert all(sentence.isprintable() for sentence in left_out)
+
+
+@pytest.mark.parametrize("head", [b"P2 2001 2000 255 ", b"P3 2001 2000 255 ", b"P5 2001 2000 4095 ", b"P1 2001 2000 "])
+def test_what_is_decoded_number_by_number_is_limited_before_that(head):
+    assert "slow to decode" in told(head + b"0 " * 100)

@@ -113,6 +113,40 @@ def test_every_depth_keeps_its_grey_values(tmp_path, raw, low, high, values):
     assert any("of more than 8 bits" in one for one in told)
 
 
+def colours(values, n_channels):
+    """A PNG of 16 bits a channel, by hand: Pillow writes none."""
+    height, width = values.shape
+    full = np.stack([values, values[::-1], values // 2, np.full_like(values, 65535)], axis=2)[..., :n_channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in full)
+    head = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[n_channels], 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(held)) + name + held + struct.pack(">I", zlib.crc32(name + held)) for name, held in chunks
+    )
+
+
+@pytest.mark.parametrize("n_channels", [3, 4])
+def test_colours_of_twelve_bits_in_sixteen_are_not_near_black(tmp_path, n_channels):
+    workspace, _ = workspace_of(tmp_path, a=colours(RAMP, n_channels), b=colours(DARK, n_channels))
+    for name, values in (("a", RAMP), ("b", DARK)):
+        expected = np.stack([by_hand(one, 0, 4095) for one in (values, values[::-1], values // 2)], axis=2)
+        assert np.array_equal(decoded(workspace)[name], expected)
+
+
+@pytest.mark.parametrize("order", [3, 6, 8])
+def test_colours_of_sixteen_bits_are_turned_as_a_whole(order):
+    from model_zoo.images import decode
+
+    raw = colours(RAMP[:32], 3)
+    exif = Image.Exif()
+    exif[0x0112] = order
+    held = b"eXIf" + exif.tobytes()[6:]
+    turned = raw[:33] + struct.pack(">I", len(held) - 4) + held + struct.pack(">I", zlib.crc32(held)) + raw[33:]
+    plain = np.asarray(decode(raw, grey=bits(12)))
+    expected = np.rot90(plain, {3: 2, 6: 3, 8: 1}[order])
+    assert np.array_equal(np.asarray(decode(turned, grey=bits(12))), expected)
+
+
 def test_white_is_zero_is_turned(tmp_path):
     workspace, _ = workspace_of(tmp_path, a=tiff(RAMP.astype(np.uint16), _262=0))
     assert np.array_equal(decoded(workspace)["a"], 255 - by_hand(RAMP, 0, 4095))
