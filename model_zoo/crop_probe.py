@@ -93,12 +93,11 @@ def probed_crop(prepare: Callable[[Tensor], Tensor], shape: Shape) -> Crop | Non
     framed = torch.zeros_like(noise)
     inner = tuple(slice(side // 5, side - side // 5) for side in shape[1:])
     framed[..., inner[0], inner[1]] = noise[..., inner[0], inner[1]]
-    found = _crop(prepare, noise)
-    again = _crop(prepare, framed)
-    if found is None or (again is not None and not again.is_near(found, shape[1:])):
+    found, again = _crop(prepare, noise), _crop(prepare, framed)
+    if found is None or (again is not None and not again[0].is_near(found[0], shape[1:])):
         return None
-    seen = _seen_box(prepare, noise)
-    return seen if seen is not None and seen.is_near(found, shape[1:]) else found
+    line, seen = found
+    return seen if seen.is_near(line, shape[1:]) else line
 
 
 def looks_beside(answer: Callable[[Tensor], Tensor], crop: Crop, image: Tensor) -> bool:
@@ -135,7 +134,8 @@ def looks_beside(answer: Callable[[Tensor], Tensor], crop: Crop, image: Tensor) 
     return any(reacts(*one, _REACTS) for one in outside) or not all(reacts(*one) for one in edges)
 
 
-def _crop(prepare: Callable[[Tensor], Tensor], image: Tensor) -> Crop | None:
+def _crop(prepare: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Crop, Crop] | None:
+    """The crop as a line through moved patches has it, and the pixels beside which nothing matters."""
     first = prepare(image)
     same = prepare(image)
     if first.ndim != 4 or first.shape != same.shape or _differs(first, same) or not bool(first.isfinite().all()):
@@ -166,7 +166,7 @@ def _crop(prepare: Callable[[Tensor], Tensor], image: Tensor) -> Crop | None:
     lines = [_line([(one[2 * k], one[2 * k + 1]) for one in places], first.shape[2 + k]) for k in range(2)]
     if lines[0] is None or lines[1] is None:
         return None
-    return Crop(lines[0][0], lines[1][0], lines[0][1], lines[1][1])
+    return Crop(lines[0][0], lines[1][0], lines[0][1], lines[1][1]), seen
 
 
 def _line(places: list[tuple[float, float]], side: int) -> tuple[float, float] | None:

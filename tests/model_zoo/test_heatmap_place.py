@@ -6,11 +6,13 @@ import timm
 import torch
 import torchvision
 from PIL import Image
+from real_data import real
+from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
 from model_zoo.core.regions import Box, energy, mask
 from model_zoo.explanation import PlaceUnknownError, explain, target_layers
-from model_zoo.images import Preprocessing
+from model_zoo.images import Preprocessing, decode
 from model_zoo.own_code import OwnCode
 from model_zoo.target_layers import as_map, patch_taps, tapped
 
@@ -206,3 +208,25 @@ def test_torchvisions_transformer_offers_its_blocks_and_their_maps_are_not_empty
     found = explain(model, torch.randn(1, 3, 224, 224))
     assert found.layer == layers[0].name
     assert not all(explain(model, torch.randn(1, 3, 224, 224), class_index=k).empty for k in range(4))
+
+
+@pytest.mark.parametrize("name", ["hc18_200", "fetal_head_masks57"])
+def test_on_a_real_scan_the_map_of_a_cropped_screen_lies_where_the_head_is(name):
+    """A model that answers by brightness, of a part of the screen that is squeezed to other proportions."""
+    image = decode(sorted((real(name) / "images").iterdir())[3])
+    image = image.resize((image.width // 4, image.height // 4))
+    width, height = image.size
+    top, left, bottom, right = height // 6, width // 9, height * 5 // 6, width * 8 // 9
+    model = own(
+        f"def prepare(p): return F.interpolate(p[:, :, {top}:{bottom}, {left}:{right}], size=(96, 160)) / 255\n"
+        f"CROP = ({top}, {left}, {bottom}, {right})"
+    )
+    prepared = Preprocessing(1, (height, width), value_range=255.0)
+    placed = prepared.place_back(explain(model, torch.from_numpy(prepared.apply(image))[None]).heat, width, height)
+    inside = np.zeros((height, width), dtype=np.bool_)
+    inside[top:bottom, left:right] = True
+    assert np.array_equal(~np.isnan(placed), inside)
+    smooth = uniform_filter(np.asarray(image.convert("L"), dtype=np.float64), 3)
+    assert np.corrcoef(placed[inside], smooth[inside])[0, 1] > 0.9
+    stretched = np.asarray(Image.fromarray(placed[top:bottom, left:right]).resize((width, height)))
+    assert np.corrcoef(stretched[inside], smooth[inside])[0, 1] < 0.9  # over the whole screen it lies elsewhere

@@ -11,6 +11,7 @@ from PIL import Image, TiffImagePlugin
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
+from real_data import real
 
 from dashboard.actions.desk import Desk
 from dashboard.actions.import_data import store
@@ -224,6 +225,18 @@ def test_scales_by_hand():
     assert [parse_scale(one) for one in ("", "dark", "3 to 3", "nan to 4", "0 to inf", "by the file's window")] == [
         None
     ] * 6
+
+
+@pytest.mark.parametrize("name", ["hc18_200", "fetal_head_masks57"])
+def test_a_real_scan_of_twelve_bits_is_that_scan(tmp_path, name):
+    paths = sorted((real(name) / "images").iterdir())[:2]
+    plain = [np.asarray(Image.open(path).convert("L")).astype(np.uint16) for path in paths]
+    noise = np.random.default_rng(0).integers(0, 16, plain[0].shape, dtype=np.uint16)
+    workspace, _ = workspace_of(tmp_path, a=png(plain[0] * 16 + noise), b=tiff(plain[1] * 16))
+    found = decoded(workspace)
+    for stem, values in zip("ab", plain, strict=True):
+        assert np.abs(found[stem].astype(int) - values).max() <= 1
+        assert len(np.unique(found[stem])) > 100
 
 
 # -- DICOM --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from foreign_images import picture
 from PIL import Image
+from real_data import real
 
 from dashboard.actions.import_plan import Wishes, plan_import
 from dashboard.actions.import_words import plan_words
@@ -153,3 +154,15 @@ def test_a_file_that_claims_millions_of_pictures_costs_nothing():
     n = int.from_bytes(looped[start : start + 2], "little")
     looped[start + 2 + 12 * n : start + 6 + 12 * n] = start.to_bytes(4, "little")
     assert count_frames(bytes(looped)) == 1
+
+
+def test_real_scans_under_names_that_others_give_them_lose_no_class(tmp_path):
+    paths = sorted((real("hc18_200") / "images").iterdir())[:4]
+    for path, (kind, name) in zip(
+        paths, {"GIF": "a.gif", "JPEG": "a.jfif", "PPM": "a.pgm", "PNG": "a"}.items(), strict=True
+    ):
+        (tmp_path / "scans" / kind).mkdir(parents=True)
+        Image.open(path).convert("L").save(tmp_path / "scans" / kind / name, kind)
+    plan = planned(tmp_path, image_folders(tmp_path / "scans"))
+    assert sorted(plan.space.leaves) == ["GIF", "JPEG", "PNG", "PPM"]
+    assert plan.left_out == ()
