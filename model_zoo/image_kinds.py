@@ -18,7 +18,9 @@ ENDINGS = {
 """Format -> the endings that its files have."""
 
 SUFFIXES = tuple(f".{ending}" for endings in ENDINGS.values() for ending in endings)
-MAY_HOLD_FRAMES = (".webp", ".tif", ".tiff", ".gif", ".png")
+FRAMES_AT_THE_END, FRAMES_HEAD = ("WEBP", "TIFF", "GIF"), 65_536
+"""Formats whose pictures lie anywhere in a file, and the bytes in which all others say how many they are."""
+
 HEAD = 32
 """Bytes at the start of a file that say what it is."""
 

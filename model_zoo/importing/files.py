@@ -10,7 +10,7 @@ from pathlib import Path
 from model_zoo.core.errors import ImageError
 from model_zoo.deep_pixels import depth_of, stretched
 from model_zoo.grey_scale import Depth
-from model_zoo.image_kinds import MAY_HOLD_FRAMES, count_frames
+from model_zoo.image_kinds import FRAMES_AT_THE_END, FRAMES_HEAD, count_frames, kind_of
 from model_zoo.images import file_is_deep, open_image
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import SUFFIXES, Row, shown
@@ -112,11 +112,18 @@ def look_at_depths(found: Sequence[Found], base: Path) -> list[Found]:
                 warnings.simplefilter("ignore")
                 deep = file_is_deep(root / one.inside)
                 depth = depth_of(open_image(root / one.inside)) if deep else None
-            raw = (root / one.inside).read_bytes() if one.inside.lower().endswith(MAY_HOLD_FRAMES) else b""
-            known.append(replace(one, depth=depth, n_frames=count_frames(raw)))
+            known.append(replace(one, depth=depth, n_frames=_frames_in(root / one.inside)))
         except (ImageError, OSError):
             known.append(one)
     return known
+
+
+def _frames_in(path: Path) -> int:
+    """How many pictures a file holds; read in full only where it is of a kind that keeps them at its end."""
+    with path.open("rb") as file:
+        head = file.read(FRAMES_HEAD)
+        in_full = kind_of(head) in FRAMES_AT_THE_END and path.stat().st_size <= limits().image_mb * 2**20
+        return count_frames(head + file.read() if in_full else head)
 
 
 def _names(written: str) -> list[str]:
