@@ -25,7 +25,6 @@ from model_zoo.images import Preprocessing
 from model_zoo.importing.dicom import extract_frames
 from model_zoo.importing.reading import read_source
 from model_zoo.new_workspace import init
-from model_zoo.prediction import fitted_pixels
 from model_zoo.workspace import Workspace
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)
@@ -163,6 +162,8 @@ def test_one_scale_for_the_whole_import_and_never_one_per_image(tmp_path):
 
 
 def test_training_prediction_pages_and_uploads_see_the_same_pixels(tmp_path, monkeypatch):
+    from model_zoo.prediction import fitted_pixels
+
     workspace, _ = workspace_of(tmp_path, a=png(RAMP), b=png(DARK))
     prepared = Preprocessing(1, (64, 64))
     ids, pixels = fitted_pixels(workspace, Split.TEST, prepared)
