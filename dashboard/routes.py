@@ -56,11 +56,12 @@ def _for_own_pages(answer: Answer) -> Answer:
 
 @_for_own_pages
 def image_file(request: Request) -> Response:
-    """The file of one image, as it is; others than PNG, JPEG and WebP are converted to PNG."""
-    raw = desk().image_bytes(request.path_params["image_id"])
+    """The file of one image, as it is; others than PNG, JPEG and WebP of 8 bits are converted to PNG."""
+    image_id = request.path_params["image_id"]
+    raw = desk().image_bytes(image_id)
     kind = _KINDS.get(raw[:3])
-    if kind is None:
-        raw, kind = _as_png(raw), "image/png"
+    if kind is None or desk().grey(image_id) is not None:
+        raw, kind = _png(desk().decoded(image_id)), "image/png"
     return Response(raw, media_type=kind, headers=_KEPT)
 
 
@@ -116,12 +117,6 @@ def painted_file(request: Request) -> Response:
     away = read_away({name: tuple(asked.getlist(name)) for name in asked})
     painted = paint(desk(), request.path_params["image_id"], away).painted
     return Response(_png(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
-
-
-def _as_png(raw: bytes) -> bytes:
-    from model_zoo.images import decode
-
-    return _png(decode(raw))
 
 
 def _png(image: Image.Image) -> bytes:

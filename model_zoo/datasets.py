@@ -13,6 +13,7 @@ from pathlib import Path
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
+from model_zoo.grey_scale import COLUMN, GreyScale, parse_scale
 
 COLUMNS = ("image_id", "path", "split", "patient_id", "label")
 """The columns that every manifest has; any other column is kept and can be filtered by."""
@@ -30,6 +31,11 @@ class ImageRecord:
     patient_id: str
     label: Label
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def grey(self) -> GreyScale | None:
+        """The scale by which grey values of more than 8 bits are read; None where the manifest keeps none."""
+        return parse_scale(self.columns.get(COLUMN, ""))
 
     @property
     def has_image(self) -> bool:

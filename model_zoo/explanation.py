@@ -6,7 +6,7 @@ then go through the grad-cam package's own computation. Any number of threads ma
 the same model at once, because a call changes nothing that another call can see (see `target_layers`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,18 +17,22 @@ from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import Tensor, nn
 
 from model_zoo.core.choices import CamMethod
+from model_zoo.crop_probe import PlaceUnknownError
+from model_zoo.own_code import OwnModel
 from model_zoo.target_layers import (
     ExplanationError,
+    Grid,
     NotAMapError,
     TargetLayer,
     as_map,
     declared_layers,
     evaluated,
+    patch_taps,
     tapped,
-    target_layers,
 )
+from model_zoo.target_layers import target_layers as layers_of_network
 
-__all__ = ["Explanation", "ExplanationError", "TargetLayer", "explain", "target_layers"]
+__all__ = ["Explanation", "ExplanationError", "PlaceUnknownError", "TargetLayer", "explain", "target_layers"]
 
 _CAMS: dict[CamMethod, type[BaseCAM]] = {
     CamMethod.GRAD_CAM: GradCAM,  # Selvaraju et al. 2017, arXiv 1610.02391
@@ -54,7 +58,8 @@ class Explanation:
     probabilities: NDArray[np.float32]
     """(K,), softmax of the model's outputs."""
     heat: NDArray[np.float32]
-    """(height, width) of the input, in [0, 1]: 0 is the least, 1 the most; all 0 if ``empty``."""
+    """(height, width) of the input, in [0, 1]: 0 is the least, 1 the most, NaN what the model did not see; all 0 if
+    ``empty``."""
     class_index: int
     """The class explained; Eigen-CAM's map does not depend on it."""
     layer: str
@@ -62,6 +67,21 @@ class Explanation:
     method: CamMethod
     empty: bool
     """Whether there is nothing to show: no place speaks for the class, or all places speak alike."""
+
+
+def target_layers(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[TargetLayer, ...]:
+    """The layers worth a map, as `model_zoo.target_layers` finds them, of what a model's own code prepares.
+
+    ``input_size`` is (channels, height, width) before that. `PlaceUnknownError` where nobody knows where on the image
+    these maps lie.
+    """
+    if isinstance(model, OwnModel):
+        evaluated(model)
+        model.seen(input_size)
+        with torch.no_grad():
+            channels, height, width = model.prepared(torch.zeros(1, *input_size)).shape[1:]
+        return layers_of_network(model.after_preparing(), (channels, height, width))
+    return layers_of_network(model, input_size)
 
 
 def explain(
@@ -77,13 +97,27 @@ def explain(
     ``inputs`` is (1, C, height, width), prepared as for prediction and on the model's device. ``class_index``
     is the class to explain, by default the predicted one; ``layer`` a module path, by default the coarsest of
     `target_layers`. The model must be in evaluation mode; it is left untouched, and so is the caller's
-    gradient mode. `ExplanationError` if the model, input, layer or class does not allow a map.
+    gradient mode. `ExplanationError` if the model, input, layer or class does not allow a map; `PlaceUnknownError`
+    if nobody knows where on the image it would lie.
     """
     evaluated(model)
     if inputs.ndim != 4 or inputs.shape[0] != 1:
         raise ExplanationError(
             f"One image (1, C, height, width) can be explained at a time, not {tuple(inputs.shape)}."
         )
+    if isinstance(model, OwnModel):
+        channels, height, width = inputs.shape[1:]
+        crop = model.seen((channels, height, width))
+        with torch.no_grad():
+            prepared = model.prepared(inputs)
+        found = _explain(model.after_preparing(), prepared, class_index, layer, method)
+        return replace(found, heat=crop.placed(found.heat, (height, width)))
+    return _explain(model, inputs, class_index, layer, method)
+
+
+def _explain(
+    model: nn.Module, inputs: Tensor, class_index: int | None, layer: str | None, method: CamMethod
+) -> Explanation:
     if layer is None:
         declared = declared_layers(model)
         try:
@@ -92,7 +126,7 @@ def explain(
         except NotAMapError:
             pass  # the last declared stage gives no map; look for one that does
         channels, height, width = inputs.shape[1:]
-        layer = target_layers(model, (channels, height, width))[0].name
+        layer = layers_of_network(model, (channels, height, width))[0].name
     return _explain_at(model, inputs, class_index, layer, method)
 
 
@@ -100,11 +134,11 @@ def _explain_at(
     model: nn.Module, inputs: Tensor, class_index: int | None, layer: str, method: CamMethod
 ) -> Explanation:
     size = (inputs.shape[2], inputs.shape[3])
-    scores, features = _split_pass(model, inputs, layer, differentiate=method.uses_class)
+    scores, features, patches = _split_pass(model, inputs, layer, differentiate=method.uses_class)
     chosen = int(scores.detach()[0].argmax()) if class_index is None else class_index
     if not 0 <= chosen < scores.shape[1]:
         raise ExplanationError(f"No class {chosen}: the model has {scores.shape[1]} outputs, counted from 0.")
-    activations = _array(as_map(model, features, size))
+    activations = _array(as_map(model, features, size, patches))
     gradients = None
     if method.uses_class:
         with torch.inference_mode(False), torch.enable_grad():
@@ -116,25 +150,34 @@ def _explain_at(
                     f"{type(model).__name__} cuts its slope between {layer!r} and its scores ({error}); choose "
                     "a method that needs none, such as Eigen-CAM."
                 ) from error
-        gradients = np.zeros_like(activations) if slope is None else _array(as_map(model, slope, size))
+        gradients = np.zeros_like(activations) if slope is None else _array(as_map(model, slope, size, patches))
     heat, empty = _heat(method, inputs, layer, activations, gradients)
     return Explanation(_array(scores.detach()[0].float().softmax(dim=0)), heat, chosen, layer, method, empty)
 
 
-def _split_pass(model: nn.Module, inputs: Tensor, layer: str, *, differentiate: bool) -> tuple[Tensor, Tensor]:
-    """Outputs (1, K) and the layer's features as it gave them; the outputs know how they depend on the features."""
+def _split_pass(
+    model: nn.Module, inputs: Tensor, layer: str, *, differentiate: bool
+) -> tuple[Tensor, Tensor, tuple[Grid, ...]]:
+    """Outputs (1, K) and the layer's features as it gave them; the outputs know how they depend on the features.
+
+    Last come the grids of the convolutions before the layer.
+    """
     features: list[Tensor] = []
+    patches: list[Grid] = []
+    before: list[tuple[Grid, ...]] = []
 
     def start_gradient(output: object) -> object:
         if not isinstance(output, Tensor):
             raise NotAMapError(f"Layer {layer!r} of {type(model).__name__} gives no single tensor; choose another.")
         features.append(output.detach().requires_grad_(differentiate))
+        before.append(tuple(patches))
         if not differentiate:
             return output
         torch.set_grad_enabled(True)  # of this thread, until the end of the no_grad block below
         return features[-1].clone()  # what follows may work in place, which a leaf refuses
 
-    view = tapped(model, {layer: start_gradient})
+    convolutions = {name: tap for name, tap in patch_taps(model, patches).items() if name != layer}
+    view = tapped(model, {**convolutions, layer: start_gradient})
     with torch.inference_mode(False), torch.no_grad():
         outputs = view(inputs)
     if len(features) != 1:
@@ -146,7 +189,7 @@ def _split_pass(model: nn.Module, inputs: Tensor, layer: str, *, differentiate: 
         raise ExplanationError(f"{type(model).__name__} does not give one row of class scores; pass a classifier.")
     if not bool(outputs.isfinite().all()):
         raise ExplanationError(f"{type(model).__name__} gives scores that are not finite; check weights and input.")
-    return outputs, features[0]
+    return outputs, features[0], before[0]
 
 
 def _heat(

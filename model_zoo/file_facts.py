@@ -11,6 +11,7 @@ import numpy as np
 
 from model_zoo.core.errors import ImageError
 from model_zoo.datasets import write_whole
+from model_zoo.grey_scale import GreyScale
 from model_zoo.images import decode
 
 FILE = "file_facts.jsonl"
@@ -41,13 +42,16 @@ def state_of(file: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def facts_of(file: Path, name: str) -> FileFacts:
-    """A file read and decoded once, within the limits of `images`. `OSError` where there is no file."""
+def facts_of(file: Path, name: str, grey: GreyScale | None = None) -> FileFacts:
+    """A file read and decoded once, within the limits of `images`. `OSError` where there is no file.
+
+    ``grey`` is the scale by which grey values of more than 8 bits are read.
+    """
     n_bytes, mtime_ns = state_of(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of an image that `decode` refuses or reads
-            image = decode(file, name)
+            image = decode(file, name, grey)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
     except ImageError as error:
         return FileFacts(n_bytes, mtime_ns, "", 0, 0, 0, 0, str(error))

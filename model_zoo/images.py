@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
+from model_zoo.deep_pixels import has_deep_pixels, in_eight_bits, is_deep, prepare_to_load, turned
+from model_zoo.grey_scale import GreyScale
+from model_zoo.image_kinds import ENDINGS
 from model_zoo.limits import Limits, bytes_of, limits, variable
-
-ENDINGS = {"PNG": ("png",), "JPEG": ("jpg", "jpeg"), "WEBP": ("webp",), "TIFF": ("tif", "tiff"), "BMP": ("bmp",)}
-"""Format -> the endings that its files have."""
 
 FORMATS = tuple(ENDINGS)
 _PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS or 0
+MAX_SLOW_PIXELS = 4_000_000
+"""Of PPM files whose numbers are text, or of another depth than 8 or 16 bits: they are decoded one by one."""
+
 MAX_INPUT_SIDE = 4096
 """Of what a model is given, in pixels before pooling."""
 MIN_CROP_SHARE = 0.1
@@ -129,7 +132,7 @@ class Preprocessing:
     def place_back(self, heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
         """A map in input coordinates drawn where the model looked: (height, width) of the image.
 
-        Crop, padding and resize are undone; what the model did not see is NaN.
+        Crop, padding and resize are undone; what the model did not see is NaN, also where ``heat`` is.
         """
         fitted_height, fitted_width = self.size
         full = _resize(heat, fitted_width, fitted_height)
@@ -180,8 +183,17 @@ class Preprocessing:
             ) from error
 
 
-def decode(source: Path | bytes, name: str = "") -> Image.Image:
+def decode(source: Path | bytes, name: str = "", grey: GreyScale | None = None) -> Image.Image:
     """A decoded image in mode L or RGB, upright; `ImageError` in one sentence if it cannot be trusted.
+
+    Grey values of more than 8 bits are read by the scale ``grey``; without one, all of 16 bits become 0..255, and
+    numbers with decimals are divided by the largest of them if that is above 1.
+    """
+    return in_eight_bits(open_image(source, name), grey)
+
+
+def open_image(source: Path | bytes, name: str = "") -> Image.Image:
+    """An image decoded in all its bits, upright; `ImageError` in one sentence if it cannot be trusted.
 
     Sizes are checked before a pixel is decoded: a decompression bomb costs its header only.
     """
@@ -204,12 +216,24 @@ def decode(source: Path | bytes, name: str = "") -> Image.Image:
     width, height = image.size
     if width * height > n_pixels or max(width, height) > at_most.image_side:
         raise ImageError(f"{name} has {width:,} x {height:,} pixels; {_told(at_most)}")
+    if image.tile and image.tile[0].codec_name.startswith("ppm") and width * height > MAX_SLOW_PIXELS:
+        raise ImageError(f"{name} is a PPM file of a kind that is slow to decode, and too large; save it as PNG.")
     try:
+        prepare_to_load(image, raw, lambda: Image.open(io.BytesIO(raw), formats=FORMATS))
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _eight_bit(upright if upright is not None else image)
+        upright = turned(image, ImageOps.exif_transpose)
+        return upright if is_deep(upright) else _shallow(upright)
     except Exception as error:  # Pillow's decoders raise anything on hostile bytes
         raise ImageError(f"{name} is damaged or cut off and cannot be decoded; export it again.") from error
+
+
+def file_is_deep(source: Path | bytes) -> bool:
+    """Whether the header of a file says that its values have more than 8 bits; False where it is no image."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            return has_deep_pixels(image)
+    except Exception:  # Pillow's parsers raise anything on hostile bytes
+        return False
 
 
 def _read(source: Path | bytes, name: str, at_most_mb: int) -> bytes:
@@ -227,14 +251,10 @@ def _read(source: Path | bytes, name: str, at_most_mb: int) -> bytes:
     return raw
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def _shallow(image: Image.Image) -> Image.Image:
+    """An image of 8 bits in mode L or RGB."""
     if image.mode in ("L", "RGB"):
         return image
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        values = np.nan_to_num(np.asarray(image).astype(np.float32), copy=False, nan=0, posinf=0, neginf=0)
-        top = 65535.0 if image.mode != "F" else max(1.0, float(values.max(initial=0)))
-        values *= 255 / top
-        return Image.fromarray(np.clip(values, 0, 255, out=values).round(out=values).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         ground = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
@@ -243,6 +263,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _resize(heat: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    """``heat`` at another size; what is NaN stays so and takes nothing from what is beside it."""
+    known = np.isfinite(heat)
+    if not known.all():
+        weight = _resize(known.astype(np.float32), width, height)
+        values = _resize(np.where(known, heat, 0).astype(np.float32), width, height)
+        return np.where(weight > 0.5, values / np.maximum(weight, 0.5), np.nan).astype(np.float32)
     image = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
     resized = image.resize((max(1, width), max(1, height)), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.float32)

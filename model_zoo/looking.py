@@ -15,7 +15,7 @@ from model_zoo.core.looks import Look, Removal
 from model_zoo.core.painting import beside, paint_out
 from model_zoo.core.regions import Energy, Region, Shape, energy, mask
 from model_zoo.core.taxonomy import OUTSIDE
-from model_zoo.explanation import Explanation, explain, target_layers
+from model_zoo.explanation import Explanation, PlaceUnknownError, explain, target_layers
 from model_zoo.images import Preprocessing
 from model_zoo.looks import Looks
 from model_zoo.prediction import predict_images
@@ -57,9 +57,10 @@ def look(
     ``images`` gives id, patient (or the id again), pixels and regions; ``n_known`` is how many there were to choose
     from. Each region that is in an image is asked
     about by itself, and so is each set of them named in ``together``. ``progress`` is told how many images are done.
-    The control's place depends on image and region alone.
+    The control's place depends on image and region alone. There are no layers and no energies where nobody knows where
+    on the image the model's maps lie (`place_problem`).
     """
-    layers = target_layers(model, run.card.prepared.input_size)[:DEPTHS]
+    layers = () if place_problem(model, run) else target_layers(model, run.card.prepared.input_size)[:DEPTHS]
     looks: list[Look] = []
     removals: list[Removal] = []
     patients: set[str] = set()
@@ -91,6 +92,15 @@ def look(
         looks=tuple(looks),
         removals=tuple(removals),
     )
+
+
+def place_problem(model: nn.Module, run: Run) -> str:
+    """Why nobody knows where on the image the run's maps lie, in a sentence; '' where it is known."""
+    try:
+        target_layers(model, run.card.prepared.input_size)
+    except PlaceUnknownError as error:
+        return str(error)
+    return ""
 
 
 def _shapes(regions: Sequence[Region], together: Sequence[Sequence[str]]) -> dict[str, tuple[Shape, ...]]:

@@ -15,7 +15,10 @@ from model_zoo.core.looks import Look, Removal
 from model_zoo.core.regions import Energy
 from model_zoo.datasets import write_whole
 
-FORMAT = 1
+FORMAT = 2
+PLACED = 2
+"""The first format whose shares count only what a model of own code sees of an image."""
+
 FOLDER = "looks"
 
 
@@ -82,15 +85,17 @@ def write_looks(found: Looks, parent: Path) -> tuple[Path, Path, Path]:
     return card, energies, removals
 
 
-def read_looks(parent: Path, run_id: str, split: Split) -> Looks | None:
-    """What `write_looks` wrote, ``None`` if it never did; `RunError` if it cannot be read."""
+def read_looks(parent: Path, run_id: str, split: Split, least_format: int = 1) -> Looks | None:
+    """What `write_looks` wrote, ``None`` if it never did since ``least_format``; `RunError` if it cannot be read."""
     card, energies, removals = paths(parent, run_id, split)
     if not card.is_file():
         return None
     try:
         values = json.loads(card.read_text(encoding="utf-8"))
-        if values.pop("format") != FORMAT:
-            raise ValueError("another format")
+        if (written := int(values.pop("format"))) > FORMAT:
+            raise ValueError("a newer format")
+        if written < least_format:
+            return None
         values["split"], values["method"] = Split(values["split"]), CamMethod(values["method"])
         values["layers"] = tuple((str(name), int(rows), int(columns)) for name, rows, columns in values["layers"])
         values["classes"] = tuple(values["classes"])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from model_zoo.core.errors import CheckpointError
+from model_zoo.crop_probe import Crop, PlaceUnknownError, Shape, crop_of, looks_beside, probed_crop, whole
 
 MAX_BYTES = 2**20
 
@@ -23,9 +24,10 @@ class OwnCode:
 
     The file defines ``build(n_classes, channels)``, which gives the `torch.nn.Module` that the weights belong to. It
     may define ``prepare(pixels)``, which gets float pixels (N, channels, height, width) in 0..255, of the declared
-    size, and gives what the module takes, in place of value range, mean and std; and ``PROBABILITIES = True``, where
-    the module's outputs (N, n_classes) are no logits but probabilities. It may import what is installed, no file
-    beside it.
+    size, and gives what the module takes, in place of value range, mean and std; ``CROP = (top, left, bottom,
+    right)`` or a function ``crop(height, width)`` that gives these, where only that part of the pixels reaches the
+    module, however it is resized then; and ``PROBABILITIES = True``, where the module's outputs (N, n_classes) are no
+    logits but probabilities. It may import what is installed, no file beside it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class OwnCode:
             getattr(module, "prepare", None),
             bool(getattr(module, "PROBABILITIES", False)),
             tuple(columns),
+            getattr(module, "crop", getattr(module, "CROP", None)),
         )
 
 
@@ -85,15 +88,81 @@ class OwnModel(nn.Module):
         prepare: Callable[[Tensor], Tensor] | None,
         gives_probabilities: bool,
         columns: tuple[int, ...],
+        crop: object = None,
     ) -> None:
         super().__init__()
-        self.name, self.network, self.prepare = name, network, prepare
+        self.name, self.network, self.prepare, self.crop = name, network, prepare, crop
         self.gives_probabilities, self.columns = gives_probabilities, columns
+        self._seen: dict[Shape, Crop | PlaceUnknownError] = {}
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """What the network gets for ``inputs`` (N, C, height, width)."""
+        with _told(self.name):
+            return self.prepare(inputs) if self.prepare else inputs
+
+    def after_preparing(self) -> "OwnModel":
+        """The same network, which takes what `prepared` gives; in the same mode."""
+        return OwnModel(self.name, self.network, None, self.gives_probabilities, self.columns).train(self.training)
+
+    def seen(self, shape: Shape) -> Crop:
+        """The part of inputs of ``shape`` (channels, height, width) that the network looks at.
+
+        `PlaceUnknownError` where the file declares none and a probe finds that it is not the whole, or declares
+        another one than the probe finds. Found once for each shape.
+        """
+        if shape not in self._seen:
+            try:
+                with torch.no_grad():
+                    self._seen[shape] = self._found(shape)
+            except PlaceUnknownError as error:
+                self._seen[shape] = error
+            except CheckpointError as error:  # of an image of noise; real ones may well be prepared
+                why = f"Where on the image a heatmap lies is not known, as it could not be probed: {error}"
+                self._seen[shape] = PlaceUnknownError(why)
+        found = self._seen[shape]
+        if isinstance(found, PlaceUnknownError):
+            raise found
+        return found
+
+    def _found(self, shape: Shape) -> Crop:
+        size = shape[1:]
+        with _told(self.name):
+            said = self.crop(*size) if callable(self.crop) else self.crop
+        declared = None if said is None else crop_of(said, size, self.name)
+        expected = declared or whole(size)
+        if self.prepare:
+            probed = probed_crop(self.prepared, shape)
+            if probed is None:
+                raise PlaceUnknownError(
+                    f"Where on the image a heatmap lies is not known: prepare in {self.name} does more than crop, "
+                    "resize and scale every image alike. No heatmap is drawn."
+                )
+            if not probed.is_near(expected, size):
+                says = f"declares the crop {declared.written}" if declared else "declares no crop"
+                raise PlaceUnknownError(
+                    f"Where on the image a heatmap lies is not known: {self.name} {says}, but prepare passes on "
+                    f"{probed.written} of {size[0]} x {size[1]} (top, left, bottom, right). No heatmap is drawn; write "
+                    f"CROP = {probed.written} into the file if that is right, and import it again."
+                )
+        noise = torch.Generator().manual_seed(1)
+        image = (
+            255 * torch.rand((1, *shape), generator=noise)
+            if self.prepare
+            else torch.randn((1, *shape), generator=noise)
+        )
+        if looks_beside(self, expected, image):
+            raise PlaceUnknownError(
+                f"Where on the image a heatmap lies is not known: the answer of the model in {self.name} does not "
+                f"depend on the part {expected.written} of {size[0]} x {size[1]} (top, left, bottom, right) and on "
+                "nothing else. No heatmap is drawn; write the part that its network cuts out as CROP into the file."
+            )
+        return expected
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits (N, K); `CheckpointError` where the code fails or gives something else."""
+        inputs = self.prepared(inputs)
         with _told(self.name):
-            said = self.network(self.prepare(inputs) if self.prepare else inputs)
+            said = self.network(inputs)
         if not isinstance(said, Tensor) or said.ndim != 2 or said.shape[1] != len(self.columns):
             shape = tuple(said.shape) if isinstance(said, Tensor) else type(said).__name__
             raise CheckpointError(f"The model of {self.name} gives {shape}, not ({len(inputs)}, {len(self.columns)}).")
@@ -123,7 +192,7 @@ def read_code(path: Path) -> OwnCode:
 def _told(name: str) -> Iterator[None]:
     try:
         yield
-    except CheckpointError:
+    except (CheckpointError, PlaceUnknownError):
         raise
     except KeyboardInterrupt:
         raise

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from model_zoo.core.choices import Split
-from model_zoo.images import Preprocessing, decode
+from model_zoo.images import Preprocessing
 from model_zoo.workspace import Workspace
 
 
@@ -39,7 +39,7 @@ def fitted_pixels(
     _, height, width = preprocessing.input_size
     pixels = np.empty((len(images), preprocessing.channels, height, width), dtype=np.uint8)
     for row, image in enumerate(images):
-        pixels[row] = preprocessing.pixels(decode(workspace.image_path(image)))
+        pixels[row] = preprocessing.pixels(workspace.decoded(image))
         progress(row + 1, len(images))
     return tuple(image.image_id for image in images), pixels
 

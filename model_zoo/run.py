@@ -100,6 +100,11 @@ class Card:
         """Whether the model was trained elsewhere: seed, duration and training images are not known."""
         return "imported_from" in self.recipe
 
+    @property
+    def fits_by_tensors_alone(self) -> bool:
+        """Whether nothing but names and shapes of tensors says that its architecture is the one it was trained with."""
+        return self.is_imported and bool(self.weights_sha256) and not self.code and self.architecture != ONNX
+
     @cached_property
     def series_key(self) -> str:
         """8 hexadecimal digits, equal for runs that differ in the seed alone."""

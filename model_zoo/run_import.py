@@ -25,9 +25,10 @@ from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation import Evaluation, evaluate
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.images import Preprocessing, decode
+from model_zoo.crop_probe import PlaceUnknownError, whole
+from model_zoo.images import Preprocessing
 from model_zoo.onnx_models import Graph, OnnxModel
-from model_zoo.own_code import OwnCode
+from model_zoo.own_code import OwnCode, OwnModel
 from model_zoo.prediction import fitted_pixels, probabilities
 from model_zoo.run import Card, Run, write_run
 from model_zoo.workspace import Workspace
@@ -112,6 +113,7 @@ def verify(
             predictions[split] = Predictions(ids, card.classes, said)
     if not predictions:
         raise RunError("There is no image in validation or test to try the model on; give the workspace some first.")
+    notes = (*notes, *_place_of_maps(model, declared))
     every = {
         split: evaluate([one], card.taxonomy, card.taxonomy, dataset.labels, dataset.patients)
         for split, one in predictions.items()
@@ -120,6 +122,18 @@ def verify(
     source = declared.code.source if declared.code else b""
     tried = _tried(workspace, model, declared, every[judged_on], partial(progress, "Trying other preparations"))
     return Imported(card, raw, predictions, notes, every[judged_on], judged_on, source, tried)
+
+
+def _place_of_maps(model: torch.nn.Module, declared: Declaration) -> tuple[str, ...]:
+    """Which part of its input a model of own code looks at, or why nobody knows."""
+    if not isinstance(model, OwnModel):
+        return ()
+    size = declared.preprocessing.input_size
+    try:
+        crop = model.seen(size)
+    except PlaceUnknownError as error:
+        return (f"Warning: {error}",)
+    return () if crop == whole(size[1:]) else (f"It looks at {crop.written} (top, left, bottom, right) of its input.",)
 
 
 def _tried(
@@ -133,7 +147,7 @@ def _tried(
     if not len(rows):
         return ()
     by_id = workspace.dataset().by_id
-    images = (decode(workspace.image_path(by_id[judged.image_ids[row]])) for row in rows)
+    images = (workspace.decoded(by_id[judged.image_ids[row]]) for row in rows)
     wanted = alternatives(declared.preprocessing, values=declared.code is None or not declared.code.prepares)
     return try_alternatives(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
 

@@ -4,10 +4,13 @@ import hashlib
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from model_zoo.core.choices import Headline, Split
 from model_zoo.core.choices import Rule as ReviewRule
@@ -16,7 +19,10 @@ from model_zoo.core.errors import ImageError, LabelError, RunError, TaxonomyErro
 from model_zoo.core.labels import Label, LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
-from model_zoo.images import decode
+from model_zoo.deep_pixels import depth_of
+from model_zoo.grey_scale import COLUMN, GreyScale, scale_of_one
+from model_zoo.image_kinds import suffix_of
+from model_zoo.images import decode, open_image
 from model_zoo.label_sets import FOLDER as LABEL_SETS
 from model_zoo.label_sets import LabelSet, read_label_set, write_label_set
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
@@ -160,6 +166,19 @@ class Workspace:
             return self._generate(image)
         raise ImageError(f"Image {image.image_id!r} is no file at {self.writable / image.path}; put the file back.")
 
+    def decoded(self, image: ImageRecord) -> Image.Image:
+        """The image as every model and every page gets it, in mode L or RGB; `ImageError` where it cannot be read."""
+        return decode(self.image_path(image), grey=image.grey)
+
+    def grey_for(self, raw: bytes, name: str) -> GreyScale | None:
+        """The scale by which an upload of more than 8 bits is read: what it declares, else as most images here."""
+        return scale_of_one(depth_of(open_image(raw, name)), self.usual_grey())
+
+    def usual_grey(self) -> GreyScale | None:
+        """The scale by which most images of more than 8 bits are read here; None where the manifest keeps none."""
+        known = Counter(image.grey for image in self.dataset().images if image.grey)
+        return known.most_common(1)[0][0] if known else None
+
     def image_file(self, image: ImageRecord) -> Path | None:
         """The file of an image where it is there already."""
         for folder in self.folders:
@@ -173,12 +192,13 @@ class Workspace:
 
     def keep(self, raw: bytes, name: str, label: Label) -> ImageRecord:
         """Copy an uploaded image into the workspace under its content hash, in no split."""
-        decode(raw, name)
+        grey = self.grey_for(raw, name)
         self.space.check(label)
         digest = hashlib.sha256(raw).hexdigest()
         image_id = f"kept-{digest[:16]}"
-        path = self.writable / "kept" / f"{digest[:16]}{_suffix(raw)}"
-        record = ImageRecord(image_id, f"kept/{path.name}", Split.NONE, "", label, {"file": Path(name).name[:200]})
+        path = self.writable / "kept" / f"{digest[:16]}{suffix_of(raw)}"
+        told = {"file": Path(name).name[:200]} | ({COLUMN: grey.text} if grey else {})
+        record = ImageRecord(image_id, f"kept/{path.name}", Split.NONE, "", label, told)
         manifest = self.writable / KEPT
         path.parent.mkdir(exist_ok=True)
         with _KEEPING:
@@ -289,8 +309,3 @@ def _review_rule(written: object, path: Path) -> ReviewRule:
         raise WorkspaceError(
             f"{path}: [review] cannot be read ({error}); rule is one of {', '.join(ReviewRule)}."
         ) from error
-
-
-def _suffix(raw: bytes) -> str:
-    starts = {b"\x89PNG": ".png", b"RIFF": ".webp", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
-    return next((suffix for start, suffix in starts.items() if raw.startswith(start)), ".jpg")

@@ -34,7 +34,7 @@ class AskedAgain:
     """What one run says with and without: probabilities (K,), its answer in each label space, its map's energies.
 
     ``moves`` stand in the order of the label spaces asked for, ``None`` where its answer cannot be told there;
-    ``how`` says in words how the map was made.
+    ``how`` says in words how the map was made, or why there is none; then there are no energies.
     """
 
     run: Run
@@ -72,6 +72,7 @@ def ask_again(run: Run, painted: Painted, spaces: Sequence[Taxonomy], options: M
     """
     model = loaded(run).model
     from dashboard.actions.explain import explained
+    from model_zoo.explanation import PlaceUnknownError
     from model_zoo.looking import energy_on, grid_of
     from model_zoo.prediction import predict_images
 
@@ -79,12 +80,15 @@ def ask_again(run: Run, painted: Painted, spaces: Sequence[Taxonomy], options: M
     asked = {name: value for name, value in options.items() if value}
     if asked.get("class") not in (None, *run.card.classes):
         asked.pop("class")
-    heat, how = explained(run, painted.image, asked)
     size = painted.image.size
-    energies = {
-        name: energy_on(heat, run.card.prepared, size, mask(shapes, size, grid_of(size)))
-        for name, shapes in painted.taken.items()
-    }
+    try:
+        heat, how = explained(run, painted.image, asked)
+        energies = {
+            name: energy_on(heat, run.card.prepared, size, mask(shapes, size, grid_of(size)))
+            for name, shapes in painted.taken.items()
+        }
+    except PlaceUnknownError as error:
+        energies, how = {}, str(error)
     return AskedAgain(run, before, after, moves(run.card.taxonomy, before, after, spaces), energies, how)
 
 

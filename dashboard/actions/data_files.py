@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.actions.import_pixels import deep_without_scale, unscaled_words
 from dashboard.actions.jobs import Tell
 from dashboard.words import counted
 from model_zoo.core.choices import Finding, Split
@@ -48,12 +49,14 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class LookedAt:
     """What is known of the files: ``n_looked`` images' files were looked at, ``n_waiting`` are there and were not, or
-    have changed since; ``n_later`` the recipe makes when they are asked for."""
+    have changed since; ``n_later`` the recipe makes when they are asked for. ``unscaled`` says of which images no grey
+    scale is kept though they have more than 8 bits, '' for none."""
 
     n_looked: int
     n_waiting: int
     n_later: int
     found: Mapping[Finding, tuple[Found, ...]]
+    unscaled: str = ""
 
 
 def look_at_files(workspace: Workspace, images: Sequence[ImageRecord], tell: Tell) -> int:
@@ -77,7 +80,7 @@ def look_at_files(workspace: Workspace, images: Sequence[ImageRecord], tell: Tel
                 if file is None or _is_known(known.get(image.path), file_state(workspace, image)):
                     continue
                 try:
-                    kept.write(facts_line(image.path, facts_of(file, image.path)))
+                    kept.write(facts_line(image.path, facts_of(file, image.path, image.grey)))
                     n_new += 1
                 except FileNotFoundError:
                     continue  # taken away meanwhile
@@ -123,7 +126,9 @@ def looked_at(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label
         if facts.sha256:
             equal.setdefault(facts.sha256, []).append(image)
     _equal([group for group in equal.values() if len(group) > 1], dataset, labels, found)
-    return LookedAt(n_looked, n_waiting, n_later, {one: tuple(listed) for one, listed in found.items() if listed})
+    unscaled = deep_without_scale(dataset.images, workspace)
+    told = unscaled_words(unscaled) if unscaled else ""
+    return LookedAt(n_looked, n_waiting, n_later, {one: tuple(listed) for one, listed in found.items() if listed}, told)
 
 
 def looked_words(looked: LookedAt, n_images: int) -> str:

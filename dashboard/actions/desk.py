@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 
+from PIL import Image
+
 from dashboard.actions.leases import Leases
 from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
@@ -19,6 +21,7 @@ from model_zoo.core.predictions import Predictions
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.datasets import DataSet, ImageRecord
 from model_zoo.embeddings import Embeddings, embeddings_path, joined, read_embeddings
+from model_zoo.grey_scale import GreyScale
 from model_zoo.images import decode
 from model_zoo.label_sets import LabelSet
 from model_zoo.learning_curve import FOLDER as LEARNING_CURVES
@@ -39,6 +42,7 @@ class Upload:
     upload_id: str
     name: str
     raw: bytes
+    grey: GreyScale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,16 @@ class Desk:
             return path.read_bytes()
         except OSError as error:
             raise ImageError(f"Image file {path} cannot be read ({error.strerror}); put it back.") from error
+
+    def grey(self, image_id: str) -> GreyScale | None:
+        """The scale by which an image, or an upload not yet kept, of more than 8 bits is read; None for 8."""
+        if upload := self._uploads.get(image_id):
+            return upload.grey
+        return self.image(image_id).grey
+
+    def decoded(self, image_id: str) -> Image.Image:
+        """An image, or an upload not yet kept, as models get it, in mode L or RGB."""
+        return decode(self.image_bytes(image_id), image_id, self.grey(image_id))
 
     def labels(self, which: Labels) -> Mapping[str, Label]:
         """Image id -> label: original, or with the standing decisions applied."""
@@ -225,9 +239,8 @@ class Desk:
 
     def hold(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""
-        upload = Upload("upload-" + hashlib.sha256(raw).hexdigest()[:16], name, raw)
-        if self.upload(upload.upload_id) is None:
-            decode(raw, name)
+        upload_id = "upload-" + hashlib.sha256(raw).hexdigest()[:16]
+        upload = self.upload(upload_id) or Upload(upload_id, name, raw, self.workspace.grey_for(raw, name))
         with self._lock:
             self._uploads[upload.upload_id] = upload
             self._uploads.move_to_end(upload.upload_id)

@@ -15,7 +15,8 @@ from dashboard.actions.jobs import Tell
 from model_zoo.core.choices import CountedBy
 from model_zoo.core.errors import ImageError
 from model_zoo.datasets import DataSet
-from model_zoo.images import decode
+from model_zoo.deep_pixels import stretched
+from model_zoo.images import open_image
 from model_zoo.importing.files import find
 from model_zoo.importing.source import Row, Source
 from model_zoo.workspace import Workspace
@@ -89,7 +90,7 @@ def _preview(row: Row, source: Source) -> Preview:
     if not found:
         return Preview(row, "", left_out[0])
     try:
-        image = decode(source.base / found[0].inside, found[0].inside).convert("RGB")
+        image = stretched(open_image(source.base / found[0].inside, found[0].inside)).convert("RGB")
     except ImageError as error:
         return Preview(row, "", str(error))
     image.thumbnail((THUMB_PX, THUMB_PX))

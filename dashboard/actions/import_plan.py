@@ -1,17 +1,20 @@
 """Images and labels from elsewhere against a workspace: what would be written, before anything is."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.actions.import_duplicates import digests, duplicates
+from dashboard.actions.import_pixels import pixel_words
 from dashboard.actions.lookalikes import Lookalikes, lookalike_words, lookalikes
 from dashboard.words import counted
 from model_zoo.core.choices import Split
 from model_zoo.core.labels import LeafSpace
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import DataSet, ImageRecord, read_manifest
-from model_zoo.importing.files import Found, find, look_into
+from model_zoo.grey_scale import COLUMN, scales
+from model_zoo.importing.files import Found, find, look_at_depths, look_into
 from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
 from model_zoo.importing.near_duplicates import HASHES, KnownHashes
 from model_zoo.importing.source import Row, Source, SourceError, shown
@@ -87,6 +90,8 @@ def plan_import(
     if wishes.check:
         found, unreadable = look_into(found, source.base, lambda done: progress(done, len(found)))
         left_out = [*left_out, *unreadable]
+    else:
+        found = look_at_depths(found, source.base)
     if not found:
         why = f"; the first: {left_out[0]}" if left_out else ""
         raise SourceError(f"None of {len(source.rows):,} images can be brought in{why}")
@@ -99,6 +104,7 @@ def plan_import(
     if is_new and (known := workspace.versions()):
         raise SourceError(f"{workspace.writable} has taxonomy {next(iter(known))!r} but no labels declared; remove it.")
     opening = [one.name for one in made][:2]
+    grey = scales([one.depth for one in found], [one.grey for one in before if one.grey])
     base = source.base.resolve()
     folder = _folder(workspace, source, wishes, base)
     inside = folder or base.relative_to(workspace.writable.resolve()).as_posix()
@@ -109,9 +115,9 @@ def plan_import(
             row.split,
             row.patient_id,
             label_of(row, source, space, made),
-            row.columns,
+            {**row.columns, COLUMN: scale.text} if scale else row.columns,
         )
-        for row, one in zip(rows, found, strict=True)
+        for row, one, scale in zip(rows, found, grey, strict=True)
     )
     DataSet(space, (*before, *records))
     digest_of = digests(found, before, workspace.writable)
@@ -134,11 +140,26 @@ def plan_import(
         left_out=(*source.left_out, *left_out),
         warnings=(
             *moved,
+            *pixel_words(found, records, before, workspace),
+            *empty_classes(source, rows),
             *duplicates(found, records, before, digest_of, space),
             *lookalike_words(alike),
             *_said_of_labels(records, source, space, is_new),
         ),
     )
+
+
+def empty_classes(source: Source, rows: Sequence[Row]) -> list[str]:
+    """A sentence for each class that the source names and of which no image can be brought in, on any level."""
+    told = []
+    for level, name in enumerate(source.levels):
+        listed, kept = (Counter(row.labels[level] for row in some) for some in (source.rows, rows))
+        told += [
+            f"Class {shown(one)} ({name}) comes out empty: {counted(n, 'image')} listed, none can be brought in."
+            for one, n in listed.items()
+            if one and not kept[one]
+        ]
+    return told
 
 
 def _alike(

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from dashboard.actions.file_says import SaidOfIt, comma_separated
-from dashboard.actions.verified import accuracy_words, check_free, tried_rows, tried_title, warning_words
+from dashboard.actions.verified import accuracy_words, check_free, forward_words, tried_rows, tried_title, warning_words
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.alternatives import Tried
 from model_zoo.architectures import suggest
@@ -169,8 +169,8 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
             bar.update(tasks[task], completed=done, total=total)
 
         imported = verify(workspace, checkpoint, declared, watched)
-    for note in imported.notes:
-        console.print(note, soft_wrap=True)
+    for note in filter(None, (*imported.notes, forward_words(imported.card))):
+        console.print(note, style="yellow" if note.startswith("Warning: ") else None, soft_wrap=True)
     say_tried(imported.tried, console)
     say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
     run = imported.write(workspace)

@@ -21,8 +21,7 @@ from model_zoo.core.looks import EnergyFigure, Flow, energy_figures, flow
 from model_zoo.core.regions import Region, read_regions
 from model_zoo.core.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.datasets import DataSet, ImageRecord
-from model_zoo.images import decode
-from model_zoo.looks import Looks, read_looks, write_looks
+from model_zoo.looks import PLACED, Looks, read_looks, write_looks
 from model_zoo.run import Run
 from model_zoo.workspace import REGIONS, Workspace
 
@@ -67,14 +66,16 @@ def look_at_run(
         chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
         images = [images[k] for k in sorted(chosen)]
     from model_zoo.checkpoints import load_model
-    from model_zoo.looking import look
+    from model_zoo.looking import look, place_problem
 
     def opened() -> Iterator[tuple[str, str, Image.Image, Sequence[Region]]]:
         for image, regions in images:
-            pixels = decode(workspace.image_path(image))
+            pixels = workspace.decoded(image)
             yield image.image_id, image.patient_id or image.image_id, pixels, regions
 
     model = load_model(run, Settings().trusted)
+    if problem := place_problem(model, run):
+        console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
@@ -93,7 +94,7 @@ def look_at_run(
 def found(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> Found | None:
     """What was found about a run over a split; ``None`` if nobody looked, or at other weights of that name."""
     for folder in workspace.folders:
-        looks = read_looks(folder, run.run_id, split)
+        looks = read_looks(folder, run.run_id, split, PLACED if run.card.code else 1)
         if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
             return judge(looks, run, workspace, dataset)
     return None
@@ -139,7 +140,7 @@ def _tables(all_of_it: Found) -> list[Table]:
         among = one_flow.moved
         images = f"{counted(round(among.n_images), 'image')} of {counted(among.n_patients, 'patient')}"
         moved.add_row(one_flow.region, one_flow.taxonomy.name, images, *moved_text(one_flow))
-    return [energies, moved]
+    return [energies, moved] if looks.layers else [moved]
 
 
 def _run(workspace: Workspace, run_id: str) -> Run:

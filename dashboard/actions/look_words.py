@@ -34,6 +34,12 @@ def about_energies(looks: Looks, basis: str) -> str:
     )
 
 
+NO_PLACE = (
+    "Nothing is stored of where its heatmaps lie: the model's own code passes on another part of the image than it "
+    "declares, so nobody knows. Its answers without a region do not depend on that."
+)
+
+
 def about_flows(region: str, basis: str) -> str:
     """How to read what answers become without a region, and what that stands on."""
     return (

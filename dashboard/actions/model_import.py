@@ -18,7 +18,7 @@ from dashboard.words import counted, share_text
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, ImageError
 from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.images import Preprocessing, decode
+from model_zoo.images import Preprocessing
 from model_zoo.run import ONNX, Run
 from model_zoo.workspace import Workspace
 
@@ -105,7 +105,7 @@ def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
     made = []
     for image in images[:: max(1, len(images) // SAMPLES)]:
         try:
-            decoded = decode(desk.image_bytes(image.image_id), image.image_id)
+            decoded = desk.decoded(image.image_id)
         except ImageError:
             continue
         pixels = prepared.pixels(decoded)
@@ -168,7 +168,7 @@ def sample_map(workspace: Workspace, imported: "Imported") -> SampleMap:
 
     card = imported.card
     image_id = (*imported.judged.image_ids, *next(iter(imported.predictions.values())).image_ids)[0]
-    image = decode(workspace.image_path(workspace.dataset().by_id[image_id]), image_id).convert("RGB")
+    image = workspace.decoded(workspace.dataset().by_id[image_id]).convert("RGB")
     before = _uri(image)
     try:
         model = restore(card, imported.weights).eval().requires_grad_(False)

@@ -16,7 +16,6 @@ from dashboard.actions.desk import Desk
 from dashboard.settings import Settings
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError
-from model_zoo.images import decode
 from model_zoo.run import Run
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def says(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
 
 def image_of(desk: Desk, image_id: str) -> Image.Image:
     """A decoded image of the data set or of an upload."""
-    return decode(desk.image_bytes(image_id), image_id)
+    return desk.decoded(image_id)
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -24,9 +25,11 @@ from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.datasets import write_whole
+from model_zoo.deep_pixels import depth_of, in_eight_bits
 from model_zoo.file_facts import state_of
-from model_zoo.images import decode
-from model_zoo.importing.source import SUFFIXES
+from model_zoo.grey_scale import GreyScale, scale_of_one
+from model_zoo.image_kinds import SUFFIXES, is_image
+from model_zoo.images import open_image
 from model_zoo.run import Run
 from model_zoo.workspace import DECLARATION, Workspace
 
@@ -39,10 +42,10 @@ Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An image to be asked about: how the result calls it, where it is found, and what changes when its file does."""
+    """An image to be asked about: how the result calls it, what opens it, and what changes when its file does."""
 
     image_id: str
-    path: Callable[[], Path]
+    decoded: Callable[[], Image.Image]
     stamp: str
 
 
@@ -63,7 +66,7 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
         raise WorkspaceError(f"{out} is there already, and nothing is written over; choose another --out.")
     _ = run.card.prepared  # a run without a model says so before any image is looked for
     is_workspace = (source / DECLARATION).is_file()
-    wanted = tuple(_of_workspace(source) if is_workspace else _of_folder(source))
+    wanted = tuple(_of_workspace(source) if is_workspace else _of_folder(source, workspace.usual_grey()))
     if not wanted:
         raise WorkspaceError(f"{source} holds no image; give a workspace, or a folder of {', '.join(SUFFIXES)} files.")
     from model_zoo.checkpoints import load_model
@@ -102,19 +105,27 @@ def _of_workspace(folder: Path) -> Iterator[Wanted]:
     drawn = f"by recipe {hashlib.sha256(recipe.read_bytes()).hexdigest()}" if recipe else ""
     for image in dataset.images:
         state = drawn if opened.can_generate(image) else _state(opened.image_file(image))
-        yield Wanted(image.image_id, partial(opened.image_path, image), f"{image.path} {state}")
+        grey = f" {image.grey.text}" if image.grey else ""
+        yield Wanted(image.image_id, partial(opened.decoded, image), f"{image.path} {state}{grey}")
 
 
-def _of_folder(folder: Path) -> Iterator[Wanted]:
+def _of_folder(folder: Path, usual: GreyScale | None) -> Iterator[Wanted]:
+    """Its images; those of more than 8 bits that declare no depth are read by the scale ``usual`` where the run is."""
     if not folder.is_dir():
         raise WorkspaceError(f"There is no folder {folder}; give a workspace or a folder of images.")
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(at) / name
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+            if not name.startswith(".") and is_image(path):
                 image_id = _as_text(path.relative_to(folder).as_posix())
-                yield Wanted(image_id, partial(Path, path), _state(path))
+                grey = f" {usual.text}" if usual else ""
+                yield Wanted(image_id, partial(_opened, path, usual), f"{_state(path)}{grey}")
+
+
+def _opened(path: Path, usual: GreyScale | None) -> Image.Image:
+    image = open_image(path)
+    return in_eight_bits(image, scale_of_one(depth_of(image), usual))
 
 
 def _as_text(name: str) -> str:
@@ -153,7 +164,7 @@ def _batch(run: Run, batch: Sequence[Wanted], ask: Ask) -> pa.Table:
     pixels, problems = [], []
     for one in batch:
         try:
-            pixels.append(run.card.prepared.pixels(decode(one.path())))
+            pixels.append(run.card.prepared.pixels(one.decoded()))
             problems.append("")
         except ImageError as error:
             problems.append(_as_text(str(error)))

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
+from scipy.stats import binom
+
 from dashboard.words import counted, interval_text, share_text
 from model_zoo.alternatives import Tried, far_better
 from model_zoo.core.choices import Split
@@ -11,8 +14,11 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation, accuracy
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import MAX_INPUT_SIDE
-from model_zoo.run import check_run_id
+from model_zoo.run import Card, check_run_id
 from model_zoo.workspace import Workspace
+
+GUESSING_LEVEL = 0.05
+"""One-sided p-value up to which a model is called better than guessing."""
 
 
 def as_size(text: str) -> tuple[int, int]:
@@ -70,6 +76,45 @@ def order_words(judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str]) ->
     )
 
 
+def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
+    """Whether guessing would do as well as the model, in sentences; '' where the model is surely better.
+
+    Guessing is uniform, or always names the commonest class of these images, whichever is correct more often. The
+    model is surely better if an exact one-sided binomial test at 5 % says so. It counts images as independent, so
+    that it warns too seldom, if anything, where patients have many.
+    """
+    n_images = len(judged.truth)
+    if not n_images or not taxonomy.names:
+        return ""
+    counts = np.bincount(judged.truth, minlength=len(taxonomy.names))
+    n_correct = round(accuracy(judged).share.value * n_images)
+    uniform, majority = 1 / len(taxonomy.names), float(counts.max()) / n_images
+    p_value = float(binom.sf(n_correct - 1, n_images, max(uniform, majority)))
+    if p_value <= GUESSING_LEVEL:
+        return ""
+    said = (
+        f"{n_correct:,} of {counted(n_images, 'image')} predicted correctly. Uniform guessing among "
+        f"{counted(len(taxonomy.names), 'class', 'classes')} is correct for {share_text(uniform)}, always predicting "
+        f"{taxonomy.names[int(counts.argmax())]} for {share_text(majority)} of them"
+    )
+    if n_correct / n_images <= max(uniform, majority):
+        return (
+            f"This model is no better than guessing: {said}. Check architecture, classes, their order and preparation "
+            "before you use it."
+        )
+    return f"This model cannot be told from guessing on so few images: {said} (exact binomial test, p = {p_value:.2f})."
+
+
+def forward_words(card: Card) -> str:
+    """What names and shapes of an imported model's tensors do not prove, in sentences; '' where more is known."""
+    if not card.fits_by_tensors_alone:
+        return ""
+    return (
+        f"Every tensor has its place in {card.architecture}. That does not prove that the model computes the same: "
+        "padding, strides, pooling and activations leave no trace in weights. Only the accuracy is evidence of it."
+    )
+
+
 def tried_title(tried: Sequence[Tried]) -> str:
     """What the rows of `tried_rows` are over."""
     return f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels"
@@ -93,5 +138,9 @@ def tried_words(tried: Sequence[Tried]) -> str:
 
 
 def warning_words(judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = ()) -> str:
-    """What to check before anything else, '' for nothing: other preparations say little where the order is wrong."""
-    return order_words(judged, taxonomy, order) or tried_words(tried)
+    """What to check before anything else, '' for nothing: other preparations say little where the order is wrong.
+
+    First comes that the model is no better than guessing, where it is not.
+    """
+    found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order) or tried_words(tried))
+    return " ".join(filter(None, found))

@@ -53,6 +53,8 @@ def looking(desk: Desk) -> str:
 def findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
     """What was found, one list at a time; returns the id of an image that was just opened, else None."""
     st.markdown(looked_words(looked, n_images))
+    if looked.unscaled:
+        st.info(plain(looked.unscaled))
     if not looked.found:
         if looked.n_looked:
             st.success("Nothing was found: every file is an image, none is blank, tiny, huge or there twice.")

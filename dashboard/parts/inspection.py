@@ -21,7 +21,9 @@ from model_zoo.core.choices import CamMethod, Labels, Split
 from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
 from model_zoo.core.labels import Label
 from model_zoo.core.taxonomy import OUTSIDE
-from model_zoo.images import ENDINGS
+from model_zoo.grey_scale import FULL
+from model_zoo.image_kinds import ENDINGS
+from model_zoo.images import file_is_deep
 from model_zoo.limits import limits
 from model_zoo.run import Run
 
@@ -47,6 +49,8 @@ def uploader(desk: Desk) -> list[Upload]:
     for file in files or []:
         try:
             held.append(desk.hold(file.getvalue(), file.name))
+            if held[-1].grey is None and file_is_deep(held[-1].raw):
+                st.info(plain(f"{file.name} has more than 8 bits and says no depth: {FULL.text} is read as 0 to 255."))
         except TaxoScopeError as error:
             st.error(plain(str(error)))
     return held

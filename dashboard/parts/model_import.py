@@ -22,6 +22,7 @@ from dashboard.actions.model_import import (
 )
 from dashboard.actions.verified import (
     accuracy_words,
+    forward_words,
     tried_rows,
     tried_title,
     warning_words,
@@ -248,7 +249,7 @@ def _trial(
 def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
     imported, taxonomy = found.imported, found.imported.card.taxonomy
     st.subheader("What it answers", anchor=False)
-    for note in imported.notes:
+    for note in filter(None, (*imported.notes, forward_words(imported.card))):
         st.caption(plain(note))
     st.markdown(f"**{plain(accuracy_words(imported.judged, imported.judged_on, taxonomy))}**")
     if warning := warning_words(imported.judged, taxonomy, order, imported.tried):

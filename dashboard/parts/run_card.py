@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts
+from dashboard.actions.verified import forward_words
 from dashboard.words import counted, fit_words, plain, scale_words
 from model_zoo.core.choices import Split
 from model_zoo.datasets import DataSet
@@ -36,6 +37,8 @@ def card(card: Card) -> None:
         how = [(name.replace("trained (UTC)", "imported (UTC)"), unknown.get(name, text)) for name, text in how]
     left.table(pd.DataFrame(made, columns=["model", ""]).set_index("model"))
     right.table(pd.DataFrame(how, columns=["training", ""]).set_index("training"))
+    if unproven := forward_words(card):
+        st.caption(plain(unproven))
 
 
 def _model(card: Card) -> list[tuple[str, str]]:

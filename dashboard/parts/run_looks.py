@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import charts, links, state
 from dashboard.actions.desk import Desk
 from dashboard.actions.look import Found, found
-from dashboard.actions.look_words import about_energies, about_flows, energy_row, flow_row, nobody_looked
+from dashboard.actions.look_words import NO_PLACE, about_energies, about_flows, energy_row, flow_row, nobody_looked
 from dashboard.links import Away, Query, Shown
 from dashboard.parts.gallery import Tile, gallery
 from dashboard.words import counted, plain
@@ -60,6 +60,9 @@ def run_looks(desk: Desk, run: Run, query: Query, look: charts.Look) -> dict[str
 
 
 def _energies(shown: Found) -> None:
+    if not shown.looks.layers:
+        st.info(plain(NO_PLACE))
+        return
     st.caption(about_energies(shown.looks, shown.basis))
     rows = [energy_row(one, shown.looks) for one in shown.energies]
     st.table(pd.DataFrame(rows).set_index("layer (cells)"))

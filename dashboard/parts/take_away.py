@@ -82,7 +82,8 @@ def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
         "Where each run's map of the untouched image lies: "
         + plain("; ".join(f"{o.run.run_id}: {o.how}" for o in asked))
     )
-    st.table(pd.DataFrame([row for one in asked for row in _energy_rows(one)]).set_index("run"))
+    if rows := [row for one in asked for row in _energy_rows(one)]:
+        st.table(pd.DataFrame(rows).set_index("run"))
 
 
 def _verdict(one: AskedAgain) -> str:

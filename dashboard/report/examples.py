@@ -15,7 +15,6 @@ from dashboard.actions.findings import worst_pair
 from dashboard.actions.verdicts import Judgement
 from model_zoo.core.errors import ImageError
 from model_zoo.core.evaluation import Evaluation
-from model_zoo.images import decode
 
 N_DIFFERING = 12
 """Images shown on which a subject and the reference differ most."""
@@ -73,7 +72,7 @@ def _tiles(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[
 
 def _picture(desk: Desk, image_id: str) -> str:
     try:
-        image = decode(desk.image_bytes(image_id), image_id)
+        image = desk.decoded(image_id)
     except ImageError as error:
         return f'<p class="quiet">{escape(str(error))}</p>'
     image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)

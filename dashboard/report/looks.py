@@ -4,7 +4,7 @@ from html import escape
 
 from dashboard.actions.compare import Subject
 from dashboard.actions.look import Found
-from dashboard.actions.look_words import about_energies, about_flows, energy_row, flow_row, nobody_looked
+from dashboard.actions.look_words import NO_PLACE, about_energies, about_flows, energy_row, flow_row, nobody_looked
 from dashboard.report.page import rich, table
 from dashboard.report.told import Told
 
@@ -26,8 +26,8 @@ def _subject(told: Told, subject: Subject) -> str:
 def _run(one: Found) -> str:
     parts = [
         f"<section><h3>{escape(one.looks.run_id)}, {escape(str(one.looks.split))} split</h3>",
-        f'<p class="quiet">{rich(about_energies(one.looks, one.basis))}</p>',
-        table([energy_row(figure, one.looks) for figure in one.energies]),
+        f'<p class="quiet">{rich(about_energies(one.looks, one.basis) if one.looks.layers else NO_PLACE)}</p>',
+        *([table([energy_row(figure, one.looks) for figure in one.energies])] if one.looks.layers else []),
     ]
     for region in dict.fromkeys(flow.region for flow in one.flows):
         parts.append(f'<p class="quiet">{rich(about_flows(region, one.basis))}</p>')

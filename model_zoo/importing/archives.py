@@ -19,7 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TypeVar
 
-from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
+from model_zoo.image_kinds import is_image
+from model_zoo.importing.source import SPLITS, SourceError, shown
 from model_zoo.limits import limits, variable
 
 CHUNK = 2**20
@@ -308,7 +309,7 @@ def _inner(folder: Path) -> Path:
         entries = [one for one in folder.iterdir() if not one.name.startswith(".")]
         if len(entries) != 1 or not entries[0].is_dir() or entries[0].name.casefold() in SPLITS:
             return folder
-        if any(one.name.lower().endswith(SUFFIXES) for one in entries[0].iterdir()) and not any(
+        if any(is_image(one) for one in entries[0].iterdir()) and not any(
             one.is_dir() or one.suffix.lower() in (".csv", ".tsv", ".parquet", ".json", ".jsonl")
             for one in entries[0].iterdir()
         ):

@@ -1,6 +1,6 @@
 """DICOM files as PNG frames and a table: pixels and a short list of tags are read, and never who the patient is.
 
-PS3.3 C.7.6.3 (pixels), C.11.1 and C.11.2 (rescaling and windows), C.7.6.3.1.5 (palettes).
+PS3.3 C.7.6.3 (pixels), C.7.6.3.1.5 (palettes); grey values as `dicom_grey` reads them.
 """
 
 import csv
@@ -8,18 +8,21 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
+from model_zoo.grey_scale import COLUMN, Depth, GreyScale, scales
 from model_zoo.importing.archives import Room, room
+from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, reading
 from model_zoo.importing.files import leads_out
 from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
 from model_zoo.limits import limits, variable
@@ -44,8 +47,8 @@ MAX_TEXT = 64
 PIXELS = (
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData", "ExtendedOffsetTable"),
-    *("ExtendedOffsetTableLengths", "RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"),
-    *("VOILUTFunction", "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor"),
+    *("ExtendedOffsetTableLengths", *TAGS),
+    *("RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor"),
     *("BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData", "GreenPaletteColorLookupTableData"),
     *("BluePaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData"),
     *("SegmentedGreenPaletteColorLookupTableData", "SegmentedBluePaletteColorLookupTableData"),
@@ -90,7 +93,7 @@ def extract_frames(
     else is known of the patient), the tags of `TOLD`, and the folders on its way: the first is its ``label``, or its
     ``split`` where all are called so. A file that cannot be read, or would be too much by itself, is left out with a
     sentence; `SourceError` before all of them together are. ``within`` says how many files, and bytes of pixels in
-    them, are too much.
+    them, are too much. Grey values whose range no file declares are read twice: all of them share one scale.
     """
     root = path.parent if path.is_file() else path
     files, left_out = ([path], []) if path.is_file() else _below(path)
@@ -100,10 +103,11 @@ def extract_frames(
     n_files, taken = 0, _Taken(within or room())
     try:
         target.mkdir(parents=True, exist_ok=True)
+        shared = _shared_scale(files, root, lambda: progress(0, len(files)))
         for done, file in enumerate(files, start=1):
             inside = file.relative_to(root).as_posix()
             try:
-                rows += _written(file, inside, target, taken)
+                rows += _written(file, inside, target, taken, shared)
                 n_files += 1
             except ImageError as error:
                 left_out.append(str(error))
@@ -118,8 +122,10 @@ def extract_frames(
         raise
     burned = sum(row[TOLD["BurnedInAnnotation"]] == "YES" for row in rows)
     unsaid = sum(row[TOLD["BurnedInAnnotation"]] == "" for row in rows)
+    grey = Counter(row[COLUMN] for row in rows if row[COLUMN])
     told = (
         f"DICOM: {len(rows):,} frames of {n_files:,} files, written as PNG.",
+        *(f"Grey values of {n:,} frames: {how}." for how, n in grey.items()),
         "No tag that names a patient is read: each file counts as its own patient, unless --patient names a column.",
         f"{burned:,} frames say that text is burned into the picture, {unsaid:,} say nothing; look for names in them.",
         "Names of files and folders are kept: they are each image's id, path and patient_id here, and shown. Rename "
@@ -181,7 +187,28 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _written(file: Path, inside: str, target: Path, taken: _Taken) -> list[dict[str, str]]:
+def _shared_scale(files: Sequence[Path], root: Path, progress: Callable[[], None]) -> GreyScale | None:
+    """The one scale of all grey values whose range no file declares; None where each file declares its own."""
+    depths: list[Depth | None] = []
+    for file in files:
+        inside = file.relative_to(root).as_posix()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                dataset = _read(file, inside)
+                if has_undeclared_depth(dataset):
+                    depths.append(depth_in(_frames_of(dataset), dataset))
+        except Exception:  # said in a sentence where its frames are to be written
+            continue
+        finally:
+            progress()
+    if not depths:
+        return None
+    is_float = any(one.is_float for one in depths if one)
+    return next(iter(scales([Depth(one.observed, None, is_float) for one in depths if one])), None)
+
+
+def _written(file: Path, inside: str, target: Path, taken: _Taken, shared: GreyScale | None) -> list[dict[str, str]]:
     """Rows of the frames of one file, each written below ``target``; `ImageError`, and none written, if one fails."""
     stem = inside.removesuffix(file.suffix) if file.suffix.lower() in ENDINGS else inside
     while (target / f"{stem}.png").exists() or (target / stem).exists():
@@ -197,7 +224,8 @@ def _written(file: Path, inside: str, target: Path, taken: _Taken) -> list[dict[
             folders = {f"folder_{k}": name for k, name in enumerate(inside.split("/")[:-1], start=1)}
             n_bytes = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
             taken.check(inside, n, n * n_bytes)
-            for k, pixels in enumerate(islice(_pixels(dataset), n), start=1):  # a file may hold more than it says
+            told[COLUMN] = reading(dataset, shared)
+            for k, pixels in enumerate(_pixels(dataset, shared), start=1):
                 name = f"{stem}/{k:04d}.png" if n > 1 else f"{stem}.png"
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(target / name)
@@ -249,30 +277,25 @@ def _read(file: Path, inside: str) -> "Dataset":
     return dataset
 
 
-def _pixels(dataset: "Dataset") -> Iterator[NDArray[np.uint8]]:
-    """The frames in order, (height, width) of grey or (height, width, 3) of RGB."""
-    from pydicom.pixels.processing import apply_color_lut, apply_rescale, apply_windowing
+def _frames_of(dataset: "Dataset") -> "Iterator[NDArray[Any]]":
+    """The frames as they are stored, YBR turned into RGB; no more than the file says that it holds."""
     from pydicom.pixels.utils import iter_pixels
 
-    kind, bits = str(dataset.PhotometricInterpretation), int(dataset.BitsStored)
-    for frame in iter_pixels(dataset):  # YBR becomes RGB there
-        if kind == "PALETTE COLOR":
+    return islice(iter_pixels(dataset), int(dataset.get("NumberOfFrames") or 1))
+
+
+def _pixels(dataset: "Dataset", shared: GreyScale | None) -> Iterator[NDArray[np.uint8]]:
+    """The frames in order, (height, width) of grey or (height, width, 3) of RGB."""
+    from pydicom.pixels.processing import apply_color_lut
+
+    for frame in _frames_of(dataset):
+        if str(dataset.PhotometricInterpretation) == "PALETTE COLOR":
             frame = apply_color_lut(frame, dataset)
             yield (frame >> 8 if frame.dtype == np.uint16 else frame).astype(np.uint8)
         elif frame.ndim == 3:
-            yield (frame >> max(0, bits - 8)).astype(np.uint8)
-        elif bits == 8 and not int(dataset.PixelRepresentation):
-            grey = frame.astype(np.uint8)
-            yield 255 - grey if kind == "MONOCHROME1" else grey
+            yield (frame >> max(0, int(dataset.BitsStored) - 8)).astype(np.uint8)
         else:
-            low = -(2.0 ** (bits - 1)) if int(dataset.PixelRepresentation) else 0.0
-            values = frame.astype(np.float64)
-            if "WindowCenter" in dataset and "WindowWidth" in dataset:
-                scaled = "RescaleSlope" in dataset and "RescaleIntercept" in dataset
-                slope, zero = (float(dataset.RescaleSlope), float(dataset.RescaleIntercept)) if scaled else (1.0, 0.0)
-                values = (apply_windowing(apply_rescale(frame, dataset), dataset) - zero) / slope
-            grey = np.clip((values - low) * 255 / (2.0**bits - 1), 0, 255).round().astype(np.uint8)
-            yield 255 - grey if kind == "MONOCHROME1" else grey
+            yield eight_bit(frame, dataset, shared)
 
 
 def _write_table(rows: list[dict[str, str]], path: Path) -> None:

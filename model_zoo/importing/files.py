@@ -4,11 +4,14 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images import decode
+from model_zoo.deep_pixels import depth_of, stretched
+from model_zoo.grey_scale import Depth
+from model_zoo.image_kinds import FRAMES_AT_THE_END, FRAMES_HEAD, count_frames, kind_of
+from model_zoo.images import file_is_deep, open_image
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import SUFFIXES, Row, shown
 from model_zoo.limits import limits
@@ -18,7 +21,8 @@ from model_zoo.limits import limits
 class Found:
     """A row and its file: ``inside`` is its path below the source's folder, links followed.
 
-    Of files that were not read ``sha256`` is '', ``n_bytes`` 0 and the perceptual hash ``look`` None.
+    Of files that were not read ``sha256`` is '', ``n_bytes`` 0 and the perceptual hash ``look`` None. ``depth`` is
+    that of an image of more than 8 bits, and ``n_frames`` counts its pictures, of which the first is read.
     """
 
     row: Row
@@ -26,6 +30,8 @@ class Found:
     sha256: str = ""
     n_bytes: int = 0
     look: int | None = None
+    depth: Depth | None = None
+    n_frames: int = 1
 
 
 def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
@@ -80,23 +86,50 @@ def look_into(
             raw = path.read_bytes() if path.stat().st_size <= at_most else b""
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's, of an image that `decode` refuses or reads
-                image = decode(
-                    raw or path, shown(one.inside)
-                )  # the path where there are no bytes: its sentence says why
+                # the path where there are no bytes: its sentence says why
+                image = open_image(raw or path, shown(one.inside))
+                depth = depth_of(image)
         except ImageError as error:
             left_out.append(str(error))
         except OSError as error:
             left_out.append(f"{shown(one.inside)} cannot be read ({error.strerror}); give access.")
         else:
-            digest, look = hashlib.sha256(raw).hexdigest(), perceptual_hash(image)
-            readable.append(Found(one.row, one.inside, digest, len(raw), look))
+            digest, look = hashlib.sha256(raw).hexdigest(), perceptual_hash(stretched(image))
+            readable.append(Found(one.row, one.inside, digest, len(raw), look, depth, count_frames(raw)))
         progress(done)
     return readable, left_out
 
 
+def look_at_depths(found: Sequence[Found], base: Path) -> list[Found]:
+    """The same with depth and frames, where images are not opened otherwise; only those of more than 8 bits are.
+
+    A file that cannot be read stays as it is.
+    """
+    root, known = Path(os.path.realpath(base)), []
+    for one in found:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                deep = file_is_deep(root / one.inside)
+                depth = depth_of(open_image(root / one.inside)) if deep else None
+            known.append(replace(one, depth=depth, n_frames=_frames_in(root / one.inside)))
+        except (ImageError, OSError):
+            known.append(one)
+    return known
+
+
+def _frames_in(path: Path) -> int:
+    """How many pictures a file holds; read in full only where it is of a kind that keeps them at its end."""
+    with path.open("rb") as file:
+        head = file.read(FRAMES_HEAD)
+        in_full = kind_of(head) in FRAMES_AT_THE_END and path.stat().st_size <= limits().image_mb * 2**20
+        return count_frames(head + file.read() if in_full else head)
+
+
 def _names(written: str) -> list[str]:
     """What a row may mean by ``written``."""
-    names = [written, *(written + suffix for suffix in SUFFIXES if not written.lower().endswith(SUFFIXES))]
+    either = [one for suffix in SUFFIXES for one in (suffix, suffix.upper())]
+    names = [written, *(written + suffix for suffix in either if not written.lower().endswith(SUFFIXES))]
     return [*names, written.replace("\\", "/")] if "\\" in written else names
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 from scipy.fft import dctn
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images import decode
+from model_zoo.deep_pixels import stretched
+from model_zoo.images import open_image
 
 MAX_DISTANCE = 4
 """Of 64 bits; a re-encoded or resized copy differs in 0 to 4, unrelated photographs in about 32."""
@@ -149,7 +150,7 @@ class KnownHashes:
                 key = _key(name, path)
                 if key not in self.known:
                     try:
-                        self.known[key] = perceptual_hash(decode(path, name))
+                        self.known[key] = perceptual_hash(stretched(open_image(path, name)))
                     except ImageError as error:
                         self.known[key] = None
                         told.append(str(error))

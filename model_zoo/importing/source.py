@@ -7,8 +7,8 @@ from pathlib import Path
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.datasets import COLUMNS
+from model_zoo.image_kinds import SUFFIXES
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 MAX_ROWS = 2_000_000
 MAX_COLUMNS = 1_000
 MAX_CELL = 10_000

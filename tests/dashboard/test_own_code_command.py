@@ -9,13 +9,16 @@ import torch
 from command import run
 from drawn_workspace import make, shapes
 from own_resnet import build
+from rich.console import Console
 from typer.testing import CliRunner
 
+from dashboard.actions.look import look_at_run
 from dashboard.cli_models import commands
 from model_zoo.checkpoints import load_model
-from model_zoo.core.choices import Split
+from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
 from model_zoo.explanation import explain, target_layers
+from model_zoo.looks import read_looks
 from model_zoo.own_code import read_code
 from model_zoo.run import CODE, read_run
 
@@ -191,3 +194,34 @@ def test_code_that_ends_the_program_is_said_like_any_other_failure(tmp_path, tex
 def test_ctrl_c_still_stops_it(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         read_code(Path(code(tmp_path, "raise KeyboardInterrupt"))).run()
+
+
+CROPPING = """
+def prepare(pixels):
+    return pixels[:, :, :24, 4:32] / 255
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "n_energies", "told"),
+    [
+        ("CROP = (0, 4, 24, 32)\n", 12 * 3, "It looks at (0, 4, 24, 32)"),
+        ("", 0, "declares no crop, but prepare passes on (0, 4, 24, 32)"),
+        ("CROP = (0, 0, 32, 32)\n", 0, "declares the crop (0, 0, 32, 32), but prepare passes on (0, 4, 24, 32)"),
+    ],
+)
+def test_shares_of_heatmaps_are_stored_only_where_their_place_is_known(
+    workspace, checkpoint, tmp_path, monkeypatch, declared, n_energies, told
+):
+    name = f"crops{n_energies}{len(declared)}"
+    done = imported(workspace, checkpoint, *UNPREPARED, LATE, code(tmp_path, SOURCE + CROPPING + declared), name=name)
+    assert done.exit_code == 0, done.output
+    assert told in " ".join(done.output.split())
+    (workspace.writable / "regions.jsonl").write_text(
+        "".join(f'{{"image_id": "validation-{k}", "regions": {{"mark": [[4, 4, 20, 20]]}}}}\n' for k in range(12))
+    )
+    monkeypatch.setenv("TAXOSCOPE_TRUST_CODE", name)
+    look_at_run(workspace, name, Split.VALIDATION, None, CamMethod.GRAD_CAM, (), Console(width=300))
+    found = read_looks(workspace.writable, name, Split.VALIDATION)
+    assert len(found.looks) == n_energies
+    assert len(found.removals) == 12

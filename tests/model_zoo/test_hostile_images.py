@@ -17,7 +17,7 @@ from model_zoo.importing.files import find, look_into
 from model_zoo.importing.source import Row
 
 RGB = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8))
-KINDS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+KINDS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "PPM")
 
 
 def encoded(image, kind="PNG", **options):
@@ -51,7 +51,7 @@ def told(raw, name="scan.png"):
     [
         ("1", ("PNG", "TIFF", "BMP")),
         ("L", KINDS),
-        ("P", ("PNG", "TIFF", "BMP")),
+        ("P", ("PNG", "TIFF", "BMP", "GIF")),
         ("RGB", KINDS),
         ("RGBA", ("PNG", "TIFF", "WEBP", "BMP")),
         ("LA", ("PNG", "TIFF", "WEBP")),
@@ -86,7 +86,7 @@ def test_a_broken_colour_profile_does_not_hide_the_image(kind, profile):
     assert told(encoded(RGB, kind, icc_profile=profile)) == ""
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF"])
 def test_of_an_animation_the_first_picture_counts(kind):
     frames = [Image.new("RGB", (30, 20), (colour, 0, 0)) for colour in (200, 100, 0)]
     options = {"lossless": True} if kind == "WEBP" else {}
@@ -109,7 +109,6 @@ def test_what_is_too_large_says_how_large(size, kind):
 PRETENDERS = {
     "svg": b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
     "html": b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
-    "gif": encoded(RGB.convert("P"), "GIF"),
     "ico": encoded(RGB, "ICO"),
     "pdf": b"%PDF-1.4\n1 0 obj <<>> endobj\n%%EOF",
     "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n",
@@ -228,3 +227,8 @@ def test_bad_images_never_stop_the_others(tmp_path):
     assert {one.inside for one in readable} == {*good, *odd}
     assert len(left_out) == len(bad)
     assert all(sentence.isprintable() for sentence in left_out)
+
+
+@pytest.mark.parametrize("head", [b"P2 2001 2000 255 ", b"P3 2001 2000 255 ", b"P5 2001 2000 4095 ", b"P1 2001 2000 "])
+def test_what_is_decoded_number_by_number_is_limited_before_that(head):
+    assert "slow to decode" in told(head + b"0 " * 100)

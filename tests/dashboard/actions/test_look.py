@@ -23,6 +23,7 @@ from model_zoo.explanation import explain
 from model_zoo.images import decode
 from model_zoo.looks import paths, read_looks
 from model_zoo.prediction import predict_images
+from model_zoo.workspace import Workspace
 
 DISC, CORNER = [30, 30, 66, 66], [0, 0, 12, 10]
 
@@ -122,12 +123,14 @@ def test_tables_that_were_damaged_are_one_sentence(animals):
 
 
 def test_stopped_half_way_it_leaves_nothing(animals, monkeypatch):
-    def stopped(source, name=""):
-        if source.name > "0070":
-            raise KeyboardInterrupt
-        return decode(source, name)
+    opened = Workspace.decoded
 
-    monkeypatch.setattr("dashboard.actions.look.decode", stopped)
+    def stopped(workspace, image):
+        if image.path.rpartition("/")[2] > "0070":
+            raise KeyboardInterrupt
+        return opened(workspace, image)
+
+    monkeypatch.setattr(Workspace, "decoded", stopped)
     before = sorted((animals.writable / "looks").rglob("*"))
     with pytest.raises(KeyboardInterrupt):
         look(animals, run_id="seeing-s0", method=CamMethod.HIRES_CAM)

@@ -21,7 +21,7 @@ def test_the_same_images_and_classes_as_torchvision_finds(tmp_path):
     read = image_folders(root)
     assert {row.file: row.labels[0] for row in read.rows} == known
     assert read.levels == ("classes",)
-    assert "1 other files are not images and stay where they are." in read.told
+    assert "1 other files are not images and stay where they are: '.txt' 1." in read.told  # endings are named
 
 
 def test_folders_called_like_splits_are_splits(tmp_path):
