@@ -7,6 +7,7 @@ import csv
 import logging
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
+from model_zoo.decode_limits import check_work
+from model_zoo.foreign_bytes import reading
 from model_zoo.importing.archives import Room, room
 from model_zoo.importing.files import leads_out
 from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
@@ -51,6 +54,12 @@ PIXELS = (
     *("SegmentedGreenPaletteColorLookupTableData", "SegmentedBluePaletteColorLookupTableData"),
 )
 """The tags that pixels need. Nothing beside these and `TOLD` is parsed."""
+
+MAX_UNPACKED = 100 * 2**20
+"""Bytes of pixels that a small file may unpack to; beyond that the ratio of `Room` holds."""
+
+FRAMES_A_TRIAL = 500
+"""Frames that get as much time again as one file has."""
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
@@ -189,7 +198,8 @@ def _written(file: Path, inside: str, target: Path, taken: _Taken) -> list[dict[
     folder = target / stem
     rows = []
     try:
-        with warnings.catch_warnings():
+        broken = "is damaged, or compressed in a way not read here"
+        with warnings.catch_warnings(), reading(shown(inside), ImageError, "export it uncompressed", broken, ""):
             warnings.simplefilter("ignore")  # pydicom's, of values that break the standard
             dataset = _read(file, inside)
             n = int(dataset.get("NumberOfFrames") or 1)
@@ -197,23 +207,23 @@ def _written(file: Path, inside: str, target: Path, taken: _Taken) -> list[dict[
             folders = {f"folder_{k}": name for k, name in enumerate(inside.split("/")[:-1], start=1)}
             n_bytes = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
             taken.check(inside, n, n * n_bytes)
+            _check_work(dataset, inside, n, n * n_bytes, taken.room.ratio * file.stat().st_size)
+            ends = time.monotonic() + limits().trial_seconds * (1 + n / FRAMES_A_TRIAL)
             for k, pixels in enumerate(islice(_pixels(dataset), n), start=1):  # a file may hold more than it says
+                if time.monotonic() > ends:
+                    raise ImageError(
+                        f"{shown(inside)} takes too long, after {k:,} of {n:,} frames; export it uncompressed, or set "
+                        f"{variable('trial_seconds')}."
+                    )
                 name = f"{stem}/{k:04d}.png" if n > 1 else f"{stem}.png"
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(target / name)
                 rows.append(
                     {"file_name": name, "patient_id": inside, "frame": str(k), "frames": str(n)} | told | folders
                 )
-    except (OSError, ImageError, SourceError):
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except Exception as error:  # pydicom and the decoders behind it raise anything on hostile bytes
-        shutil.rmtree(folder, ignore_errors=True)
-        told_by = " ".join(str(error).split())
-        raise ImageError(
-            f"{shown(inside)} is damaged, or compressed in a way not read here ({shown(told_by, 100)}); export it "
-            "uncompressed."
-        ) from error
     if not rows:
         raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
     taken.add(len(rows), len(rows) * n_bytes)
@@ -247,6 +257,19 @@ def _read(file: Path, inside: str) -> "Dataset":
             f"{variable('image_megapixels')})."
         )
     return dataset
+
+
+def _check_work(dataset: "Dataset", inside: str, n_frames: int, n_bytes: int, at_most: float) -> None:
+    """`ImageError` for frames that unpack to far more than the file holds, or that no JPEG of an image would be."""
+    from pydicom.encaps import generate_frames
+
+    if n_bytes > max(MAX_UNPACKED, at_most):
+        raise ImageError(
+            f"{shown(inside)} unpacks to {n_bytes:,} bytes of pixels, far more than it holds; export it uncompressed."
+        )
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        for frame in islice(generate_frames(dataset.PixelData, number_of_frames=n_frames), n_frames):
+            check_work(frame, shown(inside), limits().image_megapixels * 1_000_000)
 
 
 def _pixels(dataset: "Dataset") -> Iterator[NDArray[np.uint8]]:

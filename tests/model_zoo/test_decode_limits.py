@@ -104,9 +104,7 @@ def tiff(tags, data=b"", chain=1):
     directory = struct.pack("<H", len(listed)) + b"".join(listed)
     start, each = 8 + len(data), len(directory) + 4
     links = [start + k * each for k in range(1, chain)] + [0]
-    return (
-        b"II*\0" + struct.pack("<I", start) + data + b"".join(directory + struct.pack("<I", link) for link in links)
-    )
+    return b"II*\0" + struct.pack("<I", start) + data + b"".join(directory + struct.pack("<I", link) for link in links)
 
 
 def image_tags(side=8, **more):
