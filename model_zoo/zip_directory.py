@@ -1,5 +1,6 @@
 """A zip archive's list of members, bounded before it is read into memory."""
 
+import io
 import zipfile
 from typing import IO
 
@@ -7,7 +8,7 @@ MAX_ENTRY = 300
 """Bytes that a zip archive spends on listing one file, on average at most: 46 and its name."""
 
 
-def n_members(file: IO[bytes]) -> int:
+def n_members(file: IO[bytes] | io.BufferedIOBase) -> int:
     """How many members a zip archive may list, by the size of its directory: at least a sixth of those it lists.
 
     It is asked of the standard library's own search for the directory, so that no second directory can mislead it; 0

@@ -268,7 +268,10 @@ def _check_work(dataset: "Dataset", inside: str, n_frames: int, n_bytes: int, at
             f"{shown(inside)} unpacks to {n_bytes:,} bytes of pixels, far more than it holds; export it uncompressed."
         )
     if dataset.file_meta.TransferSyntaxUID.is_compressed:
-        for frame in islice(generate_frames(dataset.PixelData, number_of_frames=n_frames), n_frames):
+        table = [dataset.get(tag) for tag in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+        offsets = (table[0], table[1]) if all(table) else None  # as pydicom finds frames itself
+        frames = generate_frames(dataset.PixelData, number_of_frames=n_frames, extended_offsets=offsets)
+        for frame in islice(frames, n_frames):
             check_work(frame, shown(inside), limits().image_megapixels * 1_000_000)
 
 
