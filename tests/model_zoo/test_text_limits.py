@@ -12,9 +12,9 @@ import pytest
 
 from model_zoo import parquet_trial, text_limits
 from model_zoo.checkpoint_files import read_checkpoint
-from model_zoo.core.errors import CheckpointError, RunError, TaxonomyError, WorkspaceError
+from model_zoo.core.errors import CheckpointError, LabelError, RunError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import LeafSpace, Part
-from model_zoo.importing import tables
+from model_zoo.importing import rules, tables
 from model_zoo.importing.confusion_tables import read_confusion_table
 from model_zoo.importing.json_tables import read_json
 from model_zoo.importing.source import SourceError
@@ -162,3 +162,29 @@ def test_what_passed_in_a_child_is_not_tried_again(tmp_path, monkeypatch):
     for _ in range(3):
         read_table(tmp_path / "t.parquet")
     assert len(ran) == 1
+
+
+def test_parts_of_more_combinations_than_can_be_made_are_refused():
+    for values, n_parts in (("0123456789", 7), ("0123456789", 900), ("ab", 60)):
+        with pytest.raises(LabelError, match="combinations, at most 1,000,000; declare fewer"):
+            LeafSpace(tuple(Part(f"p{k}", tuple(values)) for k in range(n_parts)))
+    assert len(LeafSpace(tuple(Part(f"p{k}", tuple("0123456789")) for k in range(4))).leaves) == 10_000
+
+
+def test_a_pattern_that_a_label_repeats_is_looked_up_once(monkeypatch):
+    seen = []
+    real = LeafSpace._expand
+    monkeypatch.setattr(LeafSpace, "_expand", lambda self, *given: seen.append(given[0]) or real(self, *given))
+    assert SPACE.parse("*|" * 5_000 + "cat | cat|*") == SPACE.everything
+    assert seen == ["*", "cat"]
+
+
+@pytest.mark.parametrize("line", ['\\"' * 4_900, "a=b -> c " + '"\\' * 4_900, 'x "' * 3_333])
+def test_quotes_that_are_never_closed_are_not_looked_for_again_and_again(line, monkeypatch):
+    tokens = []
+    real = rules._Token
+    monkeypatch.setattr(rules, "_Token", lambda *given, **more: tokens.append(given) or real(*given, **more))
+    with pytest.raises(SourceError, match="Rules, line 1"):
+        rules.parse_rules(line)
+    assert len(tokens) < 10_000
+    assert sum(given == ('"',) for given in tokens) <= 1
