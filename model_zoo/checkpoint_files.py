@@ -2,11 +2,11 @@
 
 import hashlib
 import io
-import json
 import pickle
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor
 
 from model_zoo.core.errors import CheckpointError
+from model_zoo.foreign_bytes import reading
 from model_zoo.inert_pickle import Inert
+from model_zoo.text_limits import load_json
 from model_zoo.torch_files import SAVE_AGAIN, TorchFile, check, read_legacy, read_zip, stored, tensor
 
 MAX_FILE_BYTES = 4 * 2**30
+MAX_HEADER = 64 * 2**20
+"""Of a safetensors file; a million tensors need some 100 bytes each."""
+
+MAX_SAID = 1000
 MAX_DEPTH = 4
 MAX_NUMBERS = 4
 """In a list that is kept of what a file says: a size, means; longer ones are no description."""
@@ -61,6 +66,10 @@ class Checkpoint:
         chosen = part or self.parts[0]
         if chosen not in self.parts:
             raise CheckpointError(f"{self.name} holds no weights {part[:80]!r}; there are {', '.join(self.parts)}.")
+        with reading(self.name, CheckpointError, SAVE_AGAIN):
+            return self._weights(chosen, wanted)
+
+    def _weights(self, chosen: str, wanted: Set[str]) -> "Weights":
         values = self._values[chosen]
         if self._file is None:
             return _without_prefixes({str(key): value for key, value in values.items()}, (), wanted)
@@ -84,12 +93,9 @@ class Checkpoint:
 
     @cached_property
     def _loaded(self) -> Any:
-        try:
+        with reading(self.name, CheckpointError, SAVE_AGAIN, "is damaged"), suppress(pickle.UnpicklingError):
             return torch.load(io.BytesIO(self._raw), map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError:
-            return None
-        except Exception as error:  # torch's reader raises anything on damaged bytes
-            raise CheckpointError(f"{self.name} is damaged ({type(error).__name__}); {SAVE_AGAIN}.") from error
+        return None
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     safetensors, and ``torch.save`` of a state_dict or of mappings that hold some: training scripts, timm, Lightning.
     """
     name, raw = short(path.name), _bytes(path)
+    with reading(name, CheckpointError, SAVE_AGAIN):
+        return _read(raw, name)
+
+
+def _read(raw: bytes, name: str) -> Checkpoint:
     _refuse_others(raw, name)
     digest = hashlib.sha256(raw).hexdigest()
     if raw[8:9] == b"{":
@@ -121,7 +132,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     found = {".".join(place) or WHOLE: values for place, values in _parts(file.value)}
     if not found:
         raise CheckpointError(f"{name} was written by torch.save but holds no named tensors; {_SAVE_STATE}.")
-    return Checkpoint(name, digest, tuple(found), dict(islice(_said(file.value), 1000)), found, file, raw)
+    return Checkpoint(name, digest, tuple(found), dict(islice(_said(file.value), MAX_SAID)), found, file, raw)
 
 
 _SAVE_STATE = "save model.state_dict() with torch.save or safetensors and give that file"
@@ -129,7 +140,7 @@ _SAVE_STATE = "save model.state_dict() with torch.save or safetensors and give t
 
 def _bytes(path: Path) -> bytes:
     name = short(path.name)
-    try:
+    with reading(name, CheckpointError, "check the path", "cannot be read"):  # a path with a null byte is a ValueError
         if path.is_dir():
             raise CheckpointError(f"{name} is a folder; give the file of weights in it, such as model.safetensors.")
         if not path.is_file():
@@ -138,8 +149,6 @@ def _bytes(path: Path) -> bytes:
         if size > MAX_FILE_BYTES:
             raise CheckpointError(f"{name} has {size / 2**30:.1f} GiB; at most {MAX_FILE_BYTES / 2**30:.0f} are read.")
         raw = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        raise CheckpointError(f"{name} cannot be read ({error}); check the path and its permissions.") from error
     if not raw:
         raise CheckpointError(f"{name} is empty; copy or download it again.")
     return raw
@@ -170,15 +179,16 @@ def _refuse_others(raw: bytes, name: str) -> None:
 
 
 def _safetensors(raw: bytes, name: str) -> tuple[Mapping[str, Tensor], Mapping[str, Said]]:
-    try:
+    with reading(name, CheckpointError, "copy it again", "is a damaged or cut off safetensors file"):
+        length = int.from_bytes(raw[:8], "little")
+        if length > min(MAX_HEADER, len(raw) - 8):
+            raise ValueError(f"a header of {length:,} bytes")
+        written = load_json(raw[8 : 8 + length].decode()).get("__metadata__") or {}
         tensors: Mapping[str, Tensor] = load_safetensors(raw)
-        written = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")]).get("__metadata__") or {}
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        told = next(iter(str(error).splitlines()), type(error).__name__)[:120]
-        raise CheckpointError(f"{name} is a damaged or cut off safetensors file ({told}); copy it again.") from error
+        said = {short(key): str(value)[:1000] for key, value in islice(written.items(), MAX_SAID)}
     if not tensors:
         raise CheckpointError(f"{name} is a safetensors file without a tensor; {_SAVE_STATE}.")
-    return tensors, {short(key): str(value)[:1000] for key, value in written.items()}
+    return tensors, said
 
 
 def _refuse_modules(value: Any, name: str) -> None:
@@ -272,4 +282,8 @@ def _is_around(prefix: str, tensors: Mapping[str, Tensor]) -> bool:
 
 def short(text: object) -> str:
     """A name out of a file, fit for a sentence: one line of at most 80 characters."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text)[:80])
+    try:
+        written = str(text)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        written = "a very long number"
+    return "".join(letter if letter.isprintable() else "?" for letter in written[:80])

@@ -19,6 +19,7 @@ from safetensors.torch import load
 from torch import nn
 
 from model_zoo.core.errors import CheckpointError
+from model_zoo.foreign_bytes import RAISED_BY_PARSERS, first_line
 from model_zoo.own_code import OwnCode, read_code
 from model_zoo.run import CODE, GRAPH, ONNX, Card, Run
 
@@ -110,8 +111,8 @@ def restore(card: Card, weights: bytes, code: OwnCode | None = None) -> nn.Modul
     try:
         state: dict[str, torch.Tensor] = load(weights)
         model.load_state_dict(state)
-    except (SafetensorError, RuntimeError, KeyError) as error:  # KeyError: number formats that torch lacks
-        first = str(error).splitlines()[0]
+    except (SafetensorError, *RAISED_BY_PARSERS) as error:  # KeyError: number formats that torch lacks
+        first = first_line(error, 300)
         raise CheckpointError(f"The weights of run {card.run_id!r} do not fit {card.architecture}: {first}") from error
     return model if code is None else code.around(model, card.columns)
 

@@ -21,6 +21,7 @@ from model_zoo.commands import command
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.datasets import DataSet, write_whole
+from model_zoo.foreign_bytes import RAISED_BY_PARSERS
 from model_zoo.run import Run
 
 FOLDER = "embeddings"
@@ -94,7 +95,7 @@ def read_embeddings(path: Path, run: Run, dataset: DataSet, split: Split) -> Emb
         vectors = table.column("vector").combine_chunks()
         flat = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
         return Embeddings(tuple(table.column("image_id").to_pylist()), flat.reshape(len(table), -1))
-    except (pa.ArrowException, KeyError, OSError, ValueError, TypeError, AttributeError, RunError) as error:
+    except (*RAISED_BY_PARSERS, pa.ArrowException, RunError) as error:
         raise RunError(
             f"The embeddings {path} of run {run.run_id!r} cannot be used ({error}); make them again with "
             f"`{command('embed', run.run_id, '--split', str(split))}`."

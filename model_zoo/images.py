@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
+from model_zoo.decode_limits import check_work
 from model_zoo.deep_pixels import has_deep_pixels, in_eight_bits, is_deep, prepare_to_load, turned
 from model_zoo.grey_scale import GreyScale
 from model_zoo.image_kinds import ENDINGS
@@ -195,12 +196,13 @@ def decode(source: Path | bytes, name: str = "", grey: GreyScale | None = None) 
 def open_image(source: Path | bytes, name: str = "") -> Image.Image:
     """An image decoded in all its bits, upright; `ImageError` in one sentence if it cannot be trusted.
 
-    Sizes are checked before a pixel is decoded: a decompression bomb costs its header only.
+    Sizes, and the work that decoding asks for, are checked before a pixel is decoded: a bomb costs its header only.
     """
     name, at_most = name or (source.name if isinstance(source, Path) else "the upload"), limits()
     raw = _read(source, name, at_most.image_mb)
     n_pixels = at_most.image_megapixels * 1_000_000
     Image.MAX_IMAGE_PIXELS = max(_PILLOWS_LIMIT, n_pixels)
+    check_work(raw, name, n_pixels)
     try:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
     except UnidentifiedImageError as error:

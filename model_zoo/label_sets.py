@@ -14,6 +14,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.datasets import DataSet, write_new
+from model_zoo.foreign_bytes import RAISED_BY_PARSERS
 from model_zoo.run import is_plain
 
 FOLDER = "label_sets"
@@ -130,7 +131,7 @@ def read_label_set(path: Path, space: LeafSpace) -> LabelSet:
             labels=_labels(values["labels"]),
             note=_text(values, "note"),
         )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, WorkspaceError) as error:
+    except (*RAISED_BY_PARSERS, WorkspaceError) as error:
         raise WorkspaceError(f"{where} cannot be used ({error}); restore it from a copy or remove it.") from error
     if found.name != path.stem:
         raise WorkspaceError(f"{where} holds a set of another name, {found.name!r}; rename the file to it.")

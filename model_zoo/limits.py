@@ -32,6 +32,8 @@ class Limits:
     unpacked_gb: int = 50
     unpacked_files: int = 1_000_000
     dicom_frames: int = 5_000
+    trial_seconds: int = 60
+    trial_gb: int = 8
 
 
 def limits() -> Limits:

@@ -14,6 +14,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.looks import Look, Removal
 from model_zoo.core.regions import Energy
 from model_zoo.datasets import write_whole
+from model_zoo.foreign_bytes import RAISED_BY_PARSERS
 
 FORMAT = 2
 PLACED = 2
@@ -120,7 +121,7 @@ def read_looks(parent: Path, run_id: str, split: Split, least_format: int = 1) -
             for row in _rows(removals)
         )
         return Looks(**values, looks=looks, removals=said)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+    except RAISED_BY_PARSERS as error:
         raise RunError(
             f"{card} or its tables cannot be read ({error}); run `{command('look', run_id)}` again."
         ) from error

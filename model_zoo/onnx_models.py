@@ -1,24 +1,24 @@
 """ONNX graphs: read as data, refused where they reach outside themselves, run by onnxruntime on the CPU."""
 
 import hashlib
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
 from model_zoo.core.errors import CheckpointError
+from model_zoo.foreign_bytes import reading
 from model_zoo.images import MAX_INPUT_SIDE
+from model_zoo.killable import TrialError, try_in_child
+from model_zoo.onnx_checks import check, parse
+from model_zoo.onnx_trial import session_of
 
-_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-_LOOPS = ("Loop", "Scan", "If", "SequenceMap")
 _SAME = ("Flatten", "Reshape", "Squeeze", "Identity", "Dropout")
 _MEANS = ("GlobalAveragePool", "ReduceMean")
 
@@ -40,7 +40,7 @@ class Graph:
     n_classes: int
     gives_probabilities: bool
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """64 hexadecimal digits."""
         return hashlib.sha256(self.raw).hexdigest()
@@ -79,17 +79,8 @@ class OnnxModel(nn.Module):
 
 def read_graph(raw: bytes, name: str) -> Graph:
     """The graph in a file's bytes; `CheckpointError` says why it is not run. Nothing beside the file is opened."""
-    model = _parsed(raw, name)
-    nodes = [node for part in (model.graph, *model.functions) for node in _nodes(part)]
-    used = {one.domain for one in model.opset_import} | {node.domain for node in nodes}
-    if foreign := sorted(used - set(_DOMAINS) - {function.domain for function in model.functions}):
-        raise CheckpointError(f"{name} uses operators of {foreign[0]!r}, which are not ONNX's own; export it without.")
-    sparse = [part for one in model.graph.sparse_initializer for part in (one.values, one.indices)]
-    tensors = [*model.graph.initializer, *sparse, *(t for node in nodes for t in _held(node))]
-    if any(one.data_location == onnx.TensorProto.EXTERNAL or one.external_data for one in tensors):
-        raise CheckpointError(f"{name} keeps weights in another file, which is not followed; export it as one file.")
-    if loops := {node.op_type for node in nodes} & set(_LOOPS):
-        raise CheckpointError(f"{name} has a {min(loops)}, which may never end; a classifier needs none: export it so.")
+    model = parse(raw, name)
+    check(model, name, len(raw))
     given = {one.name for one in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in given]
     if len(inputs) != 1 or len(model.graph.output) != 1:
@@ -113,35 +104,55 @@ def read_graph(raw: bytes, name: str) -> Graph:
     return Graph(name, raw, channels, (height, width), last, sides[0] == 1, n_classes, softmax)
 
 
+_TRIED: set[tuple[str, tuple[int, ...]]] = set()
+"""Graphs, and what was put in, that ran to their end in a child of this process; () was only loaded."""
+
+
+def try_once(graph: Graph, shape: tuple[int, ...] = ()) -> None:
+    """Load a graph in a killable child, and run it there on one image or two of ``shape`` (channels, height, width).
+
+    What passed once is not tried again. `CheckpointError` where it fails, or is stopped by a limit.
+    """
+    if (graph.sha256, shape) in _TRIED:
+        return
+    sides = (*shape[1:], shape[0]) if graph.channels_last else shape
+    batch = [1 if graph.one_by_one else 2, *sides] if shape else []
+    try:
+        try_in_child("onnx", graph.raw, {"shape": batch})
+    except TrialError as error:
+        if error.is_limit:
+            raise CheckpointError(f"{graph.name} was not loaded: {error}; give a smaller graph.") from error
+        if shape and (graph.sha256, ()) in _TRIED:
+            raise CheckpointError(f"{graph.name} fails on images of {shape} ({error}); correct the size.") from error
+        raise CheckpointError(f"{graph.name} is no graph that onnxruntime runs ({error}).") from error
+    _TRIED.update(((graph.sha256, shape), (graph.sha256, ())))
+
+
 class _Session(nn.Module):
     """A graph's run as a layer; no gradient passes through it."""
 
     def __init__(self, graph: Graph, raw: bytes) -> None:
         super().__init__()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        try:
-            self.session = onnxruntime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own classes of errors, and what its parsers raise
-            raise CheckpointError(f"{graph.name} is no graph that onnxruntime runs ({_first(error)}).") from error
+        try_once(graph)
+        with reading(graph.name, CheckpointError, "export it again", "is no graph that onnxruntime runs"):
+            self.session = session_of(raw)
         self.graph, self.input = graph, self.session.get_inputs()[0].name
 
     def forward(self, inputs: Tensor) -> Tensor:
         pixels = inputs.detach().numpy()
         pixels = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1) if self.graph.channels_last else pixels)
         blocks = np.split(pixels, len(pixels)) if self.graph.one_by_one else [pixels]
-        try:
+        shape = tuple(inputs.shape[1:])
+        try_once(self.graph, shape)
+        with reading(self.graph.name, CheckpointError, "correct the size", f"fails on images of {shape}"):
             said = np.concatenate([self.session.run(None, {self.input: one})[0] for one in blocks])
-        except Exception as error:  # as above
-            raise CheckpointError(
-                f"{self.graph.name} fails on images of {tuple(inputs.shape[1:])} ({_first(error)}); correct the size."
-            ) from error
         return torch.from_numpy(np.asarray(said, dtype=np.float32))
 
 
 def _split(graph: Graph) -> tuple[_Session, nn.Linear | None]:
     whole = _Session(graph, graph.raw)
-    found = _before_pooling(_parsed(graph.raw, graph.name))
+    with reading(graph.name, CheckpointError, "export it again"):
+        found = _before_pooling(parse(graph.raw, graph.name))
     if found is None or graph.channels_last:
         return whole, None
     raw, weight, bias = found
@@ -194,32 +205,5 @@ def _before_pooling(model: onnx.ModelProto) -> tuple[bytes, NDArray[np.float32],
     return model.SerializeToString(), np.array(weight, order="C"), np.array(added, dtype=np.float32)
 
 
-def _parsed(raw: bytes, name: str) -> onnx.ModelProto:
-    try:
-        model = onnx.load_model_from_string(raw)
-    except (DecodeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{name} is no ONNX file, or damaged ({_first(error)}); export it again.") from error
-    if not model.graph.node or not model.opset_import:
-        raise CheckpointError(f"{name} is no ONNX model: it has no graph of operators; export it again.")
-    return model
-
-
-def _nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in itertools.chain([attribute.g] if attribute.HasField("g") else [], attribute.graphs):
-                yield from _nodes(inner)
-
-
-def _held(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    for attribute in node.attribute:
-        yield from itertools.chain([attribute.t] if attribute.HasField("t") else [], attribute.tensors)
-
-
 def _makers(model: onnx.ModelProto) -> Mapping[str, onnx.NodeProto]:
     return {name: node for node in model.graph.node for name in node.output}
-
-
-def _first(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:160]

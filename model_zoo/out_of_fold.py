@@ -19,6 +19,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.predictions import Predictions
 from model_zoo.datasets import DataSet, write_whole
+from model_zoo.foreign_bytes import RAISED_BY_PARSERS
 from model_zoo.run import Run
 
 FOLDER = "out_of_fold"
@@ -84,7 +85,7 @@ def read_out_of_fold(path: Path, run: Run, dataset: DataSet) -> OutOfFold:
         predictions = Predictions(image_ids, run.card.classes, np.stack(columns, axis=1).astype(np.float32))
         folds = table.column("fold").to_numpy().astype(np.int64)
         return OutOfFold(predictions, folds, about["n_folds"]).check(dataset)
-    except (pa.ArrowException, KeyError, OSError, ValueError, TypeError, RunError) as error:
+    except (*RAISED_BY_PARSERS, pa.ArrowException, RunError) as error:
         raise RunError(
             f"The out-of-fold predictions {path} of run {run.run_id!r} cannot be used ({error}); "
             "remove the file and make them again."

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import RunError
-from model_zoo.importing.source import shown
+from model_zoo.foreign_bytes import reading
+from model_zoo.importing.source import MAX_COLUMNS, MAX_ROWS, shown
 from model_zoo.importing.tables import IMAGE, Table, read_table
 from model_zoo.limits import bytes_of
+from model_zoo.zip_directory import n_members
 
 MAX_BYTES = 2**30
+MAX_ARRAYS = 100
 ANSWER = ("predicted", "prediction", "pred", "answer", "predicted_label", "pred_label", "predicted_class", "label", "y")
 PREFIXES = ("", "p:", "p_", "prob_", "probability_", "prob:")
 _OF_IMAGES = ("image_id", "image_ids", "ids", "id", "images", "files", "paths", "file_names")
@@ -79,7 +81,7 @@ def read_answers(path: Path, classes: Sequence[str]) -> Answers:
     probabilities is named after its class, bare or after one of `PREFIXES`; else a column of `ANSWER` holds labels.
     """
     name = shown(path.name)
-    try:
+    with reading(name, RunError, "save it again", "is damaged or holds no plain numbers", "check the path"):
         if bytes_of(path) > MAX_BYTES:
             raise RunError(f"{name} has more than {MAX_BYTES >> 20:,} MiB; split it.")
         with path.open("rb") as file:
@@ -89,11 +91,6 @@ def read_answers(path: Path, classes: Sequence[str]) -> Answers:
         if start[:4] == b"PK\x03\x04" or start == b"\x93NUMPY":
             arrays = _npz(path) if start[:2] == b"PK" else {"": _npy(path)}
             return _of_arrays(name, digest, arrays, tuple(classes))
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        told = next(iter(str(error).splitlines()), "")[:150]
-        raise RunError(f"{name} is damaged or holds no plain numbers ({told}); save it again.") from error
-    except OSError as error:
-        raise RunError(f"{name} cannot be read ({error.strerror}); check the path.") from error
     return _of_table(name, digest, read_table(path), tuple(classes))
 
 
@@ -128,9 +125,13 @@ def _of_arrays(name: str, digest: str, arrays: Mapping[str, NDArray[np.generic]]
     found = next(iter(others.values())) if found is None and len(others) == 1 else found
     if found is None:
         raise RunError(f"{name} holds arrays {', '.join(map(shown, by_name))}; call that of the answers probabilities.")
+    if max(len(found) if found.ndim else 0, 0 if ids is None else ids.size) > MAX_ROWS or (
+        order is not None and order.size > MAX_COLUMNS
+    ):
+        raise RunError(f"{name} has more than {MAX_ROWS:,} images or {MAX_COLUMNS:,} classes; split it.")
     images = tuple(str(one) for one in ids.ravel()) if ids is not None else ()
-    if images and len(images) != len(found):
-        raise RunError(f"{name} names {len(images):,} images and has {len(found):,} answers; each image has one.")
+    if found.ndim == 0 or (images and len(images) != len(found)):
+        raise RunError(f"{name} names {len(images):,} images and has {found.size:,} answers; each image has one.")
     if found.ndim == 1:
         return Answers(name, digest, images, classes, None, _indices([str(one) for one in found], classes, name))
     named = tuple(str(one) for one in order.ravel()) if order is not None else classes
@@ -153,9 +154,12 @@ def _indices(texts: Sequence[str], classes: tuple[str, ...], name: str) -> NDArr
 
 
 def _npz(path: Path) -> dict[str, NDArray[np.generic]]:
+    with path.open("rb") as file:
+        if n_members(file) > MAX_ARRAYS:
+            raise ValueError(f"more than {MAX_ARRAYS} arrays")
     with zipfile.ZipFile(path) as archive:
         members = [one for one in archive.infolist() if one.filename.endswith(".npy")]
-        if not members or sum(one.file_size for one in members) > MAX_BYTES or len(members) > 100:
+        if not members or sum(one.file_size for one in members) > MAX_BYTES or len(members) > MAX_ARRAYS:
             raise ValueError(f"{len(members)} arrays, {sum(one.file_size for one in members):,} bytes unpacked")
         arrays = {}
         for one in members:
@@ -178,7 +182,7 @@ def _array(stream: BinaryIO | io.BytesIO, size: int) -> NDArray[np.generic]:
     shape, _, kind = header(stream)
     count = 1
     for side in shape:
-        count *= side
+        count *= max(1, side)  # none is made of what is empty on one side and endless on another
     if kind.hasobject or count * max(1, kind.itemsize) > size:
         raise ValueError("an array of Python objects" if kind.hasobject else "an array cut off")
     stream.seek(0)

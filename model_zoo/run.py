@@ -19,6 +19,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, TaxonomyError
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.foreign_bytes import RAISED_BY_PARSERS
 from model_zoo.images import Preprocessing
 
 FORMAT = 1
@@ -270,7 +271,7 @@ class Run:
             probabilities = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
             image_ids = tuple(table.column("image_id").to_pylist())
             return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32), self.card.labels_alone)
-        except (pa.ArrowException, KeyError, OSError, ValueError, TypeError, RunError) as error:
+        except (*RAISED_BY_PARSERS, pa.ArrowException, RunError) as error:
             raise RunError(f"The predictions {path} do not fit the card of run {self.run_id!r}: {error}") from error
 
     def history(self) -> tuple[Epoch, ...]:
@@ -284,7 +285,7 @@ class Run:
                     Epoch(int(row["epoch"]), *(float(row[name]) for name in list(Epoch.__dataclass_fields__)[1:]))
                     for row in csv.DictReader(lines)
                 )
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        except RAISED_BY_PARSERS as error:
             raise RunError(f"The history {path} cannot be read ({error}); remove it or train the run again.") from error
 
 
@@ -332,7 +333,7 @@ def read_run(folder: Path) -> Run:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(values, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no infinity, no half characters
-    except (OSError, ValueError, RecursionError) as error:
+    except RAISED_BY_PARSERS as error:
         raise RunError(f"Cannot read the run card {path} ({error}); restore it or train the run again.") from error
     if not isinstance(values, dict):
         raise RunError(f"The run card {path} is no JSON object; train the run again.")

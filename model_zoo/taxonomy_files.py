@@ -13,11 +13,17 @@ from model_zoo.core.errors import LabelError, TaxonomyError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.datasets import write_new
+from model_zoo.foreign_bytes import reading
+from model_zoo.limits import bytes_of
 from model_zoo.run import is_plain
 
 MAX_FILE_BYTES = 100_000
+MAX_TOML_BYTES = 2**20
+MAX_KEY_PARTS = 100
 MAX_VERSION = 999_999_999
 _SAVING = Lock()  # finding the newest version and writing the next one is one step
+_KEY_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_KEY_PART}){{{MAX_KEY_PARTS - 1}}}")
 _REFERENCE = re.compile(r"(.+)\.v([0-9]{1,9})", re.DOTALL)
 
 Versions = Mapping[str, tuple[Taxonomy, ...]]
@@ -71,10 +77,8 @@ def parse_taxonomy(raw: bytes, where: str, space: LeafSpace) -> Taxonomy:
     """The taxonomy in the bytes of a TOML file from anywhere; `TaxonomyError` in one sentence for anything else."""
     if len(raw) > MAX_FILE_BYTES:
         raise TaxonomyError(f"{where} has {len(raw):,} bytes; a taxonomy file has at most {MAX_FILE_BYTES:,}.")
-    try:
-        values = tomllib.loads(raw.decode("utf-8-sig").replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:
-        raise TaxonomyError(f"{where} is no TOML file in UTF-8: {error}.") from error
+    with reading(where, TaxonomyError, "correct it there", "is no TOML file in UTF-8"):
+        values = _toml(raw.decode("utf-8-sig").replace("\r\n", "\n"))
     return _taxonomy(values, where, space)
 
 
@@ -123,10 +127,20 @@ def save_version(taxonomy: Taxonomy, folders: Sequence[Path], space: LeafSpace) 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The values of a TOML file; `WorkspaceError` in one sentence if it cannot be read."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WorkspaceError(f"Cannot read {path}: {error}.") from error
+    with reading(str(path), WorkspaceError, "correct it there", "is no TOML file in UTF-8"):
+        if (size := bytes_of(path)) > MAX_TOML_BYTES:
+            raise WorkspaceError(f"{path} has {size:,} bytes; a TOML file here has at most {MAX_TOML_BYTES:,}.")
+        return _toml(path.read_text(encoding="utf-8"))
+
+
+def _toml(text: str) -> dict[str, Any]:
+    """The values of a TOML text; `ValueError` for a key of too many parts.
+
+    tomllib's time grows with their square: 171 s for 100 kB of ``a.a.a...``.
+    """
+    if _LONG_KEY.search(text):
+        raise ValueError(f"a key of {MAX_KEY_PARTS} parts or more")
+    return tomllib.loads(text)
 
 
 def quoted(text: str) -> str:

@@ -7,9 +7,7 @@ torch's reader: a file that names unknown things can be read as well, and one th
 
 import io
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +15,13 @@ from typing import Any
 import torch
 
 from model_zoo.core.errors import CheckpointError
+from model_zoo.foreign_bytes import reading
 from model_zoo.inert_pickle import Inert, Name, Persistent, Pickled, PickleError, read_pickle
+from model_zoo.zip_directory import n_members
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER of the legacy format
 MAX_AXES = 16
+MAX_ENTRIES = 100_000
 SAVE_AGAIN = "save it again with torch.save(model.state_dict(), ...), or copy it again if it was copied"
 DENSE = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3")
 WRAPPED = ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state")
@@ -72,7 +73,9 @@ class TorchFile:
 
 def read_zip(raw: bytes, name: str) -> TorchFile:
     """The parts of a zip that ``torch.save`` wrote; `CheckpointError` says what else it is, or what ails it."""
-    try:
+    with reading(name, CheckpointError, SAVE_AGAIN, "is a damaged or cut off zip"):
+        if (n_listed := n_members(io.BytesIO(raw))) > MAX_ENTRIES:
+            raise CheckpointError(f"{name} lists {n_listed:,} entries or more; torch.save writes one for each tensor.")
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = [entry.filename for entry in archive.infolist()]
             _refuse_other_zips(names, name)
@@ -89,8 +92,6 @@ def read_zip(raw: bytes, name: str) -> TorchFile:
             storages = {
                 one.removeprefix(start): memoryview(archive.read(one)) for one in names if one.startswith(start)
             }
-    except _ZIP_ERRORS as error:
-        raise CheckpointError(f"{name} is a damaged or cut off zip; {SAVE_AGAIN}.") from error
     return TorchFile(pickled.value, storages, _is_plain(pickled))
 
 
@@ -156,10 +157,6 @@ def check(one: Stored, storages: Mapping[str, memoryview], name: str) -> None:
         raise CheckpointError(f"{name} is damaged: a tensor of {one.size} lies outside its numbers; {SAVE_AGAIN}.")
 
 
-_ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError),
-    *(LookupError, OSError, EOFError, OverflowError),
-)
 _ALL_DTYPES = (*_DTYPES.values(), torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2)
 _THEN = "save model.state_dict() with torch.save or safetensors and give that file"
 

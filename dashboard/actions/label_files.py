@@ -1,6 +1,5 @@
 """Files that carry labels, from here or elsewhere, read as lines of image, label and reviewer; hostile until read."""
 
-import csv
 import hashlib
 import io
 import json
@@ -10,16 +9,21 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dashboard.actions.export import plain_cell
 from dashboard.actions.export_folders import LIST
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.foreign_bytes import reading
+from model_zoo.killable import TrialError
+from model_zoo.parquet_trial import check_parquet
+from model_zoo.text_limits import CsvRows, check_json, load_json
+from model_zoo.zip_directory import n_members
 
 MAX_BYTES = 64 * 2**20
 MAX_LINES = 500_000
 MAX_CELL = 10_000
+MAX_COLUMNS = 10_000
 
 IMAGE = ("image_id", "image", "id", "file_name", "filename", "file", "path")
 LABEL = ("leaf_label", "label", "after", "to", "class", "class_name", "category")
@@ -69,17 +73,15 @@ def read_label_file(file: io.BufferedIOBase, name: str) -> LabelFile:
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     try:
-        if start == b"PAR1":
-            lines = _last_said(_parquet(file))
-        elif packed:
-            lines = list(_zipped(file))
-        else:
-            lines = _text(file.read())
+        with reading("it", LabelFileError, "export it again as CSV in UTF-8", "is damaged or no label file"):
+            if start == b"PAR1":
+                lines = _last_said(_parquet(file))
+            elif packed:
+                lines = list(_zipped(file))
+            else:
+                lines = _text(file.read())
     except LabelFileError as error:
         raise LabelFileError(f"{title}: {error}") from error
-    except (pa.ArrowException, zipfile.BadZipFile, csv.Error, OSError, ValueError, RecursionError) as error:
-        kind = "cannot be read" if isinstance(error, OSError) else "is damaged or no label file"
-        raise LabelFileError(f"{title} {kind} ({_one_line(str(error))}); export it again as CSV in UTF-8.") from error
     if not lines:
         raise LabelFileError(f"{title} holds no label; it needs a line for each image below the names of its columns.")
     return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines))
@@ -98,9 +100,9 @@ def _text(raw: bytes) -> list[Line]:
         return _csv(text)
     first = text.lstrip().split("\n", 1)[0]
     try:
-        values = json.loads(first)
+        values = load_json(first)
     except ValueError:
-        values = json.loads(text)
+        values = load_json(text)
     if isinstance(values, dict) and "annotations" in values:
         return list(_coco(values))
     return _last_said(_json_lines(text))
@@ -114,16 +116,21 @@ def _check_lines(text: str) -> None:
 def _csv(text: str) -> list[Line]:
     _check_lines(text)
     header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = next(reader, [])
-    return _last_said(_csv_rows(reader, names))
+    return _last_said(_csv_rows(CsvRows(text, max(",;\t", key=header.count), _check_shape)))
 
 
-def _csv_rows(reader: Any, names: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    columns = _columns(names)
-    for cells in reader:
-        where = f"line {reader.line_num:,}"
+def _check_shape(n_rows: int, n_cells: int) -> None:
+    if n_rows > MAX_LINES + 1:
+        raise LabelFileError(f"it has more than {MAX_LINES:,} lines; split it into files of at most so many.")
+    if n_cells > MAX_COLUMNS:
+        raise LabelFileError(f"it has a line of {n_cells:,} cells; at most {MAX_COLUMNS:,} columns are read.")
+
+
+def _csv_rows(rows: CsvRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    listed = iter(rows)
+    columns = _columns(next(listed, []))
+    for cells in listed:
+        where = f"line {rows.line:,}"
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(columns):
@@ -138,6 +145,7 @@ def _csv_rows(reader: Any, names: Sequence[str]) -> Iterator[tuple[str, Mapping[
 
 def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     _check_lines(text)
+    check_json(text)
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -153,6 +161,11 @@ def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _parquet(file: io.BufferedIOBase) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        check_parquet(file.read(), MAX_LINES)
+    except TrialError as error:
+        raise LabelFileError(f"it is damaged or no label file ({error}); export it again as CSV in UTF-8.") from error
+    file.seek(0)
     stored = pq.ParquetFile(file)
     if stored.metadata.num_rows > MAX_LINES:
         raise LabelFileError(f"it has {stored.metadata.num_rows:,} rows; split it into files of at most {MAX_LINES:,}.")
@@ -225,11 +238,17 @@ def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mappi
 
 
 def _zipped(file: io.BufferedIOBase) -> Iterator[Line]:
+    if (listed_at_least := n_members(file)) > MAX_LINES:
+        raise LabelFileError(
+            f"it lists {listed_at_least:,} files or more; split it into zips of at most {MAX_LINES:,}."
+        )
     with zipfile.ZipFile(file) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         if len(entries) > MAX_LINES:
             raise LabelFileError(f"it holds {len(entries):,} files; split it into zips of at most {MAX_LINES:,}.")
         if LIST in archive.namelist():
+            if archive.getinfo(LIST).flag_bits & 1:
+                raise LabelFileError(f"its {LIST} is encrypted; unpack it with its password and give that file.")
             with archive.open(LIST) as listed:  # read no more than asked, whatever the zip claims
                 raw = listed.read(MAX_BYTES + 1)
             if len(raw) > MAX_BYTES:

@@ -7,6 +7,7 @@ joined by ``|``, and ``*`` alone for "anything". A backslash escapes ``. | *`` a
 """
 
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,9 @@ from model_zoo.core.errors import LabelError
 Label = frozenset[str]
 
 UNKNOWN = None
+MAX_COMBINATIONS = 1_000_000
+"""Of the values of all parts; each is made, and looked at for every pattern of a label."""
+
 _SPECIAL = re.compile(r"([\\.|*])")
 
 
@@ -59,6 +63,11 @@ class LeafSpace:
         for combination in self.forbidden:
             for name, value in combination.items():
                 self._check_value(name, value)
+        if self.parts and (n := math.prod(len(part.values) for part in self.parts)) > MAX_COMBINATIONS:
+            shown = f"{n:,}" if n < 10**15 else "very many"
+            raise LabelError(
+                f"The parts have {shown} combinations, at most {MAX_COMBINATIONS:,}; declare fewer values."
+            )
         if not self.leaves:
             raise LabelError("The leaf space allows no leaf at all; declare a part with values or a lone leaf.")
         if twice := [leaf for leaf, n_times in Counter(self.leaves).items() if n_times > 1]:
@@ -90,8 +99,8 @@ class LeafSpace:
     def parse(self, text: str) -> Label:
         """The label that ``text`` writes; `LabelError` names the first thing in it that does not exist."""
         label: set[str] = set()
-        for pattern in _split(text.strip(), "|"):
-            label |= self._expand(pattern.strip(), text)
+        for pattern in dict.fromkeys(one.strip() for one in _split(text.strip(), "|")):  # each once: a text repeats
+            label |= self._expand(pattern, text)
         return frozenset(label)
 
     def format(self, label: Label) -> str:

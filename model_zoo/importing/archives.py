@@ -8,10 +8,8 @@ import os
 import re
 import shutil
 import stat
-import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,16 +17,15 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TypeVar
 
+from model_zoo.foreign_bytes import reading
 from model_zoo.image_kinds import is_image
 from model_zoo.importing.source import SPLITS, SourceError, shown
 from model_zoo.limits import limits, variable
+from model_zoo.zip_directory import n_members
 
 CHUNK = 2**20
 MAX_HEADER = 2**20
 """Bytes that a tar archive may spend on naming one file."""
-
-MAX_ENTRY = 300
-"""Bytes that a zip archive spends on listing one file, on average at most: 46 and its name."""
 
 MAX_NAME, MAX_DEPTH = 240, 50
 """Bytes of a name: longer ones are cut and told apart by a hash, as file systems hold 255. Folders in folders."""
@@ -43,12 +40,6 @@ _KINDS = {
     b"Rar!": "rar",
 }
 _ENDINGS = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar")
-_DAMAGE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error),
-    *(ValueError, NotImplementedError, OverflowError, IndexError, RuntimeError, MemoryError),
-)
-"""What the standard library raises on hostile archives; an `OSError` without a number is one of them too."""
-
 T = TypeVar("T")
 
 
@@ -102,17 +93,13 @@ def unpack(
     if not is_new and any(target.iterdir()):
         raise SourceError(f"{target} is not empty; give an empty folder to unpack {shown(archive.name)} into.")
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        _Unpacking(archive, title, target, progress, within or room()).run()
-    except BaseException as error:
+        with reading(title, SourceError, "fetch it again", "is damaged or cut off", "make room or give access"):
+            target.mkdir(parents=True, exist_ok=True)
+            _Unpacking(archive, title, target, progress, within or room()).run()
+    except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         if not is_new:
             target.mkdir(exist_ok=True)
-        if isinstance(error, _DAMAGE) or (isinstance(error, OSError) and error.errno is None):
-            told = " ".join(str(error).split()) or type(error).__name__
-            raise SourceError(f"{title} is damaged or cut off ({shown(told, 120)}); fetch it again.") from error
-        if isinstance(error, OSError):
-            raise SourceError(f"{title} cannot be unpacked ({error.strerror}); make room or give access.") from error
         raise
     return _inner(target)
 
@@ -142,7 +129,7 @@ class _Unpacking:
 
     def _unzip(self) -> None:
         with self.archive.open("rb") as file:
-            self._check_count(_zip_directory_bytes(file) // MAX_ENTRY)  # before all of them lie in memory
+            self._check_count(n_members(file))  # before all of them lie in memory
         with zipfile.ZipFile(self.archive) as archive:
             members = archive.infolist()
             total = sum(one.file_size for one in members)
@@ -277,16 +264,6 @@ def _plain(file: io.BufferedReader, kind: str) -> io.BufferedIOBase:
     if kind == "bz2":
         return bz2.BZ2File(file)
     return lzma.LZMAFile(file) if kind == "xz" else file
-
-
-def _zip_directory_bytes(file: IO[bytes]) -> int:
-    """How many bytes a zip archive's list of members has, as it says itself; 0 where it does not."""
-    file.seek(max(0, file.seek(0, os.SEEK_END) - 70_000))
-    tail = file.read()
-    at, at_64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
-    if at_64 >= 0 and len(tail) >= at_64 + 48:
-        return int(struct.unpack_from("<Q", tail, at_64 + 40)[0])
-    return int(struct.unpack_from("<L", tail, at + 12)[0]) if at >= 0 and len(tail) >= at + 16 else 0
 
 
 def _made(path: Path) -> Path:

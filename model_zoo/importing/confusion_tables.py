@@ -1,7 +1,6 @@
 """Confusion tables alone: how often which label was answered, out of files that nobody vouches for."""
 
 import hashlib
-import json
 import math
 import re
 from collections import Counter
@@ -13,9 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.foreign_bytes import reading
 from model_zoo.importing.source import MAX_COLUMNS, SourceError, shown
 from model_zoo.importing.tables import read_cells
 from model_zoo.limits import bytes_of
+from model_zoo.text_limits import load_json
 
 MAX_BYTES = 64 * 2**20
 MAX_CLASSES = 1_000
@@ -89,13 +90,11 @@ def read_confusion_table(
     ``data.values`` of a Vega specification. A pair that is not there was counted 0 times; none may be there twice.
     """
     title = shown(path.name)
-    try:
+    with reading(title, SourceError, "export it again", unreadable="check the path"):
         size = bytes_of(path)
         if size > MAX_BYTES:
             raise SourceError(f"{title} has {size:,} bytes; a confusion table has at most {MAX_BYTES:,}.")
         raw = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{title} cannot be read ({error.strerror or error}); check the path.") from error
     is_json = path.suffix.lower() == ".json" or raw[:64].lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{"
     names, rows = _records(raw, title) if is_json else read_cells(path)
     square = None if is_json or any((columns.true, columns.predicted, columns.count)) else _square(names, rows)
@@ -132,11 +131,8 @@ def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[Any]]:
     def no_number(text: str) -> NoReturn:
         raise ValueError(f"{text} is no number of answers")
 
-    try:
-        held = json.loads(raw.decode("utf-8-sig"), parse_constant=no_number)
-    except (ValueError, RecursionError) as error:
-        told = " ".join(str(error).split())[:150]
-        raise SourceError(f"{title} is damaged or no JSON ({told}); export it again.") from error
+    with reading(title, SourceError, "export it again", "is damaged or no JSON"):
+        held = load_json(raw.decode("utf-8-sig"), parse_constant=no_number)
     for key in ("data", "values"):
         held = held.get(key, held) if isinstance(held, dict) else held
     if not isinstance(held, list) or not held or not all(isinstance(one, dict) for one in held):

@@ -7,6 +7,7 @@ import csv
 import logging
 import os
 import shutil
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
+from model_zoo.decode_limits import check_work
+from model_zoo.foreign_bytes import reading
 from model_zoo.grey_scale import COLUMN, Depth, GreyScale, scales
 from model_zoo.importing.archives import Room, room
-from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, reading
+from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, how_read
 from model_zoo.importing.files import leads_out
 from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
 from model_zoo.limits import limits, variable
@@ -54,6 +57,12 @@ PIXELS = (
     *("SegmentedGreenPaletteColorLookupTableData", "SegmentedBluePaletteColorLookupTableData"),
 )
 """The tags that pixels need. Nothing beside these and `TOLD` is parsed."""
+
+MAX_UNPACKED = 100 * 2**20
+"""Bytes of pixels that a small file may unpack to; beyond that the ratio of `Room` holds."""
+
+FRAMES_A_TRIAL = 500
+"""Frames that get as much time again as one file has."""
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
@@ -103,7 +112,7 @@ def extract_frames(
     n_files, taken = 0, _Taken(within or room())
     try:
         target.mkdir(parents=True, exist_ok=True)
-        shared = _shared_scale(files, root, lambda: progress(0, len(files)))
+        shared = _shared_scale(files, root, taken.room, lambda: progress(0, len(files)))
         for done, file in enumerate(files, start=1):
             inside = file.relative_to(root).as_posix()
             try:
@@ -187,18 +196,18 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _shared_scale(files: Sequence[Path], root: Path, progress: Callable[[], None]) -> GreyScale | None:
+def _shared_scale(files: Sequence[Path], root: Path, room: Room, progress: Callable[[], None]) -> GreyScale | None:
     """The one scale of all grey values whose range no file declares; None where each file declares its own."""
     depths: list[Depth | None] = []
     for file in files:
         inside = file.relative_to(root).as_posix()
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), reading(shown(inside), ImageError, "export it uncompressed"):
                 warnings.simplefilter("ignore")
                 dataset = _read(file, inside)
                 if has_undeclared_depth(dataset):
-                    depths.append(depth_in(_frames_of(dataset), dataset))
-        except Exception:  # said in a sentence where its frames are to be written
+                    depths.append(depth_in(_frames_of(dataset, file, inside, room), dataset))
+        except ImageError:  # said where its frames are to be written
             continue
         finally:
             progress()
@@ -216,7 +225,8 @@ def _written(file: Path, inside: str, target: Path, taken: _Taken, shared: GreyS
     folder = target / stem
     rows = []
     try:
-        with warnings.catch_warnings():
+        broken = "is damaged, or compressed in a way not read here"
+        with warnings.catch_warnings(), reading(shown(inside), ImageError, "export it uncompressed", broken, ""):
             warnings.simplefilter("ignore")  # pydicom's, of values that break the standard
             dataset = _read(file, inside)
             n = int(dataset.get("NumberOfFrames") or 1)
@@ -224,24 +234,19 @@ def _written(file: Path, inside: str, target: Path, taken: _Taken, shared: GreyS
             folders = {f"folder_{k}": name for k, name in enumerate(inside.split("/")[:-1], start=1)}
             n_bytes = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
             taken.check(inside, n, n * n_bytes)
-            told[COLUMN] = reading(dataset, shared)
-            for k, pixels in enumerate(_pixels(dataset, shared), start=1):
+            told[COLUMN] = how_read(dataset, shared)
+            for k, pixels in enumerate(
+                _pixels(_frames_of(dataset, file, inside, taken.room), dataset, shared), start=1
+            ):
                 name = f"{stem}/{k:04d}.png" if n > 1 else f"{stem}.png"
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(target / name)
                 rows.append(
                     {"file_name": name, "patient_id": inside, "frame": str(k), "frames": str(n)} | told | folders
                 )
-    except (OSError, ImageError, SourceError):
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    except Exception as error:  # pydicom and the decoders behind it raise anything on hostile bytes
-        shutil.rmtree(folder, ignore_errors=True)
-        told_by = " ".join(str(error).split())
-        raise ImageError(
-            f"{shown(inside)} is damaged, or compressed in a way not read here ({shown(told_by, 100)}); export it "
-            "uncompressed."
-        ) from error
     if not rows:
         raise ImageError(f"{shown(inside)} holds no picture, or is cut off before it; leave it out.")
     taken.add(len(rows), len(rows) * n_bytes)
@@ -277,18 +282,49 @@ def _read(file: Path, inside: str) -> "Dataset":
     return dataset
 
 
-def _frames_of(dataset: "Dataset") -> "Iterator[NDArray[Any]]":
-    """The frames as they are stored, YBR turned into RGB; no more than the file says that it holds."""
+def _check_work(dataset: "Dataset", inside: str, n_frames: int, n_bytes: int, at_most: float) -> None:
+    """`ImageError` for frames that unpack to far more than the file holds, or that no JPEG of an image would be."""
+    from pydicom.encaps import generate_frames
+
+    if n_bytes > max(MAX_UNPACKED, at_most):
+        raise ImageError(
+            f"{shown(inside)} unpacks to {n_bytes:,} bytes of pixels, far more than it holds; export it uncompressed."
+        )
+    if dataset.file_meta.TransferSyntaxUID.is_compressed:
+        table = [dataset.get(tag) for tag in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")]
+        offsets = (table[0], table[1]) if all(table) else None  # as pydicom finds frames itself
+        frames = generate_frames(dataset.PixelData, number_of_frames=n_frames, extended_offsets=offsets)
+        for frame in islice(frames, n_frames):
+            check_work(frame, shown(inside), limits().image_megapixels * 1_000_000)
+
+
+def _frames_of(dataset: "Dataset", file: Path, inside: str, room: Room) -> "Iterator[NDArray[Any]]":
+    """The frames as they are stored, YBR turned into RGB; no more than the file says that it holds.
+
+    `ImageError` where they ask for more work than frames of their size need.
+    """
     from pydicom.pixels.utils import iter_pixels
 
-    return islice(iter_pixels(dataset), int(dataset.get("NumberOfFrames") or 1))
+    n = int(dataset.get("NumberOfFrames") or 1)
+    n_bytes = n * int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
+    _check_work(dataset, inside, n, n_bytes, room.ratio * file.stat().st_size)
+    ends = time.monotonic() + limits().trial_seconds * (1 + n / FRAMES_A_TRIAL)
+    for k, frame in enumerate(islice(iter_pixels(dataset), n), start=1):
+        if time.monotonic() > ends:
+            raise ImageError(
+                f"{shown(inside)} takes too long, after {k:,} of {n:,} frames; export it uncompressed, or set "
+                f"{variable('trial_seconds')}."
+            )
+        yield frame
 
 
-def _pixels(dataset: "Dataset", shared: GreyScale | None) -> Iterator[NDArray[np.uint8]]:
+def _pixels(
+    frames: "Iterator[NDArray[Any]]", dataset: "Dataset", shared: GreyScale | None
+) -> Iterator[NDArray[np.uint8]]:
     """The frames in order, (height, width) of grey or (height, width, 3) of RGB."""
     from pydicom.pixels.processing import apply_color_lut
 
-    for frame in _frames_of(dataset):
+    for frame in frames:
         if str(dataset.PhotometricInterpretation) == "PALETTE COLOR":
             frame = apply_color_lut(frame, dataset)
             yield (frame >> 8 if frame.dtype == np.uint16 else frame).astype(np.uint8)

@@ -45,7 +45,7 @@ def eight_bit(frame: NDArray[Any], dataset: "Dataset", shared: GreyScale | None)
     return 255 - grey if str(dataset.PhotometricInterpretation) == "MONOCHROME1" else grey
 
 
-def reading(dataset: "Dataset", shared: GreyScale | None) -> str:
+def how_read(dataset: "Dataset", shared: GreyScale | None) -> str:
     """How `eight_bit` reads the file, in words; '' for colours, and for 8 bits as they are."""
     if not str(dataset.PhotometricInterpretation).startswith("MONOCHROME"):
         return ""

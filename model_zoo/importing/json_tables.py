@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from model_zoo.foreign_bytes import reading
 from model_zoo.importing.files import inside
 from model_zoo.importing.source import MAX_ROWS, SourceError, shown
 from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, check_shape, text_of
+from model_zoo.limits import bytes_of
+from model_zoo.text_limits import check_json, load_json
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 MAX_JSON = 256 * 2**20
@@ -29,21 +32,16 @@ def read_json(path: Path, base: Path) -> Table:
     nothing is fetched. An image whose answers contradict each other comes without a label, which is told.
     """
     title = f"Table {shown(path.name)}"
-    try:
-        if (size := path.stat().st_size) > MAX_JSON:
+    with reading(title, SourceError, "export it again", "is damaged or of no layout known here", "give access"):
+        if (size := bytes_of(path)) > MAX_JSON:
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_JSON:,}.")
         text = path.read_bytes().decode("utf-8-sig")
-        values = _lines(text, title) if path.suffix.lower() != ".json" else json.loads(text)
+        values = _lines(text, title) if path.suffix.lower() != ".json" else load_json(text)
         if isinstance(values, dict):
             return _coco(values, title)
         if isinstance(values, list) and values and all(isinstance(one, dict) for one in values):
             is_studio = all(isinstance(one.get("data"), dict) and "annotations" in one for one in values)
             return _label_studio(values, title, base) if is_studio else _table(map(_plain, values), title)
-    except OSError as error:
-        raise SourceError(f"{title} cannot be read ({error.strerror}); give access.") from error
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
-        told = shown(" ".join(str(error).split()) or type(error).__name__, 100)
-        raise SourceError(f"{title} is damaged or of no layout known here ({told}); export it again.") from error
     raise SourceError(f"{title} lists no image; expected COCO, a Label Studio export, or a list of records.")
 
 
@@ -64,6 +62,7 @@ def below(tables: Sequence[tuple[str, Table]], path: Path) -> Table:
 
 def _lines(text: str, title: str) -> list[Any]:
     values = []
+    check_json(text)
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_zoo.foreign_bytes import reading
 from model_zoo.importing.archives import is_archive
 from model_zoo.importing.fetal_planes import TABLE, fetal_planes, is_fetal_planes
 from model_zoo.importing.files import leads_out
@@ -58,14 +59,10 @@ def read_source(
 def read_rules(path: Path) -> tuple[Rule, ...]:
     """The rules in a text file; `SourceError` in one sentence."""
     title = f"Rules {shown(path.name)}"
-    try:
+    with reading(title, SourceError, "save them as UTF-8", "are no UTF-8 text", "give a file with a rule a line"):
         if bytes_of(path) > 2**20:
             raise SourceError(f"{title} have more than a megabyte; give a file of rules.")
         return parse_rules(path.read_text(encoding="utf-8-sig"), title)
-    except OSError as error:
-        raise SourceError(f"{title} cannot be read ({error.strerror}); give a file with a rule a line.") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{title} are no UTF-8 text; save them as UTF-8.") from error
 
 
 def _by(rules: Sequence[Rule], table: Table) -> Table:

@@ -222,6 +222,8 @@ def _tokens(line: str) -> list[_Token]:
             tokens.append(_Token(re.sub(r"\\(.)", r"\1", quoted), is_quoted=True))
         elif comment is None:
             tokens.append(_Token(sign or word or other))
+        if other == '"':  # never closed; to look for its end from each quote behind it would take their square
+            break
     return tokens
 
 

@@ -1,7 +1,5 @@
 """Tables that list images: CSV and Parquet, their columns named or recognised; hostile until read."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_zoo.core.choices import Split
+from model_zoo.foreign_bytes import reading
 from model_zoo.importing.source import (
     MAX_CELL,
     MAX_COLUMNS,
@@ -23,13 +22,15 @@ from model_zoo.importing.source import (
     shown,
     split_of,
 )
+from model_zoo.killable import TrialError
+from model_zoo.limits import bytes_of
+from model_zoo.parquet_trial import BATCH, check_parquet, is_text, plain_columns
+from model_zoo.text_limits import CsvRows
 
 MAX_BYTES = 512 * 2**20
 MAX_UNPACKED = 2 * 2**30
 MAX_CELLS = 50_000_000
 """Cells of a file that need not hold each of them: nothing, repeated, takes no space in Parquet or JSON."""
-
-BATCH = 10_000
 
 IMAGE = ("path", "image_path", "file_name", "filename", "file", "image", "image_name", "image_id", "id")
 LABEL = ("label", "class", "class_name", "category", "diagnosis", "dx", "target", "choice", "y")
@@ -105,18 +106,14 @@ def read_cells(path: Path, n_columns: int = MAX_COLUMNS + 1) -> tuple[tuple[str,
     No column need have a name: one more than elsewhere may be that of the rows' own names.
     """
     title = title_of(path)
-    try:
-        size = path.stat().st_size
+    remedy, other = "export it again as CSV in UTF-8", "give a CSV or Parquet file"
+    with reading(title, SourceError, remedy, "is damaged or no table", other):
+        size = bytes_of(path)
         if size > MAX_BYTES:
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_BYTES:,}.")
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
         return _parquet(path, title, n_columns) if is_parquet else _csv(path.read_bytes(), title, n_columns)
-    except OSError as error:
-        raise SourceError(f"{title} cannot be read ({error.strerror or error}); give a CSV or Parquet file.") from error
-    except (pa.ArrowException, csv.Error, ValueError, MemoryError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise SourceError(f"{title} is damaged or no table ({told}); export it again as CSV in UTF-8.") from error
 
 
 def check_shape(n_rows: int, n_columns: int, title: str, at_most: int = MAX_COLUMNS) -> None:
@@ -219,25 +216,33 @@ def _csv(raw: bytes, title: str, n_columns: int) -> tuple[tuple[str, ...], list[
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(f"{title}: byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8'.") from error
-    if text.count("\n") > MAX_ROWS:
-        raise SourceError(f"{title} has more than {MAX_ROWS:,} lines; split it.")
     header = text.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    names = tuple(name.strip() for name in next(reader, []))
-    check_shape(1, len(names), title, n_columns)  # no line can have more cells than it has bytes
-    rows = []
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(names):
+    names: tuple[str, ...] = ()
+
+    def check(n_rows: int, n_cells: int) -> None:
+        if n_rows > MAX_ROWS + 1:
+            raise SourceError(f"{title} has more than {MAX_ROWS:,} lines; split it.")
+        check_shape(n_rows, len(names) or n_cells, title, n_columns)
+
+    rows = CsvRows(text, max(",;\t", key=header.count), check)
+    listed = iter(rows)
+    names = tuple(name.strip() for name in next(listed, []))
+    cells = []
+    for row in listed:
+        if row and len(row) != len(names):
             raise SourceError(
-                f"{title}, line {reader.line_num:,} has {len(row)} cells under {len(names)} columns; check its quotes."
+                f"{title}, line {rows.line:,} has {len(row)} cells under {len(names)} columns; check its quotes."
             )
-        rows.append(tuple(cell_of(cell, title, reader.line_num) for cell in row))
-    return names, rows
+        if row:
+            cells.append(tuple(cell_of(cell, title, rows.line) for cell in row))
+    return names, cells
 
 
 def _parquet(path: Path, title: str, n_columns: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    try:
+        check_parquet(path, MAX_ROWS)
+    except TrialError as error:
+        raise SourceError(f"{title} is damaged or no table ({error}); export it again as CSV in UTF-8.") from error
     with pq.ParquetFile(path) as stored:
         about = stored.metadata
         unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
@@ -247,10 +252,9 @@ def _parquet(path: Path, title: str, n_columns: int) -> tuple[tuple[str, ...], l
                 f"{MAX_ROWS:,} and {MAX_UNPACKED:,}."
             )
         schema = stored.schema_arrow
-    # a nested or binary column (pictures inside the table) is none that a manifest can keep
-    plain = [one.name for one in schema if not (pa.types.is_nested(one.type) or _is_binary(one.type))]
+    plain = plain_columns(schema)
     check_shape(about.num_rows, len(plain), title, n_columns)
-    repeating = [name for name in plain if _is_text(schema.field(name).type)]
+    repeating = [name for name in plain if is_text(schema.field(name).type)]
     rows: list[tuple[str, ...]] = []
     # a text that repeats is stored once: kept so until its length is known, a few bytes cannot fill the memory
     with pq.ParquetFile(path, read_dictionary=repeating) as lean:
@@ -272,11 +276,3 @@ def _check_length(length: int, title: str, line: int) -> None:
         raise SourceError(
             f"{title}, line {line:,} or after it: a cell has {length:,} characters, at most {MAX_CELL:,}."
         )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))

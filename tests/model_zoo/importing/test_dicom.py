@@ -85,6 +85,58 @@ def test_jpeg_inside(tmp_path):
     assert np.abs(back.astype(int) - np.asarray(Image.open(out).convert("RGB"))).max() <= 3
 
 
+def refused(path, sentence):
+    with pytest.raises(SourceError, match=sentence):
+        extract_frames(path, path.parent / "out")
+    return True
+
+
+def test_scans_of_a_jpeg_inside_are_counted(tmp_path):
+    """As of any JPEG: each scan passes over all pixels, and costs the file 75 bytes."""
+    out = io.BytesIO()
+    Image.new("L", (2000, 2000), 9).save(out, "JPEG", progressive=True)
+    raw = out.getvalue()
+    start = raw.rindex(b"\xff\xda")
+    bomb = raw[:-2] + raw[start:-2] * 300 + raw[-2:]
+    pixels = np.zeros((2000, 2000), np.uint8)
+    path = dicom(tmp_path / "1.dcm", pixels, JPEGBaseline8Bit, raw=encapsulate([raw, bomb]), NumberOfFrames=2)
+    assert refused(path, r"1\.dcm' has 201 scans or more over 4\.0 million pixels")
+
+
+def test_frames_that_unpack_to_far_more_than_the_file_are_refused(tmp_path):
+    out = io.BytesIO()
+    Image.new("L", (2000, 2000), 9).save(out, "JPEG")
+    pixels = np.zeros((2000, 2000), np.uint8)
+    raw = encapsulate([out.getvalue()[:300]] * 400)
+    path = dicom(tmp_path / "1.dcm", pixels, JPEGBaseline8Bit, raw=raw, NumberOfFrames=400)
+    assert refused(path, "unpacks to 1,600,000,000 bytes of pixels, far more than it holds")
+
+
+def test_a_file_that_takes_too_long_is_left_out(tmp_path, monkeypatch):
+    clock = iter(range(0, 10**6, 50))
+    monkeypatch.setattr("model_zoo.importing.dicom.time.monotonic", lambda: next(clock))
+    path = dicom(tmp_path / "1.dcm", np.stack([RAMP] * 9), NumberOfFrames=9)
+    assert refused(path, r"takes too long, after 2 of 9 frames; .* set TAXOSCOPE_MAX_TRIAL_SECONDS")
+
+
+def test_a_decoder_that_fails_leaves_one_file_out_and_not_all(tmp_path, monkeypatch):
+    """Pillow raises an `OSError` for a broken stream, as the file system does for a full disk."""
+    dicom(tmp_path / "in" / "good.dcm", RAMP)
+    dicom(tmp_path / "in" / "bad.dcm", RAMP, JPEGBaseline8Bit, raw=encapsulate([b"\xff\xd8\xff\xe0 no more"]))
+    found = extract_frames(tmp_path / "in", tmp_path / "out")
+    assert found.n_files == 1
+    assert len(found.left_out) == 1
+    assert found.left_out[0].startswith("'bad.dcm' is damaged, or compressed")
+    real = Image.Image.save
+
+    def broken(image, path, *given):
+        raise OSError("broken data stream")
+
+    monkeypatch.setattr(Image.Image, "save", lambda image, path, *given: broken(image, path))
+    assert refused(tmp_path / "in" / "good.dcm", "is damaged, or compressed in a way not read here")
+    monkeypatch.setattr(Image.Image, "save", real)
+
+
 def test_a_palette(tmp_path):
     table = {
         f"{colour}PaletteColorLookupTableDescriptor": [256, 0, 16] for colour in ("Red", "Green", "Blue")
