@@ -198,6 +198,7 @@ def repair(
         console.print(sentence, soft_wrap=True)
     if n_late := store.n_hashed_late():
         console.print(f"{counted(n_late, 'decision')} got a hash when the file was first opened by this version.")
+    store.close()
 
 
 def _print_flows(found: Sequence[Flow]) -> None:

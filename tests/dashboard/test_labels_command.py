@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from command import run
 from drawn_workspace import TINY, make, shapes
+from histories import decision
 from rich.console import Console
 
 from dashboard import cli_labels
 from dashboard.actions.train import cross_fit_run, train_learning_curve, train_seeds
 from dashboard.reviews.decisions import DecisionError
+from dashboard.store.decision_store import DecisionStore
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.label_sets import LabelSet
 from model_zoo.run import read_run, write_run
@@ -167,9 +169,10 @@ def test_a_run_of_a_set_is_not_trained_again_on_other_labels(fresh_animals):
         train_learning_curve(fresh_animals, made.run_id, "cat", [50], [0], Console())
 
 
-def test_damaged_decisions_are_named_and_repaired_after_a_copy(typed, fresh_animals, tmp_path):
-    (tmp_path / "new.csv").write_text("image,label\ni0000,logo\ni0001,logo\n")
-    typed("import", "new.csv", "--by", "Ann")
+def test_damaged_decisions_are_named_and_repaired_after_a_copy(typed, fresh_animals):
+    store = DecisionStore(fresh_animals.decisions_path)
+    store.append([decision(seq=1, image_id="i0000"), decision(seq=2, image_id="i0001")])
+    store.close()
     assert "Nothing is damaged." in typed("repair", "--dry-run")
     assert "Nothing is damaged; nothing was changed." in typed("repair")
     raw = sqlite3.connect(fresh_animals.decisions_path)
@@ -180,7 +183,6 @@ def test_damaged_decisions_are_named_and_repaired_after_a_copy(typed, fresh_anim
     told = typed("repair", "--dry-run")
     assert "Decision 1 is damaged and is left out: it does not match its hash." in told
     assert "taxoscope labels repair --workspace" in told
-    assert "stored: 1" not in typed("list")  # other commands work
     done = typed("repair")
     assert "Repaired: 1 decision kept; the file as it was is " in done
     assert len(list(fresh_animals.decisions_path.parent.glob("*.before-repair-*.sqlite"))) == 1
