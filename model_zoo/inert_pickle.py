@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
-MAX_INSTRUCTIONS = 3_000_000  # checkpoints of a thousand tensors have some 50,000
+MAX_INSTRUCTIONS = 1_000_000  # some seconds; checkpoints of a thousand tensors have some 50,000
 Key = str | bytes | int | float | None
 _KEYS = (str, bytes, int, float, bool, type(None))  # others could be tuples of tuples that take years to hash
 _DICTS = ("collections.OrderedDict", "builtins.dict", "__builtin__.dict")

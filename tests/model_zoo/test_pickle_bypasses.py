@@ -325,3 +325,16 @@ def test_integers_that_cannot_be_written_are_no_way_out(tmp_path):
     weights = read_checkpoint(tmp_path / "w.pth").weights()
     assert set(weights.tensors) == {"w"}
     assert "a very long number" in weights.notes[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x80\x04" + b"N\x94" * 600_000 + b".",  # a memo that grows
+        b"\x80\x04]" + b"2" * 1_100_000 + b".",  # the top of the stack again and again
+        b"\x80\x02]q\x00(" + b"K\x01K\x02\x86" * 1_000 + b"e0" + b"c__builtin__\ndict\nh\x00\x85R0" * 1_100 + b"N.",
+    ],
+)
+def test_instructions_are_counted_and_so_is_what_one_of_them_copies(body):
+    with pytest.raises(PickleError, match=r"more than 1,000,000 instructions|of no pairs, or of too many"):
+        read_pickle(io.BytesIO(body))
