@@ -8,7 +8,7 @@ import pytest
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import compare, find_subjects
 from dashboard.actions.verdicts import judgements
-from model_zoo.core.choices import Answer, Headline, Labels, Question, Space, Split
+from model_zoo.core.choices import Answer, ClassFigure, Headline, Labels, Question, Space, Split
 from model_zoo.core.comparison import Difference, Rule, answer
 
 
@@ -101,3 +101,23 @@ def test_a_run_without_any_prediction_of_an_image_set_is_bounded_too(animals):
     n = found.pair.a.n_images
     assert (low.a.n_images, high.a.n_images) == (n + 3, n + 3)
     assert high.a.hits.sum() - low.a.hits.sum() == 3 * found.pair.a.n_runs
+
+
+def test_the_recall_of_each_class_is_bounded_too_and_its_precision_gets_no_interval(animals):
+    """kinds has a fifth of the images: the interval of a class reaches its lowest and highest completed recall."""
+
+    def partly(run, split):
+        one = run.predictions(split)
+        return one.only(set(one.image_ids[::5])) if run.run_id.startswith("kinds") else one
+
+    (found,) = judged(animals, partly)
+    low, high = (
+        one.a.classes(ClassFigure.RECALL).each().mean(axis=0) - one.b.classes(ClassFigure.RECALL).each().mean(axis=0)
+        for one in found.pair.extremes
+    )
+    for k, row in enumerate(found.rows(Question.CHECKPOINT, ClassFigure.RECALL)):
+        assert np.isnan(row.difference.low) or row.difference.low <= low[k] <= high[k] <= row.difference.high
+    rows = found.rows(Question.CHECKPOINT, ClassFigure.RECALL)
+    assert any(not np.isnan(row.difference.low) for row in rows)
+    for row in found.rows(Question.CHECKPOINT, ClassFigure.PRECISION):
+        assert np.isnan(row.difference.low)
