@@ -1,11 +1,24 @@
 """What a comparison says of each subject against the first: the verdict, what backs it, what it does not cover."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from dashboard.actions.compare import Comparison, Subject
 from model_zoo.core.choices import ClassFigure, Headline, Labels, Question, Space, Split
-from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Pair, Row, Rule, Verdict, can_answer, class_rows, pair
+from model_zoo.core.comparison import (
+    MIN_PATIENTS,
+    MIN_SEEDS,
+    Difference,
+    Pair,
+    Row,
+    Rule,
+    Verdict,
+    can_answer,
+    class_rows,
+    pair,
+)
 from model_zoo.core.comparison import verdict as judge
 
 
@@ -24,10 +37,26 @@ class Judgement:
     _rows: dict[tuple[Question, ClassFigure], tuple[Row, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, question: Question, figure: ClassFigure) -> tuple[Row, ...]:
-        """Every class in ``figure``, in class order, its intervals holding for all at once."""
+        """Every class in ``figure``, in class order, its intervals holding for all at once.
+
+        Where predictions are missing, intervals of recall hold whatever these would have been; others are NaN.
+        """
         if (question, figure) not in self._rows:
-            self._rows[question, figure] = tuple(class_rows(self.pair, figure, question))
+            rows = class_rows(self.pair, figure, question)
+            if self.pair.extremes is not None:
+                low, high = (class_rows(one, figure, question) for one in self.pair.extremes)
+                rows = [_in_worst_case(*of_class, figure) for of_class in zip(rows, low, high, strict=True)]
+            self._rows[question, figure] = tuple(rows)
         return self._rows[question, figure]
+
+
+def _in_worst_case(row: Row, least: Row, most: Row, figure: ClassFigure) -> Row:
+    """A class's row with the interval from its lowest to its highest completion."""
+    value = row.difference.value
+    if figure is not ClassFigure.RECALL:
+        return replace(row, difference=Difference(value))
+    low, high = np.minimum(value, least.difference.low), np.maximum(value, most.difference.high)
+    return replace(row, difference=Difference(value, float(low), float(high)))
 
 
 def question_of(judgement: Judgement) -> Question:
@@ -57,9 +86,9 @@ def judgements(judged: Comparison, rule: Rule) -> tuple[Judgement, ...]:
     """Every subject but the first against the first; empty where `why_none` has something to say."""
     if why_none(judged):
         return ()
-    found = []
-    for subject, evaluation in zip(judged.subjects[1:], judged.evaluations[1:], strict=True):
-        both = pair(evaluation, judged.evaluations[0])
+    found, partly = [], judged.partly or (None,) * len(judged.subjects)
+    for subject, evaluation, own in zip(judged.subjects[1:], judged.evaluations[1:], partly[1:], strict=True):
+        both = pair(evaluation, judged.evaluations[0], (own, partly[0]))
         verdicts = {
             (question, figure): judge(both, figure, question, rule.margin)
             for question in Question

@@ -17,7 +17,9 @@ from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient, mean_defined
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.uncertainty import MAX_BOOTSTRAP_PATIENTS, Variance
+from model_zoo.core.missing import UNPREDICTED, extremes, over_all_images
+from model_zoo.core.outcomes import Outcome, outcome_of
+from model_zoo.core.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Variance
 
 MIN_PATIENTS = 20
 """With fewer patients in all there is no verdict."""
@@ -48,13 +50,16 @@ class Rule:
 class Pair:
     """What A (the one asked about) and B come to over the same images and classes.
 
-    ``n_apart`` images can be judged on one side only and are left out.
+    ``n_apart`` images lack a prediction of some run: ``n_missing`` on A and on B. They are not in ``a`` and ``b``, but
+    in ``extremes``: all images with what is missing on A incorrect and on B correct, then the other way round.
     """
 
     classes: tuple[str, ...]
     a: Counts
     b: Counts
     n_apart: int = 0
+    n_missing: tuple[int, int] = (0, 0)
+    extremes: tuple["Pair", "Pair"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ class Verdict:
     """What the comparison says of one figure, for one question.
 
     ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled.
+    ``unseen`` is the share of patients who may be wholly different though this sample holds none of them (97.5 %).
+    ``nothing_seen``: the patients seen differ by no more than the margin, but ``unseen`` is larger than it.
     """
 
     question: Question
@@ -101,11 +108,13 @@ class Verdict:
     n_runs: tuple[int, int]
     variance: Variance
     needs: Needs | None
+    unseen: float
+    nothing_seen: bool
 
     @property
-    def has_sign(self) -> bool:
-        """Whether a difference within the margin is nevertheless off 0."""
-        return self.answer is Answer.SAME and self.difference.excludes_zero
+    def outcome(self) -> Outcome:
+        """The result by the rule of `outcome_of`, which tells apart on which side of the margin the interval lies."""
+        return outcome_of(self.answer, self.difference.low, self.difference.high, self.margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,60 +129,62 @@ class Row:
     n_patients: int
 
 
-def pair(a: Evaluation, b: Evaluation) -> Pair:
-    """Both over the images that each can be judged on; `RunError` if they stand in different label spaces."""
+def pair(a: Evaluation, b: Evaluation, partly: tuple[Evaluation | None, Evaluation | None] = (None, None)) -> Pair:
+    """Both over the images that all runs of each predicted; `RunError` if they stand in different label spaces.
+
+    ``partly``: of each side, images that some of its runs predicted (`evaluate_partly`). Images that a side does not
+    place in these classes are in neither evaluation, and not missing.
+    """
     if a.taxonomy != b.taxonomy:
         raise RunError(
             f"These runs are judged in different classes ({a.taxonomy.name}, {b.taxonomy.name}); "
             "compare them on the common ground."
         )
-    n_apart = 0
-    if a.image_ids != b.image_ids:
-        row_of = {image_id: row for row, image_id in enumerate(b.image_ids)}
-        by_id = sorted(enumerate(a.image_ids), key=lambda one: one[1])  # so that B - A rests on the same resamples
-        rows = [(row, row_of[image_id]) for row, image_id in by_id if image_id in row_of]
-        n_apart = len(a.image_ids) + len(b.image_ids) - 2 * len(rows)
-        own, other = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-        _, first, codes = np.unique(a.patients[own], return_index=True, return_inverse=True)
-        patients = np.argsort(np.argsort(first))[codes]  # their codes must agree, whichever side is A
-        a, b = replace(a.only(own), patients=patients), replace(b.only(other), patients=patients)
-    return Pair(a.taxonomy.names, counts_by_patient(a), counts_by_patient(b), n_apart)
+    if a.image_ids == b.image_ids and partly == (None, None):
+        return Pair(a.taxonomy.names, counts_by_patient(a), counts_by_patient(b))
+    a, b = over_all_images(a, b, partly)
+    lacking = [(side.predicted == UNPREDICTED).any(axis=0) for side in (a, b)]
+    apart, n_missing = lacking[0] | lacking[1], (int(lacking[0].sum()), int(lacking[1].sum()))
+    here = pair(a.only(~apart), b.only(~apart))
+    if not apart.any():
+        return here
+    low, high = (pair(*one) for one in extremes(a, b))
+    return replace(here, n_apart=int(apart.sum()), n_missing=n_missing, extremes=(low, high))
 
 
 def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> Verdict:
     """Whether A is better than B in ``figure``; ``margin`` is a share in (0, 1).
 
     Checkpoint: patient bootstrap over the tables, linearised above `MAX_BOOTSTRAP_PATIENTS` patients. Training:
-    Student's t on patients + seeds - interaction, Satterthwaite's degrees of freedom. With fewer than
+    patients + seeds - interaction, each part with its own Student's t (`Variance.critical`). Where fewer than
+    `FEW_DIFFERING` patients differ, the interval holds whatever this sample can have missed. With fewer than
     `MIN_PATIENTS` patients, or `MIN_SEEDS` seeds where seeds are asked about, the answer is `Answer.TOO_FEW`.
     """
     a, b = pair.a.headline(figure), pair.b.headline(figure)
-    of_runs = a.figure(), b.figure()
-    mean_a, mean_b = float(of_runs[0].mean()) if len(of_runs[0]) else math.nan, float(of_runs[1].mean())
-    enough = can_answer(pair, question) and not math.isnan(mean_a - mean_b)
-    found, variance, said = Difference(mean_a - mean_b), Variance(math.nan), Answer.TOO_FEW
-    if enough:
-        influence = a.figure_influence(), b.figure_influence()
-        if question is Question.CHECKPOINT:
-            variance = uncertainty.over_patients(*influence)
-        else:
-            variance = uncertainty.over_patients_and_seeds(*influence, of_runs)
-        low, high = _interval(pair, a, b, question, variance, mean_a - mean_b)
-        found = Difference(mean_a - mean_b, low, high)
-        said = answer(found, margin)
+    mean_a, mean_b = _mean(a), _mean(b)
+    nothing = Difference(mean_a - mean_b)
+    found, said, needed = _Found(nothing, nothing, Variance(math.nan), math.nan, math.nan), Answer.TOO_FEW, None
+    if can_answer(pair, question) and not math.isnan(mean_a - mean_b):
+        found = _found(pair, figure, question)
+        said = answer(found.difference, margin, found.missed)
+        if said is Answer.NOT_SETTLED and not pair.n_apart:
+            needed = needs(found.difference, margin, found.variance, pair, question, found.unseen)
+    nothing_seen = said is Answer.NOT_SETTLED and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
     return Verdict(
         question,
         figure,
         mean_a,
         mean_b,
-        found,
+        found.difference,
         margin,
         said,
         pair.a.n_images,
         pair.a.n_patients,
         (a.n_runs, b.n_runs),
-        variance,
-        needs(found, margin, variance, pair, question) if said is Answer.NOT_SETTLED else None,
+        found.variance,
+        needed,
+        found.unseen,
+        nothing_seen,
     )
 
 
@@ -181,10 +192,8 @@ def checkpoint_interval(pair: Pair, figure: Headline) -> tuple[float, float] | N
     """The interval of A - B that `verdict` gives for these runs as they are; None where it gives none."""
     if not can_answer(pair, Question.CHECKPOINT):
         return None
-    a, b = pair.a.headline(figure), pair.b.headline(figure)
-    value = float(a.figure().mean() - b.figure().mean())
-    variance = uncertainty.over_patients(a.figure_influence(), b.figure_influence())
-    return None if math.isnan(value) else _interval(pair, a, b, Question.CHECKPOINT, variance, value)
+    found = _found(pair, figure, Question.CHECKPOINT).difference
+    return None if math.isnan(found.value) else (found.low, found.high)
 
 
 def can_answer(pair: Pair, question: Question) -> bool:
@@ -194,24 +203,34 @@ def can_answer(pair: Pair, question: Question) -> bool:
     )
 
 
-def answer(difference: Difference, margin: float) -> Answer:
-    """The rule: an interval inside the margin is the same; else one wholly above or below 0 is better or worse."""
-    if -margin <= difference.low and difference.high <= margin:
+def answer(difference: Difference, margin: float, unseen: float = 0.0) -> Answer:
+    """The rule, first match: an interval inside the margin is the same; one wholly above or below 0 better or worse.
+
+    The same is said only if ``unseen``, the share of wholly different patients that were possibly missed, is within
+    the margin too.
+    """
+    if -margin <= difference.low and difference.high <= margin and unseen <= margin:
         return Answer.SAME
     if difference.low > 0:
         return Answer.BETTER
     return Answer.WORSE if difference.high < 0 else Answer.NOT_SETTLED
 
 
-def needs(difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question) -> Needs:
-    """Settled is inside the margin or off 0, whichever is nearer; by the normal law, which more of either nears."""
-    half = max(abs(difference.value), margin - abs(difference.value))
-    allowed = (half / uncertainty.quantile(math.inf)) ** 2
-    patients = _least(lambda times: variance.rescaled(times, 1) <= allowed, pair.a.n_patients)
-    seeds = None
-    if question is Question.TRAINING:
-        seeds = _least(lambda times: variance.rescaled(1, times) <= allowed, max(pair.a.n_runs, pair.b.n_runs))
-    return Needs(patients, seeds)
+def needs(
+    difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question, unseen: float = 0.0
+) -> Needs:
+    """Settled is inside the margin, ``unseen`` patients too, or off 0; by the normal law, which more of both near."""
+    size, z = abs(difference.value), uncertainty.quantile(math.inf)
+
+    def settles(patients: float, seeds: float) -> bool:
+        half = z * math.sqrt(variance.rescaled(patients, seeds))
+        missed = 1 - (1 - unseen) ** (1 / patients)
+        return half < size or (half <= margin - size and missed <= margin)
+
+    least = _least(lambda times: settles(times, 1), pair.a.n_patients)
+    if question is Question.CHECKPOINT:
+        return Needs(least, None)
+    return Needs(least, _least(lambda times: settles(1, times), max(pair.a.n_runs, pair.b.n_runs)))
 
 
 def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]:
@@ -256,19 +275,84 @@ def clustered_mcnemar(pair: Pair) -> tuple[float, float]:
     return chi2, float(2 * ndtr(-math.sqrt(chi2)))
 
 
-def _interval(
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A difference with the interval stated, and the one that the patients ``seen`` alone give.
+
+    ``missed`` is how far from 0 the truth may be because patients who differ were missed.
+    """
+
+    difference: Difference
+    seen: Difference
+    variance: Variance
+    unseen: float
+    missed: float
+
+
+def _found(pair: Pair, figure: Headline, question: Question) -> _Found:
+    """Over the images that both predicted; the intervals hold whatever the missing predictions would have been."""
+    here = _found_in(pair, figure, question)
+    if pair.extremes is None:
+        return here
+    low, high = (_found_in(one, figure, question) for one in pair.extremes)
+
+    def both(of: Callable[[_Found], Difference]) -> Difference:
+        value = here.difference.value
+        return Difference(value, min(value, of(low).low), max(value, of(high).high))
+
+    return _Found(
+        both(lambda one: one.difference),
+        both(lambda one: one.seen),
+        here.variance,
+        max(here.unseen, low.unseen, high.unseen),
+        max(here.missed, low.missed, high.missed),
+    )
+
+
+def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
+    a, b = pair.a.headline(figure), pair.b.headline(figure)
+    influence, value = (a.figure_influence(), b.figure_influence()), _mean(a) - _mean(b)
+    if question is Question.CHECKPOINT:
+        variance = uncertainty.over_patients(*influence)
+    else:
+        variance = uncertainty.over_patients_and_seeds(*influence, (a.figure(), b.figure()))
+    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
+    weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
+    unseen = uncertainty.unseen_patients(weights)
+    missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
+    stated = _widened(seen, unseen) if np.count_nonzero(moved) < FEW_DIFFERING else seen
+    return _Found(stated, seen, variance, unseen, missed)
+
+
+def _mean(ratios: Ratios) -> float:
+    return float(ratios.figure().mean()) if ratios.n_runs else math.nan
+
+
+def _seen(
     pair: Pair, a: Ratios, b: Ratios, question: Question, variance: Variance, value: float
 ) -> tuple[float, float]:
+    """The interval that the patients and runs seen give; no width where none of them differ."""
     if variance.total <= 0:
-        half = uncertainty.unseen(pair.a.n_images)
-    elif question is Question.TRAINING:
-        freedom = variance.degrees_of_freedom(pair.a.effective_patients, (a.n_runs, b.n_runs))
-        half = uncertainty.quantile(freedom) * math.sqrt(variance.total)
+        return value, value
+    if question is Question.TRAINING:
+        half = variance.critical(pair.a.effective_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
     elif pair.a.n_patients > MAX_BOOTSTRAP_PATIENTS:
         half = uncertainty.quantile(pair.a.effective_patients - 1) * math.sqrt(variance.total)
     else:
         return uncertainty.bootstrap_interval(a, b, pair.a.effective_patients)
     return value - half, value + half
+
+
+def _widened(seen: Difference, unseen: float) -> Difference:
+    """By what was possibly missed on either side, and over 0: fewer than `FEW_DIFFERING` patients never exclude it."""
+    low, high = min(seen.low, seen.value - unseen, 0.0), max(seen.high, seen.value + unseen, 0.0)
+    return Difference(seen.value, max(low, -1.0), min(high, 1.0))
+
+
+def _few_dominate(moved: NDArray[np.float64], weights: NDArray[np.float64]) -> bool:
+    """Whether fewer than `FEW_DIFFERING` patients make up the difference, absolutely and for their weights."""
+    rates = np.divide(moved, weights, out=np.zeros_like(moved), where=weights > 0)
+    return max(uncertainty.effective_number(moved), uncertainty.effective_number(rates)) < FEW_DIFFERING
 
 
 def _simultaneous(pair: Pair, a: Ratios, b: Ratios, question: Question) -> NDArray[np.float64]:
