@@ -5,7 +5,6 @@ this way of training; patients and seeds are crossed random effects. Both are co
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient, mean_defined
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.power import Needs, needs
 from model_zoo.core.uncertainty import MAX_BOOTSTRAP_PATIENTS, Variance
 
 MIN_PATIENTS = 20
@@ -69,17 +69,6 @@ class Difference:
     def excludes_zero(self) -> bool:
         """Whether the whole interval lies on one side of 0."""
         return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """How many patients, or seeds a side, would settle a question if the difference stayed what it is.
-
-    ``None``: more of these alone never would.
-    """
-
-    patients: int | None
-    seeds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +162,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
         pair.a.n_patients,
         (a.n_runs, b.n_runs),
         variance,
-        needs(found, margin, variance, pair, question) if said is Answer.NOT_SETTLED else None,
+        _needs(found, margin, variance, pair, question) if said is Answer.NOT_SETTLED else None,
     )
 
 
@@ -203,15 +192,9 @@ def answer(difference: Difference, margin: float) -> Answer:
     return Answer.WORSE if difference.high < 0 else Answer.NOT_SETTLED
 
 
-def needs(difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question) -> Needs:
-    """Settled is inside the margin or off 0, whichever is nearer; by the normal law, which more of either nears."""
-    half = max(abs(difference.value), margin - abs(difference.value))
-    allowed = (half / uncertainty.quantile(math.inf)) ** 2
-    patients = _least(lambda times: variance.rescaled(times, 1) <= allowed, pair.a.n_patients)
-    seeds = None
-    if question is Question.TRAINING:
-        seeds = _least(lambda times: variance.rescaled(1, times) <= allowed, max(pair.a.n_runs, pair.b.n_runs))
-    return Needs(patients, seeds)
+def _needs(difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question) -> Needs:
+    n_runs = pair.a.n_runs, pair.b.n_runs
+    return needs(difference.value, margin, variance, pair.a.n_patients, pair.a.effective_patients, n_runs, question)
 
 
 def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]:
@@ -301,14 +284,3 @@ def _simultaneous(pair: Pair, a: Ratios, b: Ratios, question: Question) -> NDArr
         critical = np.array([uncertainty.quantile(one, tail) for one in freedom])
         half[moves] = (critical * scale)[moves]
     return half
-
-
-def _least(settles: Callable[[float], bool], now: int) -> int | None:
-    """The least number, at most a million times ``now``, that settles; by bisection."""
-    if not settles(1e6):
-        return None
-    low, high = now, now * 10**6
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if settles(middle / now) else (middle, high)
-    return high

@@ -46,12 +46,6 @@ class Variance:
         least = min(n_patients - 1, *(n - 1 for n in n_runs if n > 1)) if any(self.seeds) else n_patients - 1
         return max(least, self.total**2 / uncertainty) if uncertainty > 0 else n_patients - 1
 
-    def rescaled(self, patients: float, seeds: float) -> float:
-        """The total with so many times the patients and the seeds (1: as now)."""
-        interaction = min(self.patients, sum(self.interaction))
-        trainings = max(0.0, sum(self.seeds) - sum(self.interaction))
-        return (self.patients - interaction) / patients + trainings / seeds + interaction / (patients * seeds)
-
 
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
     """Of the difference of two figures, from the influence (S, P) of the patients on each side's runs."""
