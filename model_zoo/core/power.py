@@ -116,12 +116,13 @@ def needs(
     if question is Question.CHECKPOINT:
         return Needs(patients)
     times = _least(lambda n: enough(n / 1000, (n / 1000, n / 1000)), 1000)
+    together = [math.ceil(n * times / 1000) for n in (n_patients, a, b)] if times else None
     return Needs(
         patients,
         _least(lambda n: enough(1, (n / a, 1)), a),
         _least(lambda n: enough(1, (1, n / b)), b),
         _least(lambda n: enough(1, (n / a, n / b)), max(a, b)),
-        times and (math.ceil(n_patients * times / 1000), math.ceil(a * times / 1000), math.ceil(b * times / 1000)),
+        (together[0], together[1], together[2]) if together else None,
     )
 
 
