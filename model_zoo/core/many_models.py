@@ -214,7 +214,7 @@ class _Family:
 
     def __init__(self, aligned: Aligned, figure: Headline, question: Question) -> None:
         self._question = question
-        self._counts = aligned.counts[0]
+        self._counts = aligned.lowest[0]
         self._shared = [_Side(one, figure) for one in aligned.counts]
         self._lowest = self._highest = self._shared
         if any(aligned.n_missing):
