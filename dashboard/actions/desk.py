@@ -11,6 +11,8 @@ from threading import Lock
 from dashboard.actions.leases import Leases
 from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
+from dashboard.store.comparison_log import FILE as COMPARISONS
+from dashboard.store.comparison_log import ComparisonLog
 from dashboard.store.decision_store import DecisionStore
 from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import ImageError, LabelError, LinkError, WorkspaceError
@@ -68,6 +70,7 @@ class Desk:
         self._opened = uuid.uuid4().hex[:8]
         self.declared = declared(workspace)
         self.store = DecisionStore(workspace.decisions_path)
+        self.comparison_log = ComparisonLog(workspace.writable / COMPARISONS)
         self._lock = Lock()
         self.leases = Leases()  # of images that wait for an answer
         self.adjudication_leases = Leases()  # apart: who labelled an image does not keep it from its adjudicator

@@ -17,16 +17,13 @@ from scipy.special import ndtr
 from model_zoo.core import uncertainty
 from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Difference, answer
-from model_zoo.core.counts import Counts, Ratios, counts_by_patient
+from model_zoo.core.counts import Counts, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, common_ground
-from model_zoo.core.uncertainty import LEVEL
+from model_zoo.core.uncertainty import FEW_DIFFERING, LEVEL
 
 N_DRAWS = 20_000
-FEW_DIFFERING = 5
-"""Where fewer patients differ, what was not seen decides how wide an interval is."""
-
 MAX_GROUPS = 100
 """More groups than that are not listed; models that differ by chance alone give a handful."""
 
@@ -239,9 +236,7 @@ class _Family:
         if self._lowest is not self._highest:
             high = self._interval(self._highest[i], self._lowest[j], tail)[1]
         found = Difference(value, min(low, value), max(high, value))
-        within = -margin <= found.low and found.high <= margin
-        missed = within and _unseen(self._counts.effective_patients, tail) > margin
-        return Contrast(i, j, found, Answer.NOT_SETTLED if missed else answer(found, margin))
+        return Contrast(i, j, found, answer(found, margin, _unseen(self._shared[i], self._shared[j], tail)))
 
     def _interval(self, a: _Side, b: _Side, tail: float) -> tuple[float, float]:
         """Student's interval of a mean difference that leaves ``tail`` on either side."""
@@ -250,14 +245,15 @@ class _Family:
             variance = uncertainty.over_patients_and_seeds(a.influence, b.influence, (a.values, b.values))
         else:
             variance = uncertainty.over_patients(a.influence, b.influence)
-        half = 0.0
-        if variance.total > 0:
-            freedom = variance.degrees_of_freedom(n_effective, (len(a.values), len(b.values)))
-            half = uncertainty.quantile(freedom, tail) * math.sqrt(variance.total)
-        if _n_differing(a.ratios, b.ratios) >= FEW_DIFFERING:
+        if self._question is Question.TRAINING:
+            critical = variance.critical(n_effective, (len(a.values), len(b.values)), tail)
+        else:
+            critical = uncertainty.quantile(n_effective - 1, tail)
+        half = critical * math.sqrt(variance.total)
+        if np.count_nonzero(a.ratios.moved(b.ratios)) >= FEW_DIFFERING:
             return value - half, value + half
-        unseen = max(half, _unseen(n_effective, tail))
-        return max(-1.0, min(value - unseen, 0.0)), min(1.0, max(value + unseen, 0.0))
+        half = max(half, _unseen(a, b, tail))
+        return max(-1.0, min(value - half, 0.0)), min(1.0, max(value + half, 0.0))
 
     def _tail(self, pairs: Sequence[tuple[int, int]]) -> float:
         """What each side of one interval may leave, so that all hold at once in 95 %."""
@@ -269,6 +265,11 @@ class _Family:
             if (spread := float(apart.std())) > 1e-12:
                 np.maximum(largest, np.abs(apart) / spread, out=largest)
         return min((1 - LEVEL) / 2, float(ndtr(-np.quantile(largest, LEVEL))))
+
+
+def _unseen(a: _Side, b: _Side, tail: float) -> float:
+    """The share of wholly different patients that the sample can miss."""
+    return uncertainty.unseen_patients((a.ratios.weights() + b.ratios.weights()) / 2, tail)
 
 
 def _draws(models: Sequence[_Side], question: Question) -> NDArray[np.float64]:
@@ -285,18 +286,6 @@ def _draws(models: Sequence[_Side], question: Question) -> NDArray[np.float64]:
             alone = uncertainty.over_patients_and_seeds(one.influence, one.influence, (one.values, one.values))
             found[:, k] += math.sqrt(max(0.0, alone.seeds[0] - alone.interaction[0])) * rng.standard_normal(N_DRAWS)
     return found
-
-
-def _unseen(n_patients: float, tail: float) -> float:
-    """The share of wholly different patients that ``n_patients`` effective ones can miss with probability ``tail``."""
-    return float(-np.expm1(np.log(tail) / n_patients))
-
-
-def _n_differing(a: Ratios, b: Ratios) -> int:
-    apart = [
-        np.abs(own.mean(axis=0) - other.mean(axis=0)) > 1e-9 for own, other in ((a.above, b.above), (a.below, b.below))
-    ]
-    return int((apart[0] | apart[1]).any(axis=1).sum())
 
 
 def _union(evaluations: Sequence[Evaluation], union: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
