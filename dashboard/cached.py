@@ -230,6 +230,7 @@ def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Compariso
         where=_shown.where,
         only=_only(_shown),
         mapped_by=MappedBy(mapped_by),
+        alike=now.alike(),
         read=now.said,
     )
 

@@ -212,7 +212,15 @@ def compare(
     named = where_of(where) if where is not None else None
     only = images_where(named, dataset, dataset.labels) if named else None
     judged = comparing.compare(
-        chosen, Space.COMMON, split, Labels.ORIGINAL, dataset.labels, dataset.patients, where=named, only=only
+        chosen,
+        Space.COMMON,
+        split,
+        Labels.ORIGINAL,
+        dataset.labels,
+        dataset.patients,
+        where=named,
+        only=only,
+        alike=desk.alike(),
     )
     if not any(len(one.truth) for one in judged.evaluations):
         raise LinkError(f"No image of the {images_words(split, named)} can be judged here; name others.")

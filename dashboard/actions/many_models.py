@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from dashboard.actions.compare import Comparison, Subject, compare
 from dashboard.actions.desk import Desk
+from dashboard.actions.patient_notes import patients_text
 from dashboard.actions.result_notes import count_shown, seeds_note, shown_note
 from dashboard.actions.subset import images_where
 from dashboard.actions.verdicts import why_none
@@ -65,6 +66,7 @@ def compare_some(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) 
         dataset.patients,
         where=judged.where,
         only=only,
+        alike=judged.alike,
         read=desk.said,
     )
 
@@ -101,7 +103,7 @@ def sentences(many: ManyCompared) -> list[str]:
     )
     told = [
         f"Class set: the {n_classes} shared classes of {counted(len(judged.subjects), 'model')}; "
-        f"{counted(found.n_images, 'image')} of {counted(found.n_patients, 'patient')}. Compared: {what}.",
+        f"{_over(many)}. Compared: {what}.",
         "The intervals of all rows hold at once in 95 % (max-T). Models that share a letter are not separated by any "
         "pair; these groups come from the intervals of all pairs at once. All of it holds for this training set.",
     ]
@@ -119,6 +121,13 @@ def sentences(many: ManyCompared) -> list[str]:
             "Compare it with the baseline alone."
         )
     return told
+
+
+def _over(many: ManyCompared) -> str:
+    """The images that all models predicted, of how many patients."""
+    judged, shared = many.judged, set.intersection(*(set(one.image_ids) for one in many.judged.evaluations))
+    image_ids = [one for one in judged.evaluations[0].image_ids if one in shared]
+    return patients_text(image_ids, many.found.n_patients, judged.patients, judged.alike)
 
 
 def notes(desk: Desk, many: ManyCompared) -> str:

@@ -52,6 +52,10 @@ def tree(told: Told) -> dict[str, Any]:
             "split": str(judged.split),
             "restricted to": judged.where.written if judged.where else None,
             "labels": str(judged.labels),
+            "images and patients": {
+                subject.subject_id: judged.images_of_patients(evaluation)
+                for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
+            },
         },
         "subjects": {
             subject.subject_id: {

@@ -152,7 +152,7 @@ def smallest_gap(counts: Counts, figure: Headline, question: Question) -> Smalle
     if n_runs > 1:
         alone = uncertainty.over_patients_and_seeds(influence, influence, (ratios.figure(), ratios.figure()))
         own, interaction = alone.seeds[0], alone.interaction[0]
-    unrelated, alike = 2 * patients, 2 * interaction
+    unrelated, alike = 2 * patients, 2 * min(patients, interaction)
     seeds, both = (own, own), (interaction, interaction)
     if question is Question.CHECKPOINT:
         seeds = both = (0.0, 0.0)
