@@ -12,6 +12,8 @@ from itertools import combinations, islice
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtr
 
 from model_zoo.core import uncertainty
@@ -101,6 +103,9 @@ def align(evaluations: Sequence[Evaluation]) -> Aligned:
     """Models of one class set over the same images and patients; `RunError` if their classes differ."""
     if len({one.taxonomy.hash for one in evaluations}) != 1:
         raise RunError("These models are evaluated in different classes; compare them on their shared classes.")
+    if len({one.image_ids for one in evaluations}) == 1:
+        same = tuple(counts_by_patient(one) for one in evaluations)
+        return Aligned(same, same, same, (0,) * len(same))
     known = [set(one.image_ids) for one in evaluations]
     union, shared = sorted(set.union(*known)), set.intersection(*known)
     codes, truth = _union(evaluations, union)
@@ -108,8 +113,6 @@ def align(evaluations: Sequence[Evaluation]) -> Aligned:
     n_missing = tuple(len(union) - len(one) for one in known)
     in_all = np.array([image_id in shared for image_id in union])
     counts = tuple(counts_by_patient(one.only(in_all)) for one in whole)
-    if not any(n_missing):
-        return Aligned(counts, counts, counts, n_missing)
     missing = [np.array([image_id not in one for image_id in union]) for one in known]
     highest = [
         replace(one, predicted=np.where(absent, truth, one.predicted))
@@ -291,18 +294,18 @@ def _draws(models: Sequence[_Side], question: Question) -> NDArray[np.float64]:
 def _union(evaluations: Sequence[Evaluation], union: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Patient codes and true classes of all images, both (N,); the codes of one patient agree over all models."""
     row_of = {image_id: row for row, image_id in enumerate(union)}
-    codes, truth = np.full(len(union), -1), np.full(len(union), OUTSIDE)
-    n_codes = 0
+    truth, n_nodes = np.full(len(union), OUTSIDE), len(union)
+    images, owners = [], []  # an image and each model's code of its patient are of one patient
     for one in evaluations:
         rows = np.array([row_of[image_id] for image_id in one.image_ids], dtype=np.int64)
         truth[rows] = one.truth
-        for own in np.unique(one.patients):
-            of_patient = rows[one.patients == own]
-            same = np.unique(codes[of_patient])
-            codes[np.isin(codes, same[same >= 0])] = n_codes  # models that share no image of a patient named it apart
-            codes[of_patient] = n_codes
-            n_codes += 1
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64), truth.astype(np.int64)
+        images.append(rows)
+        owners.append(one.patients + n_nodes)
+        n_nodes += int(one.patients.max(initial=-1)) + 1
+    ends = np.concatenate(images), np.concatenate(owners)
+    graph = coo_array((np.ones(len(ends[0])), ends), shape=(n_nodes, n_nodes))
+    codes = connected_components(graph, directed=False)[1][: len(union)]
+    return codes.astype(np.int64), truth.astype(np.int64)
 
 
 def _over(one: Evaluation, union: Sequence[str], codes: NDArray[np.int64], truth: NDArray[np.int64]) -> Evaluation:
