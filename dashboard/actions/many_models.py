@@ -84,7 +84,7 @@ def table_rows(many: ManyCompared) -> list[dict[str, str]]:
                 str(many.found.figure): share_text(many.found.figures[k]),
                 "difference, pp": points_text(gap.value) if gap else "baseline",
                 "95 % CI, all rows at once": points_interval(gap.low, gap.high) if gap else "",
-                "result": str(row.answer) if row else "",
+                "result": str(many.found.outcome(row)) if row else "",
                 "groups": many.found.letters(k),
                 "wrong alone": f"{len(many.alone[k]):,}",
             }

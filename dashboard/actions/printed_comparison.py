@@ -22,7 +22,7 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
         return [*lines, sentence]
     for one in found:
         said = one.verdicts[question_of(one), rule.figure]
-        told = (words.headline(one, said, judged.where), words.figures(said), beside[one.subject.subject_id])
+        told = (words.headline(one, said, judged.where), words.figures(one, said), beside[one.subject.subject_id])
         lines.append(" ".join(part for part in told if part))
     many = compare_subjects(judged, rule, lambda some: compare_some(desk, judged, some))
     if many:

@@ -41,6 +41,7 @@ def tree(many: ManyCompared) -> dict[str, Any]:
             "against": ids[one.against],
             "difference": [None if math.isnan(end) else end for end in ends],
             "answer": str(one.answer),
+            "result": str(found.outcome(one)),
         }
 
     return {

@@ -22,6 +22,7 @@ from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Difference, answe
 from model_zoo.core.counts import Counts, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.outcomes import Outcome, outcome_of
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, common_ground
 from model_zoo.core.uncertainty import FEW_DIFFERING, LEVEL
 
@@ -80,6 +81,10 @@ class ManyModels:
     rows: tuple[Contrast, ...]
     pairs: tuple[Contrast, ...]
     groups: tuple[tuple[int, ...], ...]
+
+    def outcome(self, contrast: Contrast) -> Outcome:
+        """The result of a contrast, as the decision rule words it."""
+        return outcome_of(contrast.answer, contrast.difference.low, contrast.difference.high, self.margin)
 
     def letters(self, position: int) -> str:
         """The groups that a model is in, ``a`` for the first: models that share a letter are not separated."""
