@@ -9,6 +9,7 @@ from dashboard.actions.many_models import compare_some, compare_subjects, notes,
 from dashboard.actions.result_notes import result_notes
 from dashboard.actions.smallest_gap import gap_words
 from dashboard.actions.verdicts import Judgement, question_of, why_none
+from model_zoo.commands import command
 
 
 def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[str]:
@@ -27,6 +28,10 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
     many = compare_subjects(judged, rule, lambda some: compare_some(desk, judged, some))
     if many:
         lines += ["", *_table(table_rows(many)), *sentences(many), notes(desk, many)]
+        lines += [
+            f"Alone: {command('compare', many.baseline.subject_id, subject.subject_id, folders=desk.workspace.folders)}"
+            for subject, _ in many.left_out
+        ]
         for subject, images in zip(many.judged.subjects, many.alone, strict=True):
             if images:
                 lines.append(f"Only {subject.title} gets wrong: {', '.join(images)}")

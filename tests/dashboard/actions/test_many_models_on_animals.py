@@ -152,6 +152,7 @@ def test_planned_seeds_are_read_from_the_declaration(fresh_animals, where):
     written = path.read_text()
     path.write_text(f"planned_seeds = 5\n{written}" if where == "top" else f"{written}\n[verdict]\nplanned_seeds = 5\n")
     assert Workspace.open(fresh_animals.writable).rule == Rule(planned_seeds=5)
+    assert Workspace.demo(fresh_animals.writable.parent / "demo").rule.planned_seeds == 8
     for wrong in ("0", "2.5", "true", '"8"'):
         path.write_text(f"{written}\n[verdict]\nplanned_seeds = {wrong}\n")
         with pytest.raises(WorkspaceError, match="planned_seeds"):
@@ -176,6 +177,7 @@ def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals,
     table = next(k for k, line in enumerate(lines) if line.startswith("model "))
     assert [line.split()[0] for line in lines[table + 1 : table + 3]] == ["things-s1", "things-s0"]
     assert "Left out: kinds" in done.stdout
+    assert "Alone: uv run taxoscope compare things-s1 " in done.stdout
     tree = json.loads(report.with_suffix(".json").read_text())
     assert tree["many models"]["baseline"] == "things-s1"
     assert len(tree["many models"]["rows"]) == 1
