@@ -101,8 +101,8 @@ def test_the_stated_patients_settle_it_in_eight_of_ten_samples(gap, margin):
     )
     n = needs(gap, margin, truth, 30, 30.0, (1, 1), Question.CHECKPOINT).patients
     assert settled(
-        rng, Question.CHECKPOINT, margin, 400, n_patients=n, n_runs=(1, 1), accuracy=(0.8 + gap, 0.8)
-    ) == pytest.approx(POWER, abs=0.06)
+        rng, Question.CHECKPOINT, margin, 200, n_patients=n, n_runs=(1, 1), accuracy=(0.8 + gap, 0.8)
+    ) == pytest.approx(POWER, abs=0.07)  # Monte-Carlo error: 2.5 SE
 
 
 @pytest.mark.parametrize("which", ["seeds_each", "seeds_a", "seeds_b", "together"])
