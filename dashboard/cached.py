@@ -23,6 +23,7 @@ from dashboard.actions.data_files import LookedAt, looked_at
 from dashboard.actions.desk import Desk, desk, reopened
 from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.label_files import read_label_file
+from dashboard.actions.many_models import ManyCompared, compare_subjects
 from dashboard.actions.subset import images_where, images_where_all
 from dashboard.actions.subset import patients as all_patients
 from dashboard.actions.subset import restrictions as all_restrictions
@@ -52,6 +53,7 @@ __all__ = [
     "import_plan",
     "labels_compared",
     "looked",
+    "many_models",
     "mapped",
     "patients",
     "previews",
@@ -82,6 +84,11 @@ def comparison(shown: Shown, mapped_by: MappedBy = MappedBy.ANSWER) -> comparing
 def verdicts(shown: Shown) -> tuple[Judgement, ...]:
     """Every subject of ``shown`` against the first; empty where a comparison gets no verdict."""
     return _verdicts(_key(shown), shown)
+
+
+def many_models(shown: Shown) -> ManyCompared | None:
+    """The subjects of ``shown`` against the first, all at once; None for fewer than three, or without a verdict."""
+    return _many_models(_key(shown), shown)
 
 
 def side_by_side(shown: Shown) -> ease.SideBySide:
@@ -223,6 +230,7 @@ def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Compariso
         where=_shown.where,
         only=_only(_shown),
         mapped_by=MappedBy(mapped_by),
+        alike=now.alike(),
         read=now.said,
     )
 
@@ -230,6 +238,14 @@ def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Compariso
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _verdicts(key: _Key, _shown: Shown) -> tuple[Judgement, ...]:
     return judgements(comparison(_shown), desk().workspace.rule)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _many_models(key: _Key, _shown: Shown) -> ManyCompared | None:
+    def again(kept: tuple[comparing.Subject, ...]) -> comparing.Comparison:
+        return comparison(replace(_shown, subjects=tuple(one.subject_id for one in kept)))
+
+    return compare_subjects(comparison(_shown), desk().workspace.rule, again)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

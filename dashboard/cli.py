@@ -185,7 +185,12 @@ def predict(
 @commands.command()
 def compare(
     subjects: Annotated[list[str], typer.Argument(help="Runs or series; a taxonomy's name where it has one series.")],
-    report: Annotated[Path, typer.Option(help="Page to write; its numbers go beside it as .csv and .json.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Page to write as well; its numbers go beside it as .csv and .json.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The one of them that all others are compared with; default: the first.")
+    ] = None,
     split: Annotated[Split, typer.Option(help="Test for a verdict, validation to choose by.")] = Split.TEST,
     where: Annotated[
         str | None,
@@ -197,35 +202,45 @@ def compare(
     ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write a comparison as one self-contained page: verdict, matrices, causes, looks, example images, hashes."""
+    """Compare models: print the results, of three or more a table against a baseline; of one what it can detect.
+
+    With --report also write one self-contained page: results, matrices, causes, looks, example images, hashes.
+    """
     from dashboard.actions import compare as comparing
-    from dashboard.actions import verdict_words
     from dashboard.actions.causes import diagnose_all
     from dashboard.actions.desk import Desk
+    from dashboard.actions.printed_comparison import printed
     from dashboard.actions.subset import images_where
-    from dashboard.actions.verdicts import judgements, question_of
+    from dashboard.actions.verdicts import judgements
     from dashboard.report import report as made
     from dashboard.report import write_report
 
-    if report.suffix != ".html" or not report.parent.is_dir():
+    if report and (report.suffix != ".html" or not report.parent.is_dir()):
         raise WorkspaceError(f"Cannot write a report to {report}; give a file ending in .html in an existing folder.")
     desk = Desk(_open(workspace))
-    chosen = comparing.named_subjects(desk.series(), subjects)
+    chosen = comparing.named_subjects(desk.series(), [*([baseline] if baseline else []), *subjects])
     dataset = desk.dataset()
     named = where_of(where) if where is not None else None
     only = images_where(named, dataset, dataset.labels) if named else None
     judged = comparing.compare(
-        chosen, Space.COMMON, split, Labels.ORIGINAL, dataset.labels, dataset.patients, where=named, only=only
+        chosen,
+        Space.COMMON,
+        split,
+        Labels.ORIGINAL,
+        dataset.labels,
+        dataset.patients,
+        where=named,
+        only=only,
+        alike=desk.alike(),
     )
     if not any(len(one.truth) for one in judged.evaluations):
         raise LinkError(f"No image of the {images_words(split, named)} can be judged here; name others.")
     found = judgements(judged, desk.workspace.rule)
-    for one in found:
-        said = one.verdicts[question_of(one), desk.workspace.rule.figure]
-        console.print(verdict_words.headline(one, said, named), soft_wrap=True, highlight=False, markup=False)
-        console.print(verdict_words.figures(one, said), soft_wrap=True, highlight=False, markup=False)
-    for path in write_report(made(desk, judged, found, diagnose_all(desk, judged, only)), report):
-        console.print(f"Written: {path}", soft_wrap=True)
+    for line in printed(desk, judged, found):
+        console.print(line, soft_wrap=True)
+    if report:
+        for path in write_report(made(desk, judged, found, diagnose_all(desk, judged, only)), report):
+            console.print(f"Written: {path}", soft_wrap=True)
 
 
 @commands.command()

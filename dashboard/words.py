@@ -24,6 +24,14 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def images_of_patients(n_images: int, n_patients: int, *notes: str) -> str:
+    """``1,447 images of 320 patients``: what an interval rests on, with ``notes`` that say why it may be too narrow."""
+    if n_images == n_patients > 1:
+        notes = ("each image counts as its own patient: the CI is too narrow if patients have several images", *notes)
+    text = f"{counted(n_images, 'image')} of {counted(n_patients, 'patient')}"
+    return f"{text} ({'; '.join(notes)})" if notes else text
+
+
 def no_run_yet(folders: Sequence[Path]) -> str:
     """What to do where a workspace, made of ``folders``, has no run."""
     train = command("train", "--taxonomy", "NAME", "--seeds", "0-2", folders=folders)

@@ -15,7 +15,10 @@ NOTHING_YET = "unlabelled"
 """The one leaf of a new workspace: a leaf space must have one, and this one claims nothing."""
 _NOTHING = LeafSpace((), (NOTHING_YET,))
 
-OURS = (DECLARATION, MANIFEST, README, KEPT, RECIPE, REGIONS, "decisions.sqlite", "taxonomies", "runs", "label_sets")
+OURS = (
+    *(DECLARATION, MANIFEST, README, KEPT, RECIPE, REGIONS),
+    *("decisions.sqlite", "comparisons.jsonl", "taxonomies", "runs", "label_sets"),
+)
 
 _HEAD = """\
 # What an image can be, declared once; everything in TaxoScope follows from it.
@@ -39,7 +42,8 @@ _PARTS = """
 # view = ["front", "top"]
 #
 # Also possible: opening = ["fine", "coarse"] (above [parts]), the taxonomies that Compare opens with;
-# [verdict] figure and margin; [review] rule = "latest", "majority" or "adjudicated".
+# [verdict] figure, margin and planned_seeds = 8, the seeds a side that you plan: a result with fewer is "interim";
+# [review] rule = "latest", "majority" or "adjudicated".
 """
 
 _README = """\

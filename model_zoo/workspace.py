@@ -55,7 +55,7 @@ class Workspace:
         self.opening = texts(declaration.get("opening", []), f"{path}: opening")
         self._regions_name = str(declaration.get("regions", REGIONS))
         self.space = _leaf_space(declaration, path)
-        self.rule = _rule(declaration.get("verdict", {}), path)
+        self.rule = _rule(declaration.get("verdict", {}), declaration.get("planned_seeds"), path)
         self.review_rule = _review_rule(declaration.get("review", {}), path)
 
     @classmethod
@@ -289,12 +289,16 @@ def _leaf_space(declaration: Mapping[str, Any], path: Path) -> LeafSpace:
         raise WorkspaceError(f"{path} does not declare a leaf space: {error}") from error
 
 
-def _rule(written: object, path: Path) -> Rule:
+def _rule(written: object, planned: object, path: Path) -> Rule:
+    """``planned`` is the number of seeds where it stands above all tables."""
     try:
-        if not isinstance(written, dict) or written.keys() - {"figure", "margin"}:
-            raise TypeError(f"it holds figure and margin alone; got {written!r}")
-        default = Rule()
-        return Rule(Headline(written.get("figure", default.figure)), float(written.get("margin", default.margin)))
+        if not isinstance(written, dict) or written.keys() - {"figure", "margin", "planned_seeds"}:
+            raise TypeError(f"it holds figure, margin and planned_seeds alone; got {written!r}")
+        default, planned = Rule(), written.get("planned_seeds", planned)
+        if planned is not None and type(planned) is not int:
+            raise TypeError(f"planned_seeds must be a whole number from 1 on; got {planned!r}")
+        figure, margin = written.get("figure", default.figure), written.get("margin", default.margin)
+        return Rule(Headline(figure), float(margin), planned)
     except (TypeError, ValueError) as error:
         figures = ", ".join(Headline)
         raise WorkspaceError(f"{path}: [verdict] cannot be read ({error}); figure is one of {figures}.") from error

@@ -1,8 +1,9 @@
 """Put runs and series side by side: natively, or on the ground they share."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dashboard.actions.patient_notes import patients_text
 from dashboard.links import Where, images_words
 from dashboard.words import LABELS, counted, one_of
 from model_zoo.core.choices import Labels, MappedBy, Space, Split
@@ -39,6 +40,7 @@ class Comparison:
     ``ground`` is the finest taxonomy that all subjects project onto; ``evaluations`` stand in
     the order of ``subjects``, over the images that all runs of one predicted; ``partly`` those that some of its runs
     did, None where there are none.
+    ``patients`` maps image ids to patients, ``alike`` images that look alike to a group.
     """
 
     subjects: tuple[Subject, ...]
@@ -49,6 +51,8 @@ class Comparison:
     evaluations: tuple[Evaluation, ...]
     where: Where | None = None
     partly: tuple[Evaluation | None, ...] = ()
+    patients: Mapping[str, str] = field(default_factory=dict, repr=False)
+    alike: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def mixes_label_spaces(self) -> bool:
@@ -75,9 +79,12 @@ class Comparison:
         common = self.mixes_label_spaces and self.space is Space.COMMON
         return (
             f"{label_space_name(evaluation.taxonomy, common)}; {images_words(self.split, self.where)}, "
-            f"{LABELS[self.labels]}, {counted(len(evaluation.truth), 'image')} of "
-            f"{counted(evaluation.n_patients, 'patient')}"
+            f"{LABELS[self.labels]}, {self.images_of_patients(evaluation)}"
         )
+
+    def images_of_patients(self, evaluation: Evaluation) -> str:
+        """How many images of how many patients, and what makes an interval over them too narrow."""
+        return patients_text(evaluation.image_ids, evaluation.n_patients, self.patients, self.alike)
 
     def of(self, subject_id: str) -> tuple[Subject, Evaluation]:
         """One subject with its evaluation; `LinkError` if it takes no part."""
@@ -178,12 +185,13 @@ def compare(
     where: Where | None = None,
     only: Set[str] | None = None,
     mapped_by: MappedBy = MappedBy.ANSWER,
+    alike: Mapping[str, int] | None = None,
     read: Callable[[Run, Split], Predictions] = Run.predictions,
 ) -> Comparison:
     """Judge every subject over the stored predictions of ``split``, restricted to the images ``only`` if given.
 
     ``which`` names what the ``labels`` (image id -> label) are, ``where`` what ``only`` are; ``read`` gives a run's
-    predictions.
+    predictions. ``alike`` numbers groups of images that look alike.
     """
     ground = common_ground([subject.taxonomy for subject in subjects])
     judged = [
@@ -198,4 +206,4 @@ def compare(
         for subject in subjects
     ]
     evaluations, partly = zip(*judged, strict=True)
-    return Comparison(subjects, space, split, which, ground, evaluations, where, partly)
+    return Comparison(subjects, space, split, which, ground, evaluations, where, partly, patients, alike or {})

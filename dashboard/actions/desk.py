@@ -1,6 +1,7 @@
 """What one server process holds open: the workspace, its decisions, uploads not yet kept."""
 
 import hashlib
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -11,8 +12,11 @@ from threading import Lock
 from PIL import Image
 
 from dashboard.actions.leases import Leases
+from dashboard.actions.patient_notes import alike_images, checked_stamp
 from dashboard.reviews.standing import standing_labels
 from dashboard.settings import Settings
+from dashboard.store.comparison_log import FILE as COMPARISONS
+from dashboard.store.comparison_log import ComparisonLog
 from dashboard.store.decision_store import DecisionStore
 from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import ImageError, LabelError, LinkError, WorkspaceError
@@ -72,6 +76,7 @@ class Desk:
         self._opened = uuid.uuid4().hex[:8]
         self.declared = declared(workspace)
         self.store = DecisionStore(workspace.decisions_path)
+        self.comparison_log = ComparisonLog(workspace.writable / COMPARISONS)
         self._lock = Lock()
         self.leases = Leases()  # of images that wait for an answer
         self.adjudication_leases = Leases()  # apart: who labelled an image does not keep it from its adjudicator
@@ -80,6 +85,7 @@ class Desk:
             folder / name for folder in workspace.folders for name in ("runs", OUT_OF_FOLD, LEARNING_CURVES)
         ]
         self._dataset: tuple[tuple[float, ...], DataSet] | None = None
+        self._alike: tuple[tuple[int, ...], Mapping[str, int]] | None = None
         self._runs: tuple[float, tuple[Series, ...], tuple[str, ...]] | None = None
         self._predictions: OrderedDict[tuple[str, str, Split], Predictions] = OrderedDict()
         self._embeddings: OrderedDict[str, tuple[str, Embeddings]] = OrderedDict()
@@ -97,6 +103,14 @@ class Desk:
                 self._dataset = stamp, self.workspace.dataset()
                 self._n_read += 1
             return self._dataset[1]
+
+    def alike(self) -> Mapping[str, int]:
+        """Image id -> its group, for images that look alike as far as files were checked."""
+        dataset, stamp = self.dataset(), (self._n_read, *checked_stamp(self.workspace, time.time()))
+        with self._lock:
+            if self._alike is None or self._alike[0] != stamp:
+                self._alike = stamp, alike_images(self.workspace, dataset)
+            return self._alike[1]
 
     def series(self) -> tuple[Series, ...]:
         """All series, read again when a run was added or removed."""
@@ -235,7 +249,8 @@ class Desk:
         """Changes with each manifest and run, and with no decision."""
         self.dataset()
         self.series()
-        return f"{self._opened}.{self._n_read}"
+        checked = ".".join(map(str, checked_stamp(self.workspace, time.time())))
+        return f"{self._opened}.{self._n_read}.{checked}"
 
     def hold(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""

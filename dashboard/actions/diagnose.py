@@ -13,7 +13,7 @@ from dashboard.actions.compare import Subject
 from dashboard.actions.retraining import NOTHING_RETRAINED, Retrained
 from dashboard.links import Where, images_words
 from dashboard.reviews.decisions import Decision
-from dashboard.words import LABELS, counted
+from dashboard.words import LABELS, images_of_patients
 from model_zoo.core import symptoms
 from model_zoo.core.calibration import Calibration, calibration_there
 from model_zoo.core.choices import Cause, ClassFigure, Evidence, Labels, Split
@@ -119,7 +119,7 @@ class Diagnosis:
         return (
             f"Classes of {taxonomy.name} ({len(taxonomy.classes)}); {images_words(self.split, self.where)}, "
             f"{LABELS[self.labels]}, "
-            f"{counted(len(self.evaluation.truth), 'image')} of {counted(self.evaluation.n_patients, 'patient')}"
+            f"{images_of_patients(len(self.evaluation.truth), self.evaluation.n_patients)}"
         )
 
     def images(self, n_runs: NDArray[np.int64]) -> tuple[tuple[str, int], ...]:

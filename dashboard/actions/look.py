@@ -13,7 +13,7 @@ from rich.table import Table
 from dashboard.actions.look_words import energy_texts, moved_text
 from dashboard.actions.stopping import stopped_between_steps
 from dashboard.settings import Settings
-from dashboard.words import counted
+from dashboard.words import counted, images_of_patients
 from model_zoo.commands import command
 from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError, WorkspaceError
@@ -38,9 +38,9 @@ class Found:
     def basis(self) -> str:
         """What the figures stand on."""
         looks = self.looks
-        images, patients = counted(looks.n_images, "image"), counted(looks.n_patients, "patient")
+        images = images_of_patients(looks.n_images, looks.n_patients)
         chosen = f", drawn by chance from {looks.n_known:,}" if looks.n_images < looks.n_known else ""
-        return f"{looks.split} split, original labels, {images} of {patients} whose regions are known{chosen}"
+        return f"{looks.split} split, original labels, {images} whose regions are known{chosen}"
 
 
 def look_at_run(

@@ -11,7 +11,6 @@ from dashboard.actions.desk import Desk
 from dashboard.actions.subset import images_where
 from dashboard.links import Where, images_words
 from dashboard.reviews.draws import drawn
-from dashboard.words import counted
 from model_zoo.core.choices import Headline, Labels, Moved, Space, Split
 from model_zoo.core.counts import counts_by_patient
 from model_zoo.core.evaluation import Evaluation
@@ -145,7 +144,7 @@ def _basis(judged: Comparison) -> str:
         space = "Native: each in its own classes, so these rows answer different questions"
     else:
         space = label_space_name(evaluation.taxonomy, common)
-    counts = f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}"
+    counts = judged.images_of_patients(evaluation)
     return f"{space}; {images}, {counts if judged.same_images else 'each over those that its classes can place'}"
 
 
@@ -156,7 +155,7 @@ def _both(
     by_original, by_reviewed = (
         compare(
             tuple(subjects), space, split, labels, desk.labels(labels), desk.dataset().patients,
-            where=where, only=frozenset(asked),
+            where=where, only=frozenset(asked), alike=desk.alike(),
         )
         for labels in (Labels.ORIGINAL, Labels.REVIEWED)
     )  # fmt: skip

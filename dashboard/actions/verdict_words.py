@@ -8,6 +8,7 @@ from dashboard.words import counted, points_interval, points_text, rounding, sha
 from model_zoo.core.choices import Answer, Question
 from model_zoo.core.comparison import Rule, Verdict, clustered_mcnemar
 from model_zoo.core.outcomes import Outcome
+from model_zoo.core.power import POWER
 from model_zoo.core.uncertainty import FEW_DIFFERING
 
 ASKED = {
@@ -82,20 +83,32 @@ def uncertain(judgement: Judgement, question: Question) -> str:
 
 
 def needed(said: Verdict) -> str:
-    """How many patients or seeds would settle it; empty where it is settled."""
+    """How many patients or seeds would give a result, and with which power; empty where there is one."""
     needs = said.needs
     if needs is None:
         return ""
-    patients = f"about {needs.patients:,} patients (now {said.n_patients:,})" if needs.patients else ""
-    seeds = f"about {needs.seeds:,} seeds a side (now {' and '.join(map(str, said.n_runs))})" if needs.seeds else ""
-    if patients and seeds:
-        return f" If the difference stays what it is, {patients} or {seeds} would settle it."
-    if patients:
-        alone = " More seeds alone cannot." if said.question is Question.TRAINING else ""
-        return f" If the difference stays what it is, {patients} would settle it.{alone}"
-    if seeds:
-        return f" If the difference stays what it is, {seeds} would settle it. More patients alone cannot."
-    return " Neither more patients alone nor more seeds alone would settle it; both are needed."
+    a, b = said.n_runs
+    ways = []
+    if needs.patients:
+        ways.append(f"about {needs.patients:,} patients (now {said.n_patients:,})")
+    if needs.seeds_each:
+        ways.append(f"{needs.seeds_each:,} seeds a side (now {a} and {b})")
+    if needs.seeds_a:
+        ways.append(f"{needs.seeds_a:,} seeds of the first (now {a}), the second as it is")
+    if needs.seeds_b:
+        ways.append(f"{needs.seeds_b:,} seeds of the second (now {b}), the first as it is")
+    if needs.together:
+        patients, more_a, more_b = needs.together
+        ways.append(f"{patients:,} patients together with {more_a:,} and {more_b:,} seeds")
+    if not ways:
+        return " If the true difference is the observed one, no number of patients or seeds would give a result."
+    alone = "" if needs.patients else " More patients alone would not."
+    if said.question is Question.TRAINING and not (needs.seeds_each or needs.seeds_a or needs.seeds_b):
+        alone += " More seeds alone would not."
+    return (
+        f" If the true difference is the observed one, a result has {100 * POWER:.0f} % power with "
+        f"{'; or '.join(ways)}.{alone}"
+    )
 
 
 def method(judgement: Judgement, rule: Rule) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binom
 
-from dashboard.words import counted, interval_text, share_text
+from dashboard.words import counted, images_of_patients, interval_text, share_text
 from model_zoo.alternatives import Tried, far_better
 from model_zoo.core.choices import Split
 from model_zoo.core.class_order import other_order
@@ -56,7 +56,7 @@ def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
     if not len(judged.truth):
         return "No image in validation or test has a label that the taxonomy places: nothing says that it is right."
     share = accuracy(judged).share
-    basis = f"{counted(len(judged.truth), 'image')} of {counted(judged.n_patients, 'patient')}"
+    basis = images_of_patients(len(judged.truth), judged.n_patients)
     return (
         f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; {basis}, original "
         f"labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images were among it, that "

@@ -11,7 +11,7 @@ from dashboard.actions.taxonomies import Drafted
 from dashboard.actions.verdicts import Judgement, question_of
 from dashboard.drafts import Draft
 from dashboard.links import Shown
-from dashboard.words import counted, one_of, plain, points_interval, points_text, signed
+from dashboard.words import counted, images_of_patients, one_of, plain, points_interval, points_text, signed
 from model_zoo.core.advice import Candidate
 from model_zoo.core.comparison import Rule
 from model_zoo.core.edits import Merge
@@ -46,7 +46,7 @@ def advice(given: Advice | None, drafted: Drafted, rule: Rule, space: LeafSpace)
     st.caption(
         f"Free: the same answers of {plain(given.subject.title)}, merged; classes of {plain(given.taxonomy.reference)} "
         f"({len(given.taxonomy.names)}), validation split, original labels, "
-        f"{counted(len(given.evaluation.truth), 'image')} of {counted(n_patients, 'patient')}. Accuracy always rises "
+        f"{images_of_patients(len(given.evaluation.truth), n_patients)}. Accuracy always rises "
         "when classes merge, so it is shown beside random merges of as many classes (95 % of them). ITCA (Zhang et al. "
         "2022) weighs what a merge forgives against the resolution that it gives up: above 0 it pays. Its gain is "
         "measured on patients that neither found the candidate nor counted the classes; the intervals hold for all "

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import charts, state
 from dashboard.actions.agreement import Agreements, Opinions
 from dashboard.charts.matrices import people_figure
-from dashboard.words import counted, interval_text, number_text, plain, share_text
+from dashboard.words import counted, images_of_patients, interval_text, number_text, plain, share_text
 from model_zoo.core.agreement import MIN_PATIENTS, NOBODY, Agreement
 from model_zoo.core.confusion import Confusion
 from model_zoo.core.taxonomy import Taxonomy
@@ -44,7 +44,7 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, look
     both = found.observed
     st.markdown(
         f"Of two answers about one image **{share_text(both.value)}** agree (95 % {_interval(both, True)}); "
-        f"{counted(both.n_images, 'image')} of {counted(both.n_patients, 'patient')}, "
+        f"{images_of_patients(both.n_images, both.n_patients)}, "
         f"{counted(len(said.people), 'person', 'people')}, classes of {plain(taxonomy.reference)}."
     )
     st.caption(

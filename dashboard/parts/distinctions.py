@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.actions.distinguishing import Distinguished
 from dashboard.links import MatrixView, images_url
-from dashboard.words import counted, interval_text, one_of, plain, share_text
+from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
 from model_zoo.core.distinctions import CHANCE, FAIR, MIN_PATIENTS, Distinction, Separation
 
 SHOWN = 8
@@ -110,7 +110,7 @@ def _caption(found: Distinguished) -> None:
         "AUC: how likely an image of the one class is scored above one of the other, by log p(one) − log p(other), "
         f"over the images labelled as either; mean over the seeds of {titles}{several}. Classes of "
         f"{plain(found.taxonomy.reference)} ({len(found.taxonomy.names)}), validation split, original labels, "
-        f"{counted(len(evaluation.truth), 'image')} of {counted(evaluation.n_patients, 'patient')}. "
+        f"{images_of_patients(len(evaluation.truth), evaluation.n_patients)}. "
         f"The {n_intervals:,} intervals hold all at once with 95 % (Bonferroni), so that looking for the lowest "
         "misleads nobody; they cover the choice of patients (Obuchowski 1997), not of seeds. Separated: *yes* where "
         f"the interval is above {CHANCE}, *no* where it is below {FAIR:.2f} for every series, *barely* where both. "

@@ -13,7 +13,7 @@ from dashboard.actions.taxonomies import Drafted
 from dashboard.drafts import Draft
 from dashboard.links import Shown
 from dashboard.parts.gallery import Tile, gallery
-from dashboard.words import counted, interval_text, one_of, plain, share_text
+from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
 from model_zoo.core.choices import Space, Split
 from model_zoo.core.clusters import FEW_PATIENTS, MIN_PATIENTS, N_COMPONENTS, SMALL
 from model_zoo.core.divisions import Division
@@ -140,8 +140,9 @@ def _caption(found: Divided) -> None:
     few = f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS} patients." if n_left else ""
     st.caption(
         f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
-        f"class; validation split, original labels, {counted(len(evaluation.truth), 'image')} of "
-        f"{counted(evaluation.n_patients, 'patient')}.{few} Two-means splits any cloud: what counts is whether its "
+        f"class; validation split, original labels, "
+        f"{images_of_patients(len(evaluation.truth), evaluation.n_patients)}.{few} "
+        "Two-means splits any cloud: what counts is whether its "
         "halves lie further apart than those of one Gaussian cloud as wide and as alike within patients (SigClust, Liu "
         "et al. 2008; by simulation, p for all classes at once by Holm). *Gap*: whether even a spread without any gap "
         "would not look like that. All is as one run sees it; another seed may see it otherwise. A cluster of fewer "

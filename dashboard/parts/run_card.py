@@ -5,7 +5,7 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.actions.verified import forward_words
-from dashboard.words import counted, fit_words, plain, scale_words
+from dashboard.words import counted, fit_words, images_of_patients, plain, scale_words
 from model_zoo.core.choices import Split
 from model_zoo.datasets import DataSet
 from model_zoo.run import Card, Run
@@ -73,7 +73,7 @@ def curves(run: Run, dataset: DataSet, look: charts.Look) -> None:
         return
     images = dataset.split(Split.VALIDATION)
     patients = len({image.patient_id or image.image_id for image in images})
-    basis = f"{counted(len(images), 'image')} of {counted(patients, 'patient')}, original labels"
+    basis = f"{images_of_patients(len(images), patients)}, original labels"
     left, right = st.columns(2)
     left.caption(
         f"Mean cross-entropy, nats. Validation: {basis}. Training: {counted(run.card.n_train_images, 'image')}, "

@@ -1,6 +1,6 @@
 """The verdict: one sentence on top, the interval that decides beside it, and how it came about below."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -28,8 +28,12 @@ def verdict(
     figure: ClassFigure,
     look: charts.Look,
     open_cell: Open,
+    beside: Mapping[str, str],
 ) -> None:
-    """One card per subject against the first, or one sentence that says why there is none."""
+    """One card per subject against the first, or one sentence that says why there is none.
+
+    ``beside`` maps a subject's id to what stands beside its result.
+    """
     if sentence := why_none(judged):
         st.caption(sentence)
         return
@@ -37,7 +41,7 @@ def verdict(
         with st.container(border=True):
             text, chart = st.columns([5, 6], gap="medium")
             with text:
-                _say(judged, judgement, rule)
+                _say(judged, judgement, rule, beside[judgement.subject.subject_id])
             with chart:
                 _draw(judged, judgement, rule, figure, look, open_cell)
 
@@ -59,7 +63,7 @@ def report_button(
     )
 
 
-def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:
+def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> None:
     asked = question_of(judgement)
     said = judgement.verdicts[asked, rule.figure]
     st.caption(
@@ -72,6 +76,8 @@ def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:
     st.markdown(plain(words.figures(judgement, said)))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
     st.caption(f"{plain(basis)}. {plain(words.uncertain(judgement, asked))}")
+    if beside:
+        st.caption(plain(beside))
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
         said = judgement.verdicts[other, rule.figure]

@@ -3,14 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.diagnose import Diagnosis
+from dashboard.actions.many_models import compare_some, compare_subjects, notes
+from dashboard.actions.result_notes import result_notes
 from dashboard.actions.reviewing import reviewing
 from dashboard.actions.verdicts import Judgement
-from dashboard.report import causes, comparison, looks, numbers, page, reviewed
+from dashboard.report import causes, comparison, looks, many_models, numbers, page, reviewed
 from dashboard.report.told import Told, looks_of
 from model_zoo.datasets import write_whole
 
@@ -27,12 +30,15 @@ class Report:
 def report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
     """What Compare says of ``judged`` and the judgements ``found`` in it, and Diagnose and Run of its subjects."""
     changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
-    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged), changed)
+    many = compare_subjects(judged, desk.workspace.rule, partial(compare_some, desk, judged))
+    beside, many_beside = result_notes(desk, judged, found), notes(desk, many) if many else ""
+    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged), changed, many, beside, many_beside)
     table, tree = numbers.table(judged), json.dumps(numbers.tree(told), indent=2)
     sections = [
         comparison.heading(told),
         page.downloads({"comparison.csv": table, "comparison.json": tree}),
         comparison.verdicts(told),
+        many_models.section(told),
         reviewed.section(told),
         comparison.classes(judged),
         comparison.matrices(judged),

@@ -130,7 +130,8 @@ def _verdict(told: Told, judgement: Judgement) -> str:
     return (
         f"<section><h2>{escape(words.headline(judgement, said, judged.where))}</h2>{secondary}"
         f"<p>{escape(words.figures(judgement, said))}</p>"
-        f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))}</p>'
+        f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))} '
+        f"{escape(told.beside.get(judgement.subject.subject_id, ''))}</p>"
         f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
         f"{escape(words.figures(judgement, beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
         f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'

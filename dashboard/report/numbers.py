@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -11,13 +12,16 @@ from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
 from dashboard.actions.look import Found
 from dashboard.actions.reviewing import Reviewing
+from dashboard.actions.smallest_gap import smallest_gaps
 from dashboard.actions.verdicts import question_of
+from dashboard.report import many_models
 from dashboard.report.comparison import now
 from dashboard.report.told import Told
 from model_zoo.core.choices import ClassFigure
 from model_zoo.core.diagnosis import LEVEL
 from model_zoo.core.evaluation import accuracy, class_figures
 from model_zoo.core.metrics import Ratio, Share
+from model_zoo.core.power import POWER
 
 
 def table(judged: Comparison) -> str:
@@ -48,6 +52,10 @@ def tree(told: Told) -> dict[str, Any]:
             "split": str(judged.split),
             "restricted to": judged.where.written if judged.where else None,
             "labels": str(judged.labels),
+            "images and patients": {
+                subject.subject_id: judged.images_of_patients(evaluation)
+                for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
+            },
         },
         "subjects": {
             subject.subject_id: {
@@ -59,6 +67,19 @@ def tree(told: Told) -> dict[str, Any]:
             for subject in judged.subjects
         },
         "verdicts": _verdicts(told),
+        "many models": many_models.tree(told.many) if told.many else None,
+        "smallest gaps": [
+            {
+                "question": str(one.question),
+                "figure": str(one.figure),
+                "power": POWER,
+                "errors independent": _number(one.unrelated),
+                "errors as alike as two seeds": _number(one.alike),
+                "patients": one.n_patients,
+                "seeds a side": one.n_runs,
+            }
+            for one in smallest_gaps(told.judged, told.desk.workspace.rule)
+        ],
         "classes": _classes(told),
         "matrices": {
             subject.subject_id: {
@@ -93,6 +114,8 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
             "difference": [_number(end) for end in (said.difference.value, said.difference.low, said.difference.high)],
             "images": said.n_images,
             "patients": said.n_patients,
+            "beside": told.beside.get(judgement.subject.subject_id, ""),
+            "needs": asdict(said.needs) | {"power": POWER} if said.needs else None,
         }
         for judgement in told.judgements
         for (question, figure), said in judgement.verdicts.items()

@@ -1,12 +1,13 @@
 """All that a report tells, before it becomes a page or numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.look import Found, found
+from dashboard.actions.many_models import ManyCompared
 from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.verdicts import Judgement
 from dashboard.links import JUDGED
@@ -17,7 +18,8 @@ class Told:
     """A comparison, its verdicts, one diagnosis per subject in their order, and what each run looks at.
 
     ``looks`` maps a run's id to what was found over each split; empty where nobody has looked.
-    ``reviewing`` is what reviewing changed, None where nobody reviewed.
+    ``reviewing`` is what reviewing changed, None where nobody reviewed. ``many`` sets three models or more against the
+    first; ``beside`` maps a subject's id to what stands beside its result, ``many_beside`` is that of the table.
     """
 
     desk: Desk
@@ -26,6 +28,9 @@ class Told:
     diagnoses: Sequence[Diagnosis]
     looks: Mapping[str, tuple[Found, ...]]
     reviewing: Reviewing | None = None
+    many: ManyCompared | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+    many_beside: str = ""
 
 
 def looks_of(desk: Desk, judged: Comparison) -> Mapping[str, tuple[Found, ...]]:

@@ -6,12 +6,16 @@ import streamlit as st
 
 from dashboard import cached, charts, links, state
 from dashboard.actions.compare import find_subjects, mix_label_spaces
+from dashboard.actions.many_models import notes
 from dashboard.actions.opening import opening
+from dashboard.actions.result_notes import result_notes
+from dashboard.actions.smallest_gap import gap_words
 from dashboard.parts import comparison, controls, ease
+from dashboard.parts.many_models import many_models
 from dashboard.parts.matrices import matrices
 from dashboard.parts.reviewing import what_changed
 from dashboard.parts.verdict import report_button, verdict
-from dashboard.words import no_run_yet
+from dashboard.words import no_run_yet, plain
 from model_zoo.core.choices import ClassFigure
 
 desk, known, query = cached.desk(), cached.subjects(), state.query()
@@ -46,7 +50,12 @@ def open_cell(cell: links.Cell) -> None:
 
 
 look = charts.look(state.dark())
-verdict(judged, cached.verdicts(shown), desk.workspace.rule, figure, look, open_cell)
+beside = result_notes(desk, judged, cached.verdicts(shown))
+verdict(judged, cached.verdicts(shown), desk.workspace.rule, figure, look, open_cell, beside)
+for sentence in gap_words(judged, desk.workspace.rule):
+    st.markdown(plain(sentence))
+if many := cached.many_models(shown):
+    many_models(many, notes(desk, many), shown)
 comparison.headline(judged)
 ease.side_by_side(cached.side_by_side(shown), shown)
 ease.more_figures(judged, cached.secondary(shown))

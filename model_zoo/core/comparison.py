@@ -19,6 +19,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.missing import UNPREDICTED, extremes, over_all_images
 from model_zoo.core.outcomes import Outcome, outcome_of
+from model_zoo.core.power import Needs, needs
 from model_zoo.core.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Variance
 
 MIN_PATIENTS = 20
@@ -35,15 +36,19 @@ MIN_SEEDS = 3
 class Rule:
     """What a verdict is about, fixed before anything is compared: one figure, and the margin that counts as the same.
 
-    ``margin`` is a share in (0, 1): 0.01 is one point of accuracy.
+    ``margin`` is a share in (0, 1): 0.01 is one point of accuracy. ``planned_seeds`` is how many seeds a side were
+    planned, if that was declared.
     """
 
     figure: Headline = Headline.ACCURACY
     margin: float = 0.01
+    planned_seeds: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.margin < 1:
             raise ValueError(f"the margin must be a share between 0 and 1, such as 0.01; got {self.margin!r}")
+        if self.planned_seeds is not None and self.planned_seeds < 1:
+            raise ValueError(f"planned_seeds must be a whole number from 1 on; got {self.planned_seeds!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +79,6 @@ class Difference:
     def excludes_zero(self) -> bool:
         """Whether the whole interval lies on one side of 0."""
         return self.low > 0 or self.high < 0
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """How many patients, or seeds a side, would settle a question if the difference stayed what it is.
-
-    ``None``: more of these alone never would.
-    """
-
-    patients: int | None
-    seeds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +162,17 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
         found = _found(pair, figure, question)
         said = answer(found.difference, margin, found.missed)
         if said is Answer.NOT_SETTLED and not pair.n_apart:
-            needed = needs(found.difference, margin, found.variance, pair, question, found.unseen)
+            n_patients, n_effective = pair.a.n_patients, pair.a.effective_patients
+            needed = needs(
+                found.difference.value,
+                margin,
+                found.variance,
+                n_patients,
+                n_effective,
+                (a.n_runs, b.n_runs),
+                question,
+                found.unseen,
+            )
     nothing_seen = said is Answer.NOT_SETTLED and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
     return Verdict(
         question,
@@ -214,23 +218,6 @@ def answer(difference: Difference, margin: float, unseen: float = 0.0) -> Answer
     if difference.low > 0:
         return Answer.BETTER
     return Answer.WORSE if difference.high < 0 else Answer.NOT_SETTLED
-
-
-def needs(
-    difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question, unseen: float = 0.0
-) -> Needs:
-    """Settled is inside the margin, ``unseen`` patients too, or off 0; by the normal law, which more of both near."""
-    size, z = abs(difference.value), uncertainty.quantile(math.inf)
-
-    def settles(patients: float, seeds: float) -> bool:
-        half = z * math.sqrt(variance.rescaled(patients, seeds))
-        missed = 1 - (1 - unseen) ** (1 / patients)
-        return half < size or (half <= margin - size and missed <= margin)
-
-    least = _least(lambda times: settles(times, 1), pair.a.n_patients)
-    if question is Question.CHECKPOINT:
-        return Needs(least, None)
-    return Needs(least, _least(lambda times: settles(1, times), max(pair.a.n_runs, pair.b.n_runs)))
 
 
 def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]:
@@ -385,14 +372,3 @@ def _simultaneous(pair: Pair, a: Ratios, b: Ratios, question: Question) -> NDArr
         critical = np.array([uncertainty.quantile(one, tail) for one in freedom])
         half[moves] = (critical * scale)[moves]
     return half
-
-
-def _least(settles: Callable[[float], bool], now: int) -> int | None:
-    """The least number, at most a million times ``now``, that settles; by bisection."""
-    if not settles(1e6):
-        return None
-    low, high = now, now * 10**6
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if settles(middle / now) else (middle, high)
-    return high

@@ -52,25 +52,21 @@ class Variance:
         least = min(n_patients - 1, *(n - 1 for n in n_runs if n > 1)) if any(self.seeds) else n_patients - 1
         return max(least, self.total**2 / uncertainty) if uncertainty > 0 else n_patients - 1
 
-    def critical(self, n_patients: float, n_runs: tuple[int, int]) -> float:
-        """How many times the root of `total` a 95 % interval is wide on each side; ``n_patients`` are effective.
+    def critical(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """How many times the root of `total` an interval that leaves ``tail`` on each side is wide there.
+
+        ``n_patients`` are effective.
 
         Patients and seeds each have their Student's t, joined as the parts of the variance are (Banerjee 1960, Ann.
         Inst. Stat. Math. 11), so that a spread of seeds that comes out small by chance gains no degrees of freedom
         from many patients; those of the seeds: Satterthwaite's (1946) over the two sides.
         """
-        squared, trainings = quantile(n_patients - 1) ** 2, self.total - self.patients
+        squared, trainings = quantile(n_patients - 1, tail) ** 2, self.total - self.patients
         if trainings > 0:
             each = [seeds**2 / (n - 1) for seeds, n in zip(self.seeds, n_runs, strict=True)]
             freedom = sum(self.seeds) ** 2 / sum(each)
-            squared += (quantile(freedom) ** 2 - squared) * trainings / self.total
+            squared += (quantile(freedom, tail) ** 2 - squared) * trainings / self.total
         return float(np.sqrt(squared))
-
-    def rescaled(self, patients: float, seeds: float) -> float:
-        """The total with so many times the patients and the seeds (1: as now)."""
-        interaction = min(self.patients, sum(self.interaction))
-        trainings = max(0.0, sum(self.seeds) - sum(self.interaction))
-        return (self.patients - interaction) / patients + trainings / seeds + interaction / (patients * seeds)
 
 
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
@@ -143,19 +139,21 @@ def unseen(n_images: float) -> float:
     return float(1 - ((1 - LEVEL) / 2) ** (1 / n_images))
 
 
-def unseen_patients(weights: NDArray[np.float64]) -> float:
-    """The share of wholly different patients that a sample can miss, at 97.5 %; ``weights`` (P,) sum to 1.
+def unseen_patients(weights: NDArray[np.float64], tail: float = (1 - LEVEL) / 2) -> float:
+    """The share of wholly different patients that a sample misses with ``tail``; ``weights`` (P,) sum to 1.
 
     1 - 0.025^(1 / P) for P patients of equal weight (exact binomial), else for 1 / sum(weights^2) patients (Kish
     1965), which allows for patients who differ the oftener the larger they are. Those of more than `GIANT` mean
     weights may differ with any probability p: weights @ p is then maximal over all p with prod(1 - p) >= 0.025.
     """
-    tail = np.log((1 - LEVEL) / 2)
-    by_size = float(-np.expm1(tail * (weights @ weights)))
+    log_tail = np.log(tail)
+    by_size = float(-np.expm1(log_tail * (weights @ weights)))
     giants = -np.sort(-weights[weights > GIANT / len(weights)])
     if not len(giants):
         return by_size
-    left = np.exp((np.cumsum(np.log(giants)) + tail) / np.arange(1, len(giants) + 1))  # weight * (1 - p) of the first k
+    left = np.exp(
+        (np.cumsum(np.log(giants)) + log_tail) / np.arange(1, len(giants) + 1)
+    )  # weight * (1 - p) of the first k
     differing = int((giants > left).sum())
     return max(by_size, float((giants[:differing] - left[differing - 1]).sum()))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score, recall_score
 from statsmodels.stats.contingency_tables import mcnemar
 
-from model_zoo.core import comparison, uncertainty
+from model_zoo.core import comparison
 from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.comparison import Difference, answer, class_rows, clustered_mcnemar, pair, verdict
 from model_zoo.core.counts import counts_by_patient
@@ -167,29 +167,12 @@ def test_runs_that_never_differ_are_bounded_as_none_of_n_is():
     assert same.answer is Answer.NOT_SETTLED
 
 
-def test_needs_are_met_by_as_many_patients():
-    """With the number of patients that was asked for, the same difference is settled, and not with 3/4 of it."""
-    rng = np.random.default_rng(4)
-    sides = simulated(rng, 100, (1, 1), (0.80, 0.78))
-    open_question = verdict(pair(*sides), Headline.ACCURACY, Question.CHECKPOINT, 0.01)
-    assert open_question.answer is Answer.NOT_SETTLED
-    wanted = open_question.needs.patients / 100
-
-    def settled(times):
-        half = uncertainty.quantile(math.inf) * math.sqrt(open_question.variance.total / times)
-        value = open_question.difference.value
-        return answer(Difference(value, value - half, value + half), 0.01) is not Answer.NOT_SETTLED
-
-    assert settled(wanted)
-    assert not settled(0.75 * wanted)
-
-
 def test_more_seeds_alone_may_never_settle_it():
     rng = np.random.default_rng(6)
     sides = simulated(rng, 30, (3, 3), (0.80, 0.80))
     open_question = verdict(pair(*sides), Headline.ACCURACY, Question.TRAINING, 0.001)
     assert open_question.answer is Answer.NOT_SETTLED
-    assert open_question.needs.seeds is None
+    assert open_question.needs.seeds_each is None
 
 
 def test_class_rows_agree_with_their_intervals_and_small_classes_get_none():

@@ -1,0 +1,62 @@
+"""Three models or more against the first, as a section of a report and as numbers; and what one model can detect."""
+
+import math
+from html import escape
+from typing import Any
+
+from dashboard.actions.many_models import ManyCompared, sentences, table_rows
+from dashboard.actions.smallest_gap import gap_words
+from dashboard.report.page import table
+from dashboard.report.told import Told
+from dashboard.words import plain
+from model_zoo.core.many_models import Contrast
+
+
+def section(told: Told) -> str:
+    """The table with what it rests on; of one model the smallest gap; else nothing."""
+    gaps = "".join(f"<p>{escape(one)}</p>" for one in gap_words(told.judged, told.desk.workspace.rule))
+    if told.many is None:
+        return gaps
+    rows = [{name: plain(cell) for name, cell in row.items()} for row in table_rows(told.many)]
+    alone = "".join(
+        f"<li>{escape(subject.title)}: {escape(', '.join(images))}</li>"
+        for subject, images in zip(told.many.judged.subjects, told.many.alone, strict=True)
+        if images
+    )
+    return (
+        f"<h2>All models against {escape(told.many.baseline.title)}</h2>{table(rows)}"
+        f'<p class="quiet">{escape(" ".join([*sentences(told.many), told.many_beside]))}</p>'
+        + (f"<p>Images that only one model gets wrong:</p><ul>{alone}</ul>" if alone else "")
+    )
+
+
+def tree(many: ManyCompared) -> dict[str, Any]:
+    """The same as numbers; undefined is ``None``."""
+    found, ids = many.found, [subject.subject_id for subject in many.judged.subjects]
+
+    def contrast(one: Contrast) -> dict[str, Any]:
+        ends = (one.difference.value, one.difference.low, one.difference.high)
+        return {
+            "of": ids[one.of],
+            "against": ids[one.against],
+            "difference": [None if math.isnan(end) else end for end in ends],
+            "answer": str(one.answer),
+            "result": str(found.outcome(one)),
+        }
+
+    return {
+        "baseline": many.baseline.subject_id,
+        "question": str(found.question),
+        "figure": str(found.figure),
+        "margin": found.margin,
+        "classes": list(many.judged.evaluations[0].taxonomy.names),
+        "images": found.n_images,
+        "patients": found.n_patients,
+        "without a prediction": dict(zip(ids, found.n_missing, strict=True)),
+        "values": {one: None if math.isnan(v) else v for one, v in zip(ids, found.figures, strict=True)},
+        "rows": [contrast(one) for one in found.rows],
+        "pairs": [contrast(one) for one in found.pairs],
+        "groups": [[ids[k] for k in group] for group in found.groups],
+        "left out": {subject.subject_id: n for subject, n in many.left_out},
+        "incorrect alone": {one: list(images) for one, images in zip(ids, many.alone, strict=True)},
+    }
