@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from dashboard.actions.compare import Comparison, Subject
 from model_zoo.core.choices import ClassFigure, Headline, Labels, Question, Space, Split
-from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Pair, Row, Rule, Verdict, can_answer, class_rows, pair
+from model_zoo.core.class_rows import Row, class_rows
+from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Pair, Rule, Verdict, can_answer, pair
 from model_zoo.core.comparison import verdict as judge
 
 

@@ -9,21 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from model_zoo.core import uncertainty
-from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
-from model_zoo.core.counts import Counts, Ratios, counts_by_patient, mean_defined
+from model_zoo.core.choices import Answer, Headline, Question
+from model_zoo.core.counts import Counts, Ratios, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.uncertainty import MAX_BOOTSTRAP_PATIENTS, Variance
 
 MIN_PATIENTS = 20
 """With fewer patients in all there is no verdict."""
-
-MIN_CLASS_PATIENTS = 10
-"""A class with fewer patients gets counts and no interval."""
 
 MIN_SEEDS = 3
 """With fewer seeds on a side it cannot be told how much trainings differ."""
@@ -106,18 +102,6 @@ class Verdict:
     def has_sign(self) -> bool:
         """Whether a difference within the margin is nevertheless off 0."""
         return self.answer is Answer.SAME and self.difference.excludes_zero
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One class: its figure on both sides, and the difference with an interval simultaneous over all rows."""
-
-    name: str
-    a: float
-    b: float
-    difference: Difference
-    n_images: int
-    n_patients: int
 
 
 def pair(a: Evaluation, b: Evaluation) -> Pair:
@@ -214,33 +198,6 @@ def needs(difference: Difference, margin: float, variance: Variance, pair: Pair,
     return Needs(patients, seeds)
 
 
-def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]:
-    """Every class with its difference; 95 % intervals hold for all rows at once (max-T, Westfall & Young 1993).
-
-    A class with fewer than `MIN_CLASS_PATIENTS` patients, or whose figure is undefined on a side, gets none; nor
-    does any where the question cannot be answered.
-    """
-    a, b = pair.a.classes(figure), pair.b.classes(figure)
-    mean_a, mean_b = mean_defined(a.each().T), mean_defined(b.each().T)
-    images, patients = pair.a.images[0].sum(axis=0), (pair.a.images[0] > 0).sum(axis=0)
-    half = np.full(len(pair.classes), np.nan)
-    shown = (patients >= MIN_CLASS_PATIENTS) & ~np.isnan(mean_a - mean_b)
-    if shown.any() and can_answer(pair, question):
-        half[shown] = _simultaneous(pair, a.only(shown), b.only(shown), question)
-    gap = mean_a - mean_b
-    return [
-        Row(
-            name,
-            float(mean_a[k]),
-            float(mean_b[k]),
-            Difference(float(gap[k]), float(gap[k] - half[k]), float(gap[k] + half[k])),
-            int(images[k]),
-            int(patients[k]),
-        )
-        for k, name in enumerate(pair.classes)
-    ]
-
-
 def clustered_mcnemar(pair: Pair) -> tuple[float, float]:
     """That two runs are right equally often (Obuchowski 1998, Stat. Med. 17): chi-square with 1 df, and p.
 
@@ -269,38 +226,6 @@ def _interval(
     else:
         return uncertainty.bootstrap_interval(a, b, pair.a.effective_patients)
     return value - half, value + half
-
-
-def _simultaneous(pair: Pair, a: Ratios, b: Ratios, question: Question) -> NDArray[np.float64]:
-    """Half-widths (J,) that hold for all J ratios at once."""
-    influence, each = (a.influence(), b.influence()), (a.each(), b.each())
-    n_effective, n_runs = pair.a.effective_patients, (a.n_runs, b.n_runs)
-    between = influence[0].mean(axis=0) - influence[1].mean(axis=0)  # (P, J)
-    covariance = between.T @ between
-    if question is Question.CHECKPOINT:
-        parts = [Variance(uncertainty.few_patients(len(between)) * float(one)) for one in np.diag(covariance)]
-    else:
-        parts = [
-            uncertainty.over_patients_and_seeds(
-                influence[0][:, :, j], influence[1][:, :, j], (each[0][:, j], each[1][:, j])
-            )
-            for j in range(between.shape[1])
-        ]
-        for ratios in each:
-            covariance = covariance + np.atleast_2d(np.cov(np.nan_to_num(ratios).T)) / len(ratios)
-    scale = np.sqrt([part.total for part in parts])
-    half = np.array([uncertainty.unseen(n) for n in a.below.sum(axis=1).mean(axis=0)])
-    moves = scale > 0
-    if moves.any():
-        if question is Question.CHECKPOINT and pair.a.n_patients <= MAX_BOOTSTRAP_PATIENTS:
-            largest = uncertainty.largest_resampled(a.only(moves), b.only(moves))
-        else:
-            largest = uncertainty.largest_normal(covariance[np.ix_(moves, moves)])
-        tail = float(ndtr(-largest))
-        freedom = [part.degrees_of_freedom(n_effective, n_runs) for part in parts]
-        critical = np.array([uncertainty.quantile(one, tail) for one in freedom])
-        half[moves] = (critical * scale)[moves]
-    return half
 
 
 def _least(settles: Callable[[float], bool], now: int) -> int | None:

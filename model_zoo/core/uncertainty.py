@@ -96,23 +96,6 @@ def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float,
     return float(low), float(high)
 
 
-def largest_resampled(a: Ratios, b: Ratios) -> float:
-    """The 95 % quantile over resamples of the largest studentised difference among J ratios."""
-    weights = resamples(a.above.shape[1])
-    moved = np.subtract(*(mean_defined(np.moveaxis(side.resampled(weights), 0, -1)) for side in (a, b)))
-    spread = np.nanstd(moved, axis=0)
-    studentised = np.abs(moved - np.nanmean(moved, axis=0))[:, spread > 0] / spread[spread > 0]
-    return float(np.quantile(np.nan_to_num(studentised).max(axis=1, initial=0), LEVEL))
-
-
-def largest_normal(covariance: NDArray[np.float64]) -> float:
-    """The same for J jointly normal differences with this covariance (J, J), by 20,000 draws."""
-    spread = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
-    draws = np.random.default_rng(0).standard_normal((20_000, len(spread)))
-    return float(np.quantile(np.abs(draws @ (vectors * np.sqrt(np.clip(values, 0, None))).T).max(axis=1), LEVEL))
-
-
 def quantile(freedom: float, tail: float = (1 - LEVEL) / 2) -> float:
     """Student's t that is exceeded with probability ``tail``."""
     return float(-stdtrit(freedom, tail))
