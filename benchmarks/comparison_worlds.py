@@ -139,26 +139,42 @@ def trial(world: World, rng: np.random.Generator) -> tuple[Pair, Truth]:
         return parts[0] * rng.normal(size=world.patients)[patient] + parts[1] * rng.normal(size=n_images)
 
     both = np.sqrt(shared) * difficulty()
-    correct, wrong, skills = [], [], []
+    correct, skills = [], []
     for recall, sd, seeds in zip(world.recalls(), world.skill_sds(), (world.seeds_a, world.seeds_b), strict=True):
         skill = sd * rng.normal(size=seeds)
         score = both + np.sqrt(1 - shared) * difficulty() + _thresholds(recall, sd)[classes]
         luck = np.sqrt(1 - RUNS_AGREE) * rng.standard_normal((seeds, n_images), dtype=np.float32)
-        correct.append(luck + skill[:, None] + score > 0)
-        wrong.append((classes + 1 + rng.integers(0, max(1, n_classes - 1), (seeds, n_images))) % n_classes)
+        correct.append(luck > -(skill[:, None] + score))
         skills.append(skill)
     if world.sides == "copy":
-        correct[1], wrong[1], skills[1] = correct[0].copy(), wrong[0], skills[0]
+        correct[1], skills[1] = correct[0].copy(), skills[0]
     if world.spoiled:
         correct[1] &= (rng.random(world.patients) >= world.spoiled)[patient]
-    predicted = [
-        np.where(right, classes, other if n_classes > 1 else -1) for right, other in zip(correct, wrong, strict=True)
-    ]
     known = truth(world, (skills[0], skills[1]) if world.question is Question.CHECKPOINT else None)
     if world.missing_errors or world.missing_correct:
-        return _with_missing(world, patient, classes, predicted, rng), known
-    sides = [_counts(patient, classes, one, world.patients, n_classes) for one in predicted]
+        return _with_missing(world, patient, classes, correct, rng), known
+    if n_classes == 1:
+        starts = np.cumsum(sizes) - sizes
+        hits = [np.add.reduceat(one, starts, axis=1, dtype=np.float64)[:, :, None] for one in correct]
+        images = sizes.astype(np.float64)[None, :, None]
+        sides = [Counts(images, one, one) for one in hits]
+    else:
+        wrong = _wrong(world, classes, rng)
+        sides = [
+            _counts(patient, classes, np.where(*one), world.patients, n_classes)
+            for one in zip(correct, (classes, classes), wrong, strict=True)
+        ]
     return Pair(tuple(f"class {k}" for k in range(n_classes)), *sides), known
+
+
+def _wrong(world: World, classes: NDArray[np.int64], rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """What each run predicts where it is wrong, (S, N) per side; the same for a copy."""
+    n_classes = len(world.shares)
+    shape = max(world.seeds_a, world.seeds_b), len(classes)
+    drawn = [(classes + 1 + rng.integers(0, n_classes - 1, shape)) % n_classes for _ in range(2)]
+    if world.sides == "copy":
+        drawn[1] = drawn[0]
+    return [one[:seeds] for one, seeds in zip(drawn, (world.seeds_a, world.seeds_b), strict=True)]
 
 
 def _thresholds(recall: NDArray[np.float64], sd: float) -> NDArray[np.float64]:
@@ -202,16 +218,16 @@ def _with_missing(
     world: World,
     patient: NDArray[np.int64],
     classes: NDArray[np.int64],
-    predicted: list[NDArray[np.int64]],
+    correct: list[NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> Pair:
-    """The pair where A, by its first run, has no prediction for some images."""
+    """The pair where A has no prediction for some images, oftener where its first run would be wrong; one class."""
     taxonomy = Taxonomy("classes", {f"class {k}": frozenset({f"class {k}"}) for k in range(len(world.shares))})
     ids = np.array([f"{k:06d}" for k in range(len(patient))])
-    chance = np.where(predicted[0][0] == classes, world.missing_correct, world.missing_errors)
+    chance = np.where(correct[0][0], world.missing_correct, world.missing_errors)
     sides = []
-    for one, kept in zip(predicted, (rng.random(len(patient)) >= chance, np.ones(len(patient), dtype=np.bool_))):
-        sides.append(Evaluation(taxonomy, tuple(ids[kept]), patient[kept], classes[kept], one[:, kept]))
+    for one, kept in zip(correct, (rng.random(len(patient)) >= chance, np.ones(len(patient), dtype=np.bool_))):
+        sides.append(Evaluation(taxonomy, tuple(ids[kept]), patient[kept], classes[kept], one[:, kept] - 1))
     return pair(*sides)
 
 

@@ -67,6 +67,8 @@ def worlds() -> Iterator[World]:
     for patients, sizes, correlation, seeds, accuracy in product(
         (30, 100, 1000), ("even", "skewed"), (0.0, 0.2, 0.5), (1, 3, 5, 10), (0.6, 0.9, 0.99)
     ):
+        if patients == 1000 and correlation != 0.2:
+            continue  # they differ least and take longest
         sd = 0.003 if accuracy == 0.99 else 0.01
         yield _seeds(World(patients, 5, sizes, correlation, accuracy=accuracy), seeds, sd)
     for patients, correlation, seeds in product((100, 1000), (0.0, 0.2), (1, 3, 5, 10)):

@@ -11,13 +11,10 @@ from model_zoo.core import uncertainty
 from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import Difference, Pair, can_answer
 from model_zoo.core.counts import Ratios, divided, mean_defined
-from model_zoo.core.uncertainty import Variance
+from model_zoo.core.uncertainty import FEW_DIFFERING, Variance
 
 MIN_CLASS_PATIENTS = 10
 """A class with fewer patients gets counts and no interval."""
-
-FEW_DIFFERING = 5
-"""Where fewer patients differ in a class, patients are its unit: how alike a patient's images are cannot be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +131,7 @@ def _trials(
 
 def _squared_half_of_seeds(variance: Variance, n_runs: tuple[int, int], tail: float) -> float:
     trainings = variance.total - variance.patients
-    if trainings <= 0:
-        return 0.0
-    uncertain = sum(seeds**2 / (n - 1) for seeds, n in zip(variance.seeds, n_runs, strict=True))
-    return float(uncertainty.quantile(sum(variance.seeds) ** 2 / uncertain, tail) ** 2 * trainings)
+    return uncertainty.quantile(variance.seeds_freedom(n_runs), tail) ** 2 * trainings if trainings > 0 else 0.0
 
 
 def _exact(

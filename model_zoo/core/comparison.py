@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from model_zoo.core import uncertainty
@@ -16,7 +17,7 @@ from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.uncertainty import MAX_BOOTSTRAP_PATIENTS, Variance
+from model_zoo.core.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Variance
 
 MIN_PATIENTS = 20
 """With fewer patients in all there is no verdict."""
@@ -83,6 +84,8 @@ class Verdict:
     """What the comparison says of one figure, for one question.
 
     ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled.
+    ``unseen`` is the share of patients who may be wholly different though this sample holds none of them (97.5 %).
+    ``nothing_seen``: the patients seen differ by no more than the margin, but ``unseen`` is larger than it.
     """
 
     question: Question
@@ -97,6 +100,8 @@ class Verdict:
     n_runs: tuple[int, int]
     variance: Variance
     needs: Needs | None
+    unseen: float
+    nothing_seen: bool
 
     @property
     def has_sign(self) -> bool:
@@ -128,36 +133,35 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     """Whether A is better than B in ``figure``; ``margin`` is a share in (0, 1).
 
     Checkpoint: patient bootstrap over the tables, linearised above `MAX_BOOTSTRAP_PATIENTS` patients. Training:
-    Student's t on patients + seeds - interaction, Satterthwaite's degrees of freedom. With fewer than
+    patients + seeds - interaction, each part with its own Student's t (`Variance.critical`). Where fewer than
+    `FEW_DIFFERING` patients differ, the interval holds whatever this sample can have missed. With fewer than
     `MIN_PATIENTS` patients, or `MIN_SEEDS` seeds where seeds are asked about, the answer is `Answer.TOO_FEW`.
     """
     a, b = pair.a.headline(figure), pair.b.headline(figure)
-    of_runs = a.figure(), b.figure()
-    mean_a, mean_b = float(of_runs[0].mean()) if len(of_runs[0]) else math.nan, float(of_runs[1].mean())
-    enough = can_answer(pair, question) and not math.isnan(mean_a - mean_b)
-    found, variance, said = Difference(mean_a - mean_b), Variance(math.nan), Answer.TOO_FEW
-    if enough:
-        influence = a.figure_influence(), b.figure_influence()
-        if question is Question.CHECKPOINT:
-            variance = uncertainty.over_patients(*influence)
-        else:
-            variance = uncertainty.over_patients_and_seeds(*influence, of_runs)
-        low, high = _interval(pair, a, b, question, variance, mean_a - mean_b)
-        found = Difference(mean_a - mean_b, low, high)
-        said = answer(found, margin)
+    mean_a, mean_b = _mean(a), _mean(b)
+    nothing = Difference(mean_a - mean_b)
+    found, said, needed = _Found(nothing, nothing, Variance(math.nan), math.nan, math.nan), Answer.TOO_FEW, None
+    if can_answer(pair, question) and not math.isnan(mean_a - mean_b):
+        found = _found(pair, figure, question)
+        said = answer(found.difference, margin, found.missed)
+        if said is Answer.NOT_SETTLED:
+            needed = needs(found.difference, margin, found.variance, pair, question, found.unseen)
+    nothing_seen = said is Answer.NOT_SETTLED and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
     return Verdict(
         question,
         figure,
         mean_a,
         mean_b,
-        found,
+        found.difference,
         margin,
         said,
         pair.a.n_images,
         pair.a.n_patients,
         (a.n_runs, b.n_runs),
-        variance,
-        needs(found, margin, variance, pair, question) if said is Answer.NOT_SETTLED else None,
+        found.variance,
+        needed,
+        found.unseen,
+        nothing_seen,
     )
 
 
@@ -165,10 +169,8 @@ def checkpoint_interval(pair: Pair, figure: Headline) -> tuple[float, float] | N
     """The interval of A - B that `verdict` gives for these runs as they are; None where it gives none."""
     if not can_answer(pair, Question.CHECKPOINT):
         return None
-    a, b = pair.a.headline(figure), pair.b.headline(figure)
-    value = float(a.figure().mean() - b.figure().mean())
-    variance = uncertainty.over_patients(a.figure_influence(), b.figure_influence())
-    return None if math.isnan(value) else _interval(pair, a, b, Question.CHECKPOINT, variance, value)
+    found = _found(pair, figure, Question.CHECKPOINT).difference
+    return None if math.isnan(found.value) else (found.low, found.high)
 
 
 def can_answer(pair: Pair, question: Question) -> bool:
@@ -178,24 +180,34 @@ def can_answer(pair: Pair, question: Question) -> bool:
     )
 
 
-def answer(difference: Difference, margin: float) -> Answer:
-    """The rule: an interval inside the margin is the same; else one wholly above or below 0 is better or worse."""
-    if -margin <= difference.low and difference.high <= margin:
+def answer(difference: Difference, margin: float, unseen: float = 0.0) -> Answer:
+    """The rule, first match: an interval inside the margin is the same; one wholly above or below 0 better or worse.
+
+    The same is said only if ``unseen``, the share of wholly different patients that were possibly missed, is within
+    the margin too.
+    """
+    if -margin <= difference.low and difference.high <= margin and unseen <= margin:
         return Answer.SAME
     if difference.low > 0:
         return Answer.BETTER
     return Answer.WORSE if difference.high < 0 else Answer.NOT_SETTLED
 
 
-def needs(difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question) -> Needs:
-    """Settled is inside the margin or off 0, whichever is nearer; by the normal law, which more of either nears."""
-    half = max(abs(difference.value), margin - abs(difference.value))
-    allowed = (half / uncertainty.quantile(math.inf)) ** 2
-    patients = _least(lambda times: variance.rescaled(times, 1) <= allowed, pair.a.n_patients)
-    seeds = None
-    if question is Question.TRAINING:
-        seeds = _least(lambda times: variance.rescaled(1, times) <= allowed, max(pair.a.n_runs, pair.b.n_runs))
-    return Needs(patients, seeds)
+def needs(
+    difference: Difference, margin: float, variance: Variance, pair: Pair, question: Question, unseen: float = 0.0
+) -> Needs:
+    """Settled is inside the margin, ``unseen`` patients too, or off 0; by the normal law, which more of both near."""
+    size, z = abs(difference.value), uncertainty.quantile(math.inf)
+
+    def settles(patients: float, seeds: float) -> bool:
+        half = z * math.sqrt(variance.rescaled(patients, seeds))
+        missed = 1 - (1 - unseen) ** (1 / patients)
+        return half < size or (half <= margin - size and missed <= margin)
+
+    least = _least(lambda times: settles(times, 1), pair.a.n_patients)
+    if question is Question.CHECKPOINT:
+        return Needs(least, None)
+    return Needs(least, _least(lambda times: settles(1, times), max(pair.a.n_runs, pair.b.n_runs)))
 
 
 def clustered_mcnemar(pair: Pair) -> tuple[float, float]:
@@ -213,19 +225,64 @@ def clustered_mcnemar(pair: Pair) -> tuple[float, float]:
     return chi2, float(2 * ndtr(-math.sqrt(chi2)))
 
 
-def _interval(
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A difference with the interval stated, and the one that the patients ``seen`` alone give.
+
+    ``missed`` is how far from 0 the truth may be because patients who differ were missed.
+    """
+
+    difference: Difference
+    seen: Difference
+    variance: Variance
+    unseen: float
+    missed: float
+
+
+def _found(pair: Pair, figure: Headline, question: Question) -> _Found:
+    a, b = pair.a.headline(figure), pair.b.headline(figure)
+    influence, value = (a.figure_influence(), b.figure_influence()), _mean(a) - _mean(b)
+    if question is Question.CHECKPOINT:
+        variance = uncertainty.over_patients(*influence)
+    else:
+        variance = uncertainty.over_patients_and_seeds(*influence, (a.figure(), b.figure()))
+    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
+    weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
+    unseen = uncertainty.unseen_patients(weights)
+    missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
+    stated = _widened(seen, unseen) if np.count_nonzero(moved) < FEW_DIFFERING else seen
+    return _Found(stated, seen, variance, unseen, missed)
+
+
+def _mean(ratios: Ratios) -> float:
+    return float(ratios.figure().mean()) if ratios.n_runs else math.nan
+
+
+def _seen(
     pair: Pair, a: Ratios, b: Ratios, question: Question, variance: Variance, value: float
 ) -> tuple[float, float]:
+    """The interval that the patients and runs seen give; no width where none of them differ."""
     if variance.total <= 0:
-        half = uncertainty.unseen(pair.a.n_images)
-    elif question is Question.TRAINING:
-        freedom = variance.degrees_of_freedom(pair.a.effective_patients, (a.n_runs, b.n_runs))
-        half = uncertainty.quantile(freedom) * math.sqrt(variance.total)
+        return value, value
+    if question is Question.TRAINING:
+        half = variance.critical(pair.a.effective_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
     elif pair.a.n_patients > MAX_BOOTSTRAP_PATIENTS:
         half = uncertainty.quantile(pair.a.effective_patients - 1) * math.sqrt(variance.total)
     else:
         return uncertainty.bootstrap_interval(a, b, pair.a.effective_patients)
     return value - half, value + half
+
+
+def _widened(seen: Difference, unseen: float) -> Difference:
+    """By what was possibly missed on either side, and over 0: fewer than `FEW_DIFFERING` patients never exclude it."""
+    low, high = min(seen.low, seen.value - unseen, 0.0), max(seen.high, seen.value + unseen, 0.0)
+    return Difference(seen.value, max(low, -1.0), min(high, 1.0))
+
+
+def _few_dominate(moved: NDArray[np.float64], weights: NDArray[np.float64]) -> bool:
+    """Whether fewer than `FEW_DIFFERING` patients make up the difference, absolutely and for their weights."""
+    rates = np.divide(moved, weights, out=np.zeros_like(moved), where=weights > 0)
+    return max(uncertainty.effective_number(moved), uncertainty.effective_number(rates)) < FEW_DIFFERING
 
 
 def _least(settles: Callable[[float], bool], now: int) -> int | None:

@@ -46,6 +46,20 @@ class Ratios:
         n_defined = (self.below.sum(axis=1) > 0).sum(axis=1)
         return self.influence().sum(axis=2) / np.maximum(n_defined, 1)[:, None]
 
+    def weights(self) -> NDArray[np.float64]:
+        """How much of the figure rests on each patient, (P,), over the mean of the runs; sums to 1."""
+        below = self.below.mean(axis=0)
+        return np.nan_to_num(mean_defined(divided(below, below.sum(axis=0))))
+
+    def moved(self, other: "Ratios") -> NDArray[np.float64]:
+        """How far each patient moves the difference of two sides' means over their runs, (P,); 0: does not differ."""
+        below, moved = self.below.mean(axis=0), 0.0
+        for own, others in ((self.above, other.above), (self.below, other.below)):
+            apart = np.abs(own.mean(axis=0) - others.mean(axis=0))
+            apart[apart < 1e-9] = 0
+            moved = moved + np.nan_to_num(divided(apart, below.sum(axis=0))).sum(axis=1)
+        return moved
+
     def only(self, chosen: NDArray[np.bool_]) -> "Ratios":
         """The ratios chosen by a mask (J,)."""
         return Ratios(self.above[:, :, chosen], self.below[:, :, chosen])

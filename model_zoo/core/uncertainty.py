@@ -1,5 +1,6 @@
 """How uncertain the difference of a figure is: over patients alone, or over patients and seeds."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,6 +14,12 @@ LEVEL = 0.95
 N_RESAMPLES = 2000
 MAX_BOOTSTRAP_PATIENTS = 10_000
 """Above this many patients an interval over patients is linearised, which is then as good and much faster."""
+
+FEW_DIFFERING = 5
+"""Where fewer patients differ, what was not seen decides how wide an interval is."""
+
+GIANT = 20
+"""So many times the mean weight make a patient one whose differing says nothing of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +40,23 @@ class Variance:
         """Patients + seeds - interaction, never below the patients' part."""
         return self.patients + max(0.0, sum(self.seeds) - sum(self.interaction))
 
-    def degrees_of_freedom(self, n_patients: float, n_runs: tuple[int, int]) -> float:
-        """Of `total` (Satterthwaite 1946); ``n_patients`` counts effective patients.
+    def seeds_freedom(self, n_runs: tuple[int, int]) -> float:
+        """Degrees of freedom of the sum of both sides' seeds (Satterthwaite 1946); NaN where none differ."""
+        uncertain = sum(seeds**2 / (n - 1) for seeds, n in zip(self.seeds, n_runs, strict=True))
+        return sum(self.seeds) ** 2 / uncertain if uncertain > 0 else math.nan
 
-        Never below the seeds' own on the smaller side, which a sum of variances cannot fall under; the subtracted
-        interaction would take it there.
+    def critical(self, n_patients: float, n_runs: tuple[int, int]) -> float:
+        """How many times the root of `total` a 95 % interval is wide on each side; ``n_patients`` are effective.
+
+        Patients and seeds each have their Student's t, joined as the parts of the variance are (Banerjee 1960, Ann.
+        Inst. Stat. Math. 11), so that a spread of seeds that comes out small by chance gains no degrees of freedom
+        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides.
         """
-        parts = [(self.patients, n_patients - 1)]
-        for seeds, interaction, n in zip(self.seeds, self.interaction, n_runs, strict=True):
-            parts += [(seeds, n - 1), (interaction, (n_patients - 1) * (n - 1))]
-        uncertainty = sum(part**2 / freedom for part, freedom in parts if part > 0)
-        least = min(n_patients - 1, *(n - 1 for n in n_runs if n > 1)) if any(self.seeds) else n_patients - 1
-        return max(least, self.total**2 / uncertainty) if uncertainty > 0 else n_patients - 1
+        squared, trainings = quantile(n_patients - 1) ** 2, self.total - self.patients
+        if trainings > 0:
+            freedom = self.seeds_freedom(n_runs)
+            squared += (quantile(freedom) ** 2 - squared) * trainings / self.total
+        return float(np.sqrt(squared))
 
     def rescaled(self, patients: float, seeds: float) -> float:
         """The total with so many times the patients and the seeds (1: as now)."""
@@ -102,12 +114,31 @@ def quantile(freedom: float, tail: float = (1 - LEVEL) / 2) -> float:
 
 
 def unseen(n_images: float) -> float:
-    """How large a share may be, at 97.5 %, of which none was seen among ``n_images`` (exact binomial).
-
-    The half-width of a difference where no patient shows any. Images count, not patients: a patient who differs
-    differs nearly always in one image.
-    """
+    """How large a share may be, at 97.5 %, of which none was seen among ``n_images`` (exact binomial)."""
     return float(1 - ((1 - LEVEL) / 2) ** (1 / n_images))
+
+
+def unseen_patients(weights: NDArray[np.float64]) -> float:
+    """The share of wholly different patients that a sample can miss, at 97.5 %; ``weights`` (P,) sum to 1.
+
+    1 - 0.025^(1 / P) for P patients of equal weight (exact binomial), else for 1 / sum(weights^2) patients (Kish
+    1965), which allows for patients who differ the oftener the larger they are. Those of more than `GIANT` mean
+    weights may differ with any probability p: weights @ p is then maximal over all p with prod(1 - p) >= 0.025.
+    """
+    tail = np.log((1 - LEVEL) / 2)
+    by_size = float(-np.expm1(tail * (weights @ weights)))
+    giants = -np.sort(-weights[weights > GIANT / len(weights)])
+    if not len(giants):
+        return by_size
+    left = np.exp((np.cumsum(np.log(giants)) + tail) / np.arange(1, len(giants) + 1))  # weight * (1 - p) of the first k
+    differing = int((giants > left).sum())
+    return max(by_size, float((giants[:differing] - left[differing - 1]).sum()))
+
+
+def effective_number(values: NDArray[np.float64]) -> float:
+    """As how many equal ones ``values`` (P,) count: (sum v^2)^2 / sum v^4; 0 where all are 0."""
+    squares = values**2
+    return float(squares.sum() ** 2 / (squares @ squares)) if squares.any() else 0.0
 
 
 @lru_cache(maxsize=2)
