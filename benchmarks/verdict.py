@@ -5,8 +5,8 @@
 
 `comparison_worlds.py` simulates A and B; `worlds` lists what is compared, equal or not, symmetric or not. One line per
 world goes to the table as soon as it is done; worlds that are there under the present `RULE` are not run again. A world
-gets more trials, up to ``--most``, while it is within a standard error of a gate, or beyond it. With one seed a side the question
-is that of the checkpoint. ``--report`` reads the table and says of each gate whether it is held.
+gets more trials, up to ``--most``, while it is within a standard error of a gate, or beyond it. With one seed a side
+the question is that of the checkpoint. ``--report`` reads the table and says of each gate whether it is held.
 """
 
 import argparse

@@ -188,10 +188,11 @@ def compare(
 ) -> None:
     """Write a comparison as one self-contained page: verdict, matrices, causes, looks, example images, hashes."""
     from dashboard.actions import compare as comparing
+    from dashboard.actions import verdict_words
     from dashboard.actions.causes import diagnose_all
     from dashboard.actions.desk import Desk
     from dashboard.actions.subset import images_where
-    from dashboard.actions.verdicts import judgements
+    from dashboard.actions.verdicts import judgements, question_of
     from dashboard.report import report as made
     from dashboard.report import write_report
 
@@ -208,6 +209,10 @@ def compare(
     if not any(len(one.truth) for one in judged.evaluations):
         raise LinkError(f"No image of the {images_words(split, named)} can be judged here; name others.")
     found = judgements(judged, desk.workspace.rule)
+    for one in found:
+        said = one.verdicts[question_of(one), desk.workspace.rule.figure]
+        console.print(verdict_words.headline(one, said, named), soft_wrap=True, highlight=False, markup=False)
+        console.print(verdict_words.figures(one, said), soft_wrap=True, highlight=False, markup=False)
     for path in write_report(made(desk, judged, found, diagnose_all(desk, judged, only)), report):
         console.print(f"Written: {path}", soft_wrap=True)
 

@@ -7,8 +7,9 @@ from dashboard.links import Where, images_words
 from dashboard.words import LABELS, counted, one_of
 from model_zoo.core.choices import Labels, MappedBy, Space, Split
 from model_zoo.core.errors import LinkError
-from model_zoo.core.evaluation import Evaluation, evaluate
+from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import Label
+from model_zoo.core.missing import evaluate_partly
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy, common_ground, project
 from model_zoo.run import Run, Series
@@ -36,7 +37,8 @@ class Comparison:
     """Subjects judged in one split: each natively, or all on their common ground.
 
     ``ground`` is the finest taxonomy that all subjects project onto; ``evaluations`` stand in
-    the order of ``subjects``.
+    the order of ``subjects``, over the images that all runs of one predicted; ``partly`` those that some of its runs
+    did, None where there are none.
     """
 
     subjects: tuple[Subject, ...]
@@ -46,6 +48,7 @@ class Comparison:
     ground: Taxonomy
     evaluations: tuple[Evaluation, ...]
     where: Where | None = None
+    partly: tuple[Evaluation | None, ...] = ()
 
     @property
     def mixes_label_spaces(self) -> bool:
@@ -183,8 +186,8 @@ def compare(
     predictions.
     """
     ground = common_ground([subject.taxonomy for subject in subjects])
-    evaluations = tuple(
-        evaluate(
+    judged = [
+        evaluate_partly(
             [said if only is None else said.only(only) for said in (read(run, split) for run in subject.runs)],
             subject.taxonomy,
             ground if space is Space.COMMON else subject.taxonomy,
@@ -193,5 +196,6 @@ def compare(
             mapped_by,
         )
         for subject in subjects
-    )
-    return Comparison(subjects, space, split, which, ground, evaluations, where)
+    ]
+    evaluations, partly = zip(*judged, strict=True)
+    return Comparison(subjects, space, split, which, ground, evaluations, where, partly)

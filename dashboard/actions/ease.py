@@ -140,7 +140,7 @@ def _apart(found: Gap) -> str:
     """Why the difference on common ground is not the verdict's, where it is not."""
     if not found.n_apart:
         return ""
-    return f" (The verdict leaves out {counted(found.n_apart, 'image')} that one side alone was asked about.)"
+    return f" (Of {counted(found.n_apart, 'image')} a side has no prediction: the result above takes the worst case.)"
 
 
 def _lead(common: Share, who: str, whom: str, alike: bool) -> str:

@@ -58,9 +58,9 @@ def judgements(judged: Comparison, rule: Rule) -> tuple[Judgement, ...]:
     """Every subject but the first against the first; empty where `why_none` has something to say."""
     if why_none(judged):
         return ()
-    found = []
-    for subject, evaluation in zip(judged.subjects[1:], judged.evaluations[1:], strict=True):
-        both = pair(evaluation, judged.evaluations[0])
+    found, partly = [], judged.partly or (None,) * len(judged.subjects)
+    for subject, evaluation, own in zip(judged.subjects[1:], judged.evaluations[1:], partly[1:], strict=True):
+        both = pair(evaluation, judged.evaluations[0], (own, partly[0]))
         verdicts = {
             (question, figure): judge(both, figure, question, rule.margin)
             for question in Question

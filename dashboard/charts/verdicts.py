@@ -47,7 +47,7 @@ def forest_lines(
 def forest_figure(
     lines: Sequence[Line], subject_id: str, names: tuple[str, str], margin: float, look: Look
 ) -> go.Figure:
-    """A - B in points, one line each with its interval; the band is the margin, the deciding figure stands out.
+    """A - B in pp, one line each with its interval; the band is the margin, the deciding figure stands out.
 
     Each mark carries ``[subject_id, class name]``; ``names`` are A's and B's.
     """
@@ -98,7 +98,7 @@ def forest_figure(
     reach = 1.08 * np.nanmax(np.abs(np.concatenate([values, low, high, [130 * margin]])))
     figure.update_xaxes(
         range=[-reach, reach],
-        title={"text": f"points; right of 0: {as_text(names[0])} is higher", "standoff": 8},
+        title={"text": f"pp; right of 0: {as_text(names[0])} is higher", "standoff": 8},
         showgrid=True,
         gridcolor=look.grid,
         ticksuffix="",
@@ -114,9 +114,9 @@ def _class_tick(line: Line, look: Look) -> str:
 
 def _hover(line: Line, names: tuple[str, str]) -> str:
     interval = (
-        f"95 % interval {points_interval(line.difference.low, line.difference.high)}"
+        f"95 % CI {points_interval(line.difference.low, line.difference.high)}"
         if not np.isnan(line.difference.low)
-        else "no interval: too few patients, or undefined"
+        else "no CI: too few patients, or undefined"
     )
     gap = line.difference.value
     return (

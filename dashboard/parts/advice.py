@@ -13,7 +13,6 @@ from dashboard.drafts import Draft
 from dashboard.links import Shown
 from dashboard.words import counted, one_of, plain, points_interval, points_text, signed
 from model_zoo.core.advice import Candidate
-from model_zoo.core.choices import Answer
 from model_zoo.core.comparison import Rule
 from model_zoo.core.edits import Merge
 from model_zoo.core.labels import LeafSpace
@@ -93,6 +92,6 @@ def _bought(bought: Mapping[tuple[str, ...], Judgement], candidate: Candidate, r
         return "not known yet: open it, save it, train it"
     said = judgement.verdicts[question_of(judgement), rule.figure]
     address = urlencode(Shown((judgement.reference.subject_id, judgement.subject.subject_id)).query(), doseq=True)
-    named = str(said.answer) if said.answer is not Answer.TOO_FEW else "no answer"
+    named = str(said.outcome)
     gap = said.difference
     return f"[{named}](compare?{address}): {points_text(gap.value)} ({points_interval(gap.low, gap.high)})"

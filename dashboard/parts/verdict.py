@@ -56,7 +56,7 @@ def report_button(
         "comparison.html",
         "text/html",
         icon=":material/download:",
-        help="One self-contained page: verdict, matrices, causes, what the runs look at, example images, hashes.",
+        help="One self-contained page: result, matrices, causes, what the runs look at, example images, hashes.",
     )
 
 
@@ -66,18 +66,18 @@ def _say(judged: Comparison, judgement: Judgement, rule: Rule) -> None:
     st.caption(
         f"Secondary look, restricted to {plain(judged.where.words)}: not the verdict that was fixed beforehand"
         if judged.where
-        else "Verdict"
+        else "Verdict",
+        help=words.HELP,
     )
     st.subheader(plain(words.headline(judgement, said, judged.where)), anchor=False)
-    st.markdown(plain(words.figures(said)))
+    st.markdown(plain(words.figures(judgement, said)))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
     st.caption(f"{plain(basis)}. {plain(words.uncertain(judgement, asked))}")
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
         said = judgement.verdicts[other, rule.figure]
-        st.markdown(
-            plain(f"{words.ASKED[other]}. {words.headline(judgement, said, judged.where)} {words.figures(said)}")
-        )
+        sentences = (words.ASKED[other] + ".", words.headline(judgement, said, judged.where))
+        st.markdown(plain(" ".join((*sentences, words.figures(judgement, said)))))
         st.markdown("\n".join(f"- {plain(line)}" for line in words.method(judgement, rule)))
 
 
@@ -95,9 +95,9 @@ def _draw(
     lines = forest_lines(judgement, asked, rule, figure, few.positions)
     names = judgement.subject.title, judgement.reference.title
     st.caption(
-        f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % intervals; those of the classes ({figure}) hold all "
-        f"at once, and a class of fewer than {MIN_CLASS_PATIENTS} patients gets none. Band: ±{100 * rule.margin:g}, "
-        "the margin; an interval wholly inside it counts as the same. Click a class for its images."
+        f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % CI; those of the classes ({figure}) hold all at once, "
+        f"and a class of fewer than {MIN_CLASS_PATIENTS} patients gets none. Band: ±{100 * rule.margin:g} pp, the "
+        "margin. Click a class for its images."
         + (f" {few.sentence} All of them are in the table below." if few.sentence else "")
     )
     key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")

@@ -129,10 +129,10 @@ def _verdict(told: Told, judgement: Judgement) -> str:
     draw = partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin)
     return (
         f"<section><h2>{escape(words.headline(judgement, said, judged.where))}</h2>{secondary}"
-        f"<p>{escape(words.figures(said))}</p>"
+        f"<p>{escape(words.figures(judgement, said))}</p>"
         f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))}</p>'
         f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
-        f"{escape(words.figures(beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
+        f"{escape(words.figures(judgement, beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
         f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'
     )
 

@@ -17,6 +17,8 @@ from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.missing import UNPREDICTED, extremes, over_all_images
+from model_zoo.core.outcomes import Outcome, outcome_of
 from model_zoo.core.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Variance
 
 MIN_PATIENTS = 20
@@ -45,13 +47,16 @@ class Rule:
 class Pair:
     """What A (the one asked about) and B come to over the same images and classes.
 
-    ``n_apart`` images can be judged on one side only and are left out.
+    ``n_apart`` images lack a prediction of some run: ``n_missing`` on A and on B. They are not in ``a`` and ``b``, but
+    in ``extremes``: all images with what is missing on A incorrect and on B correct, then the other way round.
     """
 
     classes: tuple[str, ...]
     a: Counts
     b: Counts
     n_apart: int = 0
+    n_missing: tuple[int, int] = (0, 0)
+    extremes: tuple["Pair", "Pair"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +109,32 @@ class Verdict:
     nothing_seen: bool
 
     @property
-    def has_sign(self) -> bool:
-        """Whether a difference within the margin is nevertheless off 0."""
-        return self.answer is Answer.SAME and self.difference.excludes_zero
+    def outcome(self) -> Outcome:
+        """The result by the rule of `outcome_of`, which tells apart on which side of the margin the interval lies."""
+        return outcome_of(self.answer, self.difference.low, self.difference.high, self.margin)
 
 
-def pair(a: Evaluation, b: Evaluation) -> Pair:
-    """Both over the images that each can be judged on; `RunError` if they stand in different label spaces."""
+def pair(a: Evaluation, b: Evaluation, partly: tuple[Evaluation | None, Evaluation | None] = (None, None)) -> Pair:
+    """Both over the images that all runs of each predicted; `RunError` if they stand in different label spaces.
+
+    ``partly``: of each side, images that some of its runs predicted (`evaluate_partly`). Images that a side does not
+    place in these classes are in neither evaluation, and not missing.
+    """
     if a.taxonomy != b.taxonomy:
         raise RunError(
             f"These runs are judged in different classes ({a.taxonomy.name}, {b.taxonomy.name}); "
             "compare them on the common ground."
         )
-    n_apart = 0
-    if a.image_ids != b.image_ids:
-        row_of = {image_id: row for row, image_id in enumerate(b.image_ids)}
-        by_id = sorted(enumerate(a.image_ids), key=lambda one: one[1])  # so that B - A rests on the same resamples
-        rows = [(row, row_of[image_id]) for row, image_id in by_id if image_id in row_of]
-        n_apart = len(a.image_ids) + len(b.image_ids) - 2 * len(rows)
-        own, other = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-        _, first, codes = np.unique(a.patients[own], return_index=True, return_inverse=True)
-        patients = np.argsort(np.argsort(first))[codes]  # their codes must agree, whichever side is A
-        a, b = replace(a.only(own), patients=patients), replace(b.only(other), patients=patients)
-    return Pair(a.taxonomy.names, counts_by_patient(a), counts_by_patient(b), n_apart)
+    if a.image_ids == b.image_ids and partly == (None, None):
+        return Pair(a.taxonomy.names, counts_by_patient(a), counts_by_patient(b))
+    a, b = over_all_images(a, b, partly)
+    lacking = [(side.predicted == UNPREDICTED).any(axis=0) for side in (a, b)]
+    apart, n_missing = lacking[0] | lacking[1], (int(lacking[0].sum()), int(lacking[1].sum()))
+    here = pair(a.only(~apart), b.only(~apart))
+    if not apart.any():
+        return here
+    low, high = (pair(*one) for one in extremes(a, b))
+    return replace(here, n_apart=int(apart.sum()), n_missing=n_missing, extremes=(low, high))
 
 
 def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> Verdict:
@@ -144,7 +152,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     if can_answer(pair, question) and not math.isnan(mean_a - mean_b):
         found = _found(pair, figure, question)
         said = answer(found.difference, margin, found.missed)
-        if said is Answer.NOT_SETTLED:
+        if said is Answer.NOT_SETTLED and not pair.n_apart:
             needed = needs(found.difference, margin, found.variance, pair, question, found.unseen)
     nothing_seen = said is Answer.NOT_SETTLED and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
     return Verdict(
@@ -240,6 +248,26 @@ class _Found:
 
 
 def _found(pair: Pair, figure: Headline, question: Question) -> _Found:
+    """Over the images that both predicted; the intervals hold whatever the missing predictions would have been."""
+    here = _found_in(pair, figure, question)
+    if pair.extremes is None:
+        return here
+    low, high = (_found_in(one, figure, question) for one in pair.extremes)
+
+    def both(of: Callable[[_Found], Difference]) -> Difference:
+        value = here.difference.value
+        return Difference(value, min(value, of(low).low), max(value, of(high).high))
+
+    return _Found(
+        both(lambda one: one.difference),
+        both(lambda one: one.seen),
+        here.variance,
+        max(here.unseen, low.unseen, high.unseen),
+        max(here.missed, low.missed, high.missed),
+    )
+
+
+def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
     a, b = pair.a.headline(figure), pair.b.headline(figure)
     influence, value = (a.figure_influence(), b.figure_influence()), _mean(a) - _mean(b)
     if question is Question.CHECKPOINT:

@@ -68,8 +68,8 @@ class Gap:
     ``native`` = ``common`` + ``question``: what remains where both answer the same question, and what goes with
     asking another one. ``beyond_half`` = ``question`` - ``native`` / 2: above 0, the question makes most of a rise.
     All intervals are the patients', paired: seeds are not in them. That of ``common`` is the verdict's for these
-    runs as they are, where it has one; ``n_apart`` images of it were judged on one side only, which the verdict
-    leaves out, so that this is then another difference with an interval of its own.
+    runs as they are, where it has one; of ``n_apart`` images a side has no prediction, for which the verdict takes the
+    worst case, so that this is then another difference with an interval of its own.
     """
 
     native: Share

@@ -179,4 +179,5 @@ def test_the_interval_on_common_ground_is_the_verdicts_own_and_the_minus_sign_to
 
 def test_images_that_one_side_alone_was_asked_about_are_named():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH[:-4], pairs=TRUTH[:-4] // 2)
-    assert "(The verdict leaves out 4 images that one side alone was asked about.)" in gap_sentence(fine, pairs, 2, {})
+    sentence = gap_sentence(fine, pairs, 2, {})
+    assert "(Of 4 images a side has no prediction: the result above takes the worst case.)" in sentence
