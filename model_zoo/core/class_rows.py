@@ -10,7 +10,7 @@ from scipy.special import betaincinv
 from model_zoo.core import uncertainty
 from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import Difference, Pair, can_answer
-from model_zoo.core.counts import Ratios, divided, mean_defined
+from model_zoo.core.counts import Counts, Ratios, divided, mean_defined
 from model_zoo.core.uncertainty import FEW_DIFFERING, Variance
 
 MIN_CLASS_PATIENTS = 10
@@ -33,7 +33,7 @@ def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]
     """Every class with its difference; 95 % intervals hold for all rows at once, and are not symmetric.
 
     A class with fewer than `MIN_CLASS_PATIENTS` patients, or whose figure is undefined on a side, gets none; nor
-    does any where the question cannot be answered.
+    does any where the question cannot be answered. Where predictions are missing, an interval holds whatever they are.
     """
     a, b = pair.a.classes(figure), pair.b.classes(figure)
     mean_a, mean_b = mean_defined(a.each().T), mean_defined(b.each().T)
@@ -42,7 +42,11 @@ def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]
     low, high = np.full((2, len(gap)), np.nan)
     shown = (patients >= MIN_CLASS_PATIENTS) & ~np.isnan(gap)
     if shown.any() and can_answer(pair, question):
-        low[shown], high[shown] = _simultaneous(a.only(shown), b.only(shown), gap[shown], question)
+        ends = np.array(
+            [_simultaneous(*(one.only(shown) for one in sides), question) for sides in _extremes(pair, figure)]
+        )
+        low[shown] = np.minimum(ends[:, 0].min(axis=0), gap[shown])
+        high[shown] = np.maximum(ends[:, 1].max(axis=0), gap[shown])
     return [
         Row(
             name,
@@ -56,15 +60,31 @@ def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]
     ]
 
 
-def _simultaneous(
-    a: Ratios, b: Ratios, gap: NDArray[np.float64], question: Question
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper ends (J,) that hold for all J differences ``gap`` at once (Bonferroni).
+def _extremes(pair: Pair, figure: ClassFigure) -> list[tuple[Ratios, Ratios]]:
+    """A and B at the worst for A in each class, and at the best, whatever the missing predictions are; one if none is.
+
+    At the worst for its class no missing prediction is correct, and all of images of other classes name it.
+    """
+    if pair.extremes is None:
+        return [(pair.a.classes(figure), pair.b.classes(figure))]
+    low, high = pair.extremes
+
+    def lowest(incorrect: Counts, correct: Counts) -> Ratios:
+        missing = correct.hits - incorrect.hits  # (S, P, K)
+        called = correct.called - 2 * missing + missing.sum(axis=2, keepdims=True)
+        return Counts(correct.images, incorrect.hits, called).classes(figure)
+
+    return [(lowest(low.a, high.a), low.b.classes(figure)), (high.a.classes(figure), lowest(high.b, low.b))]
+
+
+def _simultaneous(a: Ratios, b: Ratios, question: Question) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper ends (J,) that hold for all J differences A - B at once (Bonferroni).
 
     A difference is what A gains on B less what it loses. Over patients either is a share with its exact interval at
     the effective number of trials (Korn & Graubard 1998), and the two are joined as a difference (Zou & Donner 2008):
     so an interval reaches farther to the side on which more is still unseen. What seeds add is symmetric.
     """
+    gap = mean_defined(a.each().T) - mean_defined(b.each().T)
     tail = (1 - uncertainty.LEVEL) / 2 / len(gap)
     moved = _moved(a, b)
     share = np.clip(moved.sum(axis=0), np.abs(gap), 1.0)

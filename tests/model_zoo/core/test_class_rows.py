@@ -1,5 +1,6 @@
 """Class intervals hold for all classes at once where a gap is large and counts are small, and are not symmetric."""
 
+import itertools
 import math
 
 import numpy as np
@@ -133,3 +134,25 @@ def test_all_against_nothing_and_classes_that_one_patient_dominates_have_an_inte
     rows = class_rows(pair(right, wrong), ClassFigure.RECALL, question)
     assert [row.difference.high for row in rows] == [1.0, 1.0]
     assert rows[0].difference.low < rows[1].difference.low < 1
+
+
+def test_missing_predictions_enter_every_class_at_their_worst():
+    """A lacks its three errors; of 40 images a class its recall is at the least 37 / 40, and B's 38 / 40 is known."""
+    truth = np.repeat([0, 1, 2], 40)
+    a, b = truth.copy(), truth.copy()
+    a[:3], b[40:42], b[78] = 1, 0, 2
+    kept = np.arange(3, 120)
+    whole, other = judged(truth, a, taxonomy=named(3)), judged(truth, b, taxonomy=named(3))
+    some = pair(whole.only(kept), other)
+    for figure in ClassFigure:
+        rows = class_rows(some, figure, Question.CHECKPOINT)
+        for of_three in itertools.product(range(3), repeat=3):  # whatever A would have predicted
+            filled = np.concatenate([of_three, a[3:]])
+            full = class_rows(pair(judged(truth, filled, taxonomy=named(3)), other), figure, Question.CHECKPOINT)
+            for one, row in zip(full, rows, strict=True):
+                assert row.difference.low <= one.difference.low + 0.002  # what lies between may vary more
+                assert row.difference.high >= one.difference.high - 0.002
+    recall = class_rows(some, ClassFigure.RECALL, Question.CHECKPOINT)
+    dropped = class_rows(pair(whole.only(kept), other.only(kept)), ClassFigure.RECALL, Question.CHECKPOINT)
+    assert recall[0].difference.low < dropped[0].difference.low
+    assert recall[2].difference == dropped[2].difference
