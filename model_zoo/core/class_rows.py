@@ -42,9 +42,9 @@ def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]
     low, high = np.full((2, len(gap)), np.nan)
     shown = (patients >= MIN_CLASS_PATIENTS) & ~np.isnan(gap)
     if shown.any() and can_answer(pair, question):
-        ends = np.array(
-            [_simultaneous(*(one.only(shown) for one in sides), question) for sides in _extremes(pair, figure)]
-        )
+        few = np.count_nonzero(_moved(a.only(shown), b.only(shown)), axis=0) < FEW_DIFFERING
+        sides = [tuple(one.only(shown) for one in both) for both in _extremes(pair, figure)]
+        ends = np.array([_simultaneous(*both, question, few) for both in sides])
         low[shown] = np.minimum(ends[:, 0].min(axis=0), gap[shown])
         high[shown] = np.maximum(ends[:, 1].max(axis=0), gap[shown])
     return [
@@ -77,8 +77,10 @@ def _extremes(pair: Pair, figure: ClassFigure) -> list[tuple[Ratios, Ratios]]:
     return [(lowest(low.a, high.a), low.b.classes(figure)), (high.a.classes(figure), lowest(high.b, low.b))]
 
 
-def _simultaneous(a: Ratios, b: Ratios, question: Question) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper ends (J,) that hold for all J differences A - B at once (Bonferroni).
+def _simultaneous(
+    a: Ratios, b: Ratios, question: Question, few: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper ends (J,) that hold for all J differences A - B at once (Bonferroni); ``few``: see `_trials`.
 
     A difference is what A gains on B less what it loses. Over patients either is a share with its exact interval at
     the effective number of trials (Korn & Graubard 1998), and the two are joined as a difference (Zou & Donner 2008):
@@ -94,7 +96,7 @@ def _simultaneous(a: Ratios, b: Ratios, question: Question) -> tuple[NDArray[np.
     one_trial = gain * (1 - gain) + loss * (1 - loss)
     by_patients = np.array([variance.patients for variance in variances])
     sizes = (a.below.mean(axis=0) + b.below.mean(axis=0)) / 2
-    trials = _trials(divided(one_trial, by_patients), moved, influence, sizes, tail)
+    trials = _trials(divided(one_trial, by_patients), moved, influence, sizes, tail, few)
     seeds = np.array([_squared_half_of_seeds(variance, (a.n_runs, b.n_runs), tail) for variance in variances])
     (gain_low, gain_high), (loss_low, loss_high) = _exact(gain, trials, tail), _exact(loss, trials, tail)
     below = np.sqrt((gain - gain_low) ** 2 + (loss_high - loss) ** 2 + seeds)
@@ -132,12 +134,13 @@ def _trials(
     influence: tuple[NDArray[np.float64], NDArray[np.float64]],
     sizes: NDArray[np.float64],
     tail: float,
+    few: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """As how many independent trials the patients count, (J,), beginning with those that give the variance measured.
 
     That number is known from the patients who differ, so it is reduced by Student's t: the degrees of freedom are
-    those of a ratio of two sums over patients, at most those of the patients. Where fewer than `FEW_DIFFERING`
-    patients differ, it is at most the number of patients (Kish 1965).
+    those of a ratio of two sums over patients, at most those of the patients. Where ``few`` patients differ, it is at
+    most the number of patients (Kish 1965).
     """
     patients = sizes.sum(axis=0) ** 2 / (sizes**2).sum(axis=0)
     squares = (influence[0].mean(axis=0) - influence[1].mean(axis=0)) ** 2
@@ -145,8 +148,7 @@ def _trials(
     freedom = np.fmin(patients - 1, divided(np.full(len(patients), 2.0), (apart**2).sum(axis=0)))
     shrink = [(uncertainty.quantile(math.inf, tail) / uncertainty.quantile(one, tail)) ** 2 for one in freedom]
     trials = np.maximum(measured * shrink, 1.0)  # NaN where nothing differs
-    few = (np.count_nonzero(moved, axis=0) < FEW_DIFFERING) | np.isnan(trials)
-    return np.where(few, np.fmin(trials, patients), trials)
+    return np.where(few | np.isnan(trials), np.fmin(trials, patients), trials)
 
 
 def _squared_half_of_seeds(variance: Variance, n_runs: tuple[int, int], tail: float) -> float:
