@@ -43,7 +43,7 @@ def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]
     shown = (patients >= MIN_CLASS_PATIENTS) & ~np.isnan(gap)
     if shown.any() and can_answer(pair, question):
         few = np.count_nonzero(_moved(a.only(shown), b.only(shown)), axis=0) < FEW_DIFFERING
-        sides = [tuple(one.only(shown) for one in both) for both in _extremes(pair, figure)]
+        sides = [(one.only(shown), other.only(shown)) for one, other in _extremes(pair, figure)]
         ends = np.array([_simultaneous(*both, question, few) for both in sides])
         low[shown] = np.minimum(ends[:, 0].min(axis=0), gap[shown])
         high[shown] = np.maximum(ends[:, 1].max(axis=0), gap[shown])
