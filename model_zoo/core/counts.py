@@ -53,11 +53,12 @@ class Ratios:
 
     def moved(self, other: "Ratios") -> NDArray[np.float64]:
         """How far each patient moves the difference of two sides' means over their runs, (P,); 0: does not differ."""
-        below, moved = self.below.mean(axis=0), 0.0
+        below = self.below.mean(axis=0)
+        moved = np.zeros(len(below))
         for own, others in ((self.above, other.above), (self.below, other.below)):
             apart = np.abs(own.mean(axis=0) - others.mean(axis=0))
             apart[apart < 1e-9] = 0
-            moved = moved + np.nan_to_num(divided(apart, below.sum(axis=0))).sum(axis=1)
+            moved += np.nan_to_num(divided(apart, below.sum(axis=0))).sum(axis=1)
         return moved
 
     def only(self, chosen: NDArray[np.bool_]) -> "Ratios":

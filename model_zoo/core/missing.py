@@ -45,8 +45,8 @@ def evaluate_partly(
     place = {image_id: k for k, image_id in enumerate(image_ids)}
     lacking = rows[:, [place[image_id] for image_id in judged.image_ids]] < 0
     judged = replace(judged, predicted=np.where(lacking, UNPREDICTED, judged.predicted))
-    whole = ~lacking.any(axis=0)
-    return judged.only(whole), judged.only(~whole)
+    whole, partly = np.flatnonzero(~lacking.any(axis=0)), np.flatnonzero(lacking.any(axis=0))
+    return judged.only(whole), judged.only(partly)
 
 
 def over_all_images(

@@ -54,7 +54,8 @@ def difference_of_series(
 ) -> tuple[float, float, float]:
     """Accuracy of series ``a`` minus ``b`` with its 95 % interval over patients and seeds, written out with pandas.
 
-    (truth, answer) per run; patients crossed with seeds: variance = patients + seeds - interaction.
+    (truth, answer) per run; patients crossed with seeds: variance = patients + seeds - interaction, and patients and
+    seeds each have their own Student's t.
     """
     patient = MANIFEST.patient_id.loc[a[0][0].index]
     sizes = patient.value_counts()
@@ -67,21 +68,29 @@ def difference_of_series(
         tables.append((hits - np.outer(sizes.loc[hits.index], right.mean())) / n)
     scale = n_patients / (n_patients - 1)
     between = tables[0].mean(axis=1) - tables[1].mean(axis=1)
-    parts = [(scale * (between**2).sum(), sizes.sum() ** 2 / (sizes**2).sum() - 1)]
-    total = parts[0][0]
-    net = 0.0
+    of_patients, effective = scale * (between**2).sum(), sizes.sum() ** 2 / (sizes**2).sum()
+    net, of_seeds, squares = 0.0, 0.0, 0.0
     for table, mean in zip(tables, means, strict=True):
         runs = len(mean)
         seeds = mean.var(ddof=1) / runs
         both = scale * table.sub(table.mean(axis=1), axis=0).pow(2).to_numpy().sum() / ((runs - 1) * runs)
         net += seeds - both
-        parts += [(seeds, runs - 1), (both, parts[0][1] * (runs - 1))]
-    total += max(0.0, net)
-    freedom = max(min(len(means[0]), len(means[1])) - 1, total**2 / sum(part**2 / df for part, df in parts))
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(total)
+        of_seeds, squares = of_seeds + seeds, squares + seeds**2 / (runs - 1)
+    half = np.sqrt(
+        of_patients * stats.t.ppf(0.975, effective - 1) ** 2
+        + max(0.0, net) * stats.t.ppf(0.975, of_seeds**2 / squares) ** 2
+    )
     value = means[0].mean() - means[1].mean()
     return value, value - half, value + half
 
 
-def points(difference: float) -> str:
-    return f"{abs(100 * difference):.1f} points"
+def result(low: float, high: float, margin: float = 0.01) -> str:
+    """The end of the sentence on A against B, where an interval excludes 0 or holds both 0 and the margin."""
+    assert high > margin or low < -margin, "equivalent also asks how many patients may have been missed"
+    if low > 0:
+        by = "than {b} by more than" if low > margin else "than {b}, possibly by less than"
+        return f"{{a}} is better {by} the margin of 1 pp of accuracy, for this training set."
+    if high < 0:
+        by = "than {b} by more than" if high < -margin else "than {b}, possibly by less than"
+        return f"{{a}} is worse {by} the margin of 1 pp of accuracy, for this training set."
+    return "Inconclusive: {a} or {b} may be better in accuracy, for this training set."

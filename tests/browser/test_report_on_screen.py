@@ -15,7 +15,7 @@ from browser.recomputed import (
     difference_of_series,
     in_classes_of,
     percent,
-    points,
+    result,
 )
 from playwright.sync_api import expect
 from scipy.stats import spearmanr
@@ -57,11 +57,11 @@ def test_the_report_is_downloaded_opened_from_disk_and_says_what_the_files_say(o
 
     fine, consolidated = (in_classes_of("consolidated", one) for one in ("fine", "consolidated"))
     value, low, high = difference_of_series(consolidated, fine)
-    headline = f"consolidated · 8 seeds is better than fine · 8 seeds, by {points(value)} of accuracy."
+    headline = result(low, high).format(a="consolidated · 8 seeds", b="fine · 8 seeds")
     expect(page.get_by_role("heading", name=headline)).to_be_visible()
     n_images, n_patients = len(fine[0][0]), MANIFEST.patient_id.loc[fine[0][0].index].nunique()
     assert (
-        f"+{100 * value:.1f} points before rounding, 95 % interval +{100 * low:.2f} to +{100 * high:.2f}; "
+        f"+{100 * value:.1f} pp before rounding, 95 % CI +{100 * low:.2f} to +{100 * high:.2f}; "
         f"{n_images:,} images of {n_patients} patients." in text
     )
     accuracies = [np.mean([(t == s).mean() for t, s in one]) for one in (fine, consolidated)]
