@@ -4,7 +4,7 @@ import math
 
 from dashboard.actions.verdicts import Judgement, too_few
 from dashboard.links import Where
-from dashboard.words import counted, points_interval, points_text, rounding, share_text
+from dashboard.words import counted, points_interval, points_text, rare_classes, rounding, share_text
 from model_zoo.core.choices import Answer, Question
 from model_zoo.core.comparison import Rule, Verdict, clustered_mcnemar
 
@@ -40,7 +40,8 @@ def figures(said: Verdict) -> str:
     sign = " Off 0, but not by more than the margin." if said.has_sign else ""
     return (
         f"{ends}, 95 % interval {points_interval(said.difference.low, said.difference.high)}; "
-        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{sign}{needed(said)}"
+        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{sign}"
+        f"{rare_classes(said.rare)}{needed(said)}"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from model_zoo.core import uncertainty
+from model_zoo.core import macro_intervals, uncertainty
 from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient, mean_defined
 from model_zoo.core.errors import RunError
@@ -22,7 +22,7 @@ from model_zoo.core.uncertainty import MAX_BOOTSTRAP_PATIENTS, Variance
 MIN_PATIENTS = 20
 """With fewer patients in all there is no verdict."""
 
-MIN_CLASS_PATIENTS = 10
+MIN_CLASS_PATIENTS = macro_intervals.MIN_CLASS_PATIENTS
 """A class with fewer patients gets counts and no interval."""
 
 MIN_SEEDS = 3
@@ -86,7 +86,8 @@ class Needs:
 class Verdict:
     """What the comparison says of one figure, for one question.
 
-    ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled.
+    ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled. ``rare``
+    names the classes of a macro average that its interval takes as unknown (`macro_intervals`).
     """
 
     question: Question
@@ -101,6 +102,7 @@ class Verdict:
     n_runs: tuple[int, int]
     variance: Variance
     needs: Needs | None
+    rare: tuple[str, ...] = ()
 
     @property
     def has_sign(self) -> bool:
@@ -174,6 +176,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
         (a.n_runs, b.n_runs),
         variance,
         needs(found, margin, variance, pair, question) if said is Answer.NOT_SETTLED else None,
+        rare=rare_names(pair, figure),
     )
 
 
@@ -185,6 +188,17 @@ def checkpoint_interval(pair: Pair, figure: Headline) -> tuple[float, float] | N
     value = float(a.figure().mean() - b.figure().mean())
     variance = uncertainty.over_patients(a.figure_influence(), b.figure_influence())
     return None if math.isnan(value) else _interval(pair, a, b, Question.CHECKPOINT, variance, value)
+
+
+def rare_names(pair: Pair, figure: Headline) -> tuple[str, ...]:
+    """The classes that the interval of a macro average takes as anything from 0 to 1: they have too few patients."""
+    if figure is Headline.ACCURACY:
+        return ()
+    present = pair.a.images[0].sum(axis=0) > 0
+    below = [side.headline(figure).below.mean(axis=0) for side in (pair.a, pair.b)]
+    images = pair.a.images[0][:, present]
+    rare = macro_intervals.rare_classes(images, below[0]) | macro_intervals.rare_classes(images, below[1])
+    return tuple(np.array(pair.classes, dtype=object)[present][rare])
 
 
 def can_answer(pair: Pair, question: Question) -> bool:
@@ -259,6 +273,10 @@ def clustered_mcnemar(pair: Pair) -> tuple[float, float]:
 def _interval(
     pair: Pair, a: Ratios, b: Ratios, question: Question, variance: Variance, value: float
 ) -> tuple[float, float]:
+    if a.above.shape[2] > 1:
+        images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
+        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half((a.n_runs, b.n_runs)))
+        return found.low, found.high
     if variance.total <= 0:
         half = uncertainty.unseen(pair.a.n_images)
     elif question is Question.TRAINING:

@@ -46,6 +46,13 @@ class Variance:
         least = min(n_patients - 1, *(n - 1 for n in n_runs if n > 1)) if any(self.seeds) else n_patients - 1
         return max(least, self.total**2 / uncertainty) if uncertainty > 0 else n_patients - 1
 
+    def seeds_half(self, n_runs: tuple[int, int]) -> float:
+        """Half the width of the interval that the choice of seeds alone gives; 0 where runs are taken as they are."""
+        if not any(self.seeds):
+            return 0.0
+        freedom = sum(self.seeds) ** 2 / sum(part**2 / (n - 1) for part, n in zip(self.seeds, n_runs, strict=True))
+        return quantile(freedom) * float(np.sqrt(self.total - self.patients))
+
     def rescaled(self, patients: float, seeds: float) -> float:
         """The total with so many times the patients and the seeds (1: as now)."""
         interaction = min(self.patients, sum(self.interaction))
