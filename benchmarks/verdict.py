@@ -274,9 +274,8 @@ def _error(share: float, trials: float) -> float:
 def report(table: Path) -> bool:
     """Say of each gate whether it is held, and which worlds fall short; True if all are."""
     now, before = _read(table)
-    print(
-        f"{len(now)} worlds, {min(o.trials for o in now.values()):,} to {max(o.trials for o in now.values()):,} trials each"
-    )
+    trials = [o.trials for o in now.values()]
+    print(f"{len(now)} of {len(list(worlds()))} worlds, {min(trials):,} to {max(trials):,} trials each")
     few = {w for w in now if 0 < w.spoiled_patients < 5}
     rates = {w: _false_rates(w, o) for w, o in now.items()}
     given = {w: o for w, o in now.items() if w not in few and not math.isnan(o.coverage)}

@@ -93,6 +93,7 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
             "difference": [_number(end) for end in (said.difference.value, said.difference.low, said.difference.high)],
             "images": said.n_images,
             "patients": said.n_patients,
+            "rare classes": list(said.rare),
         }
         for judgement in told.judgements
         for (question, figure), said in judgement.verdicts.items()

@@ -11,10 +11,8 @@ from model_zoo.core import uncertainty
 from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import Difference, Pair, can_answer
 from model_zoo.core.counts import Counts, Ratios, divided, mean_defined
+from model_zoo.core.macro_intervals import MIN_CLASS_PATIENTS
 from model_zoo.core.uncertainty import FEW_DIFFERING, Variance
-
-MIN_CLASS_PATIENTS = 10
-"""A class with fewer patients gets counts and no interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ def _simultaneous(
     by_patients = np.array([variance.patients for variance in variances])
     sizes = (a.below.mean(axis=0) + b.below.mean(axis=0)) / 2
     trials = _trials(divided(one_trial, by_patients), moved, influence, sizes, tail, few)
-    seeds = np.array([_squared_half_of_seeds(variance, (a.n_runs, b.n_runs), tail) for variance in variances])
+    seeds = np.array([variance.seeds_half((a.n_runs, b.n_runs), tail) ** 2 for variance in variances])
     (gain_low, gain_high), (loss_low, loss_high) = _exact(gain, trials, tail), _exact(loss, trials, tail)
     below = np.sqrt((gain - gain_low) ** 2 + (loss_high - loss) ** 2 + seeds)
     above = np.sqrt((gain_high - gain) ** 2 + (loss - loss_low) ** 2 + seeds)
@@ -149,11 +147,6 @@ def _trials(
     shrink = [(uncertainty.quantile(math.inf, tail) / uncertainty.quantile(one, tail)) ** 2 for one in freedom]
     trials = np.maximum(measured * shrink, 1.0)  # NaN where nothing differs
     return np.where(few | np.isnan(trials), np.fmin(trials, patients), trials)
-
-
-def _squared_half_of_seeds(variance: Variance, n_runs: tuple[int, int], tail: float) -> float:
-    trainings = variance.total - variance.patients
-    return uncertainty.quantile(variance.seeds_freedom(n_runs), tail) ** 2 * trainings if trainings > 0 else 0.0
 
 
 def _exact(

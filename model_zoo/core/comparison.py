@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from model_zoo.core import uncertainty
+from model_zoo.core import macro_intervals, uncertainty
 from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient
 from model_zoo.core.errors import RunError
@@ -91,6 +91,7 @@ class Verdict:
     ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled.
     ``unseen`` is the share of patients who may be wholly different though this sample holds none of them (97.5 %).
     ``nothing_seen``: the patients seen differ by no more than the margin, but ``unseen`` is larger than it.
+    ``rare`` names the classes of a macro average that its interval takes as unknown (`macro_intervals`).
     """
 
     question: Question
@@ -107,6 +108,7 @@ class Verdict:
     needs: Needs | None
     unseen: float
     nothing_seen: bool
+    rare: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -170,6 +172,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
         needed,
         found.unseen,
         nothing_seen,
+        rare=rare_names(pair, figure),
     )
 
 
@@ -179,6 +182,17 @@ def checkpoint_interval(pair: Pair, figure: Headline) -> tuple[float, float] | N
         return None
     found = _found(pair, figure, Question.CHECKPOINT).difference
     return None if math.isnan(found.value) else (found.low, found.high)
+
+
+def rare_names(pair: Pair, figure: Headline) -> tuple[str, ...]:
+    """The classes that the interval of a macro average takes as anything from 0 to 1: they have too few patients."""
+    if figure is Headline.ACCURACY:
+        return ()
+    present = pair.a.images[0].sum(axis=0) > 0
+    below = [side.headline(figure).below.mean(axis=0) for side in (pair.a, pair.b)]
+    images = pair.a.images[0][:, present]
+    rare = macro_intervals.rare_classes(images, below[0]) | macro_intervals.rare_classes(images, below[1])
+    return tuple(np.array(pair.classes, dtype=object)[present][rare])
 
 
 def can_answer(pair: Pair, question: Question) -> bool:
@@ -290,6 +304,10 @@ def _seen(
     pair: Pair, a: Ratios, b: Ratios, question: Question, variance: Variance, value: float
 ) -> tuple[float, float]:
     """The interval that the patients and runs seen give; no width where none of them differ."""
+    if a.above.shape[2] > 1:
+        images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
+        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half((a.n_runs, b.n_runs)))
+        return found.low, found.high
     if variance.total <= 0:
         return value, value
     if question is Question.TRAINING:

@@ -58,6 +58,11 @@ class Variance:
             squared += (quantile(freedom) ** 2 - squared) * trainings / self.total
         return float(np.sqrt(squared))
 
+    def seeds_half(self, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """Half the width of the interval that the choice of seeds alone gives; 0 where runs are taken as they are."""
+        trainings = self.total - self.patients
+        return quantile(self.seeds_freedom(n_runs), tail) * math.sqrt(trainings) if trainings > 0 else 0.0
+
     def rescaled(self, patients: float, seeds: float) -> float:
         """The total with so many times the patients and the seeds (1: as now)."""
         interaction = min(self.patients, sum(self.interaction))
