@@ -14,7 +14,8 @@ import numpy as np
 
 from model_zoo.core import uncertainty
 from model_zoo.core.choices import ClassFigure, Headline, Question
-from model_zoo.core.comparison import class_rows, pair, verdict
+from model_zoo.core.class_rows import class_rows
+from model_zoo.core.comparison import pair, verdict
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import Taxonomy
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from model_zoo.commands import command
 from model_zoo.core.choices import Labels
+from model_zoo.core.macro_intervals import MIN_CLASS_PATIENTS
+from model_zoo.core.metrics import LEAST_PATIENTS
 from model_zoo.images import Preprocessing
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
@@ -55,6 +57,19 @@ def share_text(value: float, digits: int = 1) -> str:
 def interval_text(low: float, high: float) -> str:
     """An interval of shares in percent."""
     return "–" if math.isnan(low) else f"{100 * low:.1f}–{100 * high:.1f} %"
+
+
+def no_interval(n_patients: int) -> str:
+    """Why a share has no interval, as a sentence that follows another; nothing where it has one."""
+    return f" Fewer than {LEAST_PATIENTS} patients: no interval." if n_patients < LEAST_PATIENTS else ""
+
+
+def rare_classes(names: Sequence[str]) -> str:
+    """What the interval of a macro average assumes of classes with too few patients; nothing where there is none."""
+    if not names:
+        return ""
+    classes = f"{one_of(names, 'and')} may be anything from 0 to 1"
+    return f" Fewer than {MIN_CLASS_PATIENTS} patients, so that in this interval the figure of {classes}."
 
 
 def points_text(difference: float, digits: int = 1) -> str:

@@ -10,7 +10,7 @@ from model_zoo.core.choices import ClassFigure, Split
 from model_zoo.core.ease import Gap, frequency_chance, gap
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy, probabilities_in
 from model_zoo.core.hierarchy import Hierarchy, hierarchical, longest_chain, mistake_severity
-from model_zoo.core.metrics import Share
+from model_zoo.core.metrics import LEAST_PATIENTS, Share
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.summing import Change, change
 from model_zoo.core.taxonomy import Taxonomy
@@ -158,6 +158,6 @@ def _points(difference: Share, rounded: str = "") -> str:
 
 
 def _interval(difference: Share) -> str:
-    if difference.n_patients < 2:
-        return "no interval: one patient"
+    if difference.n_patients < LEAST_PATIENTS:
+        return f"no interval: fewer than {LEAST_PATIENTS} patients"
     return f"95 % interval {points_interval(difference.low, difference.high)}"

@@ -326,7 +326,8 @@ def _by_chance(high: float, form: Callable[[float], str]) -> str:
 
 
 def _share(share: Share) -> str:
-    return f"{share_text(share.value)} (95 % {interval_text(share.low, share.high)})"
+    interval = f"95 % {interval_text(share.low, share.high)}" if not math.isnan(share.low) else "no interval"
+    return f"{share_text(share.value)} ({interval})"
 
 
 def _images(share: Share) -> str:

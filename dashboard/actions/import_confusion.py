@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dashboard.words import counted, interval_text, share_text
+from dashboard.words import counted, interval_text, no_interval, share_text
 from model_zoo.commands import command
 from model_zoo.core.metrics import share
 from model_zoo.counted_workspace import check_new, write_counted
@@ -50,6 +50,7 @@ def _made_words(table: ConfusionTable, made: Workspace) -> Iterator[str]:
         f"{counted(table.n_counted, 'counted answer')} in {counted(len(table.labels), 'class', 'classes')}: "
         f"{share_text(right.value)} right ({interval_text(right.low, right.high)}, each answer taken as independent of "
         "all others: which are of one patient is not known)."
+        f"{no_interval(right.n_patients)}"
     )
     for one in made.taxonomies().values():
         yield f"Taxonomy {one.name}: {counted(len(one.classes), 'class', 'classes')}."

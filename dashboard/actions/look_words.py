@@ -30,7 +30,7 @@ def about_energies(looks: Looks, basis: str) -> str:
     return (
         f"Share of the map's energy on each region, against its share of the area: a map that knows nothing has "
         f"1.00 × the energy per area. {plain(str(looks.method))} of what the run answers; {basis}; looked at "
-        f"{looks.created[:10]}. 95 % intervals, patients as clusters."
+        f"{looks.created[:10]}. 95 % intervals, patients as clusters; below {FEW_PATIENTS} patients none."
     )
 
 
@@ -45,7 +45,7 @@ def about_flows(region: str, basis: str) -> str:
     return (
         f"Answers that are right (original labels), and what they become with {plain(region)} painted out, in each "
         f"label space. The last column is the control: as much painted out where {plain(region)} is not. "
-        f"Basis: {basis}. 95 % intervals, patients as clusters."
+        f"Basis: {basis}. 95 % intervals, patients as clusters; below {FEW_PATIENTS} patients none."
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.comparison import Row
+from model_zoo.core.class_rows import Row
 from model_zoo.core.evaluation import Figure
 
 MOST_CLASSES = 40

@@ -4,7 +4,7 @@ import math
 
 from dashboard.actions.verdicts import Judgement, too_few
 from dashboard.links import Where
-from dashboard.words import counted, points_interval, points_text, rounding, share_text
+from dashboard.words import counted, points_interval, points_text, rare_classes, rounding, share_text
 from model_zoo.core.choices import Answer, Question
 from model_zoo.core.comparison import Rule, Verdict, clustered_mcnemar
 from model_zoo.core.outcomes import Outcome
@@ -56,7 +56,8 @@ def figures(judgement: Judgement, said: Verdict) -> str:
         return f"{ends}, no interval."
     return (
         f"{ends}, 95 % CI {points_interval(said.difference.low, said.difference.high)}; "
-        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{missing(judgement)}{needed(said)}"
+        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{missing(judgement)}"
+        f"{rare_classes(said.rare)}{needed(said)}"
     )
 
 

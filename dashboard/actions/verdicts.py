@@ -7,16 +7,15 @@ import numpy as np
 
 from dashboard.actions.compare import Comparison, Subject
 from model_zoo.core.choices import ClassFigure, Headline, Labels, Question, Space, Split
+from model_zoo.core.class_rows import Row, class_rows
 from model_zoo.core.comparison import (
     MIN_PATIENTS,
     MIN_SEEDS,
     Difference,
     Pair,
-    Row,
     Rule,
     Verdict,
     can_answer,
-    class_rows,
     pair,
 )
 from model_zoo.core.comparison import verdict as judge

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import binom
 
-from dashboard.words import counted, images_of_patients, interval_text, share_text
+from dashboard.words import counted, images_of_patients, interval_text, no_interval, share_text
 from model_zoo.alternatives import Tried, far_better
 from model_zoo.core.choices import Split
 from model_zoo.core.class_order import other_order
@@ -60,7 +60,7 @@ def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
     return (
         f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; {basis}, original "
         f"labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images were among it, that "
-        "is too high."
+        f"is too high.{no_interval(judged.n_patients)}"
     )
 
 

@@ -178,7 +178,7 @@ def _difference_lines(
     n_patients, n_differing = difference.n_patients[i, j], difference.n_differing[i, j]
     if n_differing == 0:
         lines.append("the same for every patient")
-    elif n_patients < FEW_PATIENTS:
+    if n_patients < FEW_PATIENTS:
         lines.append(f"no interval: fewer than {FEW_PATIENTS} patients")
     elif n_differing == 1:
         lines.append("no interval: one patient alone differs")

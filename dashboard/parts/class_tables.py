@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from model_zoo.core.comparison import Row
+from model_zoo.core.class_rows import Row
 from model_zoo.core.evaluation import Figure
 
 

@@ -13,7 +13,7 @@ from dashboard.actions.reviewing_words import reviewed_part
 from dashboard.links import Cell, images_words
 from dashboard.parts.class_tables import class_table, figure_table
 from dashboard.parts.clicks import Open, chart_key, clicked
-from dashboard.words import interval_text, plain, share_text
+from dashboard.words import interval_text, no_interval, plain, share_text
 from model_zoo.core.choices import ClassFigure, Labels, Space
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, support
 
@@ -52,7 +52,8 @@ def headline(judged: Comparison) -> None:
         figure = accuracy(evaluation)
         lines = [
             f"{plain(judged.basis(evaluation))}.",
-            f"95 % interval, patients only: {interval_text(figure.share.low, figure.share.high)}",
+            f"95 % interval, patients only: {interval_text(figure.share.low, figure.share.high)}."
+            f"{no_interval(figure.share.n_patients)}",
         ]
         if len(subject.runs) > 1 and not np.isnan(figure.mean):
             lowest, highest = np.nanmin(figure.per_run), np.nanmax(figure.per_run)
@@ -82,6 +83,7 @@ def classes(judged: Comparison, figure: ClassFigure, look: charts.Look, open_cel
             st.caption(
                 f"{plain(judged.basis(group[0][1]))}. Lines: 95 % interval, patients only"
                 f"{'; strokes: each seed' if any(len(subject.runs) > 1 for subject, _ in group) else ''}."
+                f"{no_interval(min(one.share.n_patients for figures in rows for one in figures))}"
                 f" {_OPENS[figure]}{f' {few.sentence} All of them are in the table below.' if few.sentence else ''}"
             )
             key = chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")

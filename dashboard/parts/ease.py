@@ -12,7 +12,17 @@ from dashboard import links
 from dashboard.actions.compare import Comparison
 from dashboard.actions.ease import Secondary, Side, SideBySide
 from dashboard.links import Cell, Shown
-from dashboard.words import LABELS, counted, interval_text, number_text, plain, points_text, share_text
+from dashboard.words import (
+    LABELS,
+    counted,
+    interval_text,
+    no_interval,
+    number_text,
+    plain,
+    points_text,
+    rare_classes,
+    share_text,
+)
 from model_zoo.core.choices import Becomes, ClassFigure, Headline, Labels, Space
 from model_zoo.core.ease import frequency_chance, itca, majority, uniform_chance
 from model_zoo.core.evaluation import Evaluation, Figure, accuracy
@@ -118,7 +128,9 @@ def _text(figure: Figure) -> str:
     """A figure with its interval, and in how many runs it is defined where that is not all of them."""
     text = _with_interval(figure.share) if figure.name in _IN_PERCENT else _plain_figure(figure)
     n_defined, n_runs = int((~np.isnan(figure.per_run)).sum()), len(figure.per_run)
-    return f"{text}, in {n_defined} of {n_runs} runs" if 0 < n_defined < n_runs else text
+    defined = f", in {n_defined} of {n_runs} runs" if 0 < n_defined < n_runs else ""
+    few = "" if math.isnan(figure.mean) else no_interval(figure.share.n_patients)
+    return f"{text}{defined}{few or plain(rare_classes(figure.rare))}"
 
 
 def _with_interval(share: Share) -> str:

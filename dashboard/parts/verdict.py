@@ -18,7 +18,8 @@ from dashboard.parts.clicks import Open, chart_key, clicked
 from dashboard.report import report
 from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, Question
-from model_zoo.core.comparison import MIN_CLASS_PATIENTS, Rule
+from model_zoo.core.comparison import Rule
+from model_zoo.core.macro_intervals import MIN_CLASS_PATIENTS
 
 
 def verdict(

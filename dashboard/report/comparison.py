@@ -20,7 +20,7 @@ from dashboard.charts.verdicts import forest_figure, forest_lines
 from dashboard.report.examples import differing
 from dashboard.report.page import chart, table
 from dashboard.report.told import Told
-from dashboard.words import counted, interval_text, of_counts, plain, share_text
+from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.choices import ClassFigure, Per, Question
 from model_zoo.core.difference import FEW_IMAGES, difference
 from model_zoo.core.evaluation import Figure, accuracy, churn, class_figures
@@ -86,7 +86,7 @@ def matrices(judged: Comparison) -> str:
         draw = partial(confusion_figure, evaluation.confusion, Per.TRUE, of_runs=n_runs)
         parts.append(
             f"<h2>{escape(subject.title)}</h2><p>Accuracy {share_text(figure.mean)} (95 %, patients only: "
-            f"{interval_text(figure.share.low, figure.share.high)}){spread}. "
+            f"{interval_text(figure.share.low, figure.share.high)}){spread}.{no_interval(figure.share.n_patients)} "
             f"{escape(judged.basis(evaluation))}; {of}, % of the true class.</p>" + chart(draw)
         )
     return "".join(parts) + ("" if no_difference(judged) else _difference(judged))

@@ -116,6 +116,7 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
             "patients": said.n_patients,
             "beside": told.beside.get(judgement.subject.subject_id, ""),
             "needs": asdict(said.needs) | {"power": POWER} if said.needs else None,
+            "rare classes": list(said.rare),
         }
         for judgement in told.judgements
         for (question, figure), said in judgement.verdicts.items()

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
-from model_zoo.core.metrics import wilson
-from model_zoo.core.uncertainty import LEVEL, resamples
+from model_zoo.core.metrics import clustered_trials, share, wilson
 
 MIN_PATIENTS = 10
 """With fewer patients there are counts and no interval."""
 NOBODY = -1
 """No rating."""
-_CHUNK = 100  # resamples summed at a time
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """From summed matrices (..., K, K) to a figure (...)."""
@@ -53,38 +50,32 @@ class Coincidences:
         return np.asarray(self.tables.sum(axis=0))
 
     def figure(self, statistic: Statistic) -> Agreement:
-        """``statistic`` of the total, with percentiles over resampled patients, expanded as Student's t asks for.
+        """``statistic`` of the total, 1 only where all agree, with the interval of the share of pairs that agree.
 
-        Where no disagreement was seen, resampling would show none either: the lower end is then the figure that the
-        lower end of Wilson's interval for the share of agreement, each patient one trial, would give.
+        As of any such figure (`linearised.bounded`): 1 - (1 - share) / c with c as it is; the variance is that of the
+        jackknife over patients (Efron & Stein 1981). Where no disagreement was seen each patient is one trial.
         """
         total, n_patients = self.total, len(self.tables)
-        value = float(statistic(total))
-        low = high = math.nan
+        value, low, high = float(statistic(total)), math.nan, math.nan
         if n_patients >= MIN_PATIENTS and not math.isnan(value):
-            if value == 1:
-                share, high = wilson(1.0, n_patients)[0], 1.0
-                low = 1 - (1 - share) / _by_chance(statistic, total)
-            else:
-                low, high = self._resampled(statistic)
+            agreed = float(observed(total))
+            scale = (1 - agreed) / (1 - value) if value < 1 else _by_chance(statistic, total)
+            without = statistic(total - self.tables)
+            moves = without - np.nanmean(without)
+            variance = float(np.nansum(moves**2)) * (n_patients - 1) / n_patients * scale**2
+            pairs, alike = self.tables.sum(axis=(1, 2)), np.trace(self.tables, axis1=1, axis2=2)
+            found = wilson(agreed, clustered_trials(agreed, variance, pairs, alike))
+            low, high = (float(np.maximum(-1.0, 1 - (1 - end) / scale)) for end in found)
         return Agreement(value, low, high, self.n_images, n_patients)
 
     def of_class(self, index: int) -> Agreement:
         """`specific` agreement on one class, over the patients of whom anybody said it; images are not told apart."""
-        concerned = self.tables[:, index, :].sum(axis=-1) + self.tables[:, :, index].sum(axis=-1) > 0
-        return Coincidences(self.tables[concerned], self.n_images).figure(specific(index))
-
-    def _resampled(self, statistic: Statistic) -> tuple[float, float]:
-        n_patients, *shape = self.tables.shape
-        tables, weights = self.tables.reshape(n_patients, -1), resamples(n_patients)
-        moved = [
-            statistic((weights[start : start + _CHUNK] @ tables).reshape(-1, *shape))
-            for start in range(0, len(weights), _CHUNK)
-        ]
-        expanded = stdtrit(n_patients - 1, (1 + LEVEL) / 2) * math.sqrt(n_patients / (n_patients - 1))
-        tail = float(ndtr(-expanded))
-        low, high = np.nanquantile(np.concatenate(moved), (tail, 1 - tail))
-        return float(low), float(high)
+        said = self.tables[:, index, :].sum(axis=-1) + self.tables[:, :, index].sum(axis=-1)
+        both = 2 * self.tables[said > 0, index, index]
+        one = share(both, said[said > 0])
+        enough = one.n_patients >= MIN_PATIENTS
+        low, high = (one.low, one.high) if enough else (math.nan, math.nan)
+        return Agreement(one.value, low, high, self.n_images, one.n_patients)
 
 
 def coincidences(ratings: NDArray[np.int64], patients: NDArray[np.int64], n_classes: int) -> Coincidences:

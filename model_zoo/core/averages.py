@@ -5,14 +5,18 @@ class never predicted has F1 = 0 and no precision, so that macro precision is th
 the label space is a class that no image is of.
 """
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.choices import ClassFigure, Headline
+from model_zoo.core.counts import counts_by_patient
 from model_zoo.core.evaluation import Evaluation, Figure
 from model_zoo.core.linearised import Judged, mean_of, over_runs
+from model_zoo.core.macro_intervals import macro_interval
 from model_zoo.core.taxonomy import OUTSIDE
 
 SMALLEST = float(np.finfo(np.float32).eps)
@@ -20,7 +24,10 @@ SMALLEST = float(np.finfo(np.float32).eps)
 
 
 def macro(evaluation: Evaluation, figure: ClassFigure) -> Figure:
-    """The mean of ``figure`` over the classes present; macro recall is balanced accuracy (Brodersen et al. 2010)."""
+    """The mean of ``figure`` over the classes present; macro recall is balanced accuracy (Brodersen et al. 2010).
+
+    Its interval: `macro_intervals`, in which a class with few patients may be anything from 0 to 1.
+    """
     truth, n = evaluation.truth, len(evaluation.truth)
     of = np.append(np.bincount(truth, minlength=len(evaluation.taxonomy.classes)), 0).astype(np.float64)
     present = of > 0
@@ -44,8 +51,15 @@ def macro(evaluation: Evaluation, figure: ClassFigure) -> Figure:
                 influence -= np.where(present[said], each[said] / both[said], 0.0)
         return float(each[present].mean()), influence * n / present.sum()
 
-    weights = 1 / (present.sum() * of[truth])
-    return over_runs(_MACRO[figure], evaluation, map(judge, evaluation.predicted), weights=weights)
+    judged = over_runs(_MACRO[figure], evaluation, map(judge, evaluation.predicted))
+    if math.isnan(judged.mean):
+        return judged
+    counts = counts_by_patient(evaluation)
+    defined, averaged = ~np.isnan(judged.per_run), present[:-1]
+    found = macro_interval(counts.classes(figure).only(averaged).of_runs(defined), counts.images[0][:, averaged])
+    names = np.array(evaluation.taxonomy.names, dtype=object)[averaged]
+    interval = replace(judged.share, low=found.low, high=found.high)
+    return replace(judged, share=interval, rare=tuple(names[list(found.rare)]))
 
 
 def kappa(evaluation: Evaluation) -> Figure:
@@ -61,7 +75,7 @@ def kappa(evaluation: Evaluation) -> Figure:
             return float("nan"), np.zeros(len(predicted))
         return (agreed - by_chance) / left, of_agreed / left - (1 - agreed) * of_chance / left**2
 
-    return over_runs("Cohen's kappa", evaluation, map(judge, evaluation.predicted), (-1.0, 1.0))
+    return over_runs("Cohen's kappa", evaluation, map(judge, evaluation.predicted), *_beyond_chance(evaluation))
 
 
 def mcc(evaluation: Evaluation) -> Figure:
@@ -81,7 +95,7 @@ def mcc(evaluation: Evaluation) -> Figure:
         influence = (of_agreed - of_chance) / np.sqrt(spread_true * spread_said)
         return float(value), influence - value / 2 * (of_true / spread_true + of_said / spread_said)
 
-    return over_runs("Matthews correlation", evaluation, map(judge, evaluation.predicted), (-1.0, 1.0))
+    return over_runs("Matthews correlation", evaluation, map(judge, evaluation.predicted), *_beyond_chance(evaluation))
 
 
 def log_loss(evaluation: Evaluation, probabilities: Iterable[NDArray[np.float64]]) -> Figure:
@@ -91,7 +105,7 @@ def log_loss(evaluation: Evaluation, probabilities: Iterable[NDArray[np.float64]
     """
     images = np.arange(len(evaluation.truth))
     losses = (-np.log(np.maximum(one[images, evaluation.truth], SMALLEST)) for one in probabilities)
-    return over_runs("log loss", evaluation, map(mean_of, losses), None)
+    return over_runs("log loss", evaluation, map(mean_of, losses))
 
 
 def brier(evaluation: Evaluation, probabilities: Iterable[NDArray[np.float64]]) -> Figure:
@@ -101,7 +115,7 @@ def brier(evaluation: Evaluation, probabilities: Iterable[NDArray[np.float64]]) 
     """
     true = np.eye(len(evaluation.taxonomy.classes))[evaluation.truth]
     losses = (((one - true) ** 2).sum(axis=1) + (1 - one.sum(axis=1)) ** 2 for one in probabilities)
-    return over_runs("Brier score", evaluation, map(mean_of, losses), None)
+    return over_runs("Brier score", evaluation, map(mean_of, losses))
 
 
 _MACRO = {
@@ -109,6 +123,12 @@ _MACRO = {
     ClassFigure.PRECISION: "macro precision",
     ClassFigure.F1: str(Headline.MACRO_F1),
 }
+
+
+def _beyond_chance(evaluation: Evaluation) -> tuple[NDArray[np.float64], float, float]:
+    """For `over_runs`: how right each image is, what chance leaves where all are, and the lowest value."""
+    frequencies = np.bincount(evaluation.truth) / max(1, len(evaluation.truth))
+    return evaluation.right.mean(axis=0), 1 - float(frequencies @ frequencies), -1.0
 
 
 def _agreement(

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from model_zoo.core import uncertainty
-from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
-from model_zoo.core.counts import Counts, Ratios, counts_by_patient, mean_defined
+from model_zoo.core import macro_intervals, uncertainty
+from model_zoo.core.choices import Answer, Headline, Question
+from model_zoo.core.counts import Counts, Ratios, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.missing import UNPREDICTED, extremes, over_all_images
@@ -24,9 +24,6 @@ from model_zoo.core.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Va
 
 MIN_PATIENTS = 20
 """With fewer patients in all there is no verdict."""
-
-MIN_CLASS_PATIENTS = 10
-"""A class with fewer patients gets counts and no interval."""
 
 MIN_SEEDS = 3
 """With fewer seeds on a side it cannot be told how much trainings differ."""
@@ -88,6 +85,7 @@ class Verdict:
     ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled.
     ``unseen`` is the share of patients who may be wholly different though this sample holds none of them (97.5 %).
     ``nothing_seen``: the patients seen differ by no more than the margin, but ``unseen`` is larger than it.
+    ``rare`` names the classes of a macro average that its interval takes as unknown (`macro_intervals`).
     """
 
     question: Question
@@ -104,23 +102,12 @@ class Verdict:
     needs: Needs | None
     unseen: float
     nothing_seen: bool
+    rare: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
         """The result by the rule of `outcome_of`, which tells apart on which side of the margin the interval lies."""
         return outcome_of(self.answer, self.difference.low, self.difference.high, self.margin)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One class: its figure on both sides, and the difference with an interval simultaneous over all rows."""
-
-    name: str
-    a: float
-    b: float
-    difference: Difference
-    n_images: int
-    n_patients: int
 
 
 def pair(a: Evaluation, b: Evaluation, partly: tuple[Evaluation | None, Evaluation | None] = (None, None)) -> Pair:
@@ -189,6 +176,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
         needed,
         found.unseen,
         nothing_seen,
+        rare=rare_names(pair, figure),
     )
 
 
@@ -198,6 +186,17 @@ def checkpoint_interval(pair: Pair, figure: Headline) -> tuple[float, float] | N
         return None
     found = _found(pair, figure, Question.CHECKPOINT).difference
     return None if math.isnan(found.value) else (found.low, found.high)
+
+
+def rare_names(pair: Pair, figure: Headline) -> tuple[str, ...]:
+    """The classes that the interval of a macro average takes as anything from 0 to 1: they have too few patients."""
+    if figure is Headline.ACCURACY:
+        return ()
+    present = pair.a.images[0].sum(axis=0) > 0
+    below = [side.headline(figure).below.mean(axis=0) for side in (pair.a, pair.b)]
+    images = pair.a.images[0][:, present]
+    rare = macro_intervals.rare_classes(images, below[0]) | macro_intervals.rare_classes(images, below[1])
+    return tuple(np.array(pair.classes, dtype=object)[present][rare])
 
 
 def can_answer(pair: Pair, question: Question) -> bool:
@@ -218,33 +217,6 @@ def answer(difference: Difference, margin: float, unseen: float = 0.0) -> Answer
     if difference.low > 0:
         return Answer.BETTER
     return Answer.WORSE if difference.high < 0 else Answer.NOT_SETTLED
-
-
-def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]:
-    """Every class with its difference; 95 % intervals hold for all rows at once (max-T, Westfall & Young 1993).
-
-    A class with fewer than `MIN_CLASS_PATIENTS` patients, or whose figure is undefined on a side, gets none; nor
-    does any where the question cannot be answered.
-    """
-    a, b = pair.a.classes(figure), pair.b.classes(figure)
-    mean_a, mean_b = mean_defined(a.each().T), mean_defined(b.each().T)
-    images, patients = pair.a.images[0].sum(axis=0), (pair.a.images[0] > 0).sum(axis=0)
-    half = np.full(len(pair.classes), np.nan)
-    shown = (patients >= MIN_CLASS_PATIENTS) & ~np.isnan(mean_a - mean_b)
-    if shown.any() and can_answer(pair, question):
-        half[shown] = _simultaneous(pair, a.only(shown), b.only(shown), question)
-    gap = mean_a - mean_b
-    return [
-        Row(
-            name,
-            float(mean_a[k]),
-            float(mean_b[k]),
-            Difference(float(gap[k]), float(gap[k] - half[k]), float(gap[k] + half[k])),
-            int(images[k]),
-            int(patients[k]),
-        )
-        for k, name in enumerate(pair.classes)
-    ]
 
 
 def clustered_mcnemar(pair: Pair) -> tuple[float, float]:
@@ -319,6 +291,10 @@ def _seen(
     pair: Pair, a: Ratios, b: Ratios, question: Question, variance: Variance, value: float
 ) -> tuple[float, float]:
     """The interval that the patients and runs seen give; no width where none of them differ."""
+    if a.above.shape[2] > 1:
+        images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
+        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half((a.n_runs, b.n_runs)))
+        return found.low, found.high
     if variance.total <= 0:
         return value, value
     if question is Question.TRAINING:
@@ -340,35 +316,3 @@ def _few_dominate(moved: NDArray[np.float64], weights: NDArray[np.float64]) -> b
     """Whether fewer than `FEW_DIFFERING` patients make up the difference, absolutely and for their weights."""
     rates = np.divide(moved, weights, out=np.zeros_like(moved), where=weights > 0)
     return max(uncertainty.effective_number(moved), uncertainty.effective_number(rates)) < FEW_DIFFERING
-
-
-def _simultaneous(pair: Pair, a: Ratios, b: Ratios, question: Question) -> NDArray[np.float64]:
-    """Half-widths (J,) that hold for all J ratios at once."""
-    influence, each = (a.influence(), b.influence()), (a.each(), b.each())
-    n_effective, n_runs = pair.a.effective_patients, (a.n_runs, b.n_runs)
-    between = influence[0].mean(axis=0) - influence[1].mean(axis=0)  # (P, J)
-    covariance = between.T @ between
-    if question is Question.CHECKPOINT:
-        parts = [Variance(uncertainty.few_patients(len(between)) * float(one)) for one in np.diag(covariance)]
-    else:
-        parts = [
-            uncertainty.over_patients_and_seeds(
-                influence[0][:, :, j], influence[1][:, :, j], (each[0][:, j], each[1][:, j])
-            )
-            for j in range(between.shape[1])
-        ]
-        for ratios in each:
-            covariance = covariance + np.atleast_2d(np.cov(np.nan_to_num(ratios).T)) / len(ratios)
-    scale = np.sqrt([part.total for part in parts])
-    half = np.array([uncertainty.unseen(n) for n in a.below.sum(axis=1).mean(axis=0)])
-    moves = scale > 0
-    if moves.any():
-        if question is Question.CHECKPOINT and pair.a.n_patients <= MAX_BOOTSTRAP_PATIENTS:
-            largest = uncertainty.largest_resampled(a.only(moves), b.only(moves))
-        else:
-            largest = uncertainty.largest_normal(covariance[np.ix_(moves, moves)])
-        tail = float(ndtr(-largest))
-        freedom = [part.degrees_of_freedom(n_effective, n_runs) for part in parts]
-        critical = np.array([uncertainty.quantile(one, tail) for one in freedom])
-        half[moves] = (critical * scale)[moves]
-    return half

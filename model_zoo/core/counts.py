@@ -65,6 +65,10 @@ class Ratios:
         """The ratios chosen by a mask (J,)."""
         return Ratios(self.above[:, :, chosen], self.below[:, :, chosen])
 
+    def of_runs(self, chosen: NDArray[np.bool_]) -> "Ratios":
+        """The same of the runs chosen by a mask (S,)."""
+        return Ratios(self.above[chosen], self.below[chosen] if len(self.below) > 1 else self.below)
+
     def resampled(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
         """The ratios of each run with each patient counted so often, (S, B, J), for ``weights`` (B, P)."""
         below = [weights @ table.astype(np.float32) for table in self.below]

@@ -11,6 +11,7 @@ from model_zoo.core.choices import Per
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy
+from model_zoo.core.uncertainty import FEW_DIFFERING, unseen_patients
 
 FEW_IMAGES = 5
 """A cell with fewer images than this on both sides is too small to read anything into."""
@@ -62,14 +63,16 @@ def difference(first: Evaluation, second: Evaluation, per: Per, level: float = 0
     The interval is linearised over patients (Taylor linearisation of a difference of ratios, Wolter 2007,
     ch. 6: the same patients stand on both sides) and covers the choice of patients only, not of seeds:
     ``d +- t * sqrt(P / (P - 1) * sum z_p^2)`` with ``z_p`` what patient p adds to the difference. Student's t
-    has one degree of freedom less than patients that differ, because in a sparse cell all others are silent.
+    has one degree of freedom less than patients that differ, because in a sparse cell all others are silent. Where
+    fewer than `FEW_DIFFERING` patients differ, or all alike, it reaches at least as far as patients who differ wholly
+    and are not in this sample may move the cell.
     """
     second = _aligned(first, second)
     n_classes = len(first.taxonomy.classes)
     shape, width = (n_classes, n_classes + 1), n_classes + 1
     codes, patients = np.unique(first.patients, return_inverse=True)
     true_line, predicted_line = (axis.ravel() for axis in np.indices(shape))
-    line_of = true_line if per is Per.TRUE else predicted_line
+    line_of = predicted_line if per is Per.PREDICTED else true_line
     hits, totals = [], []  # per side: hits (patients, cells) and what the shares are of (patients, lines)
     for side in (first, second):
         columns = np.where(side.predicted == OUTSIDE, n_classes, side.predicted)  # (S, N)
@@ -77,7 +80,7 @@ def difference(first: Evaluation, second: Evaluation, per: Per, level: float = 0
         rows = np.broadcast_to(patients, columns.shape).ravel()
         cells = (side.truth * width + columns).ravel()
         hits.append(csr_array((weights, (rows, cells)), shape=(len(codes), n_classes * width)))
-        lines = (np.broadcast_to(side.truth, columns.shape) if per is Per.TRUE else columns).ravel()
+        lines = (columns if per is Per.PREDICTED else np.broadcast_to(side.truth, columns.shape)).ravel()
         table = np.bincount(rows * width + lines, weights=weights, minlength=len(codes) * width)
         totals.append(table.reshape(len(codes), width).astype(np.float64))
     if per is Per.COUNT:
@@ -91,11 +94,21 @@ def difference(first: Evaluation, second: Evaluation, per: Per, level: float = 0
     with np.errstate(invalid="ignore", divide="ignore"):
         deviation = np.sqrt(np.maximum(squares, 0) * n_patients / (n_patients - 1))
     half = np.where(differing == 0, 0.0, stdtrit(np.maximum(differing - 1, 1), 0.5 + level / 2) * deviation)
+    missed = _missed(totals, per)[line_of]
+    half = np.where((differing < FEW_DIFFERING) | (squares <= _ROUNDING), np.fmax(half, missed), half)
     half[(n_patients < FEW_PATIENTS) | (differing == 1)] = np.nan
     bound = np.inf if per is Per.COUNT else 1.0
     images = [_sums(table) for table in hits]
     grids = (values, np.maximum(values - half, -bound), np.minimum(values + half, bound), *images)
     return Difference(first.taxonomy, per, *(grid.reshape(shape) for grid in (*grids, n_patients, differing)))
+
+
+def _missed(totals: list[NDArray[np.float64]], per: Per) -> NDArray[np.float64]:
+    """How far patients who differ wholly and are not in this sample may move a cell of each line, at 97.5 %."""
+    sizes = (totals[0] + totals[1]) / 2  # (patients, lines)
+    images = sizes.sum(axis=0)
+    missed = [unseen_patients(own / whole) if whole > 0 else np.nan for own, whole in zip(sizes.T, images, strict=True)]
+    return np.array(missed) * (images if per is Per.COUNT else 1)
 
 
 def _aligned(first: Evaluation, second: Evaluation) -> Evaluation:

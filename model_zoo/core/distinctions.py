@@ -11,17 +11,20 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtri
 
 from model_zoo.core import uncertainty
 from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.metrics import Share, share, wilson
+from model_zoo.core.metrics import Share, effective_number, share, wilson
 
 CHANCE, FAIR = 0.5, 0.7
 """From 0.7 discrimination is called acceptable (Hosmer, Lemeshow & Sturdivant 2013, section 5.2.4)."""
 
 MIN_PATIENTS = 10
 """With fewer patients than this in either class no interval is given."""
+
+_LEAST_FREEDOM = 0.5
+"""Degrees of freedom that one patient with nearly all images of a class is taken for."""
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -166,9 +169,8 @@ def clustered_variance(
     ``placed``, ``first`` and ``patients`` (codes) have shape (N,). With one image a patient it is DeLong's variance;
     it never falls below that of the images taken as independent, which few patients cannot show.
     """
-    auc = float(placed[first].mean())
-    clustered, freedom = _variance(placed - auc, first, np.unique(patients, return_inverse=True)[1])
-    independent, _ = _variance(placed - auc, first, np.arange(len(placed)))
+    clustered, freedom = _variance(placed, first, np.unique(patients, return_inverse=True)[1])
+    independent, _ = _variance(placed, first, np.arange(len(placed)))
     return max(clustered, independent), freedom
 
 
@@ -190,8 +192,8 @@ class _Measured:
         """With Wilson's interval at the effective number of trials, as of a share (Newcombe 2006 for AUC)."""
         low = high = math.nan
         if self.enough:
-            level = 1 - 2 * float(ndtr(-uncertainty.quantile(self.freedom, tail)))
-            low, high = wilson(min(1.0, max(0.0, self.auc)), self._trials(), level)
+            students = float(ndtri(tail)) / uncertainty.quantile(self.freedom, tail)
+            low, high = wilson(min(1.0, max(0.0, self.auc)), self._trials() * students**2, 1 - 2 * tail)
         return Separation(self.auc, low, high, self.sd, self.n_images, self.n_patients, self.n_patients_in_all)
 
     def _trials(self) -> float:
@@ -228,20 +230,25 @@ def _measure(
     return _Measured(float(per_run.mean()), sd, variance, freedom, n_images, n_patients, in_all)
 
 
-def _variance(
-    residuals: NDArray[np.float64], first: NDArray[np.bool_], owner: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Obuchowski's variance from placements minus AUC, and Welch's degrees of freedom, both from owners' sums.
+def _variance(placed: NDArray[np.float64], first: NDArray[np.bool_], owner: NDArray[np.int64]) -> tuple[float, float]:
+    """Obuchowski's variance from placements, and Welch's degrees of freedom, both from owners' sums.
 
-    ``owner`` (N,) numbers who owns each image, from 0 without gaps.
+    ``owner`` (N,) numbers who owns each image, from 0 without gaps. Owners' sums are levelled as in
+    `metrics.cluster_variance`; each class has one degree of freedom less than effective owners, but no more than
+    effective owners of images that stand on the wrong side of some (or on the right side, where that is rarer).
     """
-    sums = [np.bincount(owner, weights=residuals * side / side.sum()) for side in (first, ~first)]
-    has = [np.bincount(owner, weights=side) > 0 for side in (first, ~first)]
-    parts = [uncertainty.few_patients(int(h.sum())) * float(s @ s) for s, h in zip(sums, has, strict=True)]
-    shared = uncertainty.few_patients(int(has[0].size)) * float(sums[0] @ sums[1])
-    spread = sum(part**2 / (int(h.sum()) - 1) for part, h in zip(parts, has, strict=True))
-    freedom = sum(parts) ** 2 / spread if spread > 0 else min(int(h.sum()) for h in has) - 1.0
-    return max(0.0, sum(parts) + 2 * shared), freedom
+    residuals = placed - float(placed[first].mean())
+    moves, freedoms = [], []
+    for side in (first, ~first):
+        weights = np.bincount(owner, weights=side / side.sum())
+        moves.append(np.bincount(owner, weights=residuals * side / side.sum()) / np.sqrt(np.maximum(1 - weights, 1e-9)))
+        out_of_place = (np.bincount(owner, weights=one * side) > 0 for one in (placed, 1 - placed))
+        holders = min(effective_number(weights[some]) for some in out_of_place) or math.inf
+        freedoms.append(max(min(effective_number(weights) - 1, holders), _LEAST_FREEDOM))
+    parts = [float(one @ one) for one in moves]
+    spread = sum(part**2 / freedom for part, freedom in zip(parts, freedoms, strict=True))
+    freedom = sum(parts) ** 2 / spread if spread > 0 else min(freedoms)
+    return max(0.0, sum(parts) + 2 * float(moves[0] @ moves[1])), freedom
 
 
 def _upper(one: Distinction) -> float:

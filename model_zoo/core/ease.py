@@ -29,7 +29,7 @@ def frequency_chance(evaluation: Evaluation) -> Share:
     of, n = _frequencies(evaluation), len(evaluation.truth)
     value = float(of @ of) if n else float("nan")
     guess = [(value, 2 * (of[evaluation.truth] - value))] if n else []
-    return over_runs("guessing by frequency", evaluation, guess).share
+    return over_runs("guessing by frequency", evaluation, guess, of[evaluation.truth]).share
 
 
 def majority(evaluation: Evaluation) -> Share:
@@ -58,7 +58,7 @@ def itca(evaluation: Evaluation) -> Figure:
         value = float((right * earned).mean())
         return value, right * earned - value - (recall - right.mean())
 
-    return over_runs("ITCA", evaluation, map(judge, evaluation.predicted), None)
+    return over_runs("ITCA", evaluation, map(judge, evaluation.predicted))
 
 
 @dataclass(frozen=True, slots=True)

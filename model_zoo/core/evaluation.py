@@ -100,11 +100,13 @@ class Figure:
 
     ``share`` holds the mean over the runs where the figure is defined; its interval covers the choice
     of patients only, not of seeds. ``sd`` is the standard deviation over runs (NaN for one run).
+    ``rare`` names the classes of a macro average that its interval takes as unknown (`macro_intervals`).
     """
 
     name: str
     share: Share
     per_run: NDArray[np.float64]  # (S,), NaN where undefined
+    rare: tuple[str, ...] = ()
 
     @property
     def mean(self) -> float:

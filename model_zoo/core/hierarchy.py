@@ -96,7 +96,8 @@ def hierarchical(evaluation: Evaluation, hierarchy: Hierarchy, figure: ClassFigu
         value = float(shared.sum() / among.sum())
         return value, (shared - value * among) / among.mean()
 
-    return over_runs(f"hierarchical {figure}", evaluation, map(judge, evaluation.predicted))
+    right = evaluation.right.mean(axis=0)
+    return over_runs(f"hierarchical {figure}", evaluation, map(judge, evaluation.predicted), right)
 
 
 def mistake_severity(evaluation: Evaluation, hierarchy: Hierarchy) -> Figure:
@@ -115,7 +116,7 @@ def mistake_severity(evaluation: Evaluation, hierarchy: Hierarchy) -> Figure:
         value = float(height.sum() / wrong.sum())
         return value, (height - value * wrong) / wrong.mean()
 
-    return over_runs("mistake severity", evaluation, map(judge, evaluation.predicted), None)
+    return over_runs("mistake severity", evaluation, map(judge, evaluation.predicted))
 
 
 def _check(evaluation: Evaluation, hierarchy: Hierarchy) -> None:

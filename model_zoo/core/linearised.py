@@ -10,10 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from model_zoo.core.evaluation import Evaluation, Figure
-from model_zoo.core.metrics import Share, wilson
+from model_zoo.core.metrics import LEAST_PATIENTS, Share, cluster_variance, clustered_trials, t_quantile, wilson
 
 Judged = tuple[float, NDArray[np.float64]]
 """The figure of one run, NaN where undefined, and the influence of each image on it, (N,)."""
@@ -23,13 +22,13 @@ def over_runs(
     name: str,
     evaluation: Evaluation,
     runs: Iterable[Judged],
-    bounds: tuple[float, float] | None = (0.0, 1.0),
-    weights: NDArray[np.float64] | None = None,
+    earned: NDArray[np.float64] | None = None,
+    beyond: float = 1.0,
+    lowest: float = 0.0,
 ) -> Figure:
     """A figure of every run, its mean over the runs where it is defined, and the patients' interval of that mean.
 
-    With ``bounds``, which the figure cannot leave, the interval is `bounded`, else `unbounded`; ``runs`` are not
-    asked when there is no image.
+    With ``earned`` (N,) the interval is `bounded`, else `unbounded`; ``runs`` are not asked when there is no image.
     """
     judged = list(runs) if len(evaluation.truth) else []
     per_run = np.array([value for value, _ in judged] or [math.nan] * len(evaluation.predicted))
@@ -39,37 +38,33 @@ def over_runs(
         return Figure(name, nothing, per_run)
     value = float(np.mean([one for one, _ in defined]))
     influence = np.mean([one for _, one in defined], axis=0)
-    if bounds is None:
+    if earned is None:
         return Figure(name, unbounded(value, influence, evaluation.patients), per_run)
-    return Figure(name, bounded(value, influence, evaluation.patients, *bounds, weights=weights), per_run)
+    return Figure(name, bounded(value, influence, evaluation.patients, earned, beyond, lowest), per_run)
 
 
 def bounded(
     value: float,
     influence: NDArray[np.float64],
     patients: NDArray[np.int64],
-    low: float = 0.0,
-    high: float = 1.0,
-    weights: NDArray[np.float64] | None = None,
+    earned: NDArray[np.float64],
+    beyond: float = 1.0,
+    lowest: float = 0.0,
 ) -> Share:
-    """``value`` in [low, high] with Wilson's interval at its effective number of trials.
+    """``value`` in [``lowest``, 1], 1 only where every image is right, with the interval of the share of right images.
 
-    ``influence`` and ``patients`` (codes) have shape (N,). With the figure scaled to a share m, n = m (1 - m) /
-    variance (Korn & Graubard 1998), so that the interval of a plain share is that of `metrics.share`. Where nothing
-    varies (all right, or one patient) n is Kish's 1 / sum of squared weights of the patients, from the images'
-    ``weights`` (N,), summing to 1; equal if not given. A class with few images, all right, adds nothing to the
-    variance: such a figure is less certain than it looks.
+    ``influence``, ``patients`` (codes) and ``earned``, how right each image is (in [0, 1]; on average the share m),
+    have shape (N,). Such a figure is 1 - (1 - m) / c: with c as it is, m has the figure's variance times c^2, and the
+    interval of a share with that variance (`metrics.clustered_trials`), mapped back, is that of the figure. So a plain
+    share gets the interval of `metrics.share`. Where all are right, c is ``beyond`` (kappa: 1 - chance).
     """
     variance, effect, n_patients = _variance(influence, patients)
-    scaled = min(1.0, max(0.0, (value - low) / (high - low)))
-    spread = variance / (high - low) ** 2
-    if n_patients > 1 and scaled * (1 - scaled) > 1e-12 and spread > 1e-15:
-        trials = scaled * (1 - scaled) / spread
-    else:
-        shares = np.full(len(patients), 1 / len(patients)) if weights is None else weights
-        trials = 1 / float((np.bincount(patients, weights=shares) ** 2).sum())
-    below, above = (low + (high - low) * bound for bound in wilson(scaled, trials))
-    return Share(value, below, above, float(len(patients)), n_patients, effect)
+    _, owner = np.unique(patients, return_inverse=True)
+    mean = float(earned.mean())
+    scale = (1 - mean) / (1 - value) if value < 1 and mean < 1 else beyond
+    trials = clustered_trials(mean, variance * scale**2, np.bincount(owner) * 1.0, np.bincount(owner, weights=earned))
+    low, high = (float(np.maximum(lowest, 1 - (1 - end) / scale)) for end in wilson(mean, trials))
+    return Share(value, low, high, float(len(patients)), n_patients, effect, trials)
 
 
 def mean_of(values: NDArray[np.float64]) -> Judged:
@@ -79,12 +74,15 @@ def mean_of(values: NDArray[np.float64]) -> Judged:
 
 
 def unbounded(value: float, influence: NDArray[np.float64], patients: NDArray[np.int64]) -> Share:
-    """``value`` with Student's interval over P patients (P - 1 degrees of freedom); none for a single patient.
+    """``value`` with Student's interval over effective patients less 1; none for fewer than `LEAST_PATIENTS`.
 
     ``influence`` and ``patients`` (codes) have shape (N,).
     """
     variance, effect, n_patients = _variance(influence, patients)
-    half = float(student.ppf(0.975, n_patients - 1)) * math.sqrt(variance) if n_patients > 1 else math.nan
+    half = math.nan
+    if n_patients >= LEAST_PATIENTS:
+        sizes = np.unique(patients, return_counts=True)[1].astype(np.float64)
+        half = t_quantile(sizes) * math.sqrt(variance)
     return Share(value, value - half, value + half, float(len(patients)), n_patients, effect)
 
 
@@ -94,7 +92,6 @@ def _variance(influence: NDArray[np.float64], patients: NDArray[np.int64]) -> tu
     n_patients = int(codes.max()) + 1 if n else 0
     if n_patients < 2:
         return math.nan, math.nan, n_patients
-    sums = np.bincount(codes, weights=influence)
-    clustered = n_patients / (n_patients - 1) * float(sums @ sums) / n**2
+    clustered = cluster_variance(np.bincount(codes, weights=influence) / n, np.bincount(codes) / n)
     independent = n / (n - 1) * float(influence @ influence) / n**2
     return max(clustered, independent), max(1.0, clustered / independent) if independent else math.nan, n_patients

@@ -55,7 +55,7 @@ def change(answers: Evaluation, sums: Evaluation) -> Change:
     ):
         raise RunError("These evaluations are not of the same runs, images and classes; evaluate the same twice.")
     became = sums.right.astype(np.int64) - answers.right
-    net = over_runs("change by summing", answers, map(mean_of, became.astype(np.float64)), None)
+    net = over_runs("change by summing", answers, map(mean_of, became.astype(np.float64)))
     return Change(answers.image_ids, became, net)
 
 

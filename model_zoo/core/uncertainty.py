@@ -1,5 +1,6 @@
 """How uncertain the difference of a figure is: over patients alone, or over patients and seeds."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,18 +40,10 @@ class Variance:
         """Patients + seeds - interaction, never below the patients' part."""
         return self.patients + max(0.0, sum(self.seeds) - sum(self.interaction))
 
-    def degrees_of_freedom(self, n_patients: float, n_runs: tuple[int, int]) -> float:
-        """Of `total` (Satterthwaite 1946); ``n_patients`` counts effective patients.
-
-        Never below the seeds' own on the smaller side, which a sum of variances cannot fall under; the subtracted
-        interaction would take it there.
-        """
-        parts = [(self.patients, n_patients - 1)]
-        for seeds, interaction, n in zip(self.seeds, self.interaction, n_runs, strict=True):
-            parts += [(seeds, n - 1), (interaction, (n_patients - 1) * (n - 1))]
-        uncertainty = sum(part**2 / freedom for part, freedom in parts if part > 0)
-        least = min(n_patients - 1, *(n - 1 for n in n_runs if n > 1)) if any(self.seeds) else n_patients - 1
-        return max(least, self.total**2 / uncertainty) if uncertainty > 0 else n_patients - 1
+    def seeds_freedom(self, n_runs: tuple[int, int]) -> float:
+        """Degrees of freedom of the sum of both sides' seeds (Satterthwaite 1946); NaN where none differ."""
+        uncertain = sum(seeds**2 / (n - 1) for seeds, n in zip(self.seeds, n_runs, strict=True))
+        return sum(self.seeds) ** 2 / uncertain if uncertain > 0 else math.nan
 
     def critical(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
         """How many times the root of `total` an interval that leaves ``tail`` on each side is wide there.
@@ -63,10 +56,13 @@ class Variance:
         """
         squared, trainings = quantile(n_patients - 1, tail) ** 2, self.total - self.patients
         if trainings > 0:
-            each = [seeds**2 / (n - 1) for seeds, n in zip(self.seeds, n_runs, strict=True)]
-            freedom = sum(self.seeds) ** 2 / sum(each)
-            squared += (quantile(freedom, tail) ** 2 - squared) * trainings / self.total
+            squared += (quantile(self.seeds_freedom(n_runs), tail) ** 2 - squared) * trainings / self.total
         return float(np.sqrt(squared))
+
+    def seeds_half(self, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """Half the width of the interval that the choice of seeds alone gives; 0 where runs are taken as they are."""
+        trainings = self.total - self.patients
+        return quantile(self.seeds_freedom(n_runs), tail) * math.sqrt(trainings) if trainings > 0 else 0.0
 
 
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
@@ -110,23 +106,6 @@ def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float,
     tail = float(ndtr(-expanded))
     low, high = np.nanquantile(moved[0] - moved[1], (tail, 1 - tail))
     return float(low), float(high)
-
-
-def largest_resampled(a: Ratios, b: Ratios) -> float:
-    """The 95 % quantile over resamples of the largest studentised difference among J ratios."""
-    weights = resamples(a.above.shape[1])
-    moved = np.subtract(*(mean_defined(np.moveaxis(side.resampled(weights), 0, -1)) for side in (a, b)))
-    spread = np.nanstd(moved, axis=0)
-    studentised = np.abs(moved - np.nanmean(moved, axis=0))[:, spread > 0] / spread[spread > 0]
-    return float(np.quantile(np.nan_to_num(studentised).max(axis=1, initial=0), LEVEL))
-
-
-def largest_normal(covariance: NDArray[np.float64]) -> float:
-    """The same for J jointly normal differences with this covariance (J, J), by 20,000 draws."""
-    spread = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
-    draws = np.random.default_rng(0).standard_normal((20_000, len(spread)))
-    return float(np.quantile(np.abs(draws @ (vectors * np.sqrt(np.clip(values, 0, None))).T).max(axis=1), LEVEL))
 
 
 def quantile(freedom: float, tail: float = (1 - LEVEL) / 2) -> float:

@@ -7,6 +7,7 @@ import pytest
 from browser.recomputed import MANIFEST, answers, class_of, percent
 from browser.serving import PROJECT, settle, taxoscope
 from playwright.sync_api import expect
+from shares import trials_of
 from sklearn.metrics import accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
@@ -66,13 +67,10 @@ def recomputed(taxonomy, mapped, split="validation"):
 
 
 def with_interval(runs, by, owners):
-    """Accuracy and its interval: Wilson on images / design effect of patients, as CONTRIBUTING says."""
+    """Accuracy and its interval: Wilson with Student's t at effective patients, as CONTRIBUTING says."""
     accuracy = sum(accuracy_score(truth.map(by), said.map(by)) for truth, said in runs) / len(runs)
     right = sum((truth.map(by) == said.map(by)).astype(float) for truth, said in runs) / len(runs)
-    residuals = (right - accuracy).groupby(owners).sum()
-    n_images, n_patients = len(right), len(residuals)
-    clustered = n_patients / (n_patients - 1) * (residuals**2).sum() / n_images**2
-    effective = n_images / max(1, clustered / (accuracy * (1 - accuracy) / n_images))
+    effective = trials_of(right.groupby(owners).sum(), owners.value_counts().sort_index())
     low, high = proportion_confint(accuracy * effective, effective, method="wilson")
     return f"{percent(accuracy)} ({100 * low:.1f}–{percent(high)})"
 

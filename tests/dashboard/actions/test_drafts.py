@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from second_workspace import build
+from shares import trials_of
 from sklearn.metrics import accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
@@ -124,8 +125,9 @@ def test_a_preview_maps_the_stored_answers(animals, desk, split):
     owners = manifest(animals).patient_id[runs[0][0].index]
     assert (things.mapped.n_patients, len(things.mapped.truth)) == (owners.nunique(), len(owners))
     share = accuracy(things.mapped).share
-    effective = share.n_images / share.design_effect
-    low, high = proportion_confint(share.value * effective, effective, method="wilson")
+    right = sum((truth.map(PETS) == said.map(PETS)).astype(float) for truth, said in runs) / len(runs)
+    trials = trials_of(right.groupby(owners).sum(), owners.value_counts().sort_index())
+    low, high = proportion_confint(share.value * trials, trials, method="wilson")
     assert (share.low, share.high) == pytest.approx((low, high), abs=1e-9)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from dashboard.actions.many_classes import MOST_CLASSES, drawn, drawn_differences
 from dashboard.parts.class_tables import difference_table, figure_table
-from model_zoo.core.comparison import Difference, Row
+from model_zoo.core.class_rows import Row
+from model_zoo.core.comparison import Difference
 from model_zoo.core.evaluation import Figure
 from model_zoo.core.metrics import share
 

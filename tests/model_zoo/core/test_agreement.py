@@ -88,8 +88,9 @@ def test_few_patients_get_no_interval_and_full_agreement_is_not_certainty():
         found = coincidences(ratings, np.minimum(np.arange(12), n_patients - 1), 2).figure(fleiss)
         assert (found.value, found.n_images, found.n_patients) == (1, 12, n_patients)
         assert np.isnan([found.low, found.high]).tolist() == [not told] * 2
-    # Wilson at 10 of 10: 0.722; chance gives 0.5; 1 - 0.278 / 0.5
-    assert (found.low, found.high) == (pytest.approx(0.445, abs=0.001), 1)
+    # 9 patients with 1 image and one with 3 are 12^2 / (9 + 9) = 8 equal ones; Wilson at 8 of 8: 0.676; chance gives
+    # 0.5; 1 - 0.324 / 0.5
+    assert (found.low, found.high) == (pytest.approx(0.351, abs=0.001), 1)
 
 
 def test_a_class_is_judged_over_the_patients_of_whom_anybody_said_it():

@@ -146,10 +146,10 @@ def test_intervals_are_those_of_a_patient_bootstrap(figure):
 
 
 def test_where_nothing_is_wrong_the_interval_still_knows_how_few_patients_there_are():
-    few, many = (judged(np.arange(n) % 4, np.arange(n) % 4) for n in (12, 400))
+    few, many = (judged(np.arange(n) % 4, np.arange(n) % 4) for n in (40, 400))
     for figure in (lambda e: macro(e, ClassFigure.F1), kappa, mcc):
         assert figure(few).share.high == figure(many).share.high == 1
-        assert figure(few).share.low < 0.8 < figure(many).share.low
+        assert figure(few).share.low < 0.92 < figure(many).share.low
     rare = judged([0] * 400 + [1], [0] * 400 + [1])  # half of balanced accuracy rests on one patient
     assert macro(rare, ClassFigure.RECALL).share.low < 0.55
 
@@ -158,7 +158,7 @@ def test_where_nothing_is_wrong_the_interval_still_knows_how_few_patients_there_
 def test_intervals_hold_their_figure_and_stay_within_its_bounds(case):
     one = judged(*case)
     for figure, least in [(macro(one, f), 0) for f in ClassFigure] + [(kappa(one), -1), (mcc(one), -1)]:
-        if not np.isnan(figure.mean):
+        if not np.isnan(figure.share.low):  # 8 patients or more, and for a macro average a class that is not rare
             assert least - 1e-9 <= figure.share.low <= figure.mean + 1e-9
             assert figure.mean - 1e-9 <= figure.share.high <= 1 + 1e-9
 

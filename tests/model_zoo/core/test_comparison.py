@@ -11,7 +11,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from model_zoo.core import comparison
 from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
-from model_zoo.core.comparison import Difference, answer, class_rows, clustered_mcnemar, pair, verdict
+from model_zoo.core.class_rows import class_rows
+from model_zoo.core.comparison import Difference, answer, clustered_mcnemar, pair, verdict
 from model_zoo.core.counts import counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation

@@ -53,8 +53,32 @@ def test_with_fewer_than_ten_patients_of_a_class_there_is_no_interval():
     found = difference(first, second, Per.TRUE)
     assert np.isnan(found.low[0]).all()
     assert not found.settled[0].any()
-    assert (found.low[1, 1], found.high[1, 1]) == pytest.approx((-1, -1))  # every one of ten patients was lost
+    # every one of ten patients was lost; of patients like them 1 - 0.025 ** (1 / 10) may still be found
+    assert (found.low[1, 1], found.high[1, 1]) == pytest.approx((-1, -(0.025 ** (1 / 10))))
     assert difference(first, second, Per.COUNT).n_patients.tolist() == [[19] * 4] * 3
+
+
+@pytest.mark.parametrize(("n_patients", "of_each"), [(12, 1), (12, 5), (40, 3)])
+def test_a_cell_in_which_nobody_differs_is_bounded_by_patients(n_patients, of_each):
+    truth = np.repeat([0, 1], n_patients * of_each)
+    patients = np.arange(len(truth)) // of_each
+    one = judged(truth, truth, patients)
+    missed = 1 - 0.025 ** (1 / n_patients)
+    for per, unit in ((Per.TRUE, 1), (Per.PREDICTED, 1), (Per.COUNT, n_patients * of_each)):
+        found = difference(one, one, per)
+        assert (found.low[0, 0], found.high[0, 0]) == pytest.approx((-missed * unit, missed * unit))
+    assert not difference(one, one, Per.TRUE).settled.any()
+
+
+def test_where_three_patients_differ_the_interval_reaches_what_was_missed_too():
+    truth = np.repeat([0, 1], 100)
+    other = truth.copy()
+    other[:3] = 1  # one way: t with 2 degrees of freedom alone gives 4.303 * 0.0171 = 0.0738, more than 0.0362
+    found = difference(judged(truth, truth), judged(truth, other), Per.TRUE)
+    assert found.high[0, 0] == pytest.approx(-0.03 + 4.3027 * np.sqrt(100 / 99 * 0.03 * 0.97 / 100), abs=1e-5)
+    other[:3], other[:20:5] = 0, 2  # four patients: 3.182 * 0.0197 = 0.0627
+    found = difference(judged(truth, truth), judged(truth, other), Per.TRUE)
+    assert found.low[0, 0] <= -0.04 - (1 - 0.025 ** (1 / 100))
 
 
 def test_the_mean_matrices_of_series_are_subtracted():

@@ -7,12 +7,35 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
+from statsmodels.stats.proportion import proportion_confint
 
-from model_zoo.core.metrics import Share, f1_from_overlap, share, wilson
+from model_zoo.core.metrics import LEAST_PATIENTS, Share, around, f1_from_overlap, share, wilson
 
 patients = st.lists(
-    st.integers(1, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=40
+    st.integers(1, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    min_size=LEAST_PATIENTS,
+    max_size=40,
 )
+
+
+def independent(hits, totals):
+    """The interval by other code: loops, scipy's t, statsmodels' Wilson at so many trials."""
+    rows = [(h, n) for h, n in zip(hits, totals, strict=True) if n]
+    images = sum(n for _, n in rows)
+    p = sum(h for h, _ in rows) / images
+
+    def kish(sizes):
+        return sum(sizes) ** 2 / sum(n * n for n in sizes) if sizes else 0
+
+    trials = effective = kish([n for _, n in rows])
+    if 0 < p < 1:
+        clustered = sum(((h - p * n) / images) ** 2 / (1 - n / images) for h, n in rows)
+        variance = max(clustered, p * (1 - p) / images)
+        freedom = min(effective - 1, kish([n for h, n in rows if h]), kish([n for h, n in rows if h < n]))
+        trials = max(effective, p * (1 - p) / variance * (norm.ppf(0.975) / student.ppf(0.975, freedom)) ** 2)
+    return proportion_confint(p * trials, trials, method="wilson")
 
 
 def test_a_design_effect_by_hand():
@@ -21,8 +44,70 @@ def test_a_design_effect_by_hand():
     clustered = 4 / 3 * 2.75 / 8**2
     assert one.value == 5 / 8
     assert one.design_effect == pytest.approx(clustered / (5 / 8 * 3 / 8 / 8))  # 0.0573 / 0.0293 = 1.96
-    assert (one.low, one.high) == pytest.approx(wilson(5 / 8, 8 / one.design_effect))
     assert (one.n_images, one.n_patients) == (8, 4)
+    assert math.isnan(one.low)  # fewer than 8 patients
+
+
+def test_an_interval_by_hand():
+    # the same patients thrice: 12 x 2 images, share 15/24; squares sum to 8.25, each / (1 - 1/12)
+    one = share([2, 2, 0, 1] * 3, [2, 2, 2, 2] * 3)
+    clustered = 12 / 11 * 8.25 / 24**2  # 0.015625: exactly
+    assert clustered == pytest.approx(0.015625)
+    # patients with a hit: 9, with a miss: 6, of 11 degrees of freedom: t(6) = 2.4469
+    trials = 15 / 24 * 9 / 24 / 0.015625 * (1.959964 / 2.446912) ** 2  # 15 trials, 9.624 with Student's t
+    assert trials == pytest.approx(9.624, abs=0.001)
+    # but 12 patients, each one trial, say more than that: no share varies more
+    assert (one.low, one.high) == pytest.approx(proportion_confint(12 * 15 / 24, 12, method="wilson"))
+
+
+@given(patients)
+def test_the_interval_is_that_of_other_code(rows):
+    hits, totals = np.array(rows).T
+    one = share(hits, totals)
+    assert (one.low, one.high) == pytest.approx(independent(hits, totals), abs=1e-9)
+
+
+def test_one_patient_with_30_percent_of_the_images_widens_the_interval():
+    hits, totals = [9] * 20 + [70], [10] * 20 + [86]
+    one = share(hits, totals)
+    assert (one.low, one.high) == pytest.approx(independent(hits, totals), abs=1e-9)
+    even = share([9] * 20 + [8], [10] * 20 + [10])
+    assert one.high - one.low > 1.1 * (even.high - even.low)  # though it has a third more images
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.just(9)), min_size=1, max_size=LEAST_PATIENTS - 1))
+def test_fewer_patients_than_the_least_have_a_share_and_no_interval(rows):
+    hits, totals = np.array(rows).T
+    one = share(hits, totals)
+    assert one.value == pytest.approx(hits.sum() / totals.sum())
+    assert all(math.isnan(end) for end in (one.low, one.high, around(one, 0.5).low))
+
+
+@given(patients)
+def test_no_interval_is_wider_than_that_of_patients_wholly_right_or_wrong(rows):
+    hits, totals = np.array(rows).T
+    one, effective = share(hits, totals), totals.sum() ** 2 / (totals**2).sum()
+    low, high = wilson(one.value, effective)
+    assert low - 1e-12 <= one.low
+    assert one.high <= high + 1e-12
+
+
+@pytest.mark.parametrize("n_patients", [8, 12, 30])
+@pytest.mark.parametrize("giant", [False, True])
+@pytest.mark.parametrize("accuracy", [0.6, 0.9, 0.97])
+def test_few_patients_are_covered(n_patients, giant, accuracy):
+    """10 images a patient, intra-patient correlation 0.3; with a giant, one patient has 30 % of all images."""
+    rng = np.random.default_rng(1)
+    totals = np.full(n_patients, 10)
+    if giant:
+        totals[0] = round(0.3 / 0.7 * totals[1:].sum())
+    concentration, covered = 1 / 0.3 - 1, 0
+    for _ in range(600):
+        one = share(
+            rng.binomial(totals, rng.beta(accuracy * concentration, (1 - accuracy) * concentration, n_patients)), totals
+        )
+        covered += one.low <= accuracy <= one.high
+    assert covered >= 0.93 * 600 - 2 * math.sqrt(600 * 0.93 * 0.07)
 
 
 @given(patients)
@@ -53,7 +138,7 @@ def test_hits_and_misses_mirror_each_other(rows):
     assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
 
 
-@given(st.integers(1, 30), st.integers(1, 20))
+@given(st.integers(LEAST_PATIENTS, 30), st.integers(1, 20))
 def test_at_shares_0_and_1_the_patients_count_and_their_images_do_not(n_patients, n_each):
     totals = np.full(n_patients, n_each)
     all_right, all_wrong = share(totals, totals), share(np.zeros(n_patients), totals)
@@ -61,11 +146,6 @@ def test_at_shares_0_and_1_the_patients_count_and_their_images_do_not(n_patients
     assert (all_wrong.low, all_wrong.high) == pytest.approx(wilson(0.0, n_patients))
     assert all_right.high == 1
     assert all_wrong.low == 0
-
-
-def test_a_single_patient_is_a_single_trial():
-    one = share([30], [40])
-    assert (one.low, one.high) == pytest.approx(wilson(0.75, 1))
 
 
 def test_a_share_of_nothing_is_undefined():
@@ -78,9 +158,12 @@ def test_a_share_of_nothing_is_undefined():
 
 @given(st.integers(0, 2**32 - 1))
 def test_the_clustered_variance_is_that_of_a_cluster_robust_regression(seed):
-    """Oracle: statsmodels' OLS on a constant with standard errors clustered by patient."""
+    """Oracle: statsmodels' OLS on a constant with standard errors clustered by patient, of patients of equal size.
+
+    Of unequal ones ours divides each square by 1 - weight, which `independent` checks.
+    """
     rng = np.random.default_rng(seed)
-    n = rng.integers(1, 8, 25)
+    n = np.full(25, rng.integers(1, 8))
     codes = np.repeat(np.arange(25), n)
     right = (rng.random(len(codes)) < np.repeat(rng.beta(2, 1, 25), n)).astype(float)
     fitted = sm.OLS(right, np.ones_like(right)).fit(

@@ -40,7 +40,7 @@ runs = st.integers(1, 30).flatmap(
     lambda n: st.tuples(
         st.lists(st.integers(0, 3), min_size=n, max_size=n),
         st.lists(st.lists(st.integers(0, 3), min_size=n, max_size=n), min_size=1, max_size=3),
-        st.lists(st.integers(0, 5), min_size=n, max_size=n),
+        st.lists(st.integers(0, 11), min_size=n, max_size=n),
     )
 )
 
@@ -62,7 +62,8 @@ def test_the_split_is_additive_and_what_goes_across_is_the_coarser_error(case):
     split = error_split(evaluation, COARSER)
     assert split.inside.value + split.across.value == pytest.approx(split.error.value)
     assert split.across.value == pytest.approx((COARSER[evaluation.predicted] != COARSER[evaluation.truth]).mean())
-    assert split.inside.low <= split.inside.value <= split.inside.high
+    if not np.isnan(split.inside.low):  # 8 patients or more
+        assert split.inside.low <= split.inside.value <= split.inside.high
 
 
 @given(runs, st.integers(0, 99))
