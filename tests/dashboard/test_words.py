@@ -10,11 +10,13 @@ from markdown_it import MarkdownIt
 from dashboard.words import (
     counted,
     interval_text,
+    no_interval,
     number_text,
     one_of,
     plain,
     points_interval,
     points_text,
+    rare_classes,
     rounding,
     share_text,
     signed,
@@ -83,3 +85,11 @@ def test_a_sign_is_written_by_these_words_alone():
     ]
     assert signed_elsewhere == []
     assert [number_text(one) for one in (-0.056, 0.5, float("nan"))] == ["−0.06", "0.50", "–"]
+
+
+def test_why_there_is_no_interval_and_what_is_unknown_is_said():
+    assert (no_interval(7), no_interval(8)) == (" Fewer than 8 patients: no interval.", "")
+    assert rare_classes(()) == ""
+    assert rare_classes(("dog", "cat")) == (
+        " Fewer than 10 patients, so that in this interval the figure of dog and cat may be anything from 0 to 1."
+    )

@@ -86,7 +86,7 @@ def test_few_patients_settle_nothing():
 def test_what_rests_on_one_patient_or_none_has_no_interval():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH, pairs=TRUTH // 2)
     alone = gap_sentence(fine, pairs, 2, {f"i{k}": "p" for k in range(len(TRUTH))})
-    assert "25.0 points (no interval: one patient)" in alone
+    assert "25.0 points (no interval: fewer than 8 patients)" in alone
     assert alone.endswith("not settled by these patients.")
     nothing = side("F", [], fine=[[]])
     assert gap_sentence(nothing, side("P", [], pairs=[[]]), 2, {}) == "P and F: no image to judge both on."
