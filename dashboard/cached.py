@@ -23,6 +23,7 @@ from dashboard.actions.data_files import LookedAt, looked_at
 from dashboard.actions.desk import Desk, desk, reopened
 from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.label_files import read_label_file
+from dashboard.actions.label_noise import tipping_point_of
 from dashboard.actions.subset import images_where, images_where_all
 from dashboard.actions.subset import patients as all_patients
 from dashboard.actions.subset import restrictions as all_restrictions
@@ -35,6 +36,7 @@ from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
 from model_zoo.core.taxonomy import Taxonomy, common_ground
+from model_zoo.core.tipping_point import TippingPoint
 
 __all__ = [
     "Desk",
@@ -62,6 +64,7 @@ __all__ = [
     "secondary",
     "side_by_side",
     "subjects",
+    "tipping_points",
     "verdicts",
 ]
 
@@ -82,6 +85,11 @@ def comparison(shown: Shown, mapped_by: MappedBy = MappedBy.ANSWER) -> comparing
 def verdicts(shown: Shown) -> tuple[Judgement, ...]:
     """Every subject of ``shown`` against the first; empty where a comparison gets no verdict."""
     return _verdicts(_key(shown), shown)
+
+
+def tipping_points(shown: Shown) -> tuple[TippingPoint | None, ...]:
+    """How many wrong labels would turn each of `verdicts`."""
+    return _tipping_points(_key(shown), shown)
 
 
 def side_by_side(shown: Shown) -> ease.SideBySide:
@@ -230,6 +238,12 @@ def _comparison(key: _Key, mapped_by: str, _shown: Shown) -> comparing.Compariso
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _verdicts(key: _Key, _shown: Shown) -> tuple[Judgement, ...]:
     return judgements(comparison(_shown), desk().workspace.rule)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _tipping_points(key: _Key, _shown: Shown) -> tuple[TippingPoint | None, ...]:
+    judged, rule = comparison(_shown), desk().workspace.rule
+    return tuple(tipping_point_of(judged, one, rule) for one in verdicts(_shown))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

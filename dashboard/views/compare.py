@@ -46,7 +46,8 @@ def open_cell(cell: links.Cell) -> None:
 
 
 look = charts.look(state.dark())
-verdict(judged, cached.verdicts(shown), desk.workspace.rule, figure, look, open_cell)
+found = cached.verdicts(shown)
+verdict(judged, found, desk.workspace.rule, figure, look, open_cell, cached.tipping_points(shown), reviewing)
 comparison.headline(judged)
 ease.side_by_side(cached.side_by_side(shown), shown)
 ease.more_figures(judged, cached.secondary(shown))
