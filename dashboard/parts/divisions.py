@@ -68,7 +68,6 @@ def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> d
         "spread between them": f"{share_text(between.value)} ({interval_text(between.low, between.high)})",
         "of one cloud": f"{share_text(cloud[0])}, 95 % below {share_text(cloud[1])}",
         "p": f"{one.clusters.p:.4f}",
-        "gap": "yes" if one.clusters.gap else "not shown",
     }
 
 
@@ -141,10 +140,11 @@ def _caption(found: Divided) -> None:
     st.caption(
         f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
         f"class; validation split, original labels, {counted(len(evaluation.truth), 'image')} of "
-        f"{counted(evaluation.n_patients, 'patient')}.{few} Two-means splits any cloud: what counts is whether its "
-        "halves lie further apart than those of one Gaussian cloud as wide and as alike within patients (SigClust, Liu "
-        "et al. 2008; by simulation, p for all classes at once by Holm). *Gap*: whether even a spread without any gap "
-        "would not look like that. All is as one run sees it; another seed may see it otherwise. A cluster of fewer "
+        f"{counted(evaluation.n_patients, 'patient')}.{few} Two-means splits any cloud. Two clusters are stated only if "
+        "two tests agree: the halves lie further apart than those of one Gaussian cloud as wide and as alike within "
+        "patients (SigClust, Liu et al. 2008, by simulation), and fewer images lie between the halves than in either, "
+        "also along a fitted curve, so that a bent or skewed cloud is no pair. p is the larger of both, for all classes "
+        "at once (Holm). All is as one run sees it; another seed may see it otherwise. A cluster of fewer "
         f"than {100 * SMALL:.0f} % of the images or {FEW_PATIENTS} patients, or one without a meaning and "
         "mostly called another class, is taken for wrong labels. Meaning: the value of a part that agrees best with "
         "the clusters (adjusted Rand index: 1 the same, 0 chance; 95 %, patients drawn anew). What training on the "
