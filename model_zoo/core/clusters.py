@@ -38,8 +38,8 @@ class Clusters:
     which is the smaller; ``depth`` (n,) how far it lies on its side of the border, in units of the centres' distance.
     ``between`` is the share of the class's spread that lies between the clusters, its interval over patients (two-means
     centres are minima, so that their own uncertainty adds nothing to first order: Pollard 1982). ``one_cloud`` are the
-    50 % and 95 % quantiles of it for one Gaussian. ``p`` is the larger of both tests' and holds for all classes at
-    once (Holm 1979). ``smaller`` is the second cluster's share of the images.
+    50 % and 95 % quantiles of it for one Gaussian. ``p_one_cloud`` is that of SigClust, ``p`` the larger of both
+    tests'; each holds for all classes at once (Holm 1979). ``smaller`` is the second cluster's share of the images.
     """
 
     index: int
@@ -48,6 +48,7 @@ class Clusters:
     depth: NDArray[np.float64]
     between: Ratio
     one_cloud: tuple[float, float]
+    p_one_cloud: float
     p: float
     n_images: tuple[int, int]
     n_patients: tuple[int, int]
@@ -57,6 +58,11 @@ class Clusters:
     def apart(self) -> bool:
         """Whether both tests say that there are two."""
         return self.p < 1 - uncertainty.LEVEL
+
+    @property
+    def wide(self) -> bool:
+        """Whether they are no single Gaussian cloud; without `apart` it may be one that is curved, skewed or flat."""
+        return self.p_one_cloud < 1 - uncertainty.LEVEL
 
     @property
     def small(self) -> bool:
@@ -79,12 +85,18 @@ def find_clusters(
             rows = np.sort(np.random.default_rng(index).choice(rows, MAX_IMAGES, replace=False))
         if len(np.unique(patients[rows])) >= MIN_PATIENTS and np.ptp(vectors[rows], axis=0).any():
             found.append(_two(index, rows, vectors[rows].astype(np.float64), patients[rows]))
-    found.sort(key=lambda one: (one.p, one.one_cloud[0] - one.between.value))
-    adjusted, least = [], 0.0
-    for k, one in enumerate(found):
-        least = max(least, min(1.0, one.p * (len(found) - k)))
-        adjusted.append(replace(one, p=least))
-    return tuple(adjusted)
+    both, alone = _holm([one.p for one in found]), _holm([one.p_one_cloud for one in found])
+    adjusted = [replace(one, p=p, p_one_cloud=cloud) for one, p, cloud in zip(found, both, alone, strict=True)]
+    return tuple(sorted(adjusted, key=lambda one: (one.p, one.p_one_cloud, one.one_cloud[0] - one.between.value)))
+
+
+def _holm(p_values: list[float]) -> list[float]:
+    """Adjusted for all of them at once, in their order (Holm 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    scaled = np.array(p_values)[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled)) if len(order) else scaled
+    return adjusted.tolist()
 
 
 def two_means(points: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -126,10 +138,12 @@ def _two(index: int, rows: NDArray[np.int64], vectors: NDArray[np.float64], pati
     second = inside if 2 * inside.sum() <= len(inside) else ~inside
     rng = np.random.default_rng(index)
     cloud = _drawn(points, owners, N_DRAWS, rng)
-    p = (1 + (cloud >= between).sum()) / (1 + N_DRAWS)
-    if p <= WORTH_MORE:
+    p_one_cloud = (1 + (cloud >= between).sum()) / (1 + N_DRAWS)
+    p = 1.0
+    if p_one_cloud <= WORTH_MORE:
         cloud = _drawn(points, owners, MORE_DRAWS, rng)
-        p = max((1 + (cloud >= between).sum()) / (1 + MORE_DRAWS), valley_p_value(points, second, owners))
+        p_one_cloud = (1 + (cloud >= between).sum()) / (1 + MORE_DRAWS)
+        p = max(p_one_cloud, valley_p_value(points, second, owners))
     centres = [points[side].mean(axis=0) for side in (~second, second)]
     away = points - np.where(second[:, None], centres[1], centres[0])
     left = ratio((away**2).sum(axis=1), (points**2).sum(axis=1), patients)
@@ -144,6 +158,7 @@ def _two(index: int, rows: NDArray[np.int64], vectors: NDArray[np.float64], pati
         np.where(second, depth, -depth),
         Ratio(1 - left.value, 1 - left.high, 1 - left.low, left.n_images, left.n_patients),
         (float(np.median(cloud)), float(np.quantile(cloud, 0.95))),
+        float(p_one_cloud),
         float(p),
         (int((~second).sum()), int(second.sum())),
         (len(np.unique(patients[sides[0]])), len(np.unique(patients[sides[1]]))),

@@ -55,9 +55,9 @@ def test_images_of_few_patients_are_not_many_images():
     rng, by_patient, by_image = np.random.default_rng(4), 0, 0
     for _ in range(8):
         vectors, classes, patients = cloud(rng, n_patients=20, n_each=20, n_dimensions=1, alike=0.99, n_classes=1)
-        by_patient += find_clusters(vectors, classes, patients)[0].apart
+        by_patient += find_clusters(vectors, classes, patients)[0].wide
         independent = find_clusters(vectors, classes, np.arange(len(classes)))[0]
-        by_image += independent.between.value > independent.one_cloud[1]
+        by_image += independent.wide
     assert by_patient <= 1
     assert by_image >= 4, by_image
 
