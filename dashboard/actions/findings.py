@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from dashboard.words import (
 from model_zoo.commands import command
 from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison import Verdict
+from model_zoo.core.diagnosis import may_be_masked_by
 from model_zoo.core.metrics import Share
 from model_zoo.core.symptoms import Correlation, Pair, imbalance_ratio, strongest
 
@@ -56,7 +57,12 @@ def find(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> Fi
         Cause.CAPACITY: partial(_capacity, folders=folders),
         Cause.SCATTER: _scatter,
     }
-    return cards[cause](diagnosis)
+    found = cards[cause](diagnosis)
+    masks = may_be_masked_by(cause, tuple(diagnosis.measures.values()))
+    if not masks:
+        return found
+    masked = f"{found.sentence} It may be masked by: {'; '.join(map(str, masks))}."
+    return replace(found, sentence=masked)
 
 
 def support(diagnosis: Diagnosis) -> str:

@@ -14,7 +14,7 @@ from dashboard.reviews.draws import drawn
 from model_zoo.core.choices import Headline, Labels, Moved, Space, Split
 from model_zoo.core.counts import counts_by_patient
 from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.reviewed import BeforeAfter, reviewable_difference
+from model_zoo.core.reviewed import BeforeAfter, reviewable_difference, reviewable_label_errors
 from model_zoo.core.sampling import Estimate, estimate
 
 MOVED = {
@@ -52,6 +52,7 @@ class Reviewing:
     ``relabelled``. ``sample`` are the images drawn at random by ``seed``; all, by none, if every one is reviewed.
     ``basis`` names the label space, the split, what restricts it, and the images and patients that count.
     ``differences`` are of accuracy, subject id -> that subject minus the first, where both stand in one label space.
+    ``label_errors`` is the share of wrong original labels in the first subject's class set; None without a sample.
     """
 
     basis: str
@@ -62,6 +63,7 @@ class Reviewing:
     seed: int | None
     subjects: tuple[Changed, ...]
     differences: Mapping[str, Estimate]
+    label_errors: Estimate | None
 
     @property
     def chosen(self) -> bool:
@@ -105,6 +107,7 @@ def reviewing(
         seed,
         changed,
         _differences(changed, known, in_sample),
+        estimate(reviewable_label_errors(judged[0], known), in_sample) if in_sample.any() else None,
     )
 
 

@@ -12,7 +12,7 @@ from dashboard.actions.verdicts import Judgement, question_of
 from dashboard.drafts import Draft
 from dashboard.links import Shown
 from dashboard.words import counted, images_of_patients, one_of, plain, points_interval, points_text, signed
-from model_zoo.core.advice import Candidate
+from model_zoo.core.advice import ENOUGH_PATIENTS, Candidate
 from model_zoo.core.comparison import Rule
 from model_zoo.core.edits import Merge
 from model_zoo.core.labels import LeafSpace
@@ -37,6 +37,12 @@ def advice(given: Advice | None, drafted: Drafted, rule: Rule, space: LeafSpace)
         else f"No merge pays for sure, as the answers of {given.subject.title} stand."
     )
     st.markdown(f"**{plain(sentence)}**")
+    if given.evaluation.n_patients < ENOUGH_PATIENTS:
+        st.info(
+            f"Few patients ({given.evaluation.n_patients:,}): merges that would pay may be missed. In simulations, two "
+            "classes confused in 45 % of their images were found in 0 % of data sets with 25 patients, 24 % with 50, "
+            "48 % with 100 and 96 % with 150."
+        )
     _table(given, given.candidates[:SHOWN], drafted, rule, space)
     rest = given.candidates[SHOWN:]
     if rest:

@@ -37,14 +37,8 @@ def what_to_split(desk: Desk, divide: Callable[[Embedded], Divided], drafted: Dr
     if found.problem:
         st.warning(plain(found.problem))
         return None
-    names = [found.name(one) for one in found.candidates]
-    listed = one_of(names, "and", 8)
-    sentence = (
-        f"As {found.run.run_id} sees them, the images of {listed} are two clusters rather than one cloud."
-        if names
-        else f"No class is sure to be two, as {found.run.run_id} sees its images."
-    )
-    st.markdown(f"**{plain(sentence)}**")
+    for sentence in _sentences(found):
+        st.markdown(f"**{plain(sentence)}**")
     opened = None
     if found.candidates:
         rows = [_row(found, one, drafted, space) for one in found.candidates]
@@ -59,6 +53,23 @@ def what_to_split(desk: Desk, divide: Callable[[Embedded], Divided], drafted: Dr
     return opened
 
 
+def _sentences(found: Divided) -> list[str]:
+    """Which classes are two clusters, and which are one wide cloud whose halves differ in meaning."""
+    seen = f"As {found.run.run_id} sees them, the images of"
+    two, wide = (
+        [found.name(one) for one in found.candidates if one.clusters.apart is apart] for apart in (True, False)
+    )
+    said = []
+    if two:
+        said.append(f"{seen} {one_of(two, 'and', 8)} are two clusters.")
+    if wide:
+        said.append(
+            f"{seen} {one_of(wide, 'and', 8)} spread wider than one cloud. Their halves differ in meaning, but no gap "
+            "lies between them: they may be one continuum."
+        )
+    return said or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
+
+
 def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
     between, cloud = one.clusters.between, one.clusters.one_cloud
     return {
@@ -67,8 +78,8 @@ def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> d
         "images (patients)": _sizes(one),
         "spread between them": f"{share_text(between.value)} ({interval_text(between.low, between.high)})",
         "of one cloud": f"{share_text(cloud[0])}, 95 % below {share_text(cloud[1])}",
-        "p": f"{one.clusters.p:.4f}",
-        "gap": "yes" if one.clusters.gap else "not shown",
+        "p (one cloud)": f"{one.clusters.p_one_cloud:.4f}",
+        "gap between them": f"p = {one.clusters.p:.4f}" if one.clusters.apart else "none shown",
     }
 
 
@@ -142,10 +153,11 @@ def _caption(found: Divided) -> None:
         f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
         f"class; validation split, original labels, "
         f"{images_of_patients(len(evaluation.truth), evaluation.n_patients)}.{few} "
-        "Two-means splits any cloud: what counts is whether its "
-        "halves lie further apart than those of one Gaussian cloud as wide and as alike within patients (SigClust, Liu "
-        "et al. 2008; by simulation, p for all classes at once by Holm). *Gap*: whether even a spread without any gap "
-        "would not look like that. All is as one run sees it; another seed may see it otherwise. A cluster of fewer "
+        "Two-means splits any cloud. Two clusters are stated only "
+        "if two tests agree: the halves lie further apart than those of one Gaussian cloud as wide and as alike within "
+        "patients (SigClust, Liu et al. 2008, by simulation), and fewer images lie between the halves than in either, "
+        "also along a fitted curve, so that a bent or skewed cloud is no pair. p is the larger of both, for all "
+        "classes at once (Holm). All is as one run sees it; another seed may see it otherwise. A cluster of fewer "
         f"than {100 * SMALL:.0f} % of the images or {FEW_PATIENTS} patients, or one without a meaning and "
         "mostly called another class, is taken for wrong labels. Meaning: the value of a part that agrees best with "
         "the clusters (adjusted Rand index: 1 the same, 0 chance; 95 %, patients drawn anew). What training on the "
@@ -159,8 +171,10 @@ def _sizes(one: Division) -> str:
 
 
 def _verdict(one: Division) -> str:
-    if not one.clusters.apart:
+    if not one.clusters.wide:
         return "not shown"
     if one.clusters.small:
         return "a few stand apart"
-    return "one is mostly called another class" if one.misplaced else "yes"
+    if one.misplaced:
+        return "one is mostly called another class"
+    return "yes" if one.clusters.apart else "one wide cloud"

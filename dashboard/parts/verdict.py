@@ -10,16 +10,19 @@ from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.many_classes import drawn_differences
+from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from dashboard.charts.verdicts import forest_figure, forest_lines
 from dashboard.links import Cell
 from dashboard.parts.class_tables import class_table, difference_table
 from dashboard.parts.clicks import Open, chart_key, clicked
+from dashboard.parts.label_noise import label_errors
 from dashboard.report import report
 from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import Rule
 from model_zoo.core.macro_intervals import MIN_CLASS_PATIENTS
+from model_zoo.core.tipping_point import TippingPoint
 
 
 def verdict(
@@ -30,6 +33,8 @@ def verdict(
     look: charts.Look,
     open_cell: Open,
     beside: Mapping[str, str],
+    tipping_points: Sequence[TippingPoint | None],
+    reviewing: Reviewing | None,
 ) -> None:
     """One card per subject against the first, or one sentence that says why there is none.
 
@@ -38,11 +43,12 @@ def verdict(
     if sentence := why_none(judged):
         st.caption(sentence)
         return
-    for judgement in judgements:
+    for judgement, found in zip(judgements, tipping_points, strict=True):
         with st.container(border=True):
             text, chart = st.columns([5, 6], gap="medium")
             with text:
                 _say(judged, judgement, rule, beside[judgement.subject.subject_id])
+                label_errors(found, reviewing)
             with chart:
                 _draw(judged, judgement, rule, figure, look, open_cell)
 

@@ -9,8 +9,10 @@ from importlib.metadata import version
 
 import plotly.graph_objects as go
 
+from dashboard.actions import label_noise
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
+from dashboard.actions.label_noise import tipping_point_of
 from dashboard.actions.many_classes import Drawn, drawn, drawn_differences
 from dashboard.actions.matrices import no_difference
 from dashboard.actions.verdicts import Judgement, question_of, why_none
@@ -118,6 +120,8 @@ def _verdict(told: Told, judgement: Judgement) -> str:
     names = judgement.subject.title, judgement.reference.title
     few = drawn_differences(judgement.rows(asked, ClassFigure.RECALL))
     lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
+    tipping = tipping_point_of(judged, judgement, rule)
+    errors = " ".join(label_noise.sentences(tipping, told.reviewing)) if tipping else ""
     a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
     secondary = (
         f'<p class="quiet">Secondary look, restricted to {escape(judged.where.words)}: not the verdict that was fixed '
@@ -132,7 +136,8 @@ def _verdict(told: Told, judgement: Judgement) -> str:
         f"<p>{escape(words.figures(judgement, said))}</p>"
         f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))} '
         f"{escape(told.beside.get(judgement.subject.subject_id, ''))}</p>"
-        f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
+        + (f"<p><b>Label errors.</b> {escape(errors)}</p>" if errors else "")
+        + f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
         f"{escape(words.figures(judgement, beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
         f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'
     )

@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.actions.compare import Comparison
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
+from dashboard.actions.label_noise import tipping_point_of
 from dashboard.actions.look import Found
 from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.smallest_gap import smallest_gaps
@@ -80,6 +81,7 @@ def tree(told: Told) -> dict[str, Any]:
             }
             for one in smallest_gaps(told.judged, told.desk.workspace.rule)
         ],
+        "label errors": _label_errors(told),
         "classes": _classes(told),
         "matrices": {
             subject.subject_id: {
@@ -121,6 +123,28 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
         for judgement in told.judgements
         for (question, figure), said in judgement.verdicts.items()
     ]
+
+
+def _label_errors(told: Told) -> dict[str, Any]:
+    """How many wrong labels would turn each stated result, and the share that the random review estimates."""
+    rule, rate = told.desk.workspace.rule, told.reviewing.label_errors if told.reviewing else None
+    points = ((one, tipping_point_of(told.judged, one, rule)) for one in told.judgements)
+    return {
+        "tipping points": [
+            {
+                "of": judgement.subject.subject_id,
+                "against": judgement.reference.subject_id,
+                "worst case": point.worst,
+                "at random": point.at_random,
+                "difference to zero": point.to_zero,
+                "images where the models differ": point.n_differ,
+                "images": point.n_images,
+            }
+            for judgement, point in points
+            if point
+        ],
+        "share of wrong labels": rate and [_number(end) for end in (rate.value, rate.low, rate.high)],
+    }
 
 
 def _classes(told: Told) -> list[dict[str, Any]]:

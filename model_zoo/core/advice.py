@@ -28,6 +28,8 @@ FOUND_IN = 3
 """Folds in which a candidate of looks alone must turn up to be measured at all."""
 N_RANDOM = 2000
 MIN_PATIENTS = 20
+ENOUGH_PATIENTS = 150
+"""With fewer patients, most pairs that would be worth merging are missed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class Cause(StrEnum):
     """Why a figure is low; the order is that of the pages and ranks nothing."""
 
     IMBALANCE = "unbalanced, too few images"
-    CONFUSION = "confusion, labels by opinion"
+    CONFUSION = "confusable classes"
     CAPACITY = "capacity wasted, small classes pushed out"
     SCATTER = "one signal scattered over many classes"
 

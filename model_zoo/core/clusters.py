@@ -1,19 +1,19 @@
 """Whether the images of a class lie in two clusters rather than in one cloud.
 
-Two-means splits any cloud. What counts is whether its halves lie further apart than those of a single Gaussian with
-the same spread in each direction would (SigClust: Liu, Hayes, Nobel & Marron 2008, JASA 103:1281), told by simulation.
-Images of a patient resemble each other, so the simulated ones do as much.
+Two-means splits any cloud. Two clusters are stated only if two tests agree. The halves lie further apart than those of
+a single Gaussian with the same spread in each direction would (SigClust: Liu, Hayes, Nobel & Marron 2008, JASA
+103:1281), by simulation in which images of a patient resemble each other as much as here. And fewer images lie between
+the halves than in either (`valley`), which no curved or skewed cloud shows.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from model_zoo.core import uncertainty
 from model_zoo.core.metrics import Ratio, Share, ratio, share
+from model_zoo.core.valley import valley_p_value
 
 MIN_PATIENTS = 20
 """A class of fewer patients is not looked at."""
@@ -37,10 +37,9 @@ class Clusters:
     ``rows`` (n,) are the images looked at, among those given; ``second`` (n,) whether each lies in the second cluster,
     which is the smaller; ``depth`` (n,) how far it lies on its side of the border, in units of the centres' distance.
     ``between`` is the share of the class's spread that lies between the clusters, its interval over patients (two-means
-    centres are minima, so that their own uncertainty adds nothing to first order: Pollard 1982). ``one_cloud`` and
-    ``even`` are the 50 % and 95 % quantiles of it for one Gaussian, and for an even spread without any gap (NaN where
-    one Gaussian is by far enough). ``p`` holds
-    for all classes at once (Holm 1979). ``smaller`` is the second cluster's share of the images.
+    centres are minima, so that their own uncertainty adds nothing to first order: Pollard 1982). ``one_cloud`` are the
+    50 % and 95 % quantiles of it for one Gaussian. ``p_one_cloud`` is that of SigClust, ``p`` the larger of both
+    tests'; each holds for all classes at once (Holm 1979). ``smaller`` is the second cluster's share of the images.
     """
 
     index: int
@@ -49,7 +48,7 @@ class Clusters:
     depth: NDArray[np.float64]
     between: Ratio
     one_cloud: tuple[float, float]
-    even: tuple[float, float]
+    p_one_cloud: float
     p: float
     n_images: tuple[int, int]
     n_patients: tuple[int, int]
@@ -57,18 +56,18 @@ class Clusters:
 
     @property
     def apart(self) -> bool:
-        """Whether the clusters lie further apart than those of one Gaussian."""
+        """Whether both tests say that there are two."""
         return self.p < 1 - uncertainty.LEVEL
+
+    @property
+    def wide(self) -> bool:
+        """Whether they are no single Gaussian cloud; without `apart` it may be one that is curved, skewed or flat."""
+        return self.p_one_cloud < 1 - uncertainty.LEVEL
 
     @property
     def small(self) -> bool:
         """Whether one of them is too small to be a class."""
         return self.smaller.value < SMALL or min(self.n_patients) < FEW_PATIENTS
-
-    @property
-    def gap(self) -> bool:
-        """Whether even a spread without any gap would not look like that."""
-        return self.apart and self.between.value > self.even[1]
 
 
 def find_clusters(
@@ -86,12 +85,18 @@ def find_clusters(
             rows = np.sort(np.random.default_rng(index).choice(rows, MAX_IMAGES, replace=False))
         if len(np.unique(patients[rows])) >= MIN_PATIENTS and np.ptp(vectors[rows], axis=0).any():
             found.append(_two(index, rows, vectors[rows].astype(np.float64), patients[rows]))
-    found.sort(key=lambda one: (one.p, one.one_cloud[0] - one.between.value))
-    adjusted, least = [], 0.0
-    for k, one in enumerate(found):
-        least = max(least, min(1.0, one.p * (len(found) - k)))
-        adjusted.append(replace(one, p=least))
-    return tuple(adjusted)
+    both, alone = _holm([one.p for one in found]), _holm([one.p_one_cloud for one in found])
+    adjusted = [replace(one, p=p, p_one_cloud=cloud) for one, p, cloud in zip(found, both, alone, strict=True)]
+    return tuple(sorted(adjusted, key=lambda one: (one.p, one.p_one_cloud, one.one_cloud[0] - one.between.value)))
+
+
+def _holm(p_values: list[float]) -> list[float]:
+    """Adjusted for all of them at once, in their order (Holm 1979)."""
+    order = np.argsort(p_values, kind="stable")
+    scaled = np.array(p_values)[order] * np.arange(len(order), 0, -1)
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled)) if len(order) else scaled
+    return adjusted.tolist()
 
 
 def two_means(points: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -133,10 +138,12 @@ def _two(index: int, rows: NDArray[np.int64], vectors: NDArray[np.float64], pati
     second = inside if 2 * inside.sum() <= len(inside) else ~inside
     rng = np.random.default_rng(index)
     cloud = _drawn(points, owners, N_DRAWS, rng)
-    p, even = (1 + (cloud >= between).sum()) / (1 + N_DRAWS), np.array([math.nan])
-    if p <= WORTH_MORE:
-        cloud, even = _drawn(points, owners, MORE_DRAWS, rng), _drawn(points, owners, N_DRAWS, rng, even=True)
-        p = (1 + (cloud >= between).sum()) / (1 + MORE_DRAWS)
+    p_one_cloud = (1 + (cloud >= between).sum()) / (1 + N_DRAWS)
+    p = 1.0
+    if p_one_cloud <= WORTH_MORE:
+        cloud = _drawn(points, owners, MORE_DRAWS, rng)
+        p_one_cloud = (1 + (cloud >= between).sum()) / (1 + MORE_DRAWS)
+        p = max(p_one_cloud, valley_p_value(points, second, owners))
     centres = [points[side].mean(axis=0) for side in (~second, second)]
     away = points - np.where(second[:, None], centres[1], centres[0])
     left = ratio((away**2).sum(axis=1), (points**2).sum(axis=1), patients)
@@ -151,7 +158,7 @@ def _two(index: int, rows: NDArray[np.int64], vectors: NDArray[np.float64], pati
         np.where(second, depth, -depth),
         Ratio(1 - left.value, 1 - left.high, 1 - left.low, left.n_images, left.n_patients),
         (float(np.median(cloud)), float(np.quantile(cloud, 0.95))),
-        (float(np.median(even)), float(np.quantile(even, 0.95))),
+        float(p_one_cloud),
         float(p),
         (int((~second).sum()), int(second.sum())),
         (len(np.unique(patients[sides[0]])), len(np.unique(patients[sides[1]]))),
@@ -167,20 +174,15 @@ def _components(centred: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _drawn(
-    points: NDArray[np.float64], owners: NDArray[np.int64], n_draws: int, rng: np.random.Generator, even: bool = False
+    points: NDArray[np.float64], owners: NDArray[np.int64], n_draws: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """`two_means`' share for one cloud with the same spread, and the same likeness within patients, by component.
-
-    Gaussian, or with ``even`` spread evenly over an interval by each component.
-    """
+    """`two_means`' share for one Gaussian cloud with the same spread and likeness within patients, by component."""
     spread, alike = (one.astype(np.float32) for one in (points.std(axis=0), _likeness(points, owners)))
     shares = []
     for first in range(0, n_draws, _N_AT_ONCE):
         shape = (min(_N_AT_ONCE, n_draws - first), len(points), points.shape[1])
         of_patient = rng.standard_normal((shape[0], int(owners.max()) + 1, shape[2]), dtype=np.float32)[:, owners]
         cloud = np.sqrt(alike) * of_patient + np.sqrt(1 - alike) * rng.standard_normal(shape, dtype=np.float32)
-        if even:
-            cloud = np.float32(math.sqrt(12)) * (ndtr(cloud) - np.float32(0.5))
         cloud *= spread
         shares.append(two_means(cloud - cloud.mean(axis=1, keepdims=True))[0])
     return np.concatenate(shares)

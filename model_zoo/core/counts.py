@@ -104,6 +104,10 @@ class Counts:
         """All runs."""
         return len(self.hits)
 
+    def __add__(self, other: "Counts") -> "Counts":
+        """The tables of both sets of images, of the same runs, patients and classes."""
+        return Counts(self.images + other.images, self.hits + other.hits, self.called + other.called)
+
     @property
     def effective_patients(self) -> float:
         """Patients of equal size that would say as much: (sum n)^2 / sum n^2 (Kish 1965); at least 2."""
@@ -128,19 +132,31 @@ class Counts:
 
 def counts_by_patient(evaluation: Evaluation) -> Counts:
     """The tables of an evaluation; patients in ascending order of their codes."""
-    n_classes = len(evaluation.taxonomy.classes)
     patients, codes = np.unique(evaluation.patients, return_inverse=True)
-    start = codes * n_classes
+    n_classes = len(evaluation.taxonomy.classes)
+    return count_tables(codes, evaluation.truth, evaluation.predicted, len(patients), n_classes)
+
+
+def count_tables(
+    patients: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    n_patients: int,
+    n_classes: int,
+) -> Counts:
+    """The tables of N images: patient codes (N,) below ``n_patients``, classes (N,), predictions (S, N).
+
+    A prediction below 0 is of no class.
+    """
 
     def table(classes: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        flat = np.bincount((start + classes)[counted], minlength=len(patients) * n_classes)
-        return flat.reshape(len(patients), n_classes).astype(np.float64)
+        flat = np.bincount((patients * n_classes + classes)[counted], minlength=n_patients * n_classes)
+        return flat.reshape(n_patients, n_classes).astype(np.float64)
 
-    truth, everything = evaluation.truth, np.ones(len(evaluation.truth), dtype=np.bool_)
     return Counts(
-        table(truth, everything)[None],
-        np.stack([table(truth, right) for right in evaluation.right]),
-        np.stack([table(said, said >= 0) for said in evaluation.predicted]),
+        table(truth, np.ones(len(truth), dtype=np.bool_))[None],
+        np.stack([table(truth, said == truth) for said in predicted]),
+        np.stack([table(said, said >= 0) for said in predicted]),
     )
 
 

@@ -63,8 +63,9 @@ class Division:
 
     @property
     def candidate(self) -> bool:
-        """Whether the class may be two: clusters apart, neither small nor misplaced."""
-        return self.clusters.apart and not self.clusters.small and not self.misplaced
+        """Whether the class may be two, neither small nor misplaced: two clusters, or a wide cloud with a meaning."""
+        worth = self.clusters.apart or (self.clusters.wide and self.meaning is not None)
+        return worth and not self.clusters.small and not self.misplaced
 
 
 def divisions(

@@ -80,6 +80,19 @@ def reviewable_difference(a: BeforeAfter, b: BeforeAfter, known: NDArray[np.bool
     return _reviewable(a, known, before, after, _votes(a) - _votes(b), (-1.0, 1.0))
 
 
+def reviewable_label_errors(judged: BeforeAfter, known: NDArray[np.bool_]) -> Reviewable:
+    """Each image's part in the share of wrong original labels, of the images that the original labels place.
+
+    A label is wrong if the reviewed one is of another class of this class set, or of none.
+    """
+    counted = _placed(judged, judged.before)
+    truth = np.full((2, len(judged.image_ids)), -1, dtype=np.int64)
+    for side, evaluation in enumerate((judged.before, judged.after)):
+        truth[side, judged.rows(evaluation)] = evaluation.truth
+    wrong = counted * (truth[0] != truth[1])
+    return Reviewable(np.zeros(len(counted)), counted, known, wrong, counted, np.zeros(len(counted)), counted)
+
+
 def _reviewable(
     judged: BeforeAfter,
     known: NDArray[np.bool_],

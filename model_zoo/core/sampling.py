@@ -69,6 +69,7 @@ def estimate(images: Reviewable, drawn: Mask) -> Estimate:
     The difference estimator: original total + N x the drawn images' mean correction, above and below (Särndal,
     Swensson & Wretman 1992, section 6.3; the ratio of two such totals, section 5.6). It is unbiased for each total
     whatever the labels are, and as precise as corrections are few. Interval: `_around`, of the linearised corrections.
+    Value and interval never leave `certain_range`.
     """
     n, total = int(drawn.sum()), len(images.above)
     known = drawn & images.known
@@ -78,12 +79,34 @@ def estimate(images: Reviewable, drawn: Mask) -> Estimate:
     above = np.where(known, images.reviewed_above, images.above)
     below = np.where(known, images.reviewed_below, images.below)
     value, low, high = _ratio(images, drawn, above, below)
+    if math.isnan(value):
+        return Estimate(value, value, value, images.before, total, n, gaps)
     if gaps:  # the worst and the best that their labels could say (Horowitz & Manski 1995)
         gap = drawn & ~images.known
         counted = np.where(gap, 1.0, below)
         low = min(low, _ratio(images, drawn, np.where(gap, images.lowest, above), counted)[1])
         high = max(high, _ratio(images, drawn, np.where(gap, images.highest, above), counted)[2])
+    value, low, high = np.clip([value, low, high], *certain_range(images)).tolist()
     return Estimate(value, low, high, images.before, total, n, gaps)
+
+
+def certain_range(images: Reviewable) -> tuple[float, float]:
+    """The lowest and the highest figure that the reviewed labels leave possible; NaN without images.
+
+    Reviewed images count as reviewed. Any other may add ``lowest`` to ``highest``, or be left out of the figure.
+    """
+    above, below = (float(one[images.known].sum()) for one in (images.reviewed_above, images.reviewed_below))
+    return (
+        _lowest_ratio(above, below, images.lowest[~images.known]),
+        -_lowest_ratio(-above, below, -images.highest[~images.known]),
+    )
+
+
+def _lowest_ratio(above: float, below: float, additions: Values) -> float:
+    """The lowest of ``(above + some additions) / (below + how many)``: the smallest additions come first."""
+    counts = below + np.arange(len(additions) + 1)
+    totals = above + np.append(0.0, np.cumsum(np.sort(additions)))
+    return float((totals[counts > 0] / counts[counts > 0]).min(initial=math.inf)) if counts[-1] > 0 else math.nan
 
 
 def _ratio(images: Reviewable, drawn: Mask, above: Values, below: Values) -> tuple[float, float, float]:
@@ -99,9 +122,7 @@ def _ratio(images: Reviewable, drawn: Mask, above: Values, below: Values) -> tup
     fall = np.maximum(0, np.maximum(counts - images.lowest, -out))
     below_mean, above_mean = _around(corrections, rise, fall, drawn)
     scale = total / denominator
-    floor, ceiling = min(images.before, float(images.lowest.min())), max(images.before, float(images.highest.max()))
-    low, mid, high = np.clip([value - scale * below_mean, value, value + scale * above_mean], floor, ceiling).tolist()
-    return mid, low, high
+    return value, value - scale * below_mean, value + scale * above_mean
 
 
 def _around(corrections: Values, rise: Values, fall: Values, drawn: Mask) -> tuple[float, float]:

@@ -30,7 +30,9 @@ def test_from_the_command_to_the_images_and_the_draft(served, new_page):
 
     page.goto(f"{served.url}/taxonomies?taxonomy=anatomy.v1")
     settle(page)
-    expect(page.get_by_text(re.compile("As anatomy-s1 sees them, the images of .* are two clusters"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("As anatomy-s1 sees them, the images of .* spread wider than one cloud"))
+    ).to_be_visible()
     table = page.get_by_test_id("stTable").filter(has_text="what the clusters mean")
     cells = [cell.inner_text() for cell in table.locator("tbody tr").first.locator("th, td").all()]
     name, n_images = cells[0], [int(n) for n in re.findall(r"(\d+) \(\d+\)", cells[2])]

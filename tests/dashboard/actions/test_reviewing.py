@@ -246,3 +246,17 @@ def test_the_ranking_turned_is_said_from_the_interval_alone(desk):
     figures = "+2.0 points by the original labels, −3.0 if all were reviewed (95 % −5.0 to −1.0)"
     assert figures in said(0.02, -0.05, -0.01)
     assert np.isfinite(estimate.value)
+
+
+def test_the_share_of_wrong_labels_is_estimated_from_the_random_review(desk):
+    ids, chosen_by = draw(desk, 24)
+    wrong = corrected(desk, ids)
+    say(desk, ids, chosen_by, wrong)
+    found = look(desk, "things", "kinds")
+    kinds = table(desk).label.str.split(".").str[0].map(KIND)
+    changed = [one for one, label in wrong.items() if KIND[label.split(".")[0]] != kinds[one]]
+    rate = found.label_errors
+    assert changed
+    assert rate.value == pytest.approx(len(changed) / len(ids))
+    assert len(changed) / rate.n_images <= rate.low <= rate.value <= rate.high
+    assert look(desk, "things").label_errors.value >= rate.value  # finer classes: more labels are wrong

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from model_zoo.core.advice import merge_candidates
+from model_zoo.core.advice import ENOUGH_PATIENTS, merge_candidates
 from model_zoo.core.evaluation import Evaluation
 from model_zoo.core.labels import LeafSpace, Part
 from model_zoo.core.taxonomy import Taxonomy
@@ -91,3 +91,18 @@ def test_the_gain_is_that_of_itca_written_out():
 def test_too_little_to_look_at_gives_nothing():
     rng = np.random.default_rng(5)
     assert merge_candidates(answered(rng, np.full(12, 0.4), anywhere(), 19), SPACE) == ()
+
+
+@pytest.mark.parametrize(("n_patients", "at_least", "at_most"), [(25, 0, 2), (ENOUGH_PATIENTS, 8, 10)])
+def test_a_planted_pair_is_found_with_enough_patients_and_missed_with_few(n_patients, at_least, at_most):
+    """Two classes confused in 45 % of their images; 10 data sets of one run."""
+    pair = [SPACE.leaves.index("a.no"), SPACE.leaves.index("d.yes")]
+    spread, wrong = anywhere(), np.full(12, 0.05)
+    for one, other in (pair, pair[::-1]):
+        spread[one], wrong[one] = np.eye(12)[other], 0.45
+    found = 0
+    for seed in range(10):
+        evaluation = answered(np.random.default_rng([seed, n_patients]), wrong, spread, n_patients, 1)
+        paying = [set(one.members) for one in merge_candidates(evaluation, SPACE) if one.pays]
+        found += {"a.no", "d.yes"} in paying
+    assert at_least <= found <= at_most

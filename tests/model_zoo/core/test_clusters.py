@@ -26,7 +26,7 @@ def test_a_class_of_two_clusters_is_found_and_no_other():
     found = find_clusters(vectors, classes, patients)
     assert [one.index for one in found if one.apart] == [2]
     first = found[0]
-    assert first.gap
+    assert first.p < 0.01
     assert not first.small
     assert (first.second == inside[first.rows]).mean() > 0.97
     assert first.n_images == ((~first.second).sum(), first.second.sum())
@@ -55,8 +55,9 @@ def test_images_of_few_patients_are_not_many_images():
     rng, by_patient, by_image = np.random.default_rng(4), 0, 0
     for _ in range(8):
         vectors, classes, patients = cloud(rng, n_patients=20, n_each=20, n_dimensions=1, alike=0.99, n_classes=1)
-        by_patient += find_clusters(vectors, classes, patients)[0].apart
-        by_image += find_clusters(vectors, classes, np.arange(len(classes)))[0].apart
+        by_patient += find_clusters(vectors, classes, patients)[0].wide
+        independent = find_clusters(vectors, classes, np.arange(len(classes)))[0]
+        by_image += independent.wide
     assert by_patient <= 1
     assert by_image >= 4, by_image
 

@@ -1,6 +1,7 @@
 """The four causes: sums by hand, laws, oracles, and simulators that plant exactly one of them."""
 
 import sys
+from itertools import combinations
 from math import comb
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from model_zoo.core.diagnosis import (
     confusion,
     group_scores,
     imbalance,
+    may_be_masked_by,
     measure_causes,
     pair_excess,
     rank_correlation,
@@ -268,7 +270,7 @@ def test_nothing_is_said_of_siblings_where_no_class_has_any():
 
 
 def test_groups_too_small_to_be_told_from_a_pair_have_no_score():
-    answers = causes.scatter(0).measured()
+    answers = causes.planted(0, causes.scatter).measured()
     assert answers[3].stands_out
     trial = causes.nothing(0)
     evaluation = judged(trial.truth, trial.scores.argmax(axis=1), trial.patients, causes.N_CLASSES)
@@ -278,7 +280,7 @@ def test_groups_too_small_to_be_told_from_a_pair_have_no_score():
 
 
 def test_a_group_and_its_complement_have_the_same_score():
-    trial = causes.scatter(1)
+    trial = causes.planted(1, causes.scatter)
     evaluation = judged(trial.truth, trial.scores.argmax(axis=1), trial.patients, causes.N_CLASSES)
     members = tuple(np.flatnonzero(trial.group_of == 0).tolist())
     others = tuple(np.flatnonzero(trial.group_of != 0).tolist())
@@ -300,7 +302,7 @@ def test_the_excess_on_pairs_does_not_depend_on_the_order_of_the_images(seed):
 
 
 def test_several_runs_that_answer_alike_are_one_run():
-    trial = causes.confusion(3)
+    trial = causes.planted(3, causes.confusion)
     powers = np.exp(trial.scores)
     probabilities = (powers / powers.sum(axis=1, keepdims=True))[None]
     groups = [Group({"g": str(g)}, tuple(np.flatnonzero(trial.group_of == g).tolist())) for g in range(3)]
@@ -314,9 +316,29 @@ def test_several_runs_that_answer_alike_are_one_run():
         assert thrice.null_high == pytest.approx(once.null_high, rel=1e-6)
 
 
-@pytest.mark.parametrize("planted", causes.PLANTED, ids=lambda cause: cause.name if cause else "none")
-def test_only_the_planted_cause_leaves_its_null_range(planted):
+@pytest.mark.parametrize("cause", [None, *causes.PLANTED], ids=lambda cause: cause.name if cause else "none")
+def test_only_the_planted_cause_leaves_its_null_range(cause):
     """A small part of `benchmarks/causes.py`, which asks for 90 % of 50 trials."""
-    found = [causes.PLANTED[planted](1000 + seed).measured() for seed in range(5)]
+    effects, planted = ((causes.PLANTED[cause],), {cause}) if cause else ((), set())
+    found = [causes.planted(1000 + seed, *effects).measured() for seed in range(5)]
     assert [measure.cause for measure in found[0]] == list(Cause)
     assert sum(causes.as_planted(planted, measures) for measures in found) >= 4
+
+
+@pytest.mark.parametrize(
+    "pair", list(combinations(causes.PLANTED, 2)), ids=lambda pair: f"{pair[0].name}-{pair[1].name}"
+)
+def test_of_two_causes_each_is_found_or_said_to_be_possibly_masked(pair):
+    for seed in range(2):
+        measures = causes.planted(2000 + seed, *(causes.PLANTED[one] for one in pair)).measured()
+        standing = {one.cause for one in measures if one.stands_out}
+        assert standing & set(pair)
+        assert standing <= set(pair)
+        for cause in set(pair) - standing:
+            assert set(may_be_masked_by(cause, measures)) == standing
+        assert may_be_masked_by(next(iter(standing)), measures) == ()
+
+
+def test_where_nothing_stands_out_nothing_is_masked():
+    measures = causes.nothing(5).measured()
+    assert [may_be_masked_by(one, measures) for one in Cause] == [()] * 4

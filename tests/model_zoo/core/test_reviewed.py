@@ -8,7 +8,7 @@ from evaluations import judged
 
 from model_zoo.core.choices import Moved
 from model_zoo.core.errors import RunError
-from model_zoo.core.reviewed import BeforeAfter, reviewable_difference
+from model_zoo.core.reviewed import BeforeAfter, reviewable_difference, reviewable_label_errors
 from model_zoo.core.sampling import estimate
 
 IDS = tuple(f"i{k}" for k in range(5))
@@ -74,3 +74,17 @@ def test_other_runs_classes_or_images_are_refused():
     fewer = BeforeAfter(IDS, one.only(ALL & (np.arange(5) > 0)), one)
     with pytest.raises(RunError, match="common ground"):
         reviewable_difference(pair, fewer, ALL)
+
+
+def test_label_errors_are_changed_classes_of_the_images_that_the_original_labels_place():
+    """Six images: one keeps its class, one changes it, one leaves the class set, one was never in it, two unknown."""
+    before = judged([0, 1, 2, 0, 1], [[0] * 5])
+    after = replace(judged([0, 3, 0, 1, 2], [[0] * 5]), image_ids=("i0", "i1", "i3", "i4", "i5"))
+    both = BeforeAfter(tuple(f"i{k}" for k in range(6)), before, after)
+    known = np.array([True, True, True, False, False, True])
+    parts = reviewable_label_errors(both, known)
+    assert parts.below.tolist() == [1, 1, 1, 1, 1, 0]
+    assert parts.reviewed_above[known].tolist() == [0, 1, 1, 0]
+    found = estimate(parts, known)
+    assert found.n_gaps == 0
+    assert 2 / 5 <= found.low <= found.value <= found.high <= 4 / 5  # i3 and i4 may be wrong as well

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from model_zoo.core.sampling import Estimate, Reviewable, estimate
+from model_zoo.core.sampling import Estimate, Reviewable, certain_range, estimate
 
 
 def right_and_wrong(before, after, known=None, counts_before=None, counts_after=None):
@@ -28,6 +28,22 @@ def right_and_wrong(before, after, known=None, counts_before=None, counts_after=
     )
 
 
+def sampled_estimate(images, drawn):
+    """The estimate where the sampled images alone were reviewed."""
+    return estimate(replace(images, known=images.known & drawn), drawn)
+
+
+def certain(reviewed, unknown, counts=None):
+    """The lowest and highest accuracy for whatever the unknown images are, by trying all of right, wrong, left out."""
+    counts = [1] * len(reviewed) if counts is None else counts
+    found = []
+    for rest in product((0, 1, None), repeat=unknown):
+        placed = [one for one in rest if one is not None]
+        if sum(counts) + len(placed):
+            found.append((sum(reviewed) + sum(placed)) / (sum(counts) + len(placed)))
+    return min(found), max(found)
+
+
 def every_sample(n, total):
     for rows in combinations(range(total), n):
         drawn = np.zeros(total, dtype=bool)
@@ -36,20 +52,62 @@ def every_sample(n, total):
 
 
 def test_over_all_samples_the_estimate_is_right_on_average_and_varies_as_the_textbook_says():
-    images = right_and_wrong([1, 1, 1, 0, 0, 0, 1, 0], [1, 0, 1, 1, 0, 0, 1, 0])
-    found = np.array([estimate(images, drawn).value for drawn in every_sample(3, 8)])
-    assert len(found) == 56
-    assert found.mean() == pytest.approx(4 / 8)  # 4 right before, one falls and one rises
-    corrections = np.array([0, -1, 0, 1, 0, 0, 0, 0])
-    assert found.var() == pytest.approx((1 - 3 / 8) * corrections.var(ddof=1) / 3)
+    before, after = np.array([1, 1, 1, 0, 0, 0, 1, 0]), np.array([1, 0, 1, 1, 0, 0, 1, 0])
+    textbook = []
+    for drawn in every_sample(3, 8):
+        textbook.append(before.mean() + (after - before)[drawn].mean())
+        low, high = certain(after[drawn].tolist(), unknown=5)
+        found = sampled_estimate(right_and_wrong(before, after), drawn)
+        assert found.value == pytest.approx(min(max(textbook[-1], low), high))
+    assert len(textbook) == 56
+    assert np.mean(textbook) == pytest.approx(4 / 8)  # 4 right before, one falls and one rises
+    assert np.var(textbook) == pytest.approx((1 - 3 / 8) * (after - before).var(ddof=1) / 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "n_images", "percent"),
+    [
+        ([1, 1, 1, 1, 1], [1, 0, 0, 0, 0], 16, (6.25, 75.0)),  # 16 images: 1 of 5 correct, 11 may be anything
+        ([0, 0, 0, 0], [1, 1, 1, 1], 10, (40.0, 100.0)),
+        ([1, 0, 0], [0, 0, 0], 4, (0.0, 25.0)),
+        ([1, 1], [1, 1], 3, (66.67, 100.0)),
+    ],
+)
+def test_the_estimate_stays_within_what_reviewed_images_already_fix(before, after, n_images, percent):
+    rest = [1, 0] * 8
+    labels = np.array(before + rest[: n_images - len(before)])
+    drawn = np.arange(n_images) < len(before)
+    images = right_and_wrong(labels, np.append(after, np.zeros(n_images - len(before))))
+    found = sampled_estimate(images, drawn)
+    low, high = certain(after, n_images - len(after)) if n_images < 12 else (1 / 16, 12 / 16)
+    assert (100 * low, 100 * high) == pytest.approx(percent, abs=0.01)
+    assert low - 1e-9 <= found.low <= found.value <= found.high <= high + 1e-9
+
+
+def test_images_reviewed_outside_the_sample_fix_the_estimate_too():
+    images = right_and_wrong([1] * 8, [0] * 4 + [1] * 4, known=[True] * 6 + [False] * 2)
+    found = estimate(images, np.arange(8) < 4)  # 4 sampled, all wrong; 2 more reviewed, correct; 2 unknown
+    assert (found.value, found.low) == pytest.approx((2 / 8, 2 / 8))
+    assert found.high <= 4 / 8
+
+
+def test_the_certain_range_counts_images_that_may_be_left_out():
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        n, n_known = 6, int(rng.integers(0, 6))
+        after, counts = rng.integers(0, 2, n), rng.integers(0, 2, n)
+        after = after * counts
+        known = np.arange(n) < n_known
+        found = certain_range(right_and_wrong(after, after, known, counts, counts))
+        assert found == pytest.approx(certain(after[known].tolist(), n - n_known, counts[known].tolist()))
 
 
 def test_where_all_corrections_are_seen_or_none_can_be_the_estimate_is_the_figure_itself():
     images = right_and_wrong([1, 1, 0, 0], [0, 1, 1, 0], counts_after=[1, 1, 1, 0])
-    found = estimate(images, np.ones(4, dtype=bool))
+    found = sampled_estimate(images, np.ones(4, dtype=bool))
     assert found == Estimate(*[pytest.approx(2 / 3)] * 3, before=0.5, n_images=4, n_drawn=4, n_gaps=0)
     alike = replace(images, lowest=images.above, highest=images.above, reviewed_above=images.above)
-    some = estimate(replace(alike, reviewed_below=alike.below), np.array([True, False, False, False]))
+    some = sampled_estimate(replace(alike, reviewed_below=alike.below), np.array([True, False, False, False]))
     assert some.value == 0.5
     assert 0.3 < some.low < 0.5  # others may still be left out
 
@@ -70,7 +128,7 @@ def hypergeometric_bounds(seen, n, total):
 def test_with_rises_alone_the_interval_is_the_exact_one_of_a_share(seen, n, total):
     images = right_and_wrong([0] * total, [1] * seen + [0] * (total - seen))
     drawn = np.arange(total) < n
-    found = estimate(images, drawn)
+    found = sampled_estimate(images, drawn)
     low, high = hypergeometric_bounds(seen, n, total)
     assert found.value == pytest.approx(seen / n)
     assert (found.low, found.high) == (pytest.approx(low / total), pytest.approx(high / total))
@@ -79,7 +137,7 @@ def test_with_rises_alone_the_interval_is_the_exact_one_of_a_share(seen, n, tota
 def test_of_a_very_large_population_it_is_clopper_and_pearsons():
     total, n, seen = 300_000, 60, 4
     before = np.zeros(total)
-    found = estimate(right_and_wrong(before, np.arange(total) < seen), np.arange(total) < n)
+    found = sampled_estimate(right_and_wrong(before, np.arange(total) < seen), np.arange(total) < n)
     expected = proportion_confint(seen, n, method="beta")
     assert (found.low, found.high) == pytest.approx(expected, abs=2e-4)
 
@@ -91,7 +149,9 @@ def test_over_all_samples_of_a_small_population_the_interval_covers(rises, falls
     after[:rises], after[5 : 5 + falls] = 1, 0
     images = right_and_wrong(before, after)
     truth = after.mean()
-    held = [one.low - 1e-9 <= truth <= one.high + 1e-9 for d in every_sample(5, 12) for one in [estimate(images, d)]]
+    held = [
+        one.low - 1e-9 <= truth <= one.high + 1e-9 for d in every_sample(5, 12) for one in [sampled_estimate(images, d)]
+    ]
     assert np.mean(held) >= 0.94
 
 
@@ -100,7 +160,7 @@ def test_what_no_label_can_do_is_left_out_of_the_interval():
     votes = np.zeros(100)
     votes[:10] = 1
     images = Reviewable(np.zeros(100), np.ones(100), np.ones(100, bool), np.zeros(100), np.ones(100), -votes, votes)
-    found = estimate(images, np.arange(100) % 5 == 0)  # 20 drawn, two of the ten among them: eight are unseen
+    found = sampled_estimate(images, np.arange(100) % 5 == 0)  # 20 drawn, two of the ten among them: eight are unseen
     assert (found.value, found.low, found.high) == (0, pytest.approx(-0.08), pytest.approx(0.08))
 
 
@@ -110,11 +170,11 @@ figures = st.lists(st.tuples(*[st.sampled_from([0.0, 0.25, 0.5, 1.0])] * 2, st.b
 @given(figures)
 def test_the_interval_holds_the_value_and_whatever_the_gaps_could_be(cases):
     before, after, known, drawn = (np.array(column) for column in zip(*cases, strict=True))
-    found = estimate(right_and_wrong(before, after, known), drawn)
+    found = sampled_estimate(right_and_wrong(before, after, known), drawn)
     if not drawn.any():
         assert np.isnan(found.value)
         return
-    filled = estimate(right_and_wrong(before, np.where(known, after, 1 - before)), drawn)
+    filled = sampled_estimate(right_and_wrong(before, np.where(known, after, 1 - before)), drawn)
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert found.low - 1e-9 <= filled.value <= found.high + 1e-9
     assert (found.n_drawn, found.n_gaps) == (drawn.sum(), (drawn & ~known).sum())
@@ -125,7 +185,7 @@ def test_the_other_way_round_it_is_the_mirror_image(cases):
     before, after, known, drawn = (np.array(column) for column in zip(*cases, strict=True))
     images = right_and_wrong(before, after, known)
     turned = replace(images, above=-before, reviewed_above=-after, lowest=-images.highest, highest=-images.lowest)
-    found, mirrored = estimate(images, drawn), estimate(turned, drawn)
+    found, mirrored = sampled_estimate(images, drawn), sampled_estimate(turned, drawn)
     same = (found.value, found.low, found.high) == pytest.approx((-mirrored.value, -mirrored.high, -mirrored.low))
     assert same or not drawn.any()
 
@@ -135,7 +195,9 @@ def test_more_of_the_images_drawn_is_never_less_precise_by_much_and_all_of_them_
     before = (rng.random(200) < 0.9).astype(float)
     images = right_and_wrong(before, np.where(rng.random(200) < 0.1, 1 - before, before))
     order = rng.permutation(200)
-    widths = [one.high - one.low for n in (10, 40, 100, 200) for one in [estimate(images, np.isin(order, order[:n]))]]
+    widths = [
+        one.high - one.low for n in (10, 40, 100, 200) for one in [sampled_estimate(images, np.isin(order, order[:n]))]
+    ]
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] == 0
 
