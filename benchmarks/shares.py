@@ -249,7 +249,8 @@ def _macro(cell: Cell) -> tuple[Draw, float]:
         if differs:
             headline = Headline.BALANCED_ACCURACY if kind == "recall" else Headline.MACRO_F1
             question = Question.TRAINING if cell.seeds > 1 else Question.CHECKPOINT
-            said = verdict(Pair(tuple(map(str, range(n_classes))), *found), headline, question, 0.01)
+            pair = Pair(tuple(map(str, range(n_classes))), found[0], found[1])
+            said = verdict(pair, headline, question, 0.01)
             return said.difference.value, said.difference.low, said.difference.high
         here = found[0].images[0].sum(axis=0) > 0
         ratios = found[0].classes(figure).only(here)

@@ -240,7 +240,7 @@ def _variance(placed: NDArray[np.float64], first: NDArray[np.bool_], owner: NDAr
     residuals = placed - float(placed[first].mean())
     moves, freedoms = [], []
     for side in (first, ~first):
-        weights = np.bincount(owner, weights=side / side.sum())
+        weights = np.bincount(owner, weights=side / side.sum()).astype(np.float64)
         moves.append(np.bincount(owner, weights=residuals * side / side.sum()) / np.sqrt(np.maximum(1 - weights, 1e-9)))
         out_of_place = (np.bincount(owner, weights=one * side) > 0 for one in (placed, 1 - placed))
         holders = min(effective_number(weights[some]) for some in out_of_place) or math.inf

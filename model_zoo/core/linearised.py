@@ -62,7 +62,8 @@ def bounded(
     _, owner = np.unique(patients, return_inverse=True)
     mean = float(earned.mean())
     scale = (1 - mean) / (1 - value) if value < 1 and mean < 1 else beyond
-    trials = clustered_trials(mean, variance * scale**2, np.bincount(owner) * 1.0, np.bincount(owner, weights=earned))
+    sizes, right = (np.bincount(owner, weights=one).astype(np.float64) for one in (np.ones(len(owner)), earned))
+    trials = clustered_trials(mean, variance * scale**2, sizes, right)
     low, high = (float(np.maximum(lowest, 1 - (1 - end) / scale)) for end in wilson(mean, trials))
     return Share(value, low, high, float(len(patients)), n_patients, effect, trials)
 

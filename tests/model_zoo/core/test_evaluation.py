@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score
 from model_zoo.core.choices import ClassFigure
 from model_zoo.core.errors import RunError, TaxonomyError
 from model_zoo.core.evaluation import Evaluation, accuracy, churn, class_figures, evaluate, support
+from model_zoo.core.metrics import LEAST_PATIENTS
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy, common_ground
 
@@ -146,8 +147,11 @@ def test_figures_never_leave_0_and_1_and_hold_their_share(case):
     one = judged(*case)
     for figure in ClassFigure:
         for row in class_figures(one, figure):
-            if row.share.n_images:
+            if row.share.n_patients >= LEAST_PATIENTS:
                 assert 0 <= row.share.low <= row.share.value <= row.share.high <= 1
+            elif row.share.n_images:
+                assert 0 <= row.share.value <= 1
+                assert np.isnan([row.share.low, row.share.high]).all()
             else:
                 assert np.isnan(row.share.value)
                 assert np.isnan(row.per_run).all()
@@ -185,4 +189,5 @@ def test_intervals_of_a_series_are_those_of_a_patient_bootstrap(figure):
     }[figure]
     low, high = np.quantile(resampled, (0.025, 0.975))
     assert (mine.low, mine.high) == pytest.approx((low, high), abs=0.015)
-    assert (mine.high - mine.low) / (high - low) == pytest.approx(1, abs=0.15)
+    # Student's t, levelled variance: some 5 % more than percentiles of a bootstrap, which are short for few patients
+    assert (mine.high - mine.low) / (high - low) == pytest.approx(1.05, abs=0.15)
