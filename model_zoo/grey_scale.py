@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class GreyScale:
         """Whether nothing of ``other`` is cut off."""
         return self.low <= other.low and other.high <= self.high
 
-    def eight_bit(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def eight_bit(self, values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         """``values`` of any shape as 0..255, half up; what is no number is 0."""
         width = max(self.high - self.low, 1e-30)
         scaled = (np.nan_to_num(values, nan=self.low, posinf=self.low, neginf=self.low) - self.low) * (255 / width)

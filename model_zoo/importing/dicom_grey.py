@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.grey_scale import Depth, GreyScale, bits
+from model_zoo.grey_scale import FULL, Depth, GreyScale, bits
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -40,7 +40,7 @@ def eight_bit(frame: NDArray[Any], dataset: "Dataset", shared: GreyScale | None)
             ends = apply_windowing(np.array([-_FAR, _FAR]), dataset)
         scale = GreyScale(float(ends[0]), float(ends[1]))
     else:
-        scale = _declared(dataset) or shared or _declared(dataset, in_full=True)
+        scale = _declared(dataset) or shared or _declared(dataset, in_full=True) or FULL
     grey = scale.eight_bit(np.asarray(values, dtype=np.float64))
     return 255 - grey if str(dataset.PhotometricInterpretation) == "MONOCHROME1" else grey
 

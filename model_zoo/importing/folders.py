@@ -58,7 +58,7 @@ def image_folders(root: Path, meaning: Sequence[str] = ()) -> Source:
                     columns={columns[what]: folder for what, folder in said if what in columns},
                 )
             )
-    if not rows and (endings := sum(passed.folders.values(), Counter())):
+    if not rows and (endings := sum(passed.folders.values(), Counter[str]())):
         raise SourceError(
             f"{root} holds no image that can be brought in: {endings.total():,} files are not images "
             f"({_endings(endings)}); save them as PNG, or give a CSV or Parquet file with a line per image."
@@ -81,7 +81,7 @@ class _Passed:
         """How much was passed over, in sentences."""
         for kind, n in (+self.others).items():
             yield f"{n:,} {kind} are not images and stay where they are."
-        endings = sum(self.folders.values(), Counter())
+        endings = sum(self.folders.values(), Counter[str]())
         if endings:
             yield f"{endings.total():,} other files are not images and stay where they are: {_endings(endings)}."
         if n := sum(endings[one] for one in DICOM):
