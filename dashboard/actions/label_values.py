@@ -26,7 +26,7 @@ def read_values(
     if wanted is ClassValues.NAMES or (wanted is None and (not are_numbers or file.column in SURE_NAMES)):
         return ClassValues.NAMES, by_name
     order = taxonomy.names if taxonomy else () if space.parts else tuple(join_values((one,)) for one in space.leaves)
-    ways = {
+    ways: dict[ClassValues, Mapping[str, str]] = {
         one.values: {text: order[k] for text, k in one.index_of.items()}
         for one in readings(texts, order)
         if one.values is not ClassValues.NAMES

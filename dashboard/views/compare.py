@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cached, charts, links, state
-from dashboard.actions.compare import find_subjects, mix_label_spaces
+from dashboard.actions.compare import find_subjects, mix_label_spaces, with_subject_ids
 from dashboard.actions.opening import opening
 from dashboard.parts import comparison, controls, ease
 from dashboard.parts.matrices import matrices
@@ -14,7 +14,8 @@ from dashboard.parts.verdict import report_button, verdict
 from dashboard.words import no_run_yet
 from model_zoo.core.choices import ClassFigure
 
-desk, known, query = cached.desk(), cached.subjects(), state.query()
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
 shown = links.read_shown(query, opening(desk))
 figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
 
