@@ -187,10 +187,9 @@ def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> label
     return _labels_compared((before, after), of, sets, desk().revision(), taxonomy)
 
 
-def import_plan(raw: bytes, name: str, importer: str, taxonomy: Taxonomy | None) -> importing.ImportPlan:
+def import_plan(raw: bytes, name: str, wanted: importing.LabelsWanted) -> importing.ImportPlan:
     """What importing a file would change; read and computed again after each decision, manifest or other file."""
-    of = f"{taxonomy.pinned} {taxonomy.hash}" if taxonomy else ""
-    return _import_plan(hashlib.sha256(raw).hexdigest(), name, importer, of, desk().revision(), raw, taxonomy)
+    return _import_plan(hashlib.sha256(raw).hexdigest(), name, wanted.key, desk().revision(), raw, wanted)
 
 
 def counts(view: DataView) -> tuple[Group, ...]:
@@ -322,10 +321,12 @@ def _labels_compared(
 
 @st.cache_resource(max_entries=4, show_spinner="What would change …")
 def _import_plan(
-    sha256: str, name: str, importer: str, of: str, revision: str, _raw: bytes, _taxonomy: Taxonomy | None
+    sha256: str, name: str, of: tuple[str, ...], revision: str, _raw: bytes, _wanted: importing.LabelsWanted
 ) -> importing.ImportPlan:
-    file = read_label_file(io.BytesIO(_raw), name)
-    return importing.plan_import(desk(), file, importer, datetime.now(UTC), _taxonomy)
+    file = read_label_file(io.BytesIO(_raw), name, _wanted.column)
+    return importing.plan_import(
+        desk(), file, _wanted.importer, datetime.now(UTC), _wanted.taxonomy, _wanted.annotator, _wanted.values
+    )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

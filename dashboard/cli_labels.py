@@ -16,6 +16,7 @@ from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.commands import command
 from model_zoo.core.choices import LabelFormat, Split
+from model_zoo.core.class_values import ClassValues
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_changes import Flow, flows, named_by
 from model_zoo.label_sets import STANDING
@@ -126,33 +127,50 @@ def export(
 def import_file(
     file: Annotated[Path, typer.Argument(help="File with labels: columns image, label and, if known, reviewer.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and store nothing.")] = False,
-    by: ByOption = "",
-    taxonomy: Annotated[str | None, typer.Option(help="Taxonomy whose class names the file writes.")] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            help="Annotator of lines that name none: every label is stored as their opinion. Default: changes alone, "
+            "in this account's name.",
+            show_default=False,
+        ),
+    ] = "",
+    taxonomy: Annotated[str | None, typer.Option(help="Taxonomy whose class names or indices the file writes.")] = None,
+    label_column: Annotated[str, typer.Option(help="Column of the labels; default: by its name.")] = "",
+    label_values: Annotated[
+        ClassValues | None,
+        typer.Option(help="How the file writes classes; default: the only way in which all of its values are classes."),
+    ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Store the labels of a file as one action, in the names of its reviewers; twice the same file is stored once."""
     from dashboard.actions.desk import Desk
     from dashboard.actions.label_files import read_label_file
-    from dashboard.actions.label_import import plan_import, plan_words, store_import
+    from dashboard.actions.label_import import equal_words, nothing_words, plan_import, plan_words, store_import
 
     desk, now = Desk(_open(workspace)), datetime.now(UTC)
     classes = desk.workspace.taxonomy(taxonomy) if taxonomy else None
     try:
         bytes_of(file)
         with file.open("rb") as opened:
-            read = read_label_file(opened, file.name)
+            read = read_label_file(opened, file.name, label_column)
     except OSError as error:
         raise WorkspaceError(f"Cannot read {file} ({error.strerror}); give a file with labels.") from error
-    plan = plan_import(desk, read, by or getpass.getuser(), now, classes)
+    plan = plan_import(desk, read, getpass.getuser(), now, classes, by, label_values)
+    console.print(plan.reading, soft_wrap=True)
     console.print(plan_words(plan), soft_wrap=True)
     _print_flows(flows(plan.before, plan.after, named_by(classes) if classes else desk.workspace.space.format))
     for sentence in (*plan.unknown[:5], *plan.unreadable[:5]):
         console.print(f"  {sentence}", style="yellow", soft_wrap=True)
+    if equal := equal_words(plan):
+        console.print(f"{equal} (--by NAME).", soft_wrap=True)
     if dry_run:
         console.print(plan.already or "Nothing was stored: this was a dry run.", soft_wrap=True)
         return
     stored = store_import(desk, plan, now)
-    console.print(f"Stored: {counted(len(stored), 'label')} in one action; Labels undoes it.", soft_wrap=True)
+    done = f"Stored: {counted(len(stored), 'label')} in one action; the page Labels undoes it."
+    console.print(done if stored else nothing_words(plan), soft_wrap=True)
 
 
 @commands.command()

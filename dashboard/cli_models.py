@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from dashboard.actions.verified import as_numbers, as_size
+from dashboard.actions.verified import as_numbers, as_size, read_class_names
 from dashboard.settings import Settings
 from model_zoo.core.choices import Split
+from model_zoo.core.class_values import ClassValues
 from model_zoo.core.errors import RunError
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import Fit, Interpolation, Preprocessing
@@ -125,7 +126,9 @@ def import_run(
 
 @commands.command("import-predictions")
 def import_predictions(
-    file: Annotated[Path, typer.Argument(help="CSV, Parquet, NPZ or NPY: probabilities by class, or labels alone.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV, Parquet, JSON, NPZ or NPY: probabilities by class, or labels alone.")
+    ],
     name: Annotated[str, typer.Option(help="Name of the new run.")],
     taxonomy: Annotated[str, typer.Option(help="Taxonomy whose classes are answered.")],
     classes: Annotated[
@@ -134,6 +137,14 @@ def import_predictions(
     ] = None,
     split: Annotated[
         Split | None, typer.Option(help="Whose images the rows are, in the manifest's order, where none are named.")
+    ] = None,
+    prediction_column: Annotated[
+        str,
+        typer.Option(help="Column, array or set of columns (prob_*) of the predictions; default: by its name."),
+    ] = "",
+    prediction_values: Annotated[
+        ClassValues | None,
+        typer.Option(help="How the file writes classes; default: the only way in which all of its values are classes."),
     ] = None,
     licence: Annotated[str, typer.Option(help="Licence of the predictions.")] = "not known",
     workspace: WorkspaceOption = None,
@@ -144,7 +155,7 @@ def import_predictions(
     opened = _open(workspace)
     chosen = opened.taxonomy(taxonomy)
     order = parse_classes(classes, chosen)
-    importing(opened, file, name, chosen, order, split, licence, console)
+    importing(opened, file, name, chosen, order, split, licence, console, prediction_column, prediction_values)
 
 
 @commands.command("import-confusion")
@@ -199,8 +210,8 @@ def _own_code(architecture: str | None, path: Path | None) -> "OwnCode | None":
 
 
 def parse_classes(text: str | None, taxonomy: Taxonomy) -> tuple[str, ...]:
-    """``a,b,c`` as the classes of ``taxonomy`` in that order; its own without a text; `RunError` for others."""
-    order = tuple(one.strip() for one in text.split(",")) if text else taxonomy.names
+    """``a,b,"c, d"`` as the classes of ``taxonomy`` in that order; its own without a text; `RunError` for others."""
+    order = read_class_names(text) if text else taxonomy.names
     if sorted(order) != sorted(taxonomy.names):
         raise RunError(
             f"The classes {', '.join(order)[:300]} are not those of taxonomy {taxonomy.name!r} "

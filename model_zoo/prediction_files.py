@@ -5,25 +5,28 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.errors import RunError
+from model_zoo.core.class_values import ClassValues, read_classes
+from model_zoo.core.errors import ClassValuesError, RunError
 from model_zoo.foreign_bytes import reading
+from model_zoo.importing.json_tables import ENDINGS, read_json
 from model_zoo.importing.source import MAX_COLUMNS, MAX_ROWS, shown
-from model_zoo.importing.tables import IMAGE, Table, read_table
+from model_zoo.importing.tables import IMAGE, Table, read_table, text_of
 from model_zoo.limits import bytes_of
+from model_zoo.prediction_columns import PREDICTED, Candidate, chosen_column, table_candidates, words_of
 from model_zoo.zip_directory import n_members
 
 MAX_BYTES = 2**30
 MAX_ARRAYS = 100
-ANSWER = ("predicted", "prediction", "pred", "answer", "predicted_label", "pred_label", "predicted_class", "label", "y")
-PREFIXES = ("", "p:", "p_", "prob_", "probability_", "prob:")
-_OF_IMAGES = ("image_id", "image_ids", "ids", "id", "images", "files", "paths", "file_names")
-_OF_ANSWERS = ("probabilities", "probs", "pred_probs", "predictions", "p", "y_prob", "labels", "predicted", "y_pred")
+_OF_IMAGES = ("image_id", "image_ids", "ids", "id", "images", "files", "paths", "file_names", "filenames")
+_CLASSES = "classes"
+"""Array that names the columns of the probabilities."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Answers:
     """N answers as a file has them: ``probabilities`` (N, K) in the order of ``classes``, or one class for each.
 
     ``images`` names what was asked, empty where the file has its rows in an order that it does not tell. ``labels``
-    (N,) are indices into ``classes``, where the file has no probabilities.
+    (N,) are indices into ``classes``, where the file has no probabilities. ``told`` says in sentences what was read,
+    and ``values`` how it writes classes: None where nothing names the columns of its probabilities. ``written`` (M,)
+    are the different texts that it has for classes.
     """
 
     name: str
@@ -40,6 +45,9 @@ class Answers:
     classes: tuple[str, ...]
     probabilities: NDArray[np.float64] | None
     labels: NDArray[np.int64] | None
+    told: tuple[str, ...] = ()
+    values: ClassValues | None = None
+    written: tuple[str, ...] = ()
 
     @property
     def n_images(self) -> int:
@@ -57,7 +65,10 @@ class Answers:
 
     @property
     def rows(self) -> NDArray[np.float32]:
-        """Probabilities (N, K) whose rows sum to 1; of labels alone 1 at the label. `RunError` where they are none."""
+        """Probabilities (N, K) whose rows sum to 1; of labels alone 1 at the label. `RunError` where they are none.
+
+        The class with the highest probability keeps it where float32 would make it equal to another.
+        """
         if self.probabilities is None:
             assert self.labels is not None
             return np.eye(len(self.classes), dtype=np.float32)[self.labels]
@@ -70,15 +81,20 @@ class Answers:
                 "these are no probabilities; give a softmax, each row summing to 1, or labels alone."
             )
         positive = given.clip(min=0)
-        shares: NDArray[np.float32] = (positive / positive.sum(axis=1, keepdims=True)).astype(np.float32)
+        exact = positive / positive.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float32] = exact.astype(np.float32)
+        rows, best = np.arange(len(exact)), exact.argmax(axis=1)
+        only_rounded = ((shares == shares.max(axis=1, keepdims=True)) & (exact < exact[rows, best, None])).any(axis=1)
+        shares[rows, best] = np.where(only_rounded, np.nextafter(shares[rows, best], np.float32(2)), shares[rows, best])
         return shares
 
 
-def read_answers(path: Path, classes: Sequence[str]) -> Answers:
-    """The answers in a CSV, Parquet, NPZ or NPY file; `RunError` or `SourceError` in one sentence.
+def read_answers(path: Path, classes: Sequence[str], column: str = "", values: ClassValues | None = None) -> Answers:
+    """The answers in a CSV, Parquet, JSON, NPZ or NPY file; `TaxoScopeError` in one sentence.
 
-    ``classes`` are those that may be answered, in the order of unnamed columns and of numbers. In tables a column of
-    probabilities is named after its class, bare or after one of `PREFIXES`; else a column of `ANSWER` holds labels.
+    ``classes`` are those that may be answered, in the order of unnamed columns and of indices. ``column`` names the
+    column, array or set of columns (`prob_*`) that holds them, else `chosen_column` finds it; ``values`` says how it
+    writes classes, else `read_classes` finds that.
     """
     name = shown(path.name)
     with reading(name, RunError, "save it again", "is damaged or holds no plain numbers", "check the path"):
@@ -89,68 +105,91 @@ def read_answers(path: Path, classes: Sequence[str]) -> Answers:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if start[:4] == b"PK\x03\x04" or start == b"\x93NUMPY":
-            arrays = _npz(path) if start[:2] == b"PK" else {"": _npy(path)}
-            return _of_arrays(name, digest, arrays, tuple(classes))
-    return _of_table(name, digest, read_table(path), tuple(classes))
+            arrays = _npz(path) if start[:2] == b"PK" else {"array": _npy(path)}
+            images, candidates = _of_arrays(name, arrays, tuple(classes))
+            return _answers(name, digest, images, candidates, tuple(classes), column, values)
+    table = read_json(path, path.parent) if path.suffix.lower() in ENDINGS else read_table(path)
+    images, candidates = _of_table(table, classes)
+    return _answers(name, digest, images, candidates, tuple(classes), column, values, table.told)
 
 
-def _of_table(name: str, digest: str, table: Table, classes: tuple[str, ...]) -> Answers:
-    at = {one: k for k, one in enumerate(table.names)}
-    folded = {one.casefold(): k for one, k in reversed(at.items())}
+def _answers(
+    name: str,
+    digest: str,
+    images: tuple[str, ...],
+    candidates: Sequence[Candidate],
+    classes: tuple[str, ...],
+    column: str,
+    values: ClassValues | None,
+    told: tuple[str, ...] = (),
+) -> Answers:
+    found, which = chosen_column(candidates, column, classes, name)
+    if found.read and not found.columns:
+        if values is ClassValues.NAMES:
+            raise RunError(f"{name} does not name the columns of {shown(found.name)}; give their order with --classes.")
+        told = (*told, which, f"Nothing names its columns: they are taken for {_listed(classes)}, in this order.")
+        return Answers(name, digest, images, classes, found.numbers, None, told)
+    written = tuple(dict.fromkeys(found.columns or found.texts))
+    try:
+        read = read_classes(written, classes, values)
+    except ClassValuesError as error:
+        raise RunError(f"{name}, {shown(found.name)}: {error}") from error
+    order = "" if read.values is ClassValues.NAMES else f", in the order {_listed(classes)}"
+    told = (*told, which, f"They are read as {read.values.words}{order}; --prediction-values can say otherwise.")
+    if not found.read:
+        labels = np.array([read.index_of[text] for text in found.texts], dtype=np.int64)
+        return Answers(name, digest, images, classes, None, labels, told, read.values, written)
+    columns = np.argsort([read.index_of[text] for text in found.columns])
+    return Answers(name, digest, images, classes, found.numbers[:, columns], None, told, read.values, written)
+
+
+def _of_table(table: Table, classes: Sequence[str]) -> tuple[tuple[str, ...], list[Candidate]]:
+    folded = {one.casefold(): k for k, one in reversed(list(enumerate(table.names)))}
     image = next((folded[one] for one in IMAGE if one in folded), None)
-    images = tuple(row[image] for row in table.rows) if image is not None else ()
-    for prefix in PREFIXES:
-        columns = [at.get(prefix + one) for one in classes]
-        if all(column is not None for column in columns):
-            try:
-                numbers = [[float(row[column]) for column in columns if column is not None] for row in table.rows]
-            except ValueError as error:
-                raise RunError(f"{name} holds a probability that is no number ({error}); correct it.") from error
-            return Answers(name, digest, images, classes, np.array(numbers), None)
-    answer = next((folded[one] for one in ANSWER if one in folded and folded[one] != image), None)
-    if answer is None:
-        raise RunError(
-            f"{name} has no column of probabilities for each class ({', '.join(map(shown, classes[:5]))}...) and none "
-            f"of labels called {', '.join(ANSWER[:4])}; it has {', '.join(map(shown, table.names[:10]))}."
-        )
-    return Answers(name, digest, images, classes, None, _indices([row[answer] for row in table.rows], classes, name))
+    if image is None:
+        return (), table_candidates(table.names, table.rows, classes)
+    others = [k for k in range(len(table.names)) if k != image]
+    rows = [[row[k] for k in others] for row in table.rows]
+    return tuple(row[image] for row in table.rows), table_candidates([table.names[k] for k in others], rows, classes)
 
 
-def _of_arrays(name: str, digest: str, arrays: Mapping[str, NDArray[np.generic]], classes: tuple[str, ...]) -> Answers:
-    by_name = {key.casefold(): array for key, array in arrays.items()}
+def _of_arrays(
+    name: str, arrays: Mapping[str, NDArray[np.generic]], classes: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[Candidate]]:
+    by_name = {key.casefold(): key for key in arrays}
     ids = next((by_name[key] for key in _OF_IMAGES if key in by_name), None)
-    order = by_name.get("classes")
-    others = {key: one for key, one in by_name.items() if one is not ids and one is not order}
-    found = next((others[key] for key in _OF_ANSWERS if key in others), None)
-    found = next(iter(others.values())) if found is None and len(others) == 1 else found
-    if found is None:
-        raise RunError(f"{name} holds arrays {', '.join(map(shown, by_name))}; call that of the answers probabilities.")
-    if max(len(found) if found.ndim else 0, 0 if ids is None else ids.size) > MAX_ROWS or (
-        order is not None and order.size > MAX_COLUMNS
+    order = by_name.get(_CLASSES)
+    if max((len(one) for one in arrays.values() if one.ndim), default=0) > MAX_ROWS or (
+        order is not None and arrays[order].size > MAX_COLUMNS
     ):
         raise RunError(f"{name} has more than {MAX_ROWS:,} images or {MAX_COLUMNS:,} classes; split it.")
-    images = tuple(str(one) for one in ids.ravel()) if ids is not None else ()
-    if found.ndim == 0 or (images and len(images) != len(found)):
-        raise RunError(f"{name} names {len(images):,} images and has {found.size:,} answers; each image has one.")
-    if found.ndim == 1:
-        return Answers(name, digest, images, classes, None, _indices([str(one) for one in found], classes, name))
-    named = tuple(str(one) for one in order.ravel()) if order is not None else classes
-    if sorted(named) != sorted(classes):
-        raise RunError(f"{name} names classes {', '.join(map(shown, named[:20]))}, which are not the taxonomy's.")
-    if found.ndim != 2 or found.shape[1] != len(classes) or found.dtype.kind not in "fiu":
-        raise RunError(f"{name} holds {found.dtype} of shape {found.shape}; expected (images, {len(classes)} classes).")
-    return Answers(name, digest, images, classes, found[:, [named.index(one) for one in classes]].astype(float), None)
-
-
-def _indices(texts: Sequence[str], classes: tuple[str, ...], name: str) -> NDArray[np.int64]:
-    """Classes by name, or by number from 0 where no class is called so."""
-    index_of = {str(k): k for k in range(len(classes))} | {one: k for k, one in enumerate(classes)}
-    if unknown := [one for one in dict.fromkeys(texts) if one not in index_of]:
+    images = tuple(str(one) for one in arrays[ids].ravel()) if ids is not None else ()
+    columns = tuple(str(one) for one in arrays[order].ravel()) if order is not None else ()
+    if columns and (len(columns) != len(classes) or len(set(columns)) < len(columns)):
+        raise RunError(f"{name} names classes {_listed(columns)}, which are not the taxonomy's {len(classes)}.")
+    candidates = []
+    for key, array in arrays.items():
+        if key in (ids, order):
+            continue
+        flat = array.ravel() if array.shape[1:] == (1,) else array
+        if flat.ndim == 1:
+            candidates.append(Candidate(key, tuple(map(text_of, flat.tolist()))))
+        elif array.ndim == 2 and array.shape[1] == len(classes) and array.dtype.kind in "fiu":
+            candidates.append(Candidate(key, (), columns, partial(array.astype, np.float64)))
+        elif len(arrays) == 1 or words_of(key) & PREDICTED:
+            raise RunError(
+                f"{name} holds {array.dtype} of shape {array.shape}; expected (images, {len(classes)} classes)."
+            )
+    if images and (other := next((one for one in candidates if one.n_images != len(images)), None)):
         raise RunError(
-            f"{name} answers {shown(unknown[0])}, which is no class here; there are "
-            f"{', '.join(map(shown, classes[:20]))}, or numbers from 0 to {len(classes) - 1} in that order."
+            f"{name} names {len(images):,} images and has {other.n_images:,} predictions in {shown(other.name)}; each "
+            "image has one."
         )
-    return np.array([index_of[one] for one in texts], dtype=np.int64)
+    return images, candidates
+
+
+def _listed(names: Sequence[str], at_most: int = 20) -> str:
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most:,} more" if len(names) > at_most else "")
 
 
 def _npz(path: Path) -> dict[str, NDArray[np.generic]]:

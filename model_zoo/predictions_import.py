@@ -86,7 +86,8 @@ def _named(answers: Answers, images: Sequence[ImageRecord]) -> tuple[list[ImageR
         "file name": lambda image: PurePosixPath(image.path).name,
         "file name without its ending": lambda image: PurePosixPath(image.path).stem,
     }
-    most = 0
+    missed: dict[str, str] = {}
+    fewest = len(answers.images) + 1
     for way, of in ways.items():
         by_name: dict[str, list[ImageRecord]] = {}
         for image in images:
@@ -94,11 +95,18 @@ def _named(answers: Answers, images: Sequence[ImageRecord]) -> tuple[list[ImageR
         known = [by_name.get(one, []) for one in answers.images]
         if all(len(one) == 1 for one in known):
             return [one[0] for one in known], [f"Images are named by {way}."]
-        most = max(most, sum(len(one) == 1 for one in known))
-        lost = next(name for name, one in zip(answers.images, known, strict=True) if len(one) != 1)
+        lost = {
+            name: "is not" if not some else f"is the name of {len(some):,} images"
+            for name, some in zip(answers.images, known, strict=True)
+            if len(some) != 1
+        }
+        if len(lost) < fewest:  # of several ways that find as many, the first
+            missed, fewest = lost, len(lost)
+    name, why = next(iter(missed.items()))
     raise RunError(
-        f"{answers.name} names {len(answers.images):,} images, of which {most:,} are here; {shown(lost)}, say, is not: "
-        "name images as the manifest does, by id or path, and leave out those that it does not list."
+        f"{answers.name} names {len(answers.images):,} images, of which {len(answers.images) - fewest:,} are here; "
+        f"{shown(name)}, say, {why}: name images as the manifest does, by id or path, and leave out those that it does "
+        "not list."
     )
 
 

@@ -168,6 +168,9 @@ MODELS: dict[str, tuple[str, Callable[[Path], object]]] = {
 PREDICTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "CSV, a column per class": ("said.csv", _csv(("image_id", "cat", "dog"), ("a", 0.25, 0.75))),
     "CSV, labels alone": ("said.csv", _csv(("image_id", "predicted"), ("a", "dog"))),
+    "JSON Lines, labels alone": ("said.jsonl", _text('{"image_id": "a", "label": "cat", "y_hat": "dog"}\n')),
+    "CSV of truth and predictions": ("said.csv", _csv(("image_id", "label", "y_hat"), ("a", "cat", "dog"))),
+    "CSV, two columns of classes": ("said.csv", _csv(("image_id", "label", "net"), ("a", "cat", "dog"))),
     "Parquet, a column per class": (
         "said.parquet",
         lambda path: pq.write_table(pa.table({"image_id": ["a"], "p:cat": [0.25], "p:dog": [0.75]}), path),

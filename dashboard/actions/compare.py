@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from dashboard.actions.patient_notes import patients_text
-from dashboard.links import Where, images_words
+from dashboard.links import Query, Where, images_words
 from dashboard.words import LABELS, counted, one_of
 from model_zoo.core.choices import Labels, MappedBy, Space, Split
 from model_zoo.core.errors import LinkError
@@ -157,21 +157,30 @@ def find_subjects(series: Sequence[Series], subject_ids: Sequence[str]) -> tuple
 
 
 def named_subjects(series: Sequence[Series], names: Sequence[str]) -> tuple[Subject, ...]:
-    """The subjects that ``names`` mean, as a page writes them or shorter; else `LinkError`.
+    """The subjects that ``names`` mean, as `subject_id_of` reads them; else `LinkError`."""
+    return find_subjects(series, [subject_id_of(series, name) for name in names])
+
+
+def subject_id_of(series: Sequence[Series], name: str) -> str:
+    """The id of the one subject that ``name`` means, as a page writes it or shorter; ``name`` itself for none.
 
     A name may be an id, a title, what stands before the seeds in one title alone, or a taxonomy with one series.
+    `LinkError` where it means several.
     """
     known, of_series = all_subjects(series), {one.series_id: one for one in series}
-    ids = []
-    for name in names:
-        called = [one for one in known if name in (one, known[one].title)]
-        called = called or [one for one in of_series if known[one].title.split(SEEDS)[0] == name]
-        called = called or [one for one, of in of_series.items() if of.card.taxonomy.name == name]
-        if len(called) > 1:
-            listed = one_of([f"{known[one].title} ({one})" for one in called])
-            raise LinkError(f"{name[:100]!r} could be {listed}; give the id that stands in brackets.")
-        ids.append(called[0] if called else name)
-    return find_subjects(series, ids)
+    called = [one for one in known if name in (one, known[one].title)]
+    called = called or [one for one in of_series if known[one].title.split(SEEDS)[0] == name]
+    called = called or [one for one, of in of_series.items() if of.card.taxonomy.name == name]
+    if len(called) > 1:
+        listed = one_of([f"{known[one].title} ({one})" for one in called])
+        raise LinkError(f"{name[:100]!r} could be {listed}; give the id that stands in brackets.")
+    return called[0] if called else name
+
+
+def with_subject_ids(series: Sequence[Series], query: Query) -> Query:
+    """The parameters of an address with ids for the subjects, which it may name as the command does."""
+    named = {name: query[name] for name in ("of", "cell") if name in query}
+    return {**query, **{name: tuple(subject_id_of(series, one) for one in some) for name, some in named.items()}}
 
 
 def compare(

@@ -153,6 +153,7 @@ def coarser_spaces(
 
 def find_coarser(spaces: Mapping[str, Taxonomy], asked: str | None) -> Taxonomy:
     """The asked space, or the first; `LinkError` if there is none of that name."""
+    asked = next((name for name, one in spaces.items() if asked == one.pinned), asked)
     if asked is not None and asked not in spaces:
         raise LinkError(f"There is no coarser space {asked[:100]!r} here; it can be {', '.join(spaces)}.")
     return spaces[asked] if asked is not None else next(iter(spaces.values()))

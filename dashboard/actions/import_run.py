@@ -9,7 +9,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from dashboard.actions.file_says import SaidOfIt, comma_separated
-from dashboard.actions.verified import accuracy_words, check_free, forward_words, tried_rows, tried_title, warning_words
+from dashboard.actions.verified import (
+    accuracy_words,
+    check_free,
+    forward_words,
+    ties_words,
+    tried_rows,
+    tried_title,
+    warning_words,
+)
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.alternatives import Tried
 from model_zoo.architectures import suggest
@@ -169,7 +177,7 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
             bar.update(tasks[task], completed=done, total=total)
 
         imported = verify(workspace, checkpoint, declared, watched)
-    for note in filter(None, (*imported.notes, forward_words(imported.card))):
+    for note in filter(None, (*imported.notes, forward_words(imported.card), ties_words(imported.predictions))):
         console.print(note, style="yellow" if note.startswith("Warning: ") else None, soft_wrap=True)
     say_tried(imported.tried, console)
     say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
@@ -200,8 +208,12 @@ def say_accuracy(
     order: Sequence[str],
     console: Console,
     tried: Sequence[Tried] = (),
+    remedy: str = "",
 ) -> None:
-    """Print how many answers are right, and whether far more would be: outputs in another ``order``, or prepared so."""
+    """Print how many answers are right, and whether far more would be: outputs in another ``order``, or prepared so.
+
+    ``remedy``: see `order_words`.
+    """
     console.print(accuracy_words(judged, on, taxonomy), soft_wrap=True)
-    if sentence := warning_words(judged, taxonomy, order, tried):
+    if sentence := warning_words(judged, taxonomy, order, tried, remedy):
         console.print(f"Warning: {sentence[0].lower()}{sentence[1:]}", style="yellow", soft_wrap=True)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,15 +50,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LabelFile:
-    """The lines of a file, its name, and the SHA-256 of all its bytes."""
+    """The lines of a file, its name, the SHA-256 of all its bytes, and the column of the labels, '' without columns."""
 
     name: str
     sha256: str
     lines: tuple[Line, ...]
+    column: str = ""
 
 
-def read_label_file(file: io.BufferedIOBase, name: str) -> LabelFile:
+def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> LabelFile:
     """The labels in a CSV, JSON Lines, Parquet, COCO or zip file, whatever its name; `LabelFileError` in one sentence.
+
+    ``column`` names the column of the labels, else `LABEL` does; then no other column of labels may say otherwise.
 
     A history of decisions gives the labels that are in force, the last of each person for each image. Nothing is
     unpacked; of a zip of foreign folders the folder's name is the label and the file's name the image.
@@ -75,19 +79,19 @@ def read_label_file(file: io.BufferedIOBase, name: str) -> LabelFile:
     try:
         with reading("it", LabelFileError, "export it again as CSV in UTF-8", "is damaged or no label file"):
             if start == b"PAR1":
-                lines = _last_said(_parquet(file))
+                read, lines = _last_said(_parquet(file, column), column)
             elif packed:
-                lines = list(_zipped(file))
+                read, lines = _zipped(file, column)
             else:
-                lines = _text(file.read())
+                read, lines = _text(file.read(), column)
     except LabelFileError as error:
         raise LabelFileError(f"{title}: {error}") from error
     if not lines:
         raise LabelFileError(f"{title} holds no label; it needs a line for each image below the names of its columns.")
-    return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines))
+    return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines), read)
 
 
-def _text(raw: bytes) -> list[Line]:
+def _text(raw: bytes, column: str) -> tuple[str, list[Line]]:
     if b"\0" in raw[:100_000]:
         raise LabelFileError("it is no text; export the labels as CSV in UTF-8, JSON Lines or Parquet.")
     try:
@@ -97,15 +101,15 @@ def _text(raw: bytes) -> list[Line]:
             f"byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8' (Excel) or with the encoding UTF-8."
         ) from error
     if not text.lstrip().startswith("{"):
-        return _csv(text)
+        return _csv(text, column)
     first = text.lstrip().split("\n", 1)[0]
     try:
         values = load_json(first)
     except ValueError:
         values = load_json(text)
     if isinstance(values, dict) and "annotations" in values:
-        return list(_coco(values))
-    return _last_said(_json_lines(text))
+        return "", list(_coco(values))
+    return _last_said(_json_lines(text, column), column)
 
 
 def _check_lines(text: str) -> None:
@@ -113,10 +117,11 @@ def _check_lines(text: str) -> None:
         raise LabelFileError(f"it has {n_lines:,} lines; split it into files of at most {MAX_LINES:,}.")
 
 
-def _csv(text: str) -> list[Line]:
+def _csv(text: str, column: str) -> tuple[str, list[Line]]:
     _check_lines(text)
     header = text.split("\n", 1)[0]
-    return _last_said(_csv_rows(CsvRows(text, max(",;\t", key=header.count), _check_shape)))
+    rows = CsvRows(text, max(",;\t", key=header.count), _check_shape)
+    return _last_said(_csv_rows(rows, column), column)
 
 
 def _check_shape(n_rows: int, n_cells: int) -> None:
@@ -126,9 +131,9 @@ def _check_shape(n_rows: int, n_cells: int) -> None:
         raise LabelFileError(f"it has a line of {n_cells:,} cells; at most {MAX_COLUMNS:,} columns are read.")
 
 
-def _csv_rows(rows: CsvRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _csv_rows(rows: CsvRows, label: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     listed = iter(rows)
-    columns = _columns(next(listed, []))
+    columns = _columns(next(listed, []), label)
     for cells in listed:
         where = f"line {rows.line:,}"
         if not any(cell.strip() for cell in cells):
@@ -143,7 +148,7 @@ def _csv_rows(rows: CsvRows) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield where, row
 
 
-def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _json_lines(text: str, label: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     _check_lines(text)
     check_json(text)
     for number, line in enumerate(text.split("\n"), start=1):
@@ -157,10 +162,13 @@ def _json_lines(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             ) from error
         if not isinstance(values, dict):
             raise LabelFileError(f'line {number:,} is no JSON object; expected {{"image_id": ..., "label": ...}}.')
-        yield f"line {number:,}", dict(zip(_columns(list(values), f"line {number:,}: "), values.values(), strict=True))
+        yield (
+            f"line {number:,}",
+            dict(zip(_columns(list(values), label, f"line {number:,}: "), values.values(), strict=True)),
+        )
 
 
-def _parquet(file: io.BufferedIOBase) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parquet(file: io.BufferedIOBase, label: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         check_parquet(file.read(), MAX_LINES)
     except TrialError as error:
@@ -170,43 +178,83 @@ def _parquet(file: io.BufferedIOBase) -> Iterator[tuple[str, Mapping[str, Any]]]
     if stored.metadata.num_rows > MAX_LINES:
         raise LabelFileError(f"it has {stored.metadata.num_rows:,} rows; split it into files of at most {MAX_LINES:,}.")
     names = stored.schema_arrow.names
-    known = {*IMAGE, *LABEL, *REVIEWER, "answer", "undone", "decision_id"}
-    _columns(names)
-    wanted = [name for name in names if name.strip().lower() in known]
-    columns = _columns(wanted)
+    known = {*IMAGE, *LABEL, *REVIEWER, "answer", "undone", "decision_id", label.strip().lower()}
+    _columns(names, label)
+    wanted = [name for name in names if name.strip().lower() in known or _is_of_labels(name.strip().lower())]
+    columns = _columns(wanted, label)
     table = stored.read(columns=wanted)
     cells = [table.column(name).to_pylist() for name in wanted]
     for number, row in enumerate(zip(*cells, strict=True), start=1):
         yield f"row {number:,}", dict(zip(columns, row, strict=True))
 
 
-def _last_said(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Line]:
-    """The rows as lines; of a history of decisions the labels in force, each person's last of an image."""
+def _last_said(rows: Iterable[tuple[str, Mapping[str, Any]]], column: str) -> tuple[str, list[Line]]:
+    """The column of the labels, and the rows as lines; of a history of decisions each person's last of an image."""
+    listed = list(rows)
+    label = _label_column(listed, column.strip().lower())
     lines: list[Line] = []
     last: dict[tuple[str, str], Line] = {}
-    for where, row in rows:
+    for where, row in listed:
         is_history = "answer" in row and ("after" in row or "to" in row)
-        if is_history and (row["answer"] not in ("relabel", "confirm") or row.get("undone") in (True, "yes")):
+        undone = str(row.get("undone")).lower() in ("true", "yes")
+        if is_history and (row["answer"] not in ("relabel", "confirm") or undone):
             continue
-        line = _line(where, row)
+        line = _line(where, row, label)
         if is_history:
             last.pop((line.image, line.reviewer), None)
             last[line.image, line.reviewer] = line
         else:
             lines.append(line)
-    return lines + list(last.values())
+    return label, lines + list(last.values())
 
 
-def _line(where: str, row: Mapping[str, Any]) -> Line:
-    image, label, reviewer = (next((name for name in names if name in row), None) for names in (IMAGE, LABEL, REVIEWER))
-    if label == "label" and isinstance(row["label"], int) and "class_name" in row:
-        label = "class_name"
+def _label_column(rows: Sequence[tuple[str, Mapping[str, Any]]], wanted: str) -> str:
+    """The column of the labels of all rows: ``wanted``, or the first of `LABEL` that is there.
+
+    A column of numbers gives way to the names beside it. `LabelFileError` where another column of labels differs.
+    """
+    names = tuple(dict.fromkeys(name for _, row in rows for name in row))
+    if wanted or not rows:
+        return wanted or LABEL[0]
+    found = next(name for name in LABEL if name in names)
+    if found == "label" and "class_name" in names and all(_number(row.get(found)) for _, row in rows):
+        found = "class_name"
+    if found in ("leaf_label", "class_name", "after", "to"):
+        return found
+    for other in names:
+        if other == found or not _is_of_labels(other):
+            continue
+        pairs = {(_key(row.get(found)), _key(row.get(other))) for _, row in rows}
+        is_coarser = other == "class" and len({one for one, _ in pairs}) == len(pairs)  # as our own exports have it
+        if not is_coarser and any(one != two for one, two in pairs):
+            raise LabelFileError(
+                f"columns {found!r} and {_one_line(other)!r} both hold labels, and they differ; say which with "
+                "--label-column."
+            )
+    return found
+
+
+def _is_of_labels(name: str) -> bool:
+    """Whether a column is called as one of labels: ``label``, ``new_label``, ``corrected class``."""
+    words = set(re.findall(r"[^\W_]+", name))
+    return bool(words & {"label", "labels", "class", "category", "corrected"}) and not words & {"id", "n", "count"}
+
+
+def _number(value: object) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int) or str(value).removesuffix(".0").isdecimal())
+
+
+def _key(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _line(where: str, row: Mapping[str, Any], label: str) -> Line:
+    image, reviewer = (next((name for name in names if name in row), None) for names in (IMAGE, REVIEWER))
     assert image is not None
-    assert label is not None
     return Line(
         where,
         _cell(row[image], where, image),
-        _cell(row[label], where, label),
+        _cell(row.get(label), where, label),
         _cell(row[reviewer], where, reviewer, empty=True) if reviewer else "",
     )
 
@@ -237,7 +285,7 @@ def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mappi
     return Line(where, _cell(name, where, "file_name"), _cell(label, where, "label"), reviewer)
 
 
-def _zipped(file: io.BufferedIOBase) -> Iterator[Line]:
+def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[Line]]:
     if (listed_at_least := n_members(file)) > MAX_LINES:
         raise LabelFileError(
             f"it lists {listed_at_least:,} files or more; split it into zips of at most {MAX_LINES:,}."
@@ -253,27 +301,28 @@ def _zipped(file: io.BufferedIOBase) -> Iterator[Line]:
                 raw = listed.read(MAX_BYTES + 1)
             if len(raw) > MAX_BYTES:
                 raise LabelFileError(f"its {LIST} has more than {MAX_BYTES:,} bytes; split it.")
-            yield from _text(raw)
-            return
+            return _text(raw, column)
+        lines = []
         for entry in entries:
             path = PurePosixPath(entry.filename)
             if len(path.parts) < 2:
                 raise LabelFileError(
                     f"{_one_line(entry.filename)!r} lies in no folder; put each image into a folder named by its class."
                 )
-            yield Line(f"file {_one_line(entry.filename)}", path.name, path.parent.name)
+            lines.append(Line(f"file {_one_line(entry.filename)}", path.name, path.parent.name))
+        return "", lines
 
 
-def _columns(names: Sequence[str], where: str = "") -> list[str]:
+def _columns(names: Sequence[str], label: str, where: str = "") -> list[str]:
     """Column names in lower case; refused where none names an image or a label, or one is there twice."""
-    columns = [str(name).strip().lower() for name in names]
-    for what, known in (("an image", IMAGE), ("a label", LABEL)):
+    columns, wanted = [str(name).strip().lower() for name in names], label.strip().lower()
+    for what, known in (("an image", IMAGE), ("a label", (wanted,) if wanted else LABEL)):
         if not set(columns) & set(known):
             raise LabelFileError(
                 f"{where}no column names {what}; got {_one_line(', '.join(columns)) or 'nothing'}, expected one of "
                 f"{', '.join(known)}: rename the column."
             )
-    used = [name for name in columns if name in {*IMAGE, *LABEL, *REVIEWER}]
+    used = [name for name in columns if name in {*IMAGE, *LABEL, *REVIEWER, wanted}]
     if twice := next((name for name in used if used.count(name) > 1), None):
         raise LabelFileError(f"column {twice!r} stands there twice; keep one.")
     return columns

@@ -1,5 +1,6 @@
 """Labels made elsewhere: what importing a file would change, and the import as one batch of decisions."""
 
+import hashlib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from pathlib import PurePosixPath
 from dashboard.actions.batches import Given, decide_many
 from dashboard.actions.desk import Desk
 from dashboard.actions.label_files import LabelFile, LabelFileError, Line
+from dashboard.actions.label_values import read_values
 from dashboard.reviews.decisions import REVIEWER_MAX, Answer, Decision
 from dashboard.reviews.standing import in_force, labels_by_person, standing_labels
+from dashboard.words import counted
 from model_zoo.core.choices import Labels
+from model_zoo.core.class_values import ClassValues
 from model_zoo.core.errors import LabelError
 from model_zoo.core.label_changes import label_changes
 from model_zoo.core.labels import Label, LeafSpace
@@ -32,12 +36,30 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
+class LabelsWanted:
+    """What the person who imports says of a file: see `plan_import` and `read_label_file`."""
+
+    importer: str
+    taxonomy: Taxonomy | None = None
+    annotator: str = ""
+    column: str = ""
+    values: ClassValues | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """All of it as text: two that are equal ask for the same plan."""
+        of = f"{self.taxonomy.pinned} {self.taxonomy.hash}" if self.taxonomy else ""
+        return self.importer, of, self.annotator, self.column, str(self.values or "")
+
+
+@dataclass(frozen=True)
 class ImportPlan:
     """What importing ``file`` would do.
 
-    ``given`` is what would be stored: every label but those that its person gives already, and those in nobody's name
-    that stand already. ``fates`` counts all readable labels of known images; ``unknown`` and ``unreadable`` hold a
-    sentence for each other line. ``before`` and ``after`` are the standing labels of the images named, now and then.
+    ``given`` is what would be stored: every label of a named annotator that is not their opinion already, and of lines
+    without one the labels that change the current one; ``n_equal`` others of these are equal to it. ``fates`` counts
+    all readable labels of known images; ``unknown`` and ``unreadable`` hold a sentence for each other line.
+    ``before`` and ``after`` are the current labels of the images named, now and after the import.
     """
 
     file: LabelFile
@@ -50,6 +72,14 @@ class ImportPlan:
     batch: str
     taxonomy: str = ""
     already: str = ""
+    n_equal: int = 0
+    read_as: ClassValues = ClassValues.NAMES
+
+    @property
+    def reading(self) -> str:
+        """What was read as labels, in a sentence."""
+        column = f"column {self.file.column!r}, " if self.file.column else ""
+        return f"Labels: {column}read as {self.read_as.words}."
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -58,25 +88,37 @@ class ImportPlan:
 
 
 def plan_import(
-    desk: Desk, file: LabelFile, importer: str, time: datetime, taxonomy: Taxonomy | None = None
+    desk: Desk,
+    file: LabelFile,
+    importer: str,
+    time: datetime,
+    taxonomy: Taxonomy | None = None,
+    annotator: str = "",
+    values: ClassValues | None = None,
 ) -> ImportPlan:
     """What would change; nothing is stored. `LabelFileError` where the file contradicts itself.
 
     Labels are leaf text; with ``taxonomy`` also names of its classes, read as a reviewer's answer "it is one of
-    these": only what the class settles against the present label changes. ``importer`` gives the labels of lines
-    that name no reviewer.
+    these": only what the class settles changes, against the current label for lines without an annotator, and for
+    an opinion against the label without other opinions of the kind, so that the order of imports does not matter.
+
+    ``annotator`` gave the labels of lines that name none: all are opinions, equal to the current label or not.
+    Without one these are changes alone, in the name of ``importer``. ``values``: see `read_values`.
     """
     dataset, space, now = desk.dataset(), desk.workspace.space, desk.labels(Labels.REVIEWED)
-    find, said = _finder(dataset), _said(desk)
+    find, said = _finder(dataset), _said(desk, of_history=file.column in ("after", "to"))
+    base = _without_class_imports(desk) if taxonomy else now
+    read_as, written = read_values(file, space, taxonomy, values)
     unknown, unreadable = [], []
     read: dict[tuple[str, str], tuple[Line, Label]] = {}
     for line in file.lines:
-        image_id, who = find(line.image), _person(line, importer)
+        image_id, who = find(line.image), _person(line, annotator.strip() or importer)
+        is_opinion = bool(line.reviewer.strip() or annotator.strip())
         if image_id is None:
             unknown.append(f"{line.where}: no image {line.image[:100]!r} in this workspace")
             continue
         try:
-            label = _label(line.label, space, taxonomy, now[image_id])
+            label = _label(written[line.label], space, taxonomy, (base if is_opinion else now)[image_id])
         except LabelError as error:
             unreadable.append(f"{line.where}: {error}")
             continue
@@ -87,14 +129,18 @@ def plan_import(
                 f"{who or 'nobody'}; keep one of them."
             )
     fates = dict.fromkeys(Fate, 0)
-    given = []
+    given, n_equal = [], 0
     for (image_id, who), (line, label) in read.items():
         fate = _fate(now[image_id], label, space)
         fates[fate] += 1
         text = space.format(label)
-        if said.get(image_id, {}).get(who) != text and (line.reviewer.strip() or fate is not Fate.EQUAL):
+        if said.get(image_id, {}).get(who) == text:
+            continue
+        if line.reviewer.strip() or annotator.strip() or fate is not Fate.EQUAL:
             given.append(Given(image_id, text, who))
-    batch, already = _batch(desk, file)
+        else:
+            n_equal += 1
+    batch, already = _batch(desk, file, annotator)
     touched, named = {one.image_id for one in given}, {image_id for image_id, _ in read}
     after = {**now, **{one: dataset.labels[one] for one in touched}, **_standing_with(desk, given, time)}
     return ImportPlan(
@@ -108,6 +154,8 @@ def plan_import(
         batch,
         taxonomy.pinned if taxonomy else "",
         already,
+        n_equal,
+        read_as,
     )
 
 
@@ -118,6 +166,8 @@ def store_import(desk: Desk, plan: ImportPlan, time: datetime) -> tuple[Decision
     """
     if plan.already:
         raise LabelFileError(plan.already)
+    if not plan.given:
+        return ()
     if any(not one.reviewer for one in plan.given):
         raise LabelFileError("Some lines name no reviewer; say in whose name they are imported.")
     chosen_by = IMPORTED + plan.file.name
@@ -130,8 +180,25 @@ def plan_words(plan: ImportPlan) -> str:
     return (
         f"{len(plan.file.lines):,} labels in the file: {fates}; {len(plan.unknown):,} of unknown images, "
         f"{len(plan.unreadable):,} unreadable. {len(plan.given):,} to store; "
-        f"{len(plan.changed):,} standing labels would change."
+        f"{len(plan.changed):,} current labels would change."
     )
+
+
+def equal_words(plan: ImportPlan) -> str:
+    """What to do about labels that are equal to the current one and in nobody's name; '' where there are none."""
+    if not plan.n_equal:
+        return ""
+    were = counted(plan.n_equal, "equal label was", "equal labels were")
+    return f"{were} not stored: name the annotator to keep {'it' if plan.n_equal == 1 else 'them'}"
+
+
+def nothing_words(plan: ImportPlan) -> str:
+    """Why nothing is stored."""
+    if not any(plan.fates.values()):
+        return "Nothing was stored: no line of the file names an image of this workspace and a label that can be read."
+    if plan.n_equal:
+        return "Nothing was stored: no label in the file changes the current one."
+    return "Nothing was stored: every label in the file is stored already."
 
 
 def _label(text: str, space: LeafSpace, taxonomy: Taxonomy | None, now: Label) -> Label:
@@ -160,14 +227,27 @@ def _person(line: Line, importer: str) -> str:
     return who
 
 
-def _said(desk: Desk) -> Mapping[str, Mapping[str, str]]:
-    """Image id -> reviewer -> the label that they give it."""
+def _said(desk: Desk, of_history: bool) -> Mapping[str, Mapping[str, str]]:
+    """Image id -> reviewer -> the label that is their own opinion of it.
+
+    One who adjudicates knows the opinions of others: that is none of their own, except in a history of decisions.
+    """
     about: dict[str, list[Decision]] = {}
     for one in in_force(desk.store.all()):
-        about.setdefault(one.image_id, []).append(one)
+        if of_history or not one.adjudicates:
+            about.setdefault(one.image_id, []).append(one)
     return {
         image_id: {who: one.after for who, one in labels_by_person(some).items()} for image_id, some in about.items()
     }
+
+
+def _without_class_imports(desk: Desk) -> Mapping[str, Label]:
+    """The labels of all images as if no class of a taxonomy had been imported."""
+    kept = [one for one in desk.store.all() if not (one.taxonomy and one.chosen_by.startswith(IMPORTED))]
+    parse = desk.workspace.space.parse
+    found = standing_labels(kept, desk.review_rule)
+    labels = desk.dataset().labels
+    return {**labels, **{one: parse(text) for one, text in found.items() if one in labels}}
 
 
 def _finder(dataset: DataSet) -> Callable[[str], str | None]:
@@ -191,9 +271,14 @@ def _finder(dataset: DataSet) -> Callable[[str], str | None]:
     return find
 
 
-def _batch(desk: Desk, file: LabelFile) -> tuple[str, str]:
-    """The batch of an import of ``file``, and, where an earlier one is in force, a sentence that says so."""
-    stem = f"import-{file.sha256[:40]}"
+def _batch(desk: Desk, file: LabelFile, annotator: str) -> tuple[str, str]:
+    """The batch of an import of ``file``, and, where an earlier one is in force, a sentence that says so.
+
+    The opinions of two annotators are two imports, also if their files are equal byte for byte.
+    """
+    person = unicodedata.normalize("NFC", annotator.strip())
+    of = f"{file.sha256} {person}" if person and any(not one.reviewer.strip() for one in file.lines) else ""
+    stem = f"import-{hashlib.sha256(of.encode()).hexdigest()[:40] if of else file.sha256[:40]}"
     history = [one for one in desk.store.all() if one.batch.startswith(stem) and one.answer is not Answer.UNDO]
     kept = {one.decision_id for one in in_force(desk.store.all())}
     if stored := [one for one in history if one.decision_id in kept]:

@@ -1,7 +1,9 @@
 """What the page and the commands that import models both read, check and say."""
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from shlex import quote
 
 import numpy as np
 from scipy.stats import binom
@@ -12,6 +14,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.class_order import other_order
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation, accuracy
+from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import MAX_INPUT_SIDE
 from model_zoo.run import Card, check_run_id
@@ -64,15 +67,45 @@ def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
     )
 
 
-def order_words(judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str]) -> str:
-    """Which other names of the outputs ``order`` would be right far more often; '' where none would."""
+def ties_words(predictions: Mapping[Split, Predictions]) -> str:
+    """How many images have several classes with the highest probability, by split; '' where none has."""
+    tied = [
+        f"{one.n_tied:,} of {len(one.image_ids):,} {split} images" for split, one in predictions.items() if one.n_tied
+    ]
+    if not tied:
+        return ""
+    return (
+        f"Equal probabilities: for {' and '.join(tied)} several classes have the highest one; the first of these in "
+        "the order of the taxonomy counts as predicted."
+    )
+
+
+def classes_text(names: Sequence[str]) -> str:
+    """``a, b, c``, as `read_class_names` reads it back: a name with a comma or a quote stands in quotes."""
+    quoted = ('"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name for name in names)
+    return ", ".join(quoted)
+
+
+def read_class_names(text: str) -> tuple[str, ...]:
+    """The names in ``a,b,"c, d"``, without the spaces around them."""
+    return tuple(one.strip() for one in next(csv.reader([text], skipinitialspace=True), []))
+
+
+def order_words(
+    judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], remedy: str = "check the order of the classes"
+) -> str:
+    """Which other names of the outputs ``order`` would be right far more often; '' where none would.
+
+    ``remedy`` says what to do; in it ``{order}`` stands for these names, to be pasted into a shell.
+    """
     other = other_order(judged.confusion.counts, taxonomy.names)
     if not len(judged.truth) or not other.is_suspicious:
         return ""
     of = dict(zip(taxonomy.names, other.names, strict=True))
+    names = classes_text([of[name] for name in order])
     return (
-        f"With the outputs named {', '.join(of[name] for name in order)}, {share_text(other.share)} of the "
-        f"{counted(other.n_images, 'image')} would be right: check the order of the classes."
+        f"With the outputs named {names}, {share_text(other.share)} of the {counted(other.n_images, 'image')} would be "
+        f"right: {remedy.replace('{order}', quote(names))}."
     )
 
 
@@ -137,10 +170,13 @@ def tried_words(tried: Sequence[Tried]) -> str:
     )
 
 
-def warning_words(judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = ()) -> str:
+def warning_words(
+    judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = (), remedy: str = ""
+) -> str:
     """What to check before anything else, '' for nothing: other preparations say little where the order is wrong.
 
     First comes that the model is no better than guessing, where it is not.
     """
-    found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order) or tried_words(tried))
+    how = {"remedy": remedy} if remedy else {}
+    found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order, **how) or tried_words(tried))
     return " ".join(filter(None, found))

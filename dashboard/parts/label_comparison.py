@@ -34,11 +34,12 @@ _ALL: dict[str, list[str]] = {"was": [], "is": [], "page": []}
 def find_taxonomy(desk: Desk, view: LabelsView, taxonomies: Mapping[str, Taxonomy]) -> Taxonomy | None:
     """In whose classes labels are compared: what the address asks for, else what opens here. None: by label."""
     if view.taxonomy is not None:
-        if view.taxonomy not in taxonomies and view.taxonomy != BY_LABEL:
+        pinned = {one.pinned: one for some in desk.workspace.versions().values() for one in some}
+        if view.taxonomy not in {*taxonomies, *pinned, BY_LABEL}:
             raise LinkError(
                 f"The address asks for taxonomy = {view.taxonomy[:100]!r}; it can be {', '.join(taxonomies)}."
             )
-        return taxonomies.get(view.taxonomy)
+        return {**pinned, **taxonomies}.get(view.taxonomy)
     opening = [name for name in desk.workspace.opening if name in taxonomies]
     return next((taxonomies[name] for name in [*opening, *taxonomies]), None)
 

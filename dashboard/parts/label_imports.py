@@ -10,20 +10,27 @@ import streamlit as st
 from dashboard import state
 from dashboard.actions.desk import Desk
 from dashboard.actions.label_files import MAX_BYTES
-from dashboard.actions.label_import import Fate, ImportPlan, store_import
+from dashboard.actions.label_import import Fate, ImportPlan, LabelsWanted, equal_words, nothing_words, store_import
 from dashboard.parts.label_comparison import flow_rows
 from dashboard.words import counted, plain
+from model_zoo.core.class_values import ClassValues
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_changes import flows, named_by
 from model_zoo.core.taxonomy import Taxonomy
 
 MAX_LISTED = 20
+_ON_THE_PAGE = {
+    "--by": "Annotator of lines that name none",
+    "--label-column": "Column of the labels",
+    "--label-values": "Labels that are numbers",
+}
+"""Option of the command -> what the page calls it."""
 _FATES = {Fate.NEW: "New", Fate.CHANGED: "Other than now", Fate.EQUAL: "As now"}
 
 
 def importing(
     desk: Desk,
-    plan_of: Callable[[bytes, str, str, Taxonomy | None], ImportPlan],
+    plan_of: Callable[[bytes, str, LabelsWanted], ImportPlan],
     taxonomies: Mapping[str, Taxonomy],
     opening: Taxonomy | None,
     reviewer: str,
@@ -43,20 +50,52 @@ def importing(
         key="labels_import_as",
         help="A class changes only what it settles: the rest of the label stays.",
     )
+    annotator, column, values = _read_as(reviewer, n_stored)
     if file is None:
         st.info("Choose a file. Nothing is stored before you have seen what would change.")
         return
     taxonomy = taxonomies.get(name)
     try:
-        plan = plan_of(file.getvalue(), file.name, reviewer, taxonomy)
+        plan = plan_of(file.getvalue(), file.name, LabelsWanted(reviewer, taxonomy, annotator, column, values))
     except TaxoScopeError as error:
-        st.error(plain(str(error)))
+        st.error(plain(_on_the_page(str(error))))
         return
+    st.caption(plain(plan.reading))
     _counts(plan)
+    if equal := equal_words(plan):
+        st.info(f"{equal}.")
     _changes(desk, plan, taxonomy or opening)
     _listed("unknown image", plan.unknown)
     _listed("unreadable label", plan.unreadable)
     _storing(desk, plan)
+
+
+def _read_as(reviewer: str, n_stored: int) -> tuple[str, str, ClassValues | None]:
+    """Who gave labels that name nobody, in which column they are, and whether numbers are names or indices."""
+    who, column, values = st.columns(3)
+    annotator = who.text_input(
+        _ON_THE_PAGE["--by"],
+        key=state.keeps(f"labels_import_by_{n_stored}_{reviewer}", reviewer),
+        help="Every label is stored as this person's opinion, also one that is equal to the current label. Empty: only "
+        "changes are stored, in your name.",
+    )
+    name = column.text_input(
+        _ON_THE_PAGE["--label-column"], key=f"labels_import_column_{n_stored}", placeholder="by its name"
+    )
+    written = values.selectbox(
+        _ON_THE_PAGE["--label-values"],
+        ["", *ClassValues],
+        key=f"labels_import_values_{n_stored}",
+        format_func=lambda one: ClassValues(one).words if one else "as they are clear",
+    )
+    return annotator.strip(), name, ClassValues(written) if written else None
+
+
+def _on_the_page(sentence: str) -> str:
+    """A sentence that names options of the command, with the names that the page has for them."""
+    for option, field in _ON_THE_PAGE.items():
+        sentence = sentence.replace(option, f"'{field}'")
+    return sentence
 
 
 def _counts(plan: ImportPlan) -> None:
@@ -88,7 +127,10 @@ def _storing(desk: Desk, plan: ImportPlan) -> None:
         st.info(plain(plan.already))
         return
     if not plan.given:
-        st.info("Nothing to store: every label that can be read stands already.")
+        is_readable = any(plan.fates.values())
+        st.info(
+            "Nothing to store: every label that can be read stands already." if is_readable else nothing_words(plan)
+        )
         return
     nameless = any(not one.reviewer for one in plan.given)
     if nameless:

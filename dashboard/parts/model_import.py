@@ -23,6 +23,8 @@ from dashboard.actions.model_import import (
 from dashboard.actions.verified import (
     accuracy_words,
     forward_words,
+    read_class_names,
+    ties_words,
     tried_rows,
     tried_title,
     warning_words,
@@ -205,7 +207,7 @@ def _order(held: Held, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
     if way != _WRITTEN:
         return ways[way] if way else None
     written = st.text_input("Classes in the order of the outputs, with commas between", key=f"import_classes_{key}")
-    return tuple(one.strip() for one in written.split(",")) if written.strip() else None
+    return read_class_names(written) if written.strip() else None
 
 
 def _trial(
@@ -249,7 +251,7 @@ def _trial(
 def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
     imported, taxonomy = found.imported, found.imported.card.taxonomy
     st.subheader("What it answers", anchor=False)
-    for note in filter(None, (*imported.notes, forward_words(imported.card))):
+    for note in filter(None, (*imported.notes, forward_words(imported.card), ties_words(imported.predictions))):
         st.caption(plain(note))
     st.markdown(f"**{plain(accuracy_words(imported.judged, imported.judged_on, taxonomy))}**")
     if warning := warning_words(imported.judged, taxonomy, order, imported.tried):

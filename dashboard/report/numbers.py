@@ -37,8 +37,9 @@ def table(judged: Comparison) -> str:
         where = judged.where.written if judged.where else ""
         about = (subject.title, evaluation.taxonomy.name, str(judged.split), where, str(judged.labels))
         for kind, name, one in rows:
-            figures = (one.mean, one.share.low, one.share.high, one.sd, one.share.n_images, one.share.n_patients)
-            writer.writerow([*map(safe_cell, about), kind, safe_cell(name), *figures])
+            figures = (one.mean, one.share.low, one.share.high, one.sd)
+            counts = (_count(one.share.n_images), _count(one.share.n_patients))
+            writer.writerow([*map(safe_cell, about), kind, safe_cell(name), *figures, *counts])
     return out.getvalue()
 
 
@@ -238,8 +239,14 @@ def _looks(one: Found) -> dict[str, Any]:
 
 
 def _share(one: Share | Ratio) -> dict[str, float | None]:
-    figures = {"value": one.value, "low": one.low, "high": one.high, "images": one.n_images}
-    return {name: _number(value) for name, value in figures.items()} | {"patients": one.n_patients}
+    figures = {"value": one.value, "low": one.low, "high": one.high}
+    counts = {"images": _count(one.n_images), "patients": _count(one.n_patients)}
+    return {name: _number(value) for name, value in figures.items()} | counts
+
+
+def _count(value: float) -> float | None:
+    """A count without decimals, or with them where it is a mean over seeds."""
+    return int(value) if float(value).is_integer() else _number(value)
 
 
 def _number(value: float) -> float | None:

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cached, charts, links, state
-from dashboard.actions.compare import find_subjects, mix_label_spaces
+from dashboard.actions.compare import find_subjects, mix_label_spaces, with_subject_ids
 from dashboard.actions.many_models import notes
 from dashboard.actions.opening import opening
 from dashboard.actions.result_notes import result_notes
@@ -18,7 +18,8 @@ from dashboard.parts.verdict import report_button, verdict
 from dashboard.words import no_run_yet, plain
 from model_zoo.core.choices import ClassFigure
 
-desk, known, query = cached.desk(), cached.subjects(), state.query()
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
 shown = links.read_shown(query, opening(desk))
 figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
 

@@ -30,7 +30,8 @@ if chosen:
 
 if taxonomies := desk.workspace.taxonomies():
     st.subheader("Do people agree?", anchor=False)
-    taxonomy = links.among(state.query(), "taxonomy", taxonomies)
+    versions = {one.pinned: one for some in desk.workspace.versions().values() for one in some}
+    taxonomy = links.among(state.query(), "taxonomy", {**taxonomies, **versions})
     agreement.taxonomy_picker(taxonomies, taxonomy.name)
     agreement.agreement(*cached.agreement(taxonomy), taxonomy, charts.look(state.dark()))
 st.caption(f"Kept in `{desk.workspace.decisions_path}`; appended, never edited. Times are UTC.")

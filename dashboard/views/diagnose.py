@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import cached, charts, links, state
-from dashboard.actions.compare import find_subjects
+from dashboard.actions.compare import find_subjects, with_subject_ids
 from dashboard.actions.diagnose import coarser_spaces, find_coarser
 from dashboard.actions.opening import opening
 from dashboard.parts import controls, diagnosis
@@ -14,7 +14,8 @@ from dashboard.words import no_run_yet
 
 AT_MOST = 2
 
-desk, known, query = cached.desk(), cached.subjects(), state.query()
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
 shown = links.read_shown(query, opening(desk))
 
 title, switches = st.columns([1, 4], vertical_alignment="center")

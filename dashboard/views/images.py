@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import cached, links, state
 from dashboard.actions.browse import browse
-from dashboard.actions.compare import find_subjects
+from dashboard.actions.compare import find_subjects, with_subject_ids
 from dashboard.actions.opening import opening
 from dashboard.parts import bulk, controls, counted, listing
 from dashboard.parts.gallery import gallery
@@ -13,7 +13,8 @@ from dashboard.parts.image_map import image_map
 from model_zoo.core.choices import Arranged
 
 desk = cached.desk()
-dataset, known, query = desk.dataset(), cached.subjects(), state.query()
+dataset, known = desk.dataset(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
 shown, cell = links.read_shown(query, opening(desk)), links.read_cell(query)
 split = links.read_split(query, default=shown.split if cell else None)
 filters = read_filters(query, dataset.space, dataset)

@@ -4,13 +4,14 @@ import streamlit as st
 
 from dashboard import cached, links, state
 from dashboard.actions import ordering
-from dashboard.actions.compare import find_subjects
+from dashboard.actions.compare import find_subjects, with_subject_ids
 from dashboard.actions.opening import opening
 from dashboard.parts import counted, inspection
 from dashboard.parts.review_panel import review_panel
 from dashboard.parts.take_away import take_away
 
-desk, query, known = cached.desk(), state.query(), cached.subjects()
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
 shown, image_id = links.read_shown(query, opening(desk)), links.text(query, "image")
 
 st.title("Inspect", anchor=False)

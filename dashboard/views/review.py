@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import cached, links, state
+from dashboard.actions.compare import with_subject_ids
 from dashboard.actions.opening import opening
 from dashboard.actions.queueing import OTHERS_WORK
 from dashboard.actions.wanted import n_asked, n_elsewhere, named, wanted
@@ -11,7 +12,8 @@ from dashboard.parts.review_panel import review_panel, reviewer_name
 from dashboard.queues import is_listed, read_queue_view, read_reviewed
 from dashboard.reviews.status import reviewers
 
-desk, query, known = cached.desk(), state.query(), cached.subjects()
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
 view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
 subjects = tuple(known[one] for one in shown.subjects if one in known)
 

@@ -21,6 +21,10 @@ class RunError(TaxoScopeError):
     """A run folder, card or prediction table that cannot be read or does not fit."""
 
 
+class ClassValuesError(TaxoScopeError):
+    """Values of a file that cannot be read as classes, or can be read as classes in several ways."""
+
+
 class ImageError(TaxoScopeError):
     """An image that cannot be decoded within the limits."""
 

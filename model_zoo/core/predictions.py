@@ -40,6 +40,12 @@ class Predictions:
         """Class index of the highest probability, (N,)."""
         return self.probabilities.argmax(axis=1).astype(np.int64)
 
+    @cached_property
+    def n_tied(self) -> int:
+        """Images for which several classes have the highest probability; `predicted` is the first of these."""
+        highest = self.probabilities.max(axis=1, keepdims=True, initial=0)
+        return int(((self.probabilities == highest).sum(axis=1) > 1).sum())
+
     def only(self, image_ids: Set[str]) -> "Predictions":
         """These predictions for the images among ``image_ids``; others it names were not asked and are not missed."""
         rows = [row for row, image_id in enumerate(self.image_ids) if image_id in image_ids]

@@ -159,7 +159,15 @@ def _square(
     for at in (0, -1):
         others = names[1:] if at == 0 else names[:-1]
         named = [(row[at], row[1:] if at == 0 else row[:-1]) for row in rows]
-        if rows and len(set(others)) == len(others) and sorted(others) == sorted(name for name, _ in named):
+        rows_named = [name for name, _ in named]
+        if rows and len(set(others)) == len(others) and sorted(others) == sorted(rows_named):
+            positions = [str(k) for k in range(len(others))]
+            if list(others) != rows_named and positions in (list(others), rows_named):
+                raise SourceError(
+                    f"Its rows are called {', '.join(rows_named[:5])}... and its columns {', '.join(others[:5])}...: "
+                    "numbers in order may be positions and no names. Write the same names in the same order before the "
+                    "rows and above the columns."
+                )
             return others, named
     return None
 
@@ -201,13 +209,24 @@ def _of_rows(
     places = [at for at in chosen.values() if at is not None]
     if len(set(places)) < 3:
         raise SourceError(f"{title}: one column cannot be two of true label, answer and count; it has {listed}.")
+    given = (wanted.true, wanted.predicted, wanted.count)
+    values = [[row.get(name) if isinstance(row, dict) else row[k] for row in rows] for k, name in enumerate(names)]
+    for at, known, option, said in zip(
+        places, (TRUE, PREDICTED, COUNT), ("--true", "--predicted", "--count"), given, strict=True
+    ):
+        others = [k for k in _recognised(names, known) if k not in places and not said]
+        if rival := next((k for k in others if values[k] != values[at]), None):
+            raise SourceError(
+                f"{title}: columns {shown(names[at])} and {shown(names[rival])} can both be meant, and they differ; "
+                f"say which with {option}."
+            )
+    _check_same_way(values[places[0]], values[places[1]], title)
     cells = []
     for number, row in enumerate(rows, start=1):
         where = f"row {number:,}"
         true, predicted, count = (row.get(names[at]) if isinstance(row, dict) else row[at] for at in places)
         sides = [_paths(one, title, where) for one in (true, predicted)]
         cells.append(_Cell(where, sides[0], sides[1], _count(count, title, where)))
-    given = (wanted.true, wanted.predicted, wanted.count)
     return cells, [
         f"{what}: column {shown(names[at])}, {'as you said' if said else 'by its name'}."
         for (what, at), said in zip(chosen.items(), given, strict=True)
@@ -221,8 +240,34 @@ def _column(names: tuple[str, ...], given: str, known: Sequence[str], title: str
             listed = ", ".join(shown(one, 30) for one in names[:20])
             raise SourceError(f"{title} has no one column {shown(given)}; it has {listed}.")
         return names.index(given)
+    return next(iter(_recognised(names, known)), None)
+
+
+def _recognised(names: tuple[str, ...], known: Sequence[str]) -> list[int]:
+    """The columns that are called so, in the order of ``known``."""
     folded = [re.sub(r"[\s_-]+", "_", name.casefold()) for name in names]
-    return next((folded.index(one) for one in known if one in folded), None)
+    return [folded.index(one) for one in known if one in folded]
+
+
+def _check_same_way(true: Sequence[object], predicted: Sequence[object], title: str) -> None:
+    """`SourceError` where one side is written in names and the other in numbers, or in numbers from another start."""
+    sides = [{str(one) for one in side if isinstance(one, (str, int))} for side in (true, predicted)]
+    are_numbers = [all(one.isdecimal() for one in side) for side in sides]
+    if all(sides) and are_numbers[0] != are_numbers[1] and not sides[0] & sides[1]:
+        names, numbers = sorted(sides, key=lambda side: all(one.isdecimal() for one in side))
+        raise SourceError(
+            f"{title}: one side has names ({shown(min(names))}) and the other numbers ({shown(min(numbers))}); write "
+            "both as names, or both as indices."
+        )
+    if all(sides) and all(are_numbers):
+        ends = [(min(map(int, side)), max(map(int, side))) for side in sides]
+        whole = all(len(side) == high - low + 1 for side, (low, high) in zip(sides, ends, strict=True))
+        if whole and len(sides[0]) > 1 and abs(ends[0][0] - ends[1][0]) == 1 == abs(ends[0][1] - ends[1][1]):
+            raise SourceError(
+                f"{title}: true labels run from {ends[0][0]} to {ends[0][1]} and predictions from {ends[1][0]} to "
+                f"{ends[1][1]}, as if counted from 0 and from 1; count both from the same number, or add a row with "
+                "count 0 for each class that one side lacks."
+            )
 
 
 def _paths(value: object, title: str, where: str) -> Paths:

@@ -4,6 +4,7 @@ import json
 import os
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,11 @@ def _coco(values: Record, title: str) -> Table:
         raise SourceError(f"{title} has no list images; expected COCO, a Label Studio export, or a list of records.")
     name_of = {one["id"]: text_of(one.get("name", one["id"])) for one in values.get("categories", [])}
     above = {text_of(one.get("name", one["id"])): text_of(one.get(SUPERCATEGORY)) for one in values["categories"]}
+    unnamed = [one["id"] for one in values.get("categories", []) if not text_of(one.get("name"))]
+    if 0 < len(unnamed) < len(name_of):
+        raise SourceError(f"{title}: category {shown(str(unnamed[0]))} has no name, and others have; name all or none.")
+    if twice := next((one for one, n in Counter(name_of.values()).items() if n > 1), None):
+        raise SourceError(f"{title}: several categories are called {shown(twice)}; give each its own name.")
     answers: dict[object, list[str]] = {}
     for one in values.get("annotations", []):
         if one["category_id"] not in name_of:

@@ -91,8 +91,15 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """A CSV (separated by comma, semicolon or tab) or Parquet file as text; `SourceError` in one sentence."""
-    return Table(title_of(path), *read_cells(path, MAX_COLUMNS))
+    """A CSV (separated by comma, semicolon or tab) or Parquet file as text; `SourceError` in one sentence.
+
+    A first column without a name that counts the rows, as pandas writes it, is left out.
+    """
+    names, rows = read_cells(path, MAX_COLUMNS)
+    if names and not names[0] and len(names) > 1 and all(row[0] == str(k) for k, row in enumerate(rows)):
+        told = ("The first column has no name and counts the rows: it is left out.",)
+        return Table(title_of(path), names[1:], [row[1:] for row in rows], (), told)
+    return Table(title_of(path), names, rows)
 
 
 def title_of(path: Path) -> str:
@@ -198,7 +205,7 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
         labels = table.labels
         told += [f"Label: column {' and '.join(map(shown, labels))}, as said above."]
     elif not labels and not parts:
-        found = find("Label", "", LABEL)
+        found = find("Label", "", _label_columns(table, by_fold))
         labels = (found,) if found else ()
     patient, split = find("Patient", wanted.patient, PATIENT), find("Split", wanted.split, SPLIT)
     image_id = table.column(wanted.image_id) if wanted.image_id else ""
@@ -207,6 +214,30 @@ def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
         image_id = next((by_fold[name] for name in known if name in by_fold and by_fold[name] != image), "")
         told += [f"Id: column {shown(image_id)}, by its name."] if image_id else []
     return Columns(image, labels, patient, split, image_id, parts), told
+
+
+def _label_columns(table: Table, by_fold: Mapping[str, str]) -> Sequence[str]:
+    """`LABEL`, the one first that holds the names where another has numbers for them.
+
+    `SourceError` where two columns are called as labels, and neither follows from the other.
+    """
+    called = [name for name in LABEL if name in by_fold]
+    if not called:
+        return LABEL
+    values = {name: [row[table.names.index(by_fold[name])] for row in table.rows] for name in called}
+    first = called[0]
+    for other in called[1:]:
+        pairs = set(zip(values[first], values[other], strict=True))
+        counts = {len(set(values[one])) for one in (first, other)}
+        if len(pairs) not in counts:
+            raise SourceError(
+                f"{table.title}: columns {shown(by_fold[first])} and {shown(by_fold[other])} are both called as "
+                "labels, and they differ; say which with --label."
+            )
+        are_numbers = [all(one.isdecimal() for one in set(values[name]) - {""}) for name in (first, other)]
+        if counts == {len(pairs)} and are_numbers == [True, False]:
+            return (other, *LABEL)
+    return LABEL
 
 
 def _csv(raw: bytes, title: str, n_columns: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

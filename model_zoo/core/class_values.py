@@ -1,0 +1,123 @@
+"""How a file writes classes: by name, or by index from 0 or from 1; one way for all of its values."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from model_zoo.core.errors import ClassValuesError
+
+AT_MOST = 20
+
+
+class ClassValues(StrEnum):
+    """What the values of a column of classes are."""
+
+    NAMES = "names"
+    INDICES = "indices"
+    INDICES_FROM_1 = "indices-from-1"
+
+    @property
+    def words(self) -> str:
+        """As a sentence says it."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    ClassValues.NAMES: "class names",
+    ClassValues.INDICES: "class indices from 0",
+    ClassValues.INDICES_FROM_1: "class indices from 1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read all values of a column: ``index_of`` text -> class index in [0, K)."""
+
+    values: ClassValues
+    index_of: Mapping[str, int]
+
+
+def readings(texts: Iterable[str], names: Sequence[str]) -> tuple[Reading, ...]:
+    """Every way in which all of ``texts`` are classes of ``names`` (K,), in its order; () where none fits.
+
+    A number may have decimals that are zero, as ``1.0`` in a column that has gaps.
+    """
+    distinct = tuple(dict.fromkeys(texts))
+    ways = {
+        ClassValues.NAMES: _by_name(names),
+        ClassValues.INDICES: {str(k): k for k in range(len(names))},
+        ClassValues.INDICES_FROM_1: {str(k + 1): k for k in range(len(names))},
+    }
+    found = []
+    for values, known in ways.items():
+        written = {text: text if text in known else _whole(text) for text in distinct}
+        if all(one in known for one in written.values()):
+            found.append(Reading(values, {text: known[one] for text, one in written.items()}))
+    return tuple(found)
+
+
+def read_classes(
+    texts: Iterable[str], names: Sequence[str], wanted: ClassValues | None = None, option: str = "--prediction-values"
+) -> Reading:
+    """The way in which all of ``texts`` are classes of ``names`` (K,): ``wanted``, or the only one.
+
+    Ways that give every text the same class are one. `ClassValuesError` where none fits, or where several fit and
+    differ: then ``option`` is named, which says what is meant.
+    """
+    distinct = tuple(dict.fromkeys(texts))
+    fitting = readings(distinct, names)
+    chosen = [one for one in fitting if wanted in (None, one.values)]
+    if not chosen:
+        raise ClassValuesError(_why_none(distinct, names, wanted, fitting))
+    if any(one.index_of != chosen[0].index_of for one in chosen):
+        ways = " or ".join(f"{one.values.words} ({option} {one.values})" for one in chosen)
+        raise ClassValuesError(
+            f"the values {_listed(distinct)} can be {ways}, and these are different classes of {_listed(names)}: say "
+            f"which with {option}."
+        )
+    return chosen[0]
+
+
+def _by_name(names: Sequence[str]) -> Mapping[str, int]:
+    return {name: k for k, name in enumerate(names)}
+
+
+def _whole(text: str) -> str:
+    """``3`` of ``3.0``; any other text as it is, also ``03``, which is a name."""
+    number = re.fullmatch(r"(0|[1-9][0-9]{0,8})\.0*", text)
+    return number[1] if number else text
+
+
+def _why_none(
+    texts: Sequence[str], names: Sequence[str], wanted: ClassValues | None, fitting: Sequence[Reading]
+) -> str:
+    last = len(names) - 1
+    if wanted and fitting:
+        return f"the values {_listed(texts)} are not {wanted.words}; leave that option out, or say {fitting[0].values}."
+    if "" in texts:
+        return "a value is empty; leave out the rows that have no prediction."
+    by_name = _by_name(names)
+    named = [text for text in texts if text in by_name]
+    others = [text for text in texts if text not in by_name]
+    numbers = [text for text in others if _whole(text).isdigit() and 0 <= int(_whole(text)) <= last + 1]
+    if named and numbers and len(numbers) == len(others):
+        return (
+            f"some values are class names ({_listed(named[:3])}) and others are not ({_listed(numbers[:3])}); write "
+            "all of them as names, or all as indices."
+        )
+    unknown = next((text for text in others if text not in numbers), others[0] if others else texts[0])
+    return (
+        f"it holds {_shown(unknown)}, which is no class here; there are {_listed(names)}, or numbers from 0 to {last} "
+        f"or from 1 to {last + 1} in that order."
+    )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    rest = f" and {len(texts) - AT_MOST:,} more" if len(texts) > AT_MOST else ""
+    return ", ".join(map(_shown, texts[:AT_MOST])) + rest
+
+
+def _shown(text: str) -> str:
+    cut = text if len(text) <= 60 else text[:59] + "…"
+    return f"'{''.join(one if one.isprintable() else ascii(one)[1:-1] for one in cut)}'"
