@@ -14,12 +14,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 import timm
 import torch
 import torchvision.models
-from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
 from model_zoo.core.errors import CheckpointError
-from model_zoo.foreign_bytes import RAISED_BY_PARSERS, first_line
+from model_zoo.foreign_bytes import first_line, is_parsers
 from model_zoo.own_code import OwnCode, read_code
 from model_zoo.run import CODE, GRAPH, ONNX, Card, Run
 
@@ -111,7 +110,9 @@ def restore(card: Card, weights: bytes, code: OwnCode | None = None) -> nn.Modul
     try:
         state: dict[str, torch.Tensor] = load(weights)
         model.load_state_dict(state)
-    except (SafetensorError, *RAISED_BY_PARSERS) as error:  # KeyError: number formats that torch lacks
+    except Exception as error:
+        if not is_parsers(error):  # KeyError, for one: number formats that torch lacks
+            raise
         first = first_line(error, 300)
         raise CheckpointError(f"The weights of run {card.run_id!r} do not fit {card.architecture}: {first}") from error
     return model if code is None else code.around(model, card.columns)
