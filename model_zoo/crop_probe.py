@@ -131,7 +131,9 @@ def looks_beside(answer: Callable[[Tensor], Tensor], crop: Crop, image: Tensor) 
         (rows, slice(left, left + wide)),
         (rows, slice(right - wide, right)),
     )
-    return any(reacts(*one, _REACTS) for one in outside) or not all(reacts(*one) for one in edges)
+    return any(reacts(rows, columns, _REACTS) for rows, columns in outside) or not all(
+        reacts(rows, columns) for rows, columns in edges
+    )
 
 
 def _crop(prepare: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Crop, Crop] | None:

@@ -4,6 +4,7 @@ Of colours of 16 bits Pillow keeps the upper byte alone; the lower one is read b
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +38,14 @@ def prepare_to_load(image: Image.Image, raw: bytes, again: Callable[[], Image.Im
         return
     if swapped := _SWAPPED.get(_rawmode(image)):
         other = again()
-        other.tile = [one._replace(args=_with_rawmode(one.args, swapped)) for one in other.tile]
+        setattr(other, "tile", [one._replace(args=_with_rawmode(one.args, swapped)) for one in _tiles(other)])  # noqa: B010
         other.load()
         image.info[_LOWER] = np.asarray(other)
     if image.format == "PNG":
         n = max(next((held[:3] for name, held in png_chunks(raw) if name == b"sBIT" and held), b"\x10"))
         image.info |= {_DECLARED: bits(n)} if 8 <= n < 16 else {}
     elif image.format == "PPM":  # scaled by what it declares as it is decoded
-        image.info |= {_DECLARED: FULL} if image.tile and image.tile[0].codec_name.startswith("ppm") else {}
+        image.info |= {_DECLARED: FULL} if _tiles(image) and _tiles(image)[0].codec_name.startswith("ppm") else {}
     else:
         tags = getattr(image, "tag_v2", {})
         n, top = int(tags.get(258, (16,))[0]), tags.get(281, tags.get(341, (0,)))
@@ -108,7 +109,7 @@ def _values(image: Image.Image) -> NDArray[np.generic]:
     lower = image.info.get(_LOWER)
     if lower is None:
         return values
-    full = values.astype(np.float32) * 256 + lower
+    full: NDArray[np.float32] = values.astype(np.float32) * 256 + lower
     return full[..., :3] * (full[..., 3:] / 65535) if full.shape[2] == 4 else full
 
 
@@ -119,8 +120,14 @@ def _upper(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image.convert("RGBA")).convert("RGB")
 
 
+def _tiles(image: Image.Image) -> list[Any]:
+    """How a file that is not loaded yet is to be decoded, part by part; empty for an image that is."""
+    return list(getattr(image, "tile", []))
+
+
 def _rawmode(image: Image.Image) -> str:
-    args = image.tile[0].args if getattr(image, "tile", None) else ""
+    tiles = _tiles(image)
+    args = tiles[0].args if tiles else ""
     return str(args[0] if isinstance(args, tuple) and args else args)
 
 

@@ -35,7 +35,8 @@ class GreyScale:
         """``values`` of any shape as 0..255, half up; what is no number is 0."""
         width = max(self.high - self.low, 1e-30)
         scaled = (np.nan_to_num(values, nan=self.low, posinf=self.low, neginf=self.low) - self.low) * (255 / width)
-        return np.clip(np.floor(scaled + 0.5), 0, 255).astype(np.uint8)
+        eight: NDArray[np.uint8] = np.clip(np.floor(scaled + 0.5), 0, 255).astype(np.uint8)
+        return eight
 
 
 FULL = GreyScale(0, 65535)
@@ -78,7 +79,7 @@ def scales(depths: Sequence[Depth | None], known: Sequence[GreyScale] = ()) -> l
     for one in depths:
         if one is not None:
             shared.setdefault((one.declared, one.is_float), []).append(one.observed)
-    found = {}
+    found: dict[tuple[GreyScale | None, bool], GreyScale] = {}
     for (declared, is_float), observed in shared.items():
         seen = GreyScale(min(one.low for one in observed), max(one.high for one in observed))
         if declared is not None:

@@ -14,7 +14,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, WorkspaceError
 from model_zoo.core.labels import Label, LeafSpace
 from model_zoo.datasets import DataSet, write_new
-from model_zoo.foreign_bytes import RAISED_BY_PARSERS
+from model_zoo.foreign_bytes import is_parsers
 from model_zoo.run import is_plain
 
 FOLDER = "label_sets"
@@ -131,7 +131,9 @@ def read_label_set(path: Path, space: LeafSpace) -> LabelSet:
             labels=_labels(values["labels"]),
             note=_text(values, "note"),
         )
-    except (*RAISED_BY_PARSERS, WorkspaceError) as error:
+    except Exception as error:
+        if not (isinstance(error, WorkspaceError) or is_parsers(error)):
+            raise
         raise WorkspaceError(f"{where} cannot be used ({error}); restore it from a copy or remove it.") from error
     if found.name != path.stem:
         raise WorkspaceError(f"{where} holds a set of another name, {found.name!r}; rename the file to it.")

@@ -24,10 +24,11 @@ from model_zoo.core.errors import ImageError
 from model_zoo.decode_limits import check_work
 from model_zoo.foreign_bytes import reading
 from model_zoo.grey_scale import COLUMN, Depth, GreyScale, scales
+from model_zoo.image_kinds import SUFFIXES
 from model_zoo.importing.archives import Room, room
 from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, how_read
 from model_zoo.importing.files import leads_out
-from model_zoo.importing.source import SPLITS, SUFFIXES, SourceError, shown
+from model_zoo.importing.source import SPLITS, SourceError, shown
 from model_zoo.limits import limits, variable
 
 if TYPE_CHECKING:
