@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from dashboard.actions import label_noise
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
 from dashboard.actions.desk import Desk
 from dashboard.actions.many_models import compare_some, compare_subjects, notes, sentences, table_rows
 from dashboard.actions.result_notes import result_notes
+from dashboard.actions.reviewing import reviewing
 from dashboard.actions.smallest_gap import gap_words
 from dashboard.actions.verdicts import Judgement, question_of, why_none
 from model_zoo.commands import command
@@ -25,6 +27,9 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
         said = one.verdicts[question_of(one), rule.figure]
         told = (words.headline(one, said, judged.where), words.figures(one, said), beside[one.subject.subject_id])
         lines.append(" ".join(part for part in told if part))
+        if point := label_noise.tipping_point_of(judged, one, rule):
+            reviewed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
+            lines.append(f"Label errors: {' '.join(label_noise.sentences(point, reviewed))}")
     many = compare_subjects(judged, rule, lambda some: compare_some(desk, judged, some))
     if many:
         lines += ["", *_table(table_rows(many)), *sentences(many), notes(desk, many)]

@@ -85,7 +85,8 @@ class DecisionLog:
     def add_hashes(self, rows: Sequence[tuple[object, ...]], at_first_open: bool = False) -> None:
         """Store the hash of each row, given as SQLite returns it, the id first."""
         hashes = [(row[0], row_hash(row, at_first_open), int(at_first_open)) for row in rows]
-        self._connection.exec_driver_sql(_INSERT_HASH, hashes)
+        if hashes:  # SQLite takes no empty list
+            self._connection.exec_driver_sql(_INSERT_HASH, hashes)
 
     def last_id(self) -> int:
         """The id of the youngest decision that was ever stored, 0 when there is none."""

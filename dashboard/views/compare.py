@@ -39,9 +39,9 @@ with row:
     controls.where_picker(cached.restrictions(shown), shown)
 if controls.not_asked(desk, subjects, shown) or controls.nothing_left(cached.comparison(shown).evaluations, shown):
     st.stop()
-judged, reviewing = cached.comparison(shown), cached.reviewing(shown)
+judged, found, reviewing = cached.comparison(shown), cached.verdicts(shown), cached.reviewing(shown)
 with row:
-    report_button(desk, judged, cached.verdicts(shown), partial(cached.diagnoses, shown))
+    report_button(desk, judged, found, partial(cached.diagnoses, shown))
 comparison.label_space(judged, reviewing)
 
 
@@ -51,7 +51,6 @@ def open_cell(cell: links.Cell) -> None:
 
 
 look = charts.look(state.dark())
-found = cached.verdicts(shown)
 beside = result_notes(desk, judged, found)
 verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, cached.tipping_points(shown), reviewing)
 for sentence in gap_words(judged, desk.workspace.rule):

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -340,6 +341,18 @@ def test_a_repair_rebuilds_a_damaged_index(path: Path) -> None:
 
 
 # -- a file of the version before hashes -----------------------------------------------------------------------------
+
+
+def test_a_file_of_version_2_without_a_decision_opens_and_takes_one(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as raw:
+        schema = re.sub(r"(?m)^INSERT INTO .*$", "", VERSION_2.read_text())
+        raw.executescript(schema)
+        assert raw.execute("SELECT count(*) FROM decisions").fetchall() == [(0,)]
+    store = DecisionStore(path)
+    assert (store.all(), store.n_hashed_late(), store.file_faults) == ((), 0, ())
+    store.append([decision(seq=1)])
+    assert len(store.all()) == 1
+    store.close()
 
 
 def test_a_file_of_version_2_gets_its_hashes_at_the_first_open_marked_so(path: Path) -> None:
