@@ -82,7 +82,8 @@ class Difference:
 class Verdict:
     """What the comparison says of one figure, for one question.
 
-    ``a`` and ``b`` are the means over the runs of each side. ``needs`` is given where nothing is settled.
+    ``a`` and ``b`` are the means over the runs of each side. ``n_effective`` counts effective patients (Kish 1965),
+    ``n_apart`` images that lack a prediction.
     ``unseen`` is the share of patients who may be wholly different though this sample holds none of them (97.5 %).
     ``nothing_seen``: the patients seen differ by no more than the margin, but ``unseen`` is larger than it.
     ``rare`` names the classes of a macro average that its interval takes as unknown (`macro_intervals`).
@@ -99,10 +100,27 @@ class Verdict:
     n_patients: int
     n_runs: tuple[int, int]
     variance: Variance
-    needs: Needs | None
     unseen: float
     nothing_seen: bool
+    n_effective: float
+    n_apart: int
     rare: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> Needs | None:
+        """What would give a result with `POWER`; None where there is one, or where predictions are missing."""
+        if self.answer is not Answer.NOT_SETTLED or self.n_apart:
+            return None
+        return needs(
+            self.difference.value,
+            self.margin,
+            self.variance,
+            self.n_patients,
+            self.n_effective,
+            self.n_runs,
+            self.question,
+            self.unseen,
+        )
 
     @property
     def outcome(self) -> Outcome:
@@ -144,22 +162,10 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     a, b = pair.a.headline(figure), pair.b.headline(figure)
     mean_a, mean_b = _mean(a), _mean(b)
     nothing = Difference(mean_a - mean_b)
-    found, said, needed = _Found(nothing, nothing, Variance(math.nan), math.nan, math.nan), Answer.TOO_FEW, None
+    found, said = _Found(nothing, nothing, Variance(math.nan), math.nan, math.nan), Answer.TOO_FEW
     if can_answer(pair, question) and not math.isnan(mean_a - mean_b):
         found = _found(pair, figure, question)
         said = answer(found.difference, margin, found.missed)
-        if said is Answer.NOT_SETTLED and not pair.n_apart:
-            n_patients, n_effective = pair.a.n_patients, pair.a.effective_patients
-            needed = needs(
-                found.difference.value,
-                margin,
-                found.variance,
-                n_patients,
-                n_effective,
-                (a.n_runs, b.n_runs),
-                question,
-                found.unseen,
-            )
     nothing_seen = said is Answer.NOT_SETTLED and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
     return Verdict(
         question,
@@ -173,10 +179,11 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
         pair.a.n_patients,
         (a.n_runs, b.n_runs),
         found.variance,
-        needed,
         found.unseen,
         nothing_seen,
-        rare=rare_names(pair, figure),
+        pair.a.effective_patients,
+        pair.n_apart,
+        rare_names(pair, figure),
     )
 
 

@@ -103,6 +103,7 @@ def rescaled(variance: Variance, patients: float, seeds: tuple[float, float]) ->
     )
 
 
+@lru_cache(maxsize=256)
 def needs(
     gap: float,
     margin: float,
