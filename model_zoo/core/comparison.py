@@ -286,7 +286,15 @@ def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
     weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
     unseen = uncertainty.unseen_patients(weights)
     missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
-    stated = _widened(seen, unseen) if np.count_nonzero(moved) < FEW_DIFFERING else seen
+    if np.count_nonzero(moved) < FEW_DIFFERING:
+        stated = _widened(seen, unseen)
+    elif figure is Headline.ACCURACY:
+        resampled = question is Question.CHECKPOINT and pair.a.n_patients <= MAX_BOOTSTRAP_PATIENTS
+        seen = stated = _farther(
+            seen, uncertainty.skew(influence[0].mean(axis=0) - influence[1].mean(axis=0), resampled)
+        )
+    else:
+        stated = seen
     return _Found(stated, seen, variance, unseen, missed)
 
 
@@ -311,6 +319,11 @@ def _seen(
     else:
         return uncertainty.bootstrap_interval(a, b, pair.a.effective_patients)
     return value - half, value + half
+
+
+def _farther(seen: Difference, skew: float) -> Difference:
+    """With the end farther out to which what patients add is skewed; the other one stays."""
+    return Difference(seen.value, max(seen.low + min(skew, 0.0), -1.0), min(seen.high + max(skew, 0.0), 1.0))
 
 
 def _widened(seen: Difference, unseen: float) -> Difference:
