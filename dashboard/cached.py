@@ -23,7 +23,6 @@ from dashboard.actions.data_files import LookedAt, looked_at
 from dashboard.actions.desk import Desk, desk, reopened
 from dashboard.actions.image_map import ImageMap, image_map
 from dashboard.actions.label_files import read_label_file
-from dashboard.actions.label_noise import tipping_point_of
 from dashboard.actions.many_models import ManyCompared, compare_subjects
 from dashboard.actions.subset import images_where, images_where_all
 from dashboard.actions.subset import patients as all_patients
@@ -37,7 +36,6 @@ from model_zoo.core.difference import Difference
 from model_zoo.core.difference import difference as subtract
 from model_zoo.core.layout import Layout
 from model_zoo.core.taxonomy import Taxonomy, common_ground
-from model_zoo.core.tipping_point import TippingPoint
 
 __all__ = [
     "Desk",
@@ -66,7 +64,6 @@ __all__ = [
     "secondary",
     "side_by_side",
     "subjects",
-    "tipping_points",
     "verdicts",
 ]
 
@@ -92,11 +89,6 @@ def verdicts(shown: Shown) -> tuple[Judgement, ...]:
 def many_models(shown: Shown) -> ManyCompared | None:
     """The subjects of ``shown`` against the first, all at once; None for fewer than three, or without a verdict."""
     return _many_models(_key(shown), shown)
-
-
-def tipping_points(shown: Shown) -> tuple[TippingPoint | None, ...]:
-    """How many wrong labels would turn each of `verdicts`."""
-    return _tipping_points(_key(shown), shown)
 
 
 def side_by_side(shown: Shown) -> ease.SideBySide:
@@ -253,12 +245,6 @@ def _many_models(key: _Key, _shown: Shown) -> ManyCompared | None:
         return comparison(replace(_shown, subjects=tuple(one.subject_id for one in kept)))
 
     return compare_subjects(comparison(_shown), desk().workspace.rule, again)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _tipping_points(key: _Key, _shown: Shown) -> tuple[TippingPoint | None, ...]:
-    judged, rule = comparison(_shown), desk().workspace.rule
-    return tuple(tipping_point_of(judged, one, rule) for one in verdicts(_shown))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

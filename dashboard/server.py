@@ -30,8 +30,8 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     Only requests for a name of this machine, or for one of ``TAXOSCOPE_ALLOW_HOST``, are answered:
     another name that points here (DNS rebinding) opens nothing.
     """
-    settings = Settings()
-    settings.write_back()
+    Settings().write_back()
+    settings = Settings()  # its paths are absolute from here on
     started_in = Path.cwd()
     os.chdir(PROJECT)
     os.environ["STREAMLIT_SERVER_ADDRESS"] = host

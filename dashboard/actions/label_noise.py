@@ -1,19 +1,10 @@
-"""How many wrong test labels would turn a result, beside how many the random review found: values and sentences."""
+"""How many wrong test labels would turn a result, beside how many the random review found, in sentences."""
 
 import math
 
-from dashboard.actions.compare import Comparison
 from dashboard.actions.reviewing import Reviewing
-from dashboard.actions.verdicts import Judgement, question_of
 from dashboard.words import counted, interval_text, share_text
-from model_zoo.core.comparison import Rule
-from model_zoo.core.tipping_point import TippingPoint, tipping_point
-
-
-def tipping_point_of(judged: Comparison, judgement: Judgement, rule: Rule) -> TippingPoint | None:
-    """The tipping point of the stated result; None where none is stated."""
-    a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
-    return tipping_point(a, b, judgement.verdicts[question_of(judgement), rule.figure])
+from model_zoo.core.tipping_point import TippingPoint
 
 
 def sentences(found: TippingPoint, reviewing: Reviewing | None) -> list[str]:

@@ -27,7 +27,7 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
         said = one.verdicts[question_of(one), rule.figure]
         told = (words.headline(one, said, judged.where), words.figures(one, said), beside[one.subject.subject_id])
         lines.append(" ".join(part for part in told if part))
-        if point := label_noise.tipping_point_of(judged, one, rule):
+        if point := one.tipping_point(rule.figure):
             reviewed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
             lines.append(f"Label errors: {' '.join(label_noise.sentences(point, reviewed))}")
     many = compare_subjects(judged, rule, lambda some: compare_some(desk, judged, some))

@@ -19,21 +19,25 @@ from model_zoo.core.comparison import (
     pair,
 )
 from model_zoo.core.comparison import verdict as judge
+from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.tipping_point import TippingPoint, tipping_point
 
 
 @dataclass(frozen=True)
 class Judgement:
     """``subject`` against ``reference`` over the same images of the common ground.
 
-    ``verdicts`` holds one per question and figure; the workspace's rule says which figure decides. `rows` are
-    computed when they are first asked for: with hundreds of classes they take longer than all verdicts.
+    ``evaluations`` are theirs. ``verdicts`` holds one per question and figure; the workspace's rule says which figure
+    decides. `rows` and `tipping_point` are computed when they are first asked for: they take longer than all verdicts.
     """
 
     subject: Subject
     reference: Subject
+    evaluations: tuple[Evaluation, Evaluation]
     pair: Pair
     verdicts: Mapping[tuple[Question, Headline], Verdict]
     _rows: dict[tuple[Question, ClassFigure], tuple[Row, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _points: dict[Headline, TippingPoint | None] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self, question: Question, figure: ClassFigure) -> tuple[Row, ...]:
         """Every class in ``figure``, in class order, its intervals holding for all at once.
@@ -47,6 +51,12 @@ class Judgement:
                 rows = [_in_worst_case(*of_class, figure) for of_class in zip(rows, low, high, strict=True)]
             self._rows[question, figure] = tuple(rows)
         return self._rows[question, figure]
+
+    def tipping_point(self, figure: Headline) -> TippingPoint | None:
+        """How many wrong labels would turn the result of `question_of` in ``figure``; None where none is stated."""
+        if figure not in self._points:
+            self._points[figure] = tipping_point(*self.evaluations, self.verdicts[question_of(self), figure])
+        return self._points[figure]
 
 
 def _in_worst_case(row: Row, least: Row, most: Row, figure: ClassFigure) -> Row:
@@ -93,7 +103,7 @@ def judgements(judged: Comparison, rule: Rule) -> tuple[Judgement, ...]:
             for question in Question
             for figure in Headline
         }
-        found.append(Judgement(subject, judged.subjects[0], both, verdicts))
+        found.append(Judgement(subject, judged.subjects[0], (evaluation, judged.evaluations[0]), both, verdicts))
     return tuple(found)
 
 

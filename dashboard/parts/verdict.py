@@ -22,7 +22,6 @@ from dashboard.words import plain
 from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import Rule
 from model_zoo.core.macro_intervals import MIN_CLASS_PATIENTS
-from model_zoo.core.tipping_point import TippingPoint
 
 
 def verdict(
@@ -33,7 +32,6 @@ def verdict(
     look: charts.Look,
     open_cell: Open,
     beside: Mapping[str, str],
-    tipping_points: Sequence[TippingPoint | None],
     reviewing: Reviewing | None,
 ) -> None:
     """One card per subject against the first, or one sentence that says why there is none.
@@ -43,12 +41,12 @@ def verdict(
     if sentence := why_none(judged):
         st.caption(sentence)
         return
-    for judgement, found in zip(judgements, tipping_points, strict=True):
+    for judgement in judgements:
         with st.container(border=True):
             text, chart = st.columns([5, 6], gap="medium")
             with text:
                 _say(judged, judgement, rule, beside[judgement.subject.subject_id])
-                label_errors(found, reviewing)
+                label_errors(judgement.tipping_point(rule.figure), reviewing)
             with chart:
                 _draw(judged, judgement, rule, figure, look, open_cell)
 

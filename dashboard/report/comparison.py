@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from dashboard.actions import label_noise
 from dashboard.actions import verdict_words as words
 from dashboard.actions.compare import Comparison
-from dashboard.actions.label_noise import tipping_point_of
 from dashboard.actions.many_classes import Drawn, drawn, drawn_differences
 from dashboard.actions.matrices import no_difference
 from dashboard.actions.verdicts import Judgement, question_of, why_none
@@ -120,7 +119,7 @@ def _verdict(told: Told, judgement: Judgement) -> str:
     names = judgement.subject.title, judgement.reference.title
     few = drawn_differences(judgement.rows(asked, ClassFigure.RECALL))
     lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
-    tipping = tipping_point_of(judged, judgement, rule)
+    tipping = judgement.tipping_point(rule.figure)
     errors = " ".join(label_noise.sentences(tipping, told.reviewing)) if tipping else ""
     a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
     secondary = (

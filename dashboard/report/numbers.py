@@ -10,7 +10,6 @@ from typing import Any
 from dashboard.actions.compare import Comparison
 from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
-from dashboard.actions.label_noise import tipping_point_of
 from dashboard.actions.look import Found
 from dashboard.actions.reviewing import Reviewing
 from dashboard.actions.smallest_gap import smallest_gaps
@@ -129,7 +128,7 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
 def _label_errors(told: Told) -> dict[str, Any]:
     """How many wrong labels would turn each stated result, and the share that the random review estimates."""
     rule, rate = told.desk.workspace.rule, told.reviewing.label_errors if told.reviewing else None
-    points = ((one, tipping_point_of(told.judged, one, rule)) for one in told.judgements)
+    points = ((one, one.tipping_point(rule.figure)) for one in told.judgements)
     return {
         "tipping points": [
             {

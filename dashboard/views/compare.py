@@ -52,7 +52,7 @@ def open_cell(cell: links.Cell) -> None:
 
 look = charts.look(state.dark())
 beside = result_notes(desk, judged, found)
-verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, cached.tipping_points(shown), reviewing)
+verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, reviewing)
 for sentence in gap_words(judged, desk.workspace.rule):
     st.markdown(plain(sentence))
 if many := cached.many_models(shown):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from model_zoo.core.choices import ClassFigure, Headline
 from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.metrics import effective_number
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Counts:
     def effective_patients(self) -> float:
         """Patients of equal size that would say as much: (sum n)^2 / sum n^2 (Kish 1965); at least 2."""
         sizes = self.images.sum(axis=(0, 2))
-        return max(2.0, float(sizes.sum() ** 2 / (sizes @ sizes)))
+        return max(2.0, effective_number(sizes))
 
     def classes(self, figure: ClassFigure) -> Ratios:
         """``figure`` of every class, J = K in class order."""

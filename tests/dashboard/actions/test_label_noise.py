@@ -15,7 +15,7 @@ def numbers(text):
 
 def test_each_count_stands_with_its_share_and_what_it_is_a_share_of():
     worst, at_random, unknown = sentences(FOUND, None)
-    assert numbers(worst) == ["12", "1,447", "0.8", "20", "1,447", "1.4"]
+    assert numbers(worst) == ["12", "1,447", "0.8", "20", "1,447", "1.4", "0"]  # the last: a difference of 0
     assert numbers(at_random) == ["55", "1,447", "3.8", "137", "40"]
     assert "unknown" in unknown
 

@@ -26,7 +26,12 @@ def drawn(seed):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, 30)  # nothing is of class d
     predicted = np.where(rng.random((2, 30)) < 0.5, truth, rng.integers(0, 4, (2, 30)))
-    return Evaluation(TAXONOMY, tuple(map(str, range(30))), np.arange(30) // 3, truth, predicted)
+    return Evaluation(TAXONOMY, tuple(map(str, range(30))), np.arange(30), truth, predicted)
+
+
+def drawn_ends(figure):
+    """The interval as it is drawn: of few patients the mark alone."""
+    return [figure.mean if np.isnan(end) else end for end in (figure.share.low, figure.share.high)]
 
 
 def ends(values, bars):
@@ -45,9 +50,7 @@ def test_each_mark_stands_at_its_class_with_its_interval(seed):
         assert "a&lt;b&gt;" in trace.hovertemplate[0]
     for k in range(3):
         assert (recall.y[k], ratio.y[k]) == (recalls[k].mean, pulls[k].value)
-        assert [end[k] for end in ends(recall.y, recall.error_y)] == pytest.approx(
-            [recalls[k].share.low, recalls[k].share.high]
-        )
+        assert [end[k] for end in ends(recall.y, recall.error_y)] == pytest.approx(drawn_ends(recalls[k]))
     assert np.isnan([recall.y[3], ratio.y[3]]).all()
     assert "–" in recall.hovertemplate[3]
 
@@ -69,9 +72,7 @@ def test_a_learning_curve_carries_its_points_their_intervals_and_its_seeds():
     curve = LearningCurve("a<b>", tuple(map(Point, (4, 9), recalls)), nothing, nothing)
     strokes, line = causes.curve_figure([curve], charts.LIGHT).data
     assert (list(line.x), list(line.y)) == ([4, 9], [one.mean for one in recalls])
-    assert np.array(ends(line.y, line.error_y)) == pytest.approx(
-        np.array([[one.share.low for one in recalls], [one.share.high for one in recalls]])
-    )
+    assert np.array(ends(line.y, line.error_y)) == pytest.approx(np.array([drawn_ends(one) for one in recalls]).T)
     assert (list(strokes.x), list(strokes.y)) == ([4, 4, 9, 9], [v for one in recalls for v in one.per_run])
     assert line.name == "a&lt;b&gt;"
     assert line.hovertemplate[0].startswith("<b>a&lt;b&gt;</b><br>4 training images, 2 seeds")

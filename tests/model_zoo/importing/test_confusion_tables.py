@@ -169,7 +169,7 @@ def records(count, true="a", predicted="b"):
         (records(1, true=[], predicted="none"), "in a way that both read 'none'"),
         ([{"actual": "a", "observed": "a", "count": 5}], "has 1 classes"),
         ([{"actual": "a", "observed": "b", "count": 0}], "every count in it is 0"),
-        ([{"actual": str(k), "observed": "b", "count": 1} for k in range(MAX_CLASSES)], "a confusion table has 2 to"),
+        ([{"actual": f"c{k}", "observed": "b", "count": 1} for k in range(MAX_CLASSES)], "a confusion table has 2 to"),
         ([{"actual": "a", "observed": "b"}], "no column for count is among 'actual', 'observed'"),
         ([records(1)[0] | {str(k): 0} for k in range(MAX_COLUMNS)], "1,003 different keys, at most 1,000"),
         (records(1, true=["b"] * (MAX_LISTED + 1)), "row 1: a label lists 101 answers; it can list 100"),
