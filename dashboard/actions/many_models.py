@@ -49,7 +49,7 @@ def compare_subjects(
     sets = class_sets([subject.taxonomy for subject in judged.subjects])
     left_out = tuple((judged.subjects[k], n_classes) for k, n_classes in sets.left_out.items())
     kept = again(tuple(judged.subjects[k] for k in sets.kept)) if left_out else judged
-    found = compare_many(align(kept.evaluations), rule.figure, rule.margin)
+    found = compare_many(align(kept.evaluations, kept.partly), rule.figure, rule.margin)
     return ManyCompared(kept, found, left_out, incorrect_alone(kept.evaluations))
 
 

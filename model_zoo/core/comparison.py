@@ -108,8 +108,8 @@ class Verdict:
 
     @property
     def needs(self) -> Needs | None:
-        """What would give a result with `POWER`; None where there is one, or where predictions are missing."""
-        if self.answer is not Answer.NOT_SETTLED or self.n_apart:
+        """What would give a result with `POWER`; None where there is one, predictions are missing or classes rare."""
+        if self.answer is not Answer.NOT_SETTLED or self.n_apart or self.rare:
             return None
         return needs(
             self.difference.value,

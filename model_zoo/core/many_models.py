@@ -16,15 +16,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtr
 
-from model_zoo.core import uncertainty
-from model_zoo.core.choices import Answer, Headline, Question
+from model_zoo.core import macro_intervals, uncertainty
+from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.comparison import MIN_PATIENTS, MIN_SEEDS, Difference, answer
 from model_zoo.core.counts import Counts, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.missing import UNPREDICTED, all_correct, all_incorrect
 from model_zoo.core.outcomes import Outcome, outcome_of
 from model_zoo.core.taxonomy import OUTSIDE, Taxonomy, common_ground
-from model_zoo.core.uncertainty import FEW_DIFFERING, LEVEL
+from model_zoo.core.uncertainty import FEW_DIFFERING, LEVEL, Variance
 
 N_DRAWS = 20_000
 MAX_GROUPS = 100
@@ -104,26 +105,26 @@ class ClassSets:
     left_out: Mapping[int, int]
 
 
-def align(evaluations: Sequence[Evaluation]) -> Aligned:
-    """Models of one class set over the same images and patients; `RunError` if their classes differ."""
+def align(evaluations: Sequence[Evaluation], partly: Sequence[Evaluation | None] = ()) -> Aligned:
+    """Models of one class set over the same images and patients; `RunError` if their classes differ.
+
+    ``partly``: of each model, images that some of its runs predicted (`missing.evaluate_partly`).
+    """
     if len({one.taxonomy.hash for one in evaluations}) != 1:
         raise RunError("These models are evaluated in different classes; compare them on their shared classes.")
-    if len({one.image_ids for one in evaluations}) == 1:
+    if any(partly):
+        evaluations = [_with(*both) for both in zip(evaluations, partly, strict=True)]
+    elif len({one.image_ids for one in evaluations}) == 1:
         same = tuple(counts_by_patient(one) for one in evaluations)
         return Aligned(same, same, same, (0,) * len(same))
-    known = [set(one.image_ids) for one in evaluations]
-    union, shared = sorted(set.union(*known)), set.intersection(*known)
+    union = sorted(set().union(*(one.image_ids for one in evaluations)))
     codes, truth = _union(evaluations, union)
     whole = [_over(one, union, codes, truth) for one in evaluations]
-    n_missing = tuple(len(union) - len(one) for one in known)
-    in_all = np.array([image_id in shared for image_id in union])
+    lacking = np.array([(one.predicted == UNPREDICTED).any(axis=0) for one in whole])
+    n_missing = tuple(lacking.sum(axis=1).tolist())
+    in_all: NDArray[np.bool_] = np.logical_not(lacking.any(axis=0))
     counts = tuple(counts_by_patient(one.only(in_all)) for one in whole)
-    missing = [np.array([image_id not in one for image_id in union]) for one in known]
-    highest = [
-        replace(one, predicted=np.where(absent, truth, one.predicted))
-        for one, absent in zip(whole, missing, strict=True)
-    ]
-    lowest, best = (tuple(counts_by_patient(one) for one in some) for some in (whole, highest))
+    lowest, best = (tuple(counts_by_patient(of(one)) for one in whole) for of in (all_incorrect, all_correct))
     return Aligned(counts, lowest, best, n_missing)
 
 
@@ -209,9 +210,13 @@ def incorrect_alone(evaluations: Sequence[Evaluation]) -> tuple[tuple[str, ...],
 class _Side:
     """One model's metric: its ratios, how far each patient moves each run's, (S, P), and each run's value, (S,)."""
 
-    def __init__(self, counts: Counts, figure: Headline) -> None:
-        self.ratios = counts.headline(figure)
-        self.influence, self.values = self.ratios.figure_influence(), self.ratios.figure()
+    def __init__(self, counts: Counts, figure: Headline, rare: NDArray[np.bool_]) -> None:
+        whole, known = counts.headline(figure), np.ones(1, dtype=np.bool_)
+        if figure is not Headline.ACCURACY:
+            known = ~rare[counts.images.sum(axis=(0, 1)) > 0]
+        share = float(known.sum()) / max(1, len(known))
+        self.figure, self.ratios, self.unknown = float(whole.figure().mean()), whole.only(known), 1 - share
+        self.influence, self.values = share * self.ratios.figure_influence(), share * self.ratios.figure()
 
 
 class _Family:
@@ -220,13 +225,14 @@ class _Family:
     def __init__(self, aligned: Aligned, figure: Headline, question: Question) -> None:
         self._question = question
         self._counts = aligned.lowest[0]
-        self._shared = [_Side(one, figure) for one in aligned.counts]
+        self._figure, rare = figure, _rare(aligned.counts, figure)
+        self._shared = [_Side(one, figure, rare) for one in aligned.counts]
         self._lowest = self._highest = self._shared
         if any(aligned.n_missing):
             self._lowest, self._highest = (
-                [_Side(one, figure) for one in some] for some in (aligned.lowest, aligned.highest)
+                [_Side(one, figure, rare) for one in some] for some in (aligned.lowest, aligned.highest)
             )
-        self.figures = tuple(float(one.values.mean()) for one in self._shared)
+        self.figures = tuple(one.figure for one in self._shared)
 
     def contrasts(self, pairs: Sequence[tuple[int, int]], margin: float, can: bool) -> tuple[Contrast, ...]:
         """The contrasts of these positions as one family."""
@@ -253,15 +259,16 @@ class _Family:
             variance = uncertainty.over_patients_and_seeds(a.influence, b.influence, (a.values, b.values))
         else:
             variance = uncertainty.over_patients(a.influence, b.influence)
-        if self._question is Question.TRAINING:
-            critical = variance.critical(n_effective, (len(a.values), len(b.values)), tail)
-        else:
-            critical = uncertainty.quantile(n_effective - 1, tail)
-        half = critical * math.sqrt(variance.total)
+        half = _half_width(variance, n_effective, (len(a.values), len(b.values)), tail)
         if np.count_nonzero(a.ratios.moved(b.ratios)) >= FEW_DIFFERING:
-            return value - half, value + half
-        half = max(half, _unseen(a, b, tail))
-        return max(-1.0, min(value - half, 0.0)), min(1.0, max(value + half, 0.0))
+            skewed = 0.0
+            if self._figure is Headline.ACCURACY:
+                skewed = uncertainty.skew(a.influence.mean(axis=0) - b.influence.mean(axis=0), False, tail)
+            low, high = value - half + min(skewed, 0.0), value + half + max(skewed, 0.0)
+        else:
+            half = max(half, _unseen(a, b, tail))
+            low, high = min(value - half, 0.0), max(value + half, 0.0)
+        return max(-1.0, low - a.unknown), min(1.0, high + a.unknown)
 
     def _tail(self, pairs: Sequence[tuple[int, int]]) -> float:
         """What each side of one interval may leave, so that all hold at once in 95 %."""
@@ -273,6 +280,27 @@ class _Family:
             if (spread := float(apart.std())) > 1e-12:
                 np.maximum(largest, np.abs(apart) / spread, out=largest)
         return min((1 - LEVEL) / 2, float(ndtr(-np.quantile(largest, LEVEL))))
+
+
+def _half_width(variance: Variance, n_effective: float, n_runs: tuple[int, int], tail: float) -> float:
+    """Half-width that leaves ``tail`` on either side.
+
+    Of several contrasts at once patients and each side's seeds have their own Student's t (Banerjee 1960): the
+    largest of them is mostly one whose spread over few seeds came out small by chance.
+    """
+    if tail == (1 - LEVEL) / 2 or not any(variance.seeds):
+        return variance.critical(n_effective, n_runs, tail) * math.sqrt(variance.total)
+    patients = uncertainty.quantile(n_effective - 1, tail) ** 2
+    seeds = sum(uncertainty.quantile(n - 1, tail) ** 2 * part for n, part in zip(n_runs, variance.seeds, strict=True))
+    known = patients * (variance.patients - sum(variance.interaction))
+    return math.sqrt(max(patients * variance.patients, known + seeds))
+
+
+def _rare(models: Sequence[Counts], figure: Headline) -> NDArray[np.bool_]:
+    """The classes that a macro average takes as unknown, (K,): some model has too few patients for them."""
+    kind = ClassFigure.RECALL if figure is Headline.BALANCED_ACCURACY else ClassFigure.F1
+    rare = [macro_intervals.rare_classes(one.images[0], one.classes(kind).below.mean(axis=0)) for one in models]
+    return np.any(rare, axis=0)
 
 
 def _unseen(a: _Side, b: _Side, tail: float) -> float:
@@ -313,11 +341,24 @@ def _union(evaluations: Sequence[Evaluation], union: Sequence[str]) -> tuple[NDA
     return codes.astype(np.int64), truth.astype(np.int64)
 
 
+def _with(one: Evaluation, other: Evaluation | None) -> Evaluation:
+    """The evaluation over the images of both, which are of the same runs."""
+    if other is None:
+        return one
+    return replace(
+        one,
+        image_ids=one.image_ids + other.image_ids,
+        patients=np.concatenate([one.patients, other.patients]),
+        truth=np.concatenate([one.truth, other.truth]),
+        predicted=np.concatenate([one.predicted, other.predicted], axis=1),
+    )
+
+
 def _over(one: Evaluation, union: Sequence[str], codes: NDArray[np.int64], truth: NDArray[np.int64]) -> Evaluation:
-    """The evaluation over all images of ``union``; those without a prediction are incorrect."""
+    """The evaluation over all images of ``union``; those without a prediction are `UNPREDICTED`."""
     row_of = {image_id: row for row, image_id in enumerate(one.image_ids)}
     at = np.array([row_of.get(image_id, -1) for image_id in union], dtype=np.int64)
-    predicted = np.where(at >= 0, one.predicted[:, at], OUTSIDE)
+    predicted = np.where(at >= 0, one.predicted[:, at], UNPREDICTED)
     return replace(one, image_ids=tuple(union), patients=codes, truth=truth, predicted=predicted)
 
 

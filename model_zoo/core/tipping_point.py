@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Answer
+from model_zoo.core.choices import Answer, Headline
 from model_zoo.core.comparison import Pair, Verdict, pair, verdict
 from model_zoo.core.counts import Counts, count_tables
 from model_zoo.core.evaluation import Evaluation
@@ -38,12 +38,12 @@ class TippingPoint:
 
 
 def tipping_point(a: Evaluation, b: Evaluation, said: Verdict) -> TippingPoint | None:
-    """The tipping point of ``said``, the verdict of A against B; None where it states no result.
+    """The tipping point of ``said``, the verdict of A against B; None without a result or with missing predictions.
 
     Worst case: the labels that change the difference most come first. For accuracy no smaller number brings the
     difference to 0 (each image's change is largest possible); that the interval could not turn earlier is not proved.
     """
-    if said.answer in (Answer.NOT_SETTLED, Answer.TOO_FEW):
+    if said.answer in (Answer.NOT_SETTLED, Answer.TOO_FEW) or said.n_apart:
         return None
     images = _Images.of(a, b)
     signs = (1, -1) if said.answer is Answer.SAME else (1,) if said.difference.value > 0 else (-1,)
@@ -54,7 +54,7 @@ def tipping_point(a: Evaluation, b: Evaluation, said: Verdict) -> TippingPoint |
     def gone(rows: Rows, labels: Labels) -> bool:
         return images.verdict(rows, labels, said).difference.value * signs[0] <= 1e-12
 
-    orders = [images.most_harmful(sign) for sign in signs]
+    orders = [images.most_harmful(sign, said.figure) for sign in signs]
     worst = [_least_of(order, turned) for order in orders]
     to_zero = None if said.answer is Answer.SAME else _least_of(orders[0], gone)
     rng = np.random.default_rng(0)
@@ -123,9 +123,11 @@ class _Images:
             sides.append(rest + count_tables(self.patients, truth, predicted, n_patients, n_classes))
         return verdict(replace(self.whole, a=sides[0], b=sides[1]), said.figure, said.question, said.margin)
 
-    def most_harmful(self, sign: int) -> tuple[Rows, Labels]:
-        """Images and new labels that lower ``sign`` x (A - B) in accuracy, most harmful first."""
+    def most_harmful(self, sign: int, figure: Headline) -> tuple[Rows, Labels]:
+        """Images and new labels that lower ``sign`` x (A - B), most harmful first; macro averages to first order."""
         effect = sign * (self.votes[0] - self.votes[1])  # (n, K): what an image adds if its label is k
+        if figure is not Headline.ACCURACY:
+            effect = effect / np.maximum(self.whole.a.images.sum(axis=(0, 1)), 1)
         labels = effect.argmin(axis=1)
         drop = effect[np.arange(len(labels)), self.truth] - effect.min(axis=1)
         rows = np.argsort(-drop, kind="stable")[: int((drop > 0).sum())]
@@ -137,7 +139,7 @@ class _Images:
         weights[np.arange(len(self.truth)), self.truth] = 0
         bounds = np.cumsum(weights, axis=1)
         labels = (rng.random(len(bounds))[:, None] * bounds[:, -1:] >= bounds).sum(axis=1)
-        rows = rng.permutation(len(labels))
+        rows = rng.permutation(np.flatnonzero(bounds[:, -1] > 0))  # others: no other class is predicted
         return rows, labels[rows]
 
 

@@ -108,13 +108,13 @@ def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float,
     return float(low), float(high)
 
 
-def skew(between: NDArray[np.float64], resampled: bool) -> float:
+def skew(between: NDArray[np.float64], resampled: bool, tail: float = (1 - LEVEL) / 2) -> float:
     """By how much the skewness of what patients add, (P,), moves both ends of an interval; 0 where they add nothing.
 
     The second-order term of a studentised mean (Hall 1992, The Bootstrap and Edgeworth Expansion, section 2.6); an
     interval of resampled percentiles holds a part of it already.
     """
-    squares, z = float((between**2).sum()), quantile(math.inf)
+    squares, z = float((between**2).sum()), quantile(math.inf, tail)
     terms = z**2 + 2 if resampled else 2 * z**2 + 1
     return float((between**3).sum()) / squares * terms / 6 if squares > 0 else 0.0
 

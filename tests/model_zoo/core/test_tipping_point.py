@@ -138,8 +138,32 @@ def test_the_order_of_images_changes_nothing_in_the_worst_case(a_only, b_only, a
         assert (first.to_zero, first.n_differ) == (second.to_zero, second.n_differ)
 
 
-def test_only_images_that_both_sides_have_count():
-    a, b = one_seed(40, 10, 100)
-    fewer = b.only(np.arange(len(b.truth)) < 140)
-    found = tipping_point(a, fewer, asked(a, fewer))
-    assert found.n_images == 140
+def test_with_missing_predictions_no_number_is_stated():
+    """What they would have been turns a result before the labels do."""
+    a, b = one_seed(60, 10, 300)
+    fewer = b.only(np.arange(len(b.truth)) < 369)
+    said = asked(a, fewer)
+    assert said.answer is Answer.BETTER
+    assert tipping_point(a, fewer, said) is None
+
+
+def test_a_model_that_predicts_no_class_is_no_other_class_to_be_correct():
+    """B predicts outside of the class set wherever A is correct: no such image has another predicted class."""
+    a, b = one_seed(60, 10, 300)
+    outside = judged(b.truth, np.where(b.predicted == 1, -1, b.predicted))
+    said = asked(a, outside)
+    found = tipping_point(a, outside, said)
+    assert said.answer is Answer.BETTER
+    assert found.worst == found.at_random is None or found.worst <= 60
+
+
+def test_of_a_macro_average_labels_of_small_classes_come_first():
+    """Class 1 has 20 of 520 images, 15 of which only A finds; 60 of class 0 are found by A alone."""
+    truth = np.array([0] * 500 + [1] * 20)
+    b = truth.copy()
+    b[:60], b[500:515] = 2, 2
+    first, second = judged(truth, [truth]), judged(truth, [b])
+    said = asked(first, second, Headline.BALANCED_ACCURACY)
+    found = tipping_point(first, second, said)
+    assert said.answer is Answer.BETTER
+    assert found.worst <= 15  # of 12 % and 75 % difference most is that of 15 images
