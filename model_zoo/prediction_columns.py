@@ -90,6 +90,13 @@ class Candidate:
         """Whether its values are all classes, or its columns stand for all classes and every row sums to 1."""
         return bool(self.read_as(classes)) and (not self.read or _sum_to_1(self))
 
+    def resembles(self, classes: Sequence[str]) -> bool:
+        """Whether it would hold classes but for gaps, or most of its values are their names in whatever case."""
+        said = [text for text in self.texts if text.strip()]
+        known = {name.casefold() for name in classes}
+        n_named = sum(text.strip().casefold() in known for text in said)
+        return bool(said) and (bool(readings(said, classes)) or 2 * n_named > len(said))
+
     def says_the_same(self, other: "Candidate", classes: Sequence[str]) -> bool:
         """Whether both give every image the same class in some reading, ties of probabilities left out."""
         for one, two in product(self.read_as(classes), other.read_as(classes)):
@@ -134,11 +141,12 @@ def chosen_column(
     usable = [one for one in candidates if one.role is not Role.NEITHER]
     called = [one for one in usable if one.role is Role.PREDICTED]
     fitting = [one for one in called if one.fits(classes)] or called[:1]
-    unclear = [one for one in usable if one.role is Role.UNCLEAR and one.fits(classes)]
+    unclear = [one for one in usable if one.role is Role.UNCLEAR]
     if fitting:
-        unclear = [one for one in unclear if _is_rival(one)]
+        unclear = [one for one in unclear if one.fits(classes) and _is_rival(one)]
     else:
-        fitting, unclear = unclear[:1], unclear[1:]
+        fitting = [one for one in unclear if one.fits(classes)][:1]
+        unclear = [one for one in unclear if one not in fitting and (one.fits(classes) or one.resembles(classes))]
     if not fitting:
         listed = ", ".join(shown(one.name, 30) for one in candidates[:10])
         raise RunError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_zoo.core.class_values import ClassValues, read_classes
@@ -19,7 +20,8 @@ from model_zoo.importing.json_tables import ENDINGS, read_json
 from model_zoo.importing.source import MAX_COLUMNS, MAX_ROWS, shown
 from model_zoo.importing.tables import IMAGE, Table, read_table, text_of
 from model_zoo.limits import bytes_of
-from model_zoo.prediction_columns import PREDICTED, Candidate, chosen_column, table_candidates, words_of
+from model_zoo.parquet_trial import plain_columns
+from model_zoo.prediction_columns import PREDICTED, Candidate, Role, chosen_column, table_candidates, words_of
 from model_zoo.zip_directory import n_members
 
 MAX_BYTES = 2**30
@@ -27,6 +29,8 @@ MAX_ARRAYS = 100
 _OF_IMAGES = ("image_id", "image_ids", "ids", "id", "images", "files", "paths", "file_names", "filenames")
 _CLASSES = "classes"
 """Array that names the columns of the probabilities."""
+_SCORES = frozenset({"out", "score", "scores", "logit", "logits", "confidence", "confidences"})
+"""Words in the name of a column of lists or records that may hold predictions as well."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,13 @@ def read_answers(path: Path, classes: Sequence[str], column: str = "", values: C
             return _answers(name, digest, images, candidates, tuple(classes), column, values)
     table = read_json(path, path.parent) if path.suffix.lower() in ENDINGS else read_table(path)
     images, candidates = _of_table(table, classes)
+    unread = table.nested or (_nested(path) if start[:4] == b"PAR1" else ())
+    called = any(one.role is Role.PREDICTED for one in candidates)
+    if not column and not called and (nested := [one for one in unread if words_of(one) & (PREDICTED | _SCORES)]):
+        raise RunError(
+            f"{name}: column {shown(nested[0])} holds lists or records, which are not read; write a column for each "
+            "class, or name the column that holds the predictions with --prediction-column."
+        )
     return _answers(name, digest, images, candidates, tuple(classes), column, values, table.told)
 
 
@@ -176,7 +187,7 @@ def _of_arrays(
             candidates.append(Candidate(key, tuple(map(text_of, flat.tolist()))))
         elif array.ndim == 2 and array.shape[1] == len(classes) and array.dtype.kind in "fiu":
             candidates.append(Candidate(key, (), columns, partial(array.astype, np.float64)))
-        elif len(arrays) == 1 or words_of(key) & PREDICTED:
+        elif len(arrays) == 1 or words_of(key) & PREDICTED or _are_shares(array):
             raise RunError(
                 f"{name} holds {array.dtype} of shape {array.shape}; expected (images, {len(classes)} classes)."
             )
@@ -186,6 +197,19 @@ def _of_arrays(
             "image has one."
         )
     return images, candidates
+
+
+def _are_shares(array: NDArray[np.generic]) -> bool:
+    """Whether every row sums to 1, as probabilities of some classes do."""
+    if array.ndim != 2 or array.dtype.kind != "f":
+        return False
+    return bool((abs(array.astype(np.float64).sum(axis=1) - 1) <= 0.02).all())
+
+
+def _nested(path: Path) -> tuple[str, ...]:
+    """The columns of lists and records in a Parquet file that was read already."""
+    schema = pq.read_schema(path)
+    return tuple(name for name in schema.names if name not in plain_columns(schema))
 
 
 def _listed(names: Sequence[str], at_most: int = 20) -> str:

@@ -219,7 +219,7 @@ def _label_column(rows: Sequence[tuple[str, Mapping[str, Any]]], wanted: str) ->
     found = next(name for name in LABEL if name in names)
     if found == "label" and "class_name" in names and all(_number(row.get(found)) for _, row in rows):
         found = "class_name"
-    if found in ("leaf_label", "class_name", "after", "to"):
+    if found in ("leaf_label", "after", "to") or (found == "class_name" and "label" in names):
         return found
     for other in names:
         if other == found or not _is_of_labels(other):

@@ -8,6 +8,7 @@ from dashboard.store.decision_store import DecisionStore
 from dashboard.store.repair import Repair
 from dashboard.store.repair import repair as repair_file
 from dashboard.store.rows import Fault
+from dashboard.store.schema import NotOursError
 from dashboard.words import counted
 from model_zoo.commands import command
 from model_zoo.core.errors import WorkspaceError
@@ -41,8 +42,8 @@ def repair(path: Path, now: datetime) -> Repair | None:
         store = DecisionStore(path)
         bad, faults = store.bad_rows(), store.file_faults
         store.close()
-    except WorkspaceError:
-        if not path.is_file():
+    except WorkspaceError as error:
+        if isinstance(error, NotOursError) or not path.is_file():
             raise
         bad, faults = (), ("cannot be opened",)
     if not faults and all(one.fault is Fault.NEWER for one in bad):

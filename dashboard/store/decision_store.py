@@ -69,11 +69,15 @@ class DecisionStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WorkspaceError(f"The folder {self.path.parent} cannot be made: {error.strerror}.") from error
-        with self._write() as connection:
-            if prepare(connection, self.path):
-                older = connection.exec_driver_sql(f"{SELECT} ORDER BY d.decision_id").all()
-                DecisionLog(connection).add_hashes([tuple(row[:-2]) for row in older], at_first_open=True)
-        self.file_faults = self._check_file()
+        try:
+            with self._write() as connection:
+                if prepare(connection, self.path):
+                    older = connection.exec_driver_sql(f"{SELECT} ORDER BY d.decision_id").all()
+                    DecisionLog(connection).add_hashes([tuple(row[:-2]) for row in older], at_first_open=True)
+            self.file_faults = self._check_file()
+        except BaseException:
+            self.close()  # else this process is the "other program" that keeps a repair out
+            raise
         """What the check of the file at its opening found, in SQLite's words; empty if nothing."""
 
     def append(self, sent: Sequence[Decision]) -> tuple[Decision, ...]:

@@ -13,6 +13,10 @@ APPLICATION_ID = 0x5461786F
 """Marks a SQLite file as one of ours ("Taxo")."""
 
 
+class NotOursError(WorkspaceError):
+    """A database of another program, or of a newer version of this one: nothing in it is repaired here."""
+
+
 class UtcDateTime(sa.TypeDecorator[datetime]):
     """An aware time, stored as UTC text and read back aware."""
 
@@ -143,9 +147,9 @@ def prepare(connection: sa.Connection, path: Path) -> bool:
         for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     )
     if application_id != APPLICATION_ID and (application_id or version or n_tables):
-        raise WorkspaceError(f"{path} is a database of another program; move it away or choose another workspace.")
+        raise NotOursError(f"{path} is a database of another program; move it away or choose another workspace.")
     if version > len(MIGRATIONS):
-        raise WorkspaceError(
+        raise NotOursError(
             f"{path} was written by a newer TaxoScope (its version is {version}, "
             f"this one reads up to {len(MIGRATIONS)}); update TaxoScope to open it."
         )

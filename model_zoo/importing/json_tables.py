@@ -42,7 +42,13 @@ def read_json(path: Path, base: Path) -> Table:
             return _coco(values, title)
         if isinstance(values, list) and values and all(isinstance(one, dict) for one in values):
             is_studio = all(isinstance(one.get("data"), dict) and "annotations" in one for one in values)
-            return _label_studio(values, title, base) if is_studio else _table(map(_plain, values), title)
+            if is_studio:
+                return _label_studio(values, title, base)
+            table = _table(map(_plain, values), title)
+            nested = dict.fromkeys(
+                key.strip() for one in values for key, value in one.items() if value and isinstance(value, (dict, list))
+            )
+            return replace(table, nested=tuple(name for name in nested if name not in table.names))
     raise SourceError(f"{title} lists no image; expected COCO, a Label Studio export, or a list of records.")
 
 

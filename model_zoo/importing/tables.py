@@ -72,6 +72,8 @@ class Table:
     labels: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     image: str = ""
+    nested: tuple[str, ...] = ()
+    """Columns of lists and records, which are not read."""
 
     def __post_init__(self) -> None:
         if not self.rows:

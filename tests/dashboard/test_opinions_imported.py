@@ -16,7 +16,7 @@ from dashboard import cli_labels
 from dashboard.actions.agreement import agreements, opinions
 from dashboard.actions.batches import Given, decide_many, undo_many
 from dashboard.actions.desk import Desk
-from dashboard.actions.label_files import LabelFileError
+from dashboard.actions.label_files import LabelFileError, read_label_file
 from dashboard.actions.label_import import equal_words, plan_import, store_import
 from dashboard.reviews.decisions import Answer
 from model_zoo.core.class_values import ClassValues
@@ -232,3 +232,11 @@ def test_equal_words_count():
     assert equal_words(Plan) == "1 equal label was not stored: name the annotator to keep it"
     Plan.n_equal = 3
     assert equal_words(Plan) == "3 equal labels were not stored: name the annotator to keep them"
+
+
+@pytest.mark.parametrize("column", ["label", "class_name", "class", "category"])
+def test_corrected_classes_beside_other_classes_are_asked_about(tmp_path, column):
+    path = tmp_path / "said.csv"
+    path.write_text(f"image_id,{column},corrected_class\na0,cat,dog\na1,cat,cat\n")
+    with path.open("rb") as file, pytest.raises(LabelFileError, match="both hold labels, and they differ"):
+        read_label_file(file, path.name)

@@ -344,3 +344,38 @@ def test_json_lines_are_read(make, tmp_path):
     (tmp_path / "said.jsonl").write_text("\n".join(lines))
     assert typed(workspace, tmp_path / "said.jsonl", "m").exit_code == 0
     assert accuracy(workspace, "m") == 0.25
+
+
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+@pytest.mark.parametrize("name", ["probs", "y_pred", "scores", "out"])
+def test_a_column_of_lists_is_named_and_the_truth_beside_it_is_not_read(make, tmp_path, name, kind):
+    workspace = make(["cat", "dog"], ["cat", "cat", "dog", "dog"])
+    records = [{"image_id": one, "label": "cat", name: [0.1, 0.9]} for one in ids(4)]
+    path = tmp_path / f"said.{kind}"
+    if kind == "json":
+        path.write_text(json.dumps(records))
+    else:
+        pd.DataFrame(records).to_parquet(path)
+    done = typed(workspace, path, "r")
+    assert done.exit_code != 0
+    assert f"column '{name}' holds lists or records" in said(done)
+
+
+@pytest.mark.parametrize(
+    "values", [["dog", "", "cat", "dog"], ["DOG", "Cat", "CAT", "DOG"], ["dog", "nan", "cat", "dog"]]
+)
+def test_a_gap_or_other_letters_do_not_hide_the_predictions(make, tmp_path, values):
+    """Only one of the four values of the model is right; the column of labels would give 100 %."""
+    workspace = make(["cat", "dog"], ["cat", "cat", "dog", "dog"])
+    columns = {"image_id": ids(4), "label": ["cat", "cat", "dog", "dog"], "resnet50": values}
+    done = typed(workspace, written(tmp_path, columns), "r")
+    assert done.exit_code != 0
+    assert "'resnet50'" in said(done)
+
+
+def test_probabilities_of_other_classes_beside_labels_are_not_passed_over(make, tmp_path):
+    workspace = make(["cat", "dog"], ["cat", "cat", "dog", "dog"])
+    np.savez(tmp_path / "said.npz", ids=np.array(ids(4)), labels=[0, 0, 1, 1], scores=np.full((4, 3), 1 / 3))
+    done = typed(workspace, tmp_path / "said.npz", "r")
+    assert done.exit_code != 0
+    assert "expected (images, 2 classes)" in said(done)

@@ -277,6 +277,28 @@ def test_a_version_that_cannot_be_is_refused(path: Path, version: int) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("version", [len(MIGRATIONS) + 1, 99])
+def test_a_newer_version_is_not_repaired_into_an_older_one(path: Path, version: int) -> None:
+    some(path)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
+    with pytest.raises(WorkspaceError, match="newer TaxoScope"):
+        repair(path, NOON)
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.glob("*before-repair*")] == []
+
+
+def test_a_version_that_cannot_be_is_repaired(path: Path) -> None:
+    stored = some(path)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("PRAGMA user_version = -3")
+    assert repair(path, NOON)
+    store = DecisionStore(path)
+    assert store.all() == stored
+    store.close()
+
+
 # -- repair ----------------------------------------------------------------------------------------------------------
 
 
