@@ -94,6 +94,7 @@ def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(tmp_path, served, 
     page.get_by_label("Your name").fill("Ann <b>")
     page.get_by_label("Your name").press("Enter")
     settle(page)
+    settle(page)
     page.get_by_role("button", name="Undo").first.click()
     expect(main).to_contain_text(f"Taken back: restored from label set as delivered, {N} labels.")
     expect(main).to_contain_text(f"{N} of {len(MANIFEST):,} images changed label.")
