@@ -1,8 +1,6 @@
 """Damage in the decision file: one bad row is named and left out, the rest works, and no flipped bit goes unseen."""
 
-import json
 import random
-import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.actions.repair import fault_words, repair
-from dashboard.reviews.decisions import Answer, Decision, DecisionError
+from dashboard.reviews.decisions import Decision, DecisionError
 from dashboard.reviews.standing import standing_labels
 from dashboard.store.decision_store import DecisionStore
 from dashboard.store.rows import COLUMNS, Fault, row_hash
@@ -19,7 +17,6 @@ from dashboard.store.schema import MIGRATIONS
 from model_zoo.core.errors import WorkspaceError
 from tests.dashboard.histories import NOON, decision, undo, unstored
 
-VERSION_2 = Path(__file__).with_name("version_2.sql")
 TRIGGERS = [
     "decisions_are_not_changed",
     "decisions_are_not_deleted",
@@ -359,44 +356,4 @@ def test_a_repair_rebuilds_a_damaged_index(path: Path) -> None:
     assert (store.all(), store.file_faults) == (stored, ())
     with store.writing() as log:
         assert len(log.about("i17")) == 1
-    store.close()
-
-
-# -- a file of the version before hashes -----------------------------------------------------------------------------
-
-
-def test_a_file_of_version_2_without_a_decision_opens_and_takes_one(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as raw:
-        schema = re.sub(r"(?m)^INSERT INTO .*$", "", VERSION_2.read_text())
-        raw.executescript(schema)
-        assert raw.execute("SELECT count(*) FROM decisions").fetchall() == [(0,)]
-    store = DecisionStore(path)
-    assert (store.all(), store.n_hashed_late(), store.file_faults) == ((), 0, ())
-    store.append([decision(seq=1)])
-    assert len(store.all()) == 1
-    store.close()
-
-
-def test_a_file_of_version_2_gets_its_hashes_at_the_first_open_marked_so(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as raw:
-        raw.executescript(VERSION_2.read_text())
-        rows = raw.execute(f"SELECT {', '.join(COLUMNS)} FROM decisions").fetchall()
-    store = DecisionStore(path)
-    found = {one.decision_id: one for one in store.all()}
-    assert found.keys() == {1, 2, 3, 5}
-    assert (found[2].answer, found[2].undoes, found[3].note) == (Answer.UNDO, 1, "caliper, not a “spot” \U0001f50d")
-    assert found[3].runs == tuple(json.loads(rows[2][COLUMNS.index("runs")]))
-    assert store.bad_rows()[0].sentence.startswith("Decision 4 was written by a newer version")
-    assert store.n_hashed_late() == 5
-    store.append([decision(seq=77)])
-    assert store.n_hashed_late() == 5
-    store.close()
-    with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("SELECT decision_id, at_first_open FROM decision_hashes").fetchall() == [
-            *((number, 1) for number in range(1, 6)),
-            (6, 0),
-        ]
-    tamper(path, "UPDATE decisions SET after = 'dog.large' WHERE decision_id = 3")
-    store = DecisionStore(path)
-    assert [one.fault for one in store.bad_rows()] == [Fault.DAMAGED, Fault.NEWER]
     store.close()
