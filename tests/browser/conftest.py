@@ -29,9 +29,12 @@ def patience() -> None:
     expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium from the system, else Playwright's own; tests are skipped without one, except in CI."""
+    """Chromium from the system, else Playwright's own; tests are skipped without one, except in CI.
+
+    Playwright's event loop runs in the main thread until it is closed: no test after these could run one of its own.
+    """
     executable = os.environ.get("E2E_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         try:
