@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.choices import Cause
-from model_zoo.core.diagnosis import Measure, may_be_masked_by, measure_causes
-from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.groups import Group
-from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.core.diagnosis.diagnosis import Measure, may_be_masked_by, measure_causes
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.class_groups import Group
+from model_zoo.core.label_space.taxonomy import Taxonomy
 
 N_CLASSES, N_GROUPS, N_PATIENTS, MEAN_IMAGES = 15, 3, 400, 5
 TAXONOMY = Taxonomy("simulated", {f"c{k}": frozenset({f"leaf{k}"}) for k in range(N_CLASSES)})

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from model_zoo.core.choices import ClassFigure, Headline, Question
-from model_zoo.core.comparison import Pair, pair
-from model_zoo.core.counts import Counts
-from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.core.comparison.comparison import Pair, pair
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.label_space.taxonomy import Taxonomy
 
 RUNS_AGREE = 0.9
 """Correlation of the scores of two seeds of a side; 0.90 in the demo's models (tetrachoric)."""

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dashboard.actions.import_data import store
-from dashboard.actions.import_plan import Wishes, plan_import
+from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.write import store
 from model_zoo.importing.near_duplicates import pairs_alike
 from model_zoo.importing.reading import read_source
-from model_zoo.new_workspace import init
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.new_workspace import init
+from model_zoo.workspace.workspace import Workspace
 
 T = TypeVar("T")
 

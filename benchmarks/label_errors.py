@@ -23,16 +23,16 @@ import numpy as np
 from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 
-from dashboard.actions.compare import find_subjects
-from dashboard.actions.desk import Desk
-from dashboard.actions.ordering import ordered
-from dashboard.reviews.queue import QueueItem
+from dashboard.decisions.queue import QueueItem
+from dashboard.evaluation.comparison import find_subjects
+from dashboard.evaluation.queue_order import ordered
+from dashboard.server_state.open_workspace import Desk
 from dashboard.words import share_text
 from model_zoo.core.choices import Labels, Order, Quality, Space, Split
-from model_zoo.core.label_errors import LabelErrors, find_label_errors, label_quality
-from model_zoo.core.labels import Label
-from model_zoo.run import Series
-from model_zoo.workspace import PROJECT, Workspace
+from model_zoo.core.label_space.labels import Label
+from model_zoo.core.review.label_errors import LabelErrors, find_label_errors, label_quality
+from model_zoo.workspace.run import Series
+from model_zoo.workspace.workspace import PROJECT, Workspace
 
 DATA = PROJECT.parent / "shared" / "data" / "label_errors_cifar10"
 FIRST = 50

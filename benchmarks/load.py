@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from browser.light_reviewers import LightReviewer, faults, work_with_kills
 from browser.serving import taxoscope
 
-from dashboard.reviews.decisions import Answer, Decision
-from dashboard.store.decision_store import DecisionStore
+from dashboard.decisions.decision import Answer, Decision
+from dashboard.decisions.store import DecisionStore
 
 RATE = 0.3
 

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model_zoo.core.choices import CamMethod
-from model_zoo.explanation import explain, target_layers
+from model_zoo.inference.saliency import explain, target_layers
 
 MODELS = {
     "test_resnet": (1, 112, 112),

@@ -22,14 +22,14 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from model_zoo.checkpoints import load_model
+from model_zoo.checkpoints.load import load_model
 from model_zoo.core.choices import Split
-from model_zoo.core.painting import paint_out
-from model_zoo.core.regions import mask, read_regions
+from model_zoo.core.explanation.occlusion import paint_out
+from model_zoo.core.explanation.regions import mask, read_regions
+from model_zoo.inference.predict import predict_images
 from model_zoo.phantom import overlay
 from model_zoo.phantom.generate import Recipe, encode, plan, render
-from model_zoo.prediction import predict_images
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.workspace import Workspace
 
 RUNS = ("fine-s0", "consolidated-s0")
 Pixels, Covered = NDArray[np.uint8], NDArray[np.bool_]

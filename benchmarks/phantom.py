@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model_zoo.phantom.generate import Recipe, encode, plan, render
-from model_zoo.workspace import PROJECT
+from model_zoo.workspace.workspace import PROJECT
 
 WANTED_PER_S = 50
 

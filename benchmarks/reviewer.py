@@ -23,8 +23,8 @@ from browser.recomputed import MANIFEST
 from browser.serving import settle, taxoscope
 from empty_page import empty_page, opened, rerun_s
 
-from dashboard.reviews.decisions import Answer, Decision
-from dashboard.store.decision_store import DecisionStore
+from dashboard.decisions.decision import Answer, Decision
+from dashboard.decisions.store import DecisionStore
 
 ALLOWED_MS = {"next image": 150, "saved": 300}
 EVERY_MS = 1200

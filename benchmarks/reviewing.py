@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.reviewed import BeforeAfter, reviewable_difference
-from model_zoo.core.sampling import Estimate, estimate
-from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.core.review.label_change_effect import BeforeAfter, reviewable_difference
+from model_zoo.core.review.review_estimate import Estimate, estimate
 
 CLASSES = Taxonomy("four", {name: frozenset({name}) for name in ("a", "b", "c", "d")})
 ACCURACY = {"a": 0.88, "b": 0.9}
@@ -126,9 +126,9 @@ def planted(cell: Cell, rng: np.random.Generator) -> World:
 @cache
 def demo() -> tuple[Evaluation, Evaluation]:
     """The shipped series `fine` and `consolidated` on their common ground, over the test split."""
-    from dashboard.actions.compare import compare, named_subjects
+    from dashboard.evaluation.comparison import compare, named_subjects
     from model_zoo.core.choices import Labels, Space, Split
-    from model_zoo.workspace import PROJECT, Workspace
+    from model_zoo.workspace.workspace import PROJECT, Workspace
 
     workspace = Workspace((PROJECT / "sample_images", PROJECT / "model_zoo"))
     dataset = workspace.dataset()

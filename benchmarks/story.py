@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from model_zoo.core.choices import Headline, Question, Split
-from model_zoo.core.comparison import Verdict, pair, verdict
-from model_zoo.core.evaluation import Evaluation, accuracy, evaluate
-from model_zoo.core.outcomes import Outcome
-from model_zoo.core.taxonomy import Taxonomy, common_ground
-from model_zoo.run import Series
-from model_zoo.workspace import Workspace
+from model_zoo.core.comparison.comparison import Verdict, pair, verdict
+from model_zoo.core.comparison.outcomes import Outcome
+from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, evaluate
+from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
+from model_zoo.workspace.run import Series
+from model_zoo.workspace.workspace import Workspace
 
 MEASURED = "*.placed.present"
 PAIRS = (

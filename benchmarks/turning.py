@@ -27,14 +27,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from story import MEASURED, story
 
 from model_zoo.core.choices import Headline, Question, Split
-from model_zoo.core.comparison import Difference, answer, pair, verdict
-from model_zoo.core.evaluation import Evaluation, accuracy, evaluate
-from model_zoo.core.outcomes import outcome_of
-from model_zoo.core.taxonomy import Taxonomy, common_ground
+from model_zoo.core.comparison.comparison import Difference, answer, pair, verdict
+from model_zoo.core.comparison.outcomes import outcome_of
+from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, evaluate
+from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 from model_zoo.phantom.generate import Recipe, write_dataset
-from model_zoo.run import Run
-from model_zoo.training import Progress, Training, read_pixels, train
-from model_zoo.workspace import DECLARATION, MANIFEST, PROJECT, Workspace
+from model_zoo.training.train import Progress, Training, read_pixels, train
+from model_zoo.workspace.run import Run
+from model_zoo.workspace.workspace import DECLARATION, MANIFEST, PROJECT, Workspace
 
 DEMO = PROJECT / "sample_images"
 PLAIN = Training.read(DEMO / "recipe.toml")

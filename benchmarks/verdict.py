@@ -24,8 +24,8 @@ from comparison_worlds import World, trial, truth
 from scipy.stats import norm
 
 from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
-from model_zoo.core.class_rows import class_rows
-from model_zoo.core.comparison import verdict
+from model_zoo.core.comparison.class_rows import class_rows
+from model_zoo.core.comparison.comparison import verdict
 
 MARGIN = 0.01
 RULE = 2

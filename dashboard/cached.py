@@ -8,34 +8,36 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.actions import advising, distinguishing, dividing, ease, ordering
-from dashboard.actions import agreement as agreeing
-from dashboard.actions import compare as comparing
-from dashboard.actions import diagnose as diagnosing
-from dashboard.actions import label_import as importing
-from dashboard.actions import label_sets as labelling
-from dashboard.actions import reviewing as reviewed
-from dashboard.actions import taxonomies as editing
-from dashboard.actions.causes import diagnose_all, diagnosed
-from dashboard.actions.cells import class_cells, wrong_cells
-from dashboard.actions.data_counts import Group, count_by, count_classes
-from dashboard.actions.data_files import LookedAt, looked_at
-from dashboard.actions.desk import Desk, desk, reopened
-from dashboard.actions.image_map import ImageMap, image_map
-from dashboard.actions.label_files import read_label_file
-from dashboard.actions.many_models import ManyCompared, compare_subjects
-from dashboard.actions.subset import images_where, images_where_all
-from dashboard.actions.subset import patients as all_patients
-from dashboard.actions.subset import restrictions as all_restrictions
-from dashboard.actions.verdicts import Judgement, judgements
-from dashboard.data_view import DataView
-from dashboard.links import Cell, Shown, Where
-from dashboard.queues import QueueView
+from dashboard.address.data_view import DataView
+from dashboard.address.links import Cell, Shown, Where
+from dashboard.address.queue import QueueView
+from dashboard.compare import task_difficulty
+from dashboard.compare.many_models import ManyCompared, compare_subjects
+from dashboard.diagnose import diagnosis as diagnosing
+from dashboard.diagnose.subjects import diagnose_all, diagnosed
+from dashboard.evaluation import annotator_agreement as agreeing
+from dashboard.evaluation import comparison as comparing
+from dashboard.evaluation import drafting as editing
+from dashboard.evaluation import label_change_effect as reviewed
+from dashboard.evaluation import queue_order
+from dashboard.evaluation.confusion_cells import class_cells, wrong_cells
+from dashboard.evaluation.file_checks import LookedAt, looked_at
+from dashboard.evaluation.filters import images_where, images_where_all
+from dashboard.evaluation.filters import patients as all_patients
+from dashboard.evaluation.filters import restrictions as all_restrictions
+from dashboard.evaluation.image_counts import Group, count_by, count_classes
+from dashboard.evaluation.verdict import Judgement, judgements
+from dashboard.images.embedding import ImageMap, image_map
+from dashboard.labels import label_import as importing
+from dashboard.labels import label_sets as labelling
+from dashboard.labels.label_files import read_label_file
+from dashboard.server_state.open_workspace import Desk, desk, reopened
+from dashboard.taxonomies import merge_suggestions, separability, subclusters
 from model_zoo.core.choices import CountedBy, Labels, MappedBy, Order, Per, Space, Split
-from model_zoo.core.difference import Difference
-from model_zoo.core.difference import difference as subtract
-from model_zoo.core.layout import Layout
-from model_zoo.core.taxonomy import Taxonomy, common_ground
+from model_zoo.core.comparison.difference_matrix import Difference
+from model_zoo.core.comparison.difference_matrix import difference as subtract
+from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 
 __all__ = [
     "Desk",
@@ -91,12 +93,12 @@ def many_models(shown: Shown) -> ManyCompared | None:
     return _many_models(_key(shown), shown)
 
 
-def side_by_side(shown: Shown) -> ease.SideBySide:
+def side_by_side(shown: Shown) -> task_difficulty.SideBySide:
     """The subjects of ``shown`` in both label spaces, whichever is shown."""
     return _side_by_side(_key(replace(shown, space=Space.COMMON)), shown)
 
 
-def secondary(shown: Shown) -> tuple[ease.Secondary, ...]:
+def secondary(shown: Shown) -> tuple[task_difficulty.Secondary, ...]:
     """Further figures of the subjects of ``shown``."""
     return _secondary(_key(shown), shown)
 
@@ -116,7 +118,7 @@ def restrictions(shown: Shown) -> Mapping[Where, str]:
     return _restrictions(shown.subjects, str(shown.split), desk().files_revision(), shown)
 
 
-def queue(shown: Shown, view: QueueView, cell: Cell | None) -> ordering.Queue:
+def queue(shown: Shown, view: QueueView, cell: Cell | None) -> queue_order.Queue:
     """The images of a review queue, done ones included; computed again when what it rests on has changed."""
     written = tuple(one.written for one in view.where)
     return _queue(_queue_key(shown), str(view.order), view.seed, written, cell, shown, view)
@@ -141,17 +143,17 @@ def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[editing.Preview, ...]:
     return _previews(_key(images), f"{taxonomy.pinned} {taxonomy.hash}", taxonomy, images)
 
 
-def advice(taxonomy: Taxonomy) -> advising.Advice | None:
+def advice(taxonomy: Taxonomy) -> merge_suggestions.Advice | None:
     """What to merge in ``taxonomy``, from answers over validation; computed again after each manifest or run."""
     return _advice(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
-def distinguished(taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
+def distinguished(taxonomy: Taxonomy) -> separability.Distinguished | None:
     """What to keep apart in ``taxonomy``, over validation; computed again after each decision, manifest or run."""
     return _distinguished(f"{taxonomy.pinned} {taxonomy.hash}", desk().revision(), taxonomy)
 
 
-def divided(embedded: dividing.Embedded) -> dividing.Divided:
+def divided(embedded: subclusters.Embedded) -> subclusters.Divided:
     """What to split, as an embedded run sees it; computed again after each manifest, run or embedding."""
     return _divided(embedded.run.run_id, embedded.stamp, desk().files_revision(), embedded)
 
@@ -248,15 +250,15 @@ def _many_models(key: _Key, _shown: Shown) -> ManyCompared | None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _side_by_side(key: _Key, _shown: Shown) -> ease.SideBySide:
+def _side_by_side(key: _Key, _shown: Shown) -> task_difficulty.SideBySide:
     native, common = (comparison(replace(_shown, space=one)) for one in (Space.NATIVE, Space.COMMON))
     sums = comparison(replace(_shown, space=Space.COMMON), MappedBy.SUM)
-    return ease.side_by_side(native, common, sums, desk().dataset().patients)
+    return task_difficulty.side_by_side(native, common, sums, desk().dataset().patients)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _secondary(key: _Key, _shown: Shown) -> tuple[ease.Secondary, ...]:
-    return ease.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()), desk().said)
+def _secondary(key: _Key, _shown: Shown) -> tuple[task_difficulty.Secondary, ...]:
+    return task_difficulty.secondary(comparison(_shown), tuple(desk().workspace.taxonomies().values()), desk().said)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -272,8 +274,8 @@ def _difference(key: _Key, lines: tuple[object, ...], per: str, _shown: Shown, _
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> advising.Advice | None:
-    return advising.advise(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
+def _advice(of: str, revision: str, _taxonomy: Taxonomy) -> merge_suggestions.Advice | None:
+    return merge_suggestions.advise(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -284,13 +286,13 @@ def _agreement(of: str, revision: str, _taxonomy: Taxonomy) -> tuple[agreeing.Ag
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> distinguishing.Distinguished | None:
-    return distinguishing.distinguish(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
+def _distinguished(of: str, revision: str, _taxonomy: Taxonomy) -> separability.Distinguished | None:
+    return separability.distinguish(desk(), _taxonomy, previews(_taxonomy, Shown(split=Split.VALIDATION)))
 
 
 @st.cache_resource(max_entries=32, show_spinner="Two clusters or one cloud, class by class …")
-def _divided(of: str, stamp: str, revision: str, _embedded: dividing.Embedded) -> dividing.Divided:
-    return dividing.divide(desk(), _embedded)
+def _divided(of: str, stamp: str, revision: str, _embedded: subclusters.Embedded) -> subclusters.Divided:
+    return subclusters.divide(desk(), _embedded)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Laying the images out so that alike ones are near …")
@@ -341,9 +343,9 @@ def _restrictions(subjects: tuple[str, ...], split: str, revision: str, _shown: 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _queue(
     key: _Key, order: str, seed: int, where: tuple[str, ...], cell: Cell | None, _shown: Shown, _view: QueueView
-) -> ordering.Queue:
+) -> queue_order.Queue:
     now = desk()
-    return ordering.ordered(
+    return queue_order.ordered(
         now,
         comparing.find_subjects(now.series(), _shown.subjects),
         Order(order),
@@ -362,7 +364,7 @@ def _cells(
     key: _Key, subject_id: str, order: str, where: tuple[str, ...], _shown: Shown, _view: QueueView
 ) -> Mapping[Cell, int]:
     now = desk()
-    judged = ordering.judge_one(
+    judged = queue_order.judge_one(
         now,
         comparing.find_subjects(now.series(), _shown.subjects),
         subject_id,

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboard.actions.away import paint
-from dashboard.actions.desk import desk
-from dashboard.actions.nearest import neighbours
-from dashboard.actions.stored import StoredDecisions
+from dashboard.address.links import image_url, read_away, whole
+from dashboard.decisions.stored_decisions import StoredDecisions
+from dashboard.evaluation.nearest_images import neighbours
 from dashboard.guards import FOR_OWN_PAGES, from_other_site
-from dashboard.links import image_url, read_away, whole
+from dashboard.inspect.occlusion import paint
+from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
@@ -68,7 +68,7 @@ def image_file(request: Request) -> Response:
 @_for_own_pages
 def map_file(request: Request) -> Response:
     """A transparent PNG to lay over the image; 409 with a sentence where there is no map to draw."""
-    from dashboard.actions.explain import map_picture
+    from dashboard.evaluation.saliency import map_picture
 
     picture = map_picture(request.path_params["run_id"], request.path_params["image_id"], request.query_params)
     return Response(picture.png, media_type="image/png", headers=_KEPT | {"X-Caption": quote(picture.caption)})

@@ -19,8 +19,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from dashboard.connections import BoundedHttp, FramedWebsockets
 from dashboard.guards import FRAMING, KnownHosts, LocalPaths, OwnPages
 from dashboard.settings import Settings
-from model_zoo.limits import limits
-from model_zoo.workspace import PROJECT
+from model_zoo.untrusted.limits import limits
+from model_zoo.workspace.workspace import PROJECT
 
 
 def serve(host: str, port: int, announce: Callable[[str], None], open_browser: bool) -> None:
@@ -46,7 +46,7 @@ def serve(host: str, port: int, announce: Callable[[str], None], open_browser: b
     _close_streamlit()
     in_address = f"[{host}]" if ":" in host else host
     app = st.App(
-        PROJECT / "dashboard" / "app.py",
+        PROJECT / "dashboard" / "pages" / "app.py",
         routes=routes(),
         middleware=[
             Middleware(OwnPages),

@@ -6,7 +6,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.workspace import Workspace
 
 
 class Settings(BaseSettings):

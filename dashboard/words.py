@@ -5,11 +5,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_zoo.commands import command
 from model_zoo.core.choices import Labels
-from model_zoo.core.macro_intervals import MIN_CLASS_PATIENTS
-from model_zoo.core.metrics import LEAST_PATIENTS
-from model_zoo.images import Preprocessing
+from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
+from model_zoo.core.evaluation.metrics import LEAST_PATIENTS
+from model_zoo.images.decoding import Preprocessing
+from model_zoo.workspace.command_line import command
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
 

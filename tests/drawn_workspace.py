@@ -4,11 +4,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from model_zoo.core.choices import Split
-from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.datasets import ImageRecord, write_manifest
-from model_zoo.images import Preprocessing
-from model_zoo.training import Training
-from model_zoo.workspace import Workspace
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.images.decoding import Preprocessing
+from model_zoo.training.train import Training
+from model_zoo.workspace.manifest import ImageRecord, write_manifest
+from model_zoo.workspace.workspace import Workspace
 
 DECLARATION = 'lone = ["blank"]\n[parts]\nshape = ["disc", "bar"]\nshade = ["bright", "dim"]\n'
 TINY = Training(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
-from model_zoo.core.evaluation import Evaluation
-from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.taxonomy import Taxonomy
 
 FOUR = Taxonomy("four", {name: frozenset(name) for name in "abcd"})
 

@@ -15,21 +15,21 @@ import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from foreign_images import fetal_planes_folder
 from onnx import TensorProto, helper
 from PIL import Image
 from pydicom.data import get_testdata_file
 from safetensors.torch import save_file
 from torch import nn
 
-from dashboard.actions.import_run import read_model
+from dashboard.importing.checkpoint_command import read_model
+from model_zoo.checkpoints.onnx_models import Graph
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.archives import is_archive, unpack
 from model_zoo.importing.dicom import extract_frames, holds_dicom
+from model_zoo.importing.prediction_files import read_answers
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.tables import Columns
-from model_zoo.onnx_models import Graph
-from model_zoo.prediction_files import read_answers
+from tests.foreign_images import fetal_planes_folder
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "formats.md"
 CLASSES = ("cat", "dog")

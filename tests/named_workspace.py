@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model_zoo.core.choices import Split
-from model_zoo.core.labels import LeafSpace
-from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.datasets import ImageRecord, write_manifest
-from model_zoo.new_workspace import declaration
-from model_zoo.taxonomy_files import taxonomy_toml
-from model_zoo.workspace import DECLARATION, MANIFEST, Workspace
+from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.workspace.manifest import ImageRecord, write_manifest
+from model_zoo.workspace.new_workspace import declaration
+from model_zoo.workspace.taxonomy_files import taxonomy_toml
+from model_zoo.workspace.workspace import DECLARATION, MANIFEST, Workspace
 
 
 def named_workspace(folder: Path, classes: Sequence[str], labels: Sequence[str], rule: str = "majority") -> Workspace:

@@ -7,12 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from model_zoo.core.choices import Split
-from model_zoo.core.predictions import Predictions
-from model_zoo.core.taxonomy import Taxonomy
-from model_zoo.datasets import ImageRecord, write_manifest
-from model_zoo.images import Preprocessing
-from model_zoo.run import Card, Epoch, Run, read_run, write_run
-from model_zoo.workspace import Workspace
+from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.images.decoding import Preprocessing
+from model_zoo.workspace.manifest import ImageRecord, write_manifest
+from model_zoo.workspace.run import Card, Epoch, Run, read_run, write_run
+from model_zoo.workspace.workspace import Workspace
 
 DECLARATION = """
 name = "Animals and vehicles"

@@ -1,6 +1,6 @@
 """docs/formats.md says what each format gives today."""
 
-from formats_table import DOCUMENT, text
+from tests.formats_table import DOCUMENT, text
 
 
 def test_the_table_of_formats_is_up_to_date():

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_data import real
 from sklearn.metrics import average_precision_score
+
+from tests.real_data import real
 
 bench = runpy.run_path(str(Path(__file__).resolve().parents[1] / "benchmarks" / "label_errors.py"))
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dashboard.actions.compare import Comparison
-from dashboard.actions.desk import Desk
-from dashboard.actions.diagnose import Diagnosis
-from dashboard.actions.many_models import compare_some, compare_subjects, notes
-from dashboard.actions.result_notes import result_notes
-from dashboard.actions.reviewing import reviewing
-from dashboard.actions.verdicts import Judgement
-from dashboard.report import causes, comparison, looks, many_models, numbers, page, reviewed
-from dashboard.report.told import Told, looks_of
-from model_zoo.datasets import write_whole
+from dashboard.compare.many_models import compare_some, compare_subjects, notes
+from dashboard.compare.result_notes import result_notes
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.label_change_effect import reviewing
+from dashboard.evaluation.verdict import Judgement
+from dashboard.report import causes, comparison, label_change_effect, many_models, numbers, page, region_attention
+from dashboard.report.contents import Told, looks_of
+from dashboard.server_state.open_workspace import Desk
+from model_zoo.workspace.manifest import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ def report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses
         page.downloads({"comparison.csv": table, "comparison.json": tree}),
         comparison.verdicts(told),
         many_models.section(told),
-        reviewed.section(told),
+        label_change_effect.section(told),
         comparison.classes(judged),
         comparison.matrices(judged),
         causes.section(told),
-        looks.section(told),
+        region_attention.section(told),
         comparison.sources(judged),
     ]
     return Report(page.page(f"{desk.workspace.name}: {comparison.title(judged)}", sections), table, tree)

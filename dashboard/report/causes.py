@@ -6,10 +6,9 @@ from html import escape
 
 import numpy as np
 
-from dashboard.actions import findings
-from dashboard.actions.diagnose import Diagnosis
-from dashboard.charts import SUBJECT_COLOURS
-from dashboard.charts.causes import (
+from dashboard.diagnose import diagnosis_words
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.diagnose.diagnosis_plot import (
     curve_figure,
     groups_figure,
     mass_figure,
@@ -17,9 +16,10 @@ from dashboard.charts.causes import (
     reliability_figure,
     support_figure,
 )
+from dashboard.report.contents import Told
 from dashboard.report.examples import mixed_up
 from dashboard.report.page import chart, rich, table
-from dashboard.report.told import Told
+from dashboard.ui.plots import SUBJECT_COLOURS
 from dashboard.words import plain
 from model_zoo.core.choices import Cause, Evidence
 
@@ -31,8 +31,8 @@ _INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
 
 def section(told: Told) -> str:
     """The four causes in their fixed order, each for every subject."""
-    parts = [f"<h2>Why answers are wrong</h2><p>{rich(findings.INTRODUCTION)}</p>"]
-    if together := findings.trained_anew(told.diagnoses):
+    parts = [f"<h2>Why answers are wrong</h2><p>{rich(diagnosis_words.INTRODUCTION)}</p>"]
+    if together := diagnosis_words.trained_anew(told.diagnoses):
         evidence = str(Evidence.RETRAINED).capitalize()
         parts.append(f"<p><i>{escape(evidence)}</i>, {rich(together)} How sure that is, the verdict says.</p>")
     for number, cause in enumerate(Cause, start=1):
@@ -42,7 +42,7 @@ def section(told: Told) -> str:
 
 
 def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
-    said = findings.find(cause, diagnosis)
+    said = diagnosis_words.find(cause, diagnosis)
     gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in said.gains)
     colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
     return (
@@ -56,14 +56,14 @@ def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
 def _imbalance(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     draw = partial(support_figure, diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, colour=colour)
     drawn = f"{chart(draw)}{_INTERVAL}{_curves(diagnosis)}" if diagnosis.counts_training else ""
-    return f"<p>{rich(findings.support(diagnosis))}</p>{drawn}"
+    return f"<p>{rich(diagnosis_words.support(diagnosis))}</p>{drawn}"
 
 
 def _curves(diagnosis: Diagnosis) -> str:
     if not diagnosis.retrained.curves:
         return ""
     draw = partial(curve_figure, diagnosis.retrained.curves)
-    return f'<p>{rich(findings.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{findings.CURVE}</p>'
+    return f'<p>{rich(diagnosis_words.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{diagnosis_words.CURVE}</p>'
 
 
 def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
@@ -83,8 +83,8 @@ def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
         "runs. Expected: going by how these classes, and groups of shared meaning, are mixed up otherwise.</p>"
     )
     return (
-        f"<p>{rich(findings.split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
-        f"<p>{rich(findings.people(diagnosis))}</p>{mixed_up(told.desk, diagnosis)}"
+        f"<p>{rich(diagnosis_words.split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
+        f"<p>{rich(diagnosis_words.people(diagnosis))}</p>{mixed_up(told.desk, diagnosis)}"
     )
 
 
@@ -99,11 +99,13 @@ def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     )
     drawn = f"{chart(pulls)}{_INTERVAL}" if diagnosis.counts_training else ""
     mass = partial(mass_figure, diagnosis.names, diagnosis.mass)
-    siblings = f'{chart(mass)}<p class="quiet">{rich(findings.siblings(diagnosis))}</p>' if diagnosis.merges else ""
+    siblings = (
+        f'{chart(mass)}<p class="quiet">{rich(diagnosis_words.siblings(diagnosis))}</p>' if diagnosis.merges else ""
+    )
     reliability = partial(reliability_figure, diagnosis.calibration, colour=colour)
     return (
-        f"<p>{rich(findings.frequencies(diagnosis))}</p>{drawn}{siblings}"
-        f"<p>{rich(findings.calibration(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
+        f"<p>{rich(diagnosis_words.frequencies(diagnosis))}</p>{drawn}{siblings}"
+        f"<p>{rich(diagnosis_words.calibration(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
     )
 
 

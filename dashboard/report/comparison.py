@@ -9,22 +9,22 @@ from importlib.metadata import version
 
 import plotly.graph_objects as go
 
-from dashboard.actions import label_noise
-from dashboard.actions import verdict_words as words
-from dashboard.actions.compare import Comparison
-from dashboard.actions.many_classes import Drawn, drawn, drawn_differences
-from dashboard.actions.matrices import no_difference
-from dashboard.actions.verdicts import Judgement, question_of, why_none
-from dashboard.charts import Look, class_figure
-from dashboard.charts.matrices import UNITS, UNSETTLED, confusion_figure, difference_figure
-from dashboard.charts.verdicts import forest_figure, forest_lines
+from dashboard.compare import label_noise_words
+from dashboard.compare import verdict_words as words
+from dashboard.compare.matrices import no_difference
+from dashboard.compare.matrices_plot import UNITS, UNSETTLED, confusion_figure, difference_figure
+from dashboard.compare.verdict_plot import forest_figure, forest_lines
+from dashboard.evaluation.class_selection import Drawn, drawn, drawn_differences
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.verdict import Judgement, question_of, why_none
+from dashboard.report.contents import Told
 from dashboard.report.examples import differing
 from dashboard.report.page import chart, table
-from dashboard.report.told import Told
+from dashboard.ui.plots import Look, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.choices import ClassFigure, Per, Question
-from model_zoo.core.difference import FEW_IMAGES, difference
-from model_zoo.core.evaluation import Figure, accuracy, churn, class_figures
+from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference
+from model_zoo.core.evaluation.evaluation import Figure, accuracy, churn, class_figures
 
 
 def now() -> str:
@@ -120,7 +120,7 @@ def _verdict(told: Told, judgement: Judgement) -> str:
     few = drawn_differences(judgement.rows(asked, ClassFigure.RECALL))
     lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
     tipping = judgement.tipping_point(rule.figure)
-    errors = " ".join(label_noise.sentences(tipping, told.reviewing)) if tipping else ""
+    errors = " ".join(label_noise_words.sentences(tipping, told.reviewing)) if tipping else ""
     a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
     secondary = (
         f'<p class="quiet">Secondary look, restricted to {escape(judged.where.words)}: not the verdict that was fixed '

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dashboard.actions.desk import Desk
-from dashboard.actions.diagnose import Diagnosis
-from dashboard.actions.findings import worst_pair
-from dashboard.actions.verdicts import Judgement
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.diagnose.diagnosis_words import worst_pair
+from dashboard.evaluation.verdict import Judgement
+from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import ImageError
-from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.evaluation.evaluation import Evaluation
 
 N_DIFFERING = 12
 """Images shown on which a subject and the reference differ most."""

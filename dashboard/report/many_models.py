@@ -4,12 +4,12 @@ import math
 from html import escape
 from typing import Any
 
-from dashboard.actions.many_models import ManyCompared, sentences, table_rows
-from dashboard.actions.smallest_gap import gap_words
+from dashboard.compare.many_models import ManyCompared, sentences, table_rows
+from dashboard.compare.smallest_gap import gap_words
+from dashboard.report.contents import Told
 from dashboard.report.page import table
-from dashboard.report.told import Told
 from dashboard.words import plain
-from model_zoo.core.many_models import Contrast
+from model_zoo.core.comparison.many_models import Contrast
 
 
 def section(told: Told) -> str:

@@ -7,21 +7,21 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from dashboard.actions.compare import Comparison
-from dashboard.actions.diagnose import Diagnosis
-from dashboard.actions.export import safe_cell
-from dashboard.actions.look import Found
-from dashboard.actions.reviewing import Reviewing
-from dashboard.actions.smallest_gap import smallest_gaps
-from dashboard.actions.verdicts import question_of
+from dashboard.compare.smallest_gap import smallest_gaps
+from dashboard.decisions.csv_export import safe_cell
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.verdict import question_of
 from dashboard.report import many_models
 from dashboard.report.comparison import now
-from dashboard.report.told import Told
+from dashboard.report.contents import Told
+from dashboard.runs.region_attention import Found
 from model_zoo.core.choices import ClassFigure
-from model_zoo.core.diagnosis import LEVEL
-from model_zoo.core.evaluation import accuracy, class_figures
-from model_zoo.core.metrics import Ratio, Share
-from model_zoo.core.power import POWER
+from model_zoo.core.comparison.power import POWER
+from model_zoo.core.diagnosis.diagnosis import LEVEL
+from model_zoo.core.evaluation.evaluation import accuracy, class_figures
+from model_zoo.core.evaluation.metrics import Ratio, Share
 
 
 def table(judged: Comparison) -> str:

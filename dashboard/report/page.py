@@ -9,7 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from dashboard.charts import DARK, LIGHT, Look
+from dashboard.ui.plots import DARK, LIGHT, Look
 
 _TAGS = {"**": "b", "`": "code"}
 _MIME = {".csv": "text/csv", ".json": "application/json"}

@@ -17,11 +17,11 @@ from itertools import count
 from pathlib import Path
 from typing import IO, TypeVar
 
-from model_zoo.foreign_bytes import reading
-from model_zoo.image_kinds import is_image
+from model_zoo.images.formats import is_image
 from model_zoo.importing.source import SPLITS, SourceError, shown
-from model_zoo.limits import limits, variable
-from model_zoo.zip_directory import n_members
+from model_zoo.untrusted.limits import limits, variable
+from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.zip_directory import n_members
 
 CHUNK = 2**20
 MAX_HEADER = 2**20

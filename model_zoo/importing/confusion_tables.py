@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.foreign_bytes import reading
 from model_zoo.importing.source import MAX_COLUMNS, SourceError, shown
 from model_zoo.importing.tables import read_cells
-from model_zoo.limits import bytes_of
-from model_zoo.text_limits import load_json
+from model_zoo.untrusted.limits import bytes_of
+from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.text_limits import load_json
 
 MAX_BYTES = 64 * 2**20
 MAX_CLASSES = 1_000

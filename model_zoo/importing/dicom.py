@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
-from model_zoo.decode_limits import check_work
-from model_zoo.foreign_bytes import reading
-from model_zoo.grey_scale import COLUMN, Depth, GreyScale, scales
-from model_zoo.image_kinds import SUFFIXES
+from model_zoo.images.formats import SUFFIXES
+from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, scales
 from model_zoo.importing.archives import Room, room
 from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, how_read
 from model_zoo.importing.files import leads_out
 from model_zoo.importing.source import SPLITS, SourceError, shown
-from model_zoo.limits import limits, variable
+from model_zoo.untrusted.decode_limits import check_work
+from model_zoo.untrusted.limits import limits, variable
+from model_zoo.untrusted.parser_errors import reading
 
 if TYPE_CHECKING:
     from pydicom import Dataset

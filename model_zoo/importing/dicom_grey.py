@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.grey_scale import FULL, Depth, GreyScale, bits
+from model_zoo.images.grey_scale import FULL, Depth, GreyScale, bits
 
 if TYPE_CHECKING:
     from pydicom import Dataset

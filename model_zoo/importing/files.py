@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_zoo.core.errors import ImageError
-from model_zoo.deep_pixels import depth_of, stretched
-from model_zoo.grey_scale import Depth
-from model_zoo.image_kinds import FRAMES_AT_THE_END, FRAMES_HEAD, SUFFIXES, count_frames, kind_of
-from model_zoo.images import file_is_deep, open_image
+from model_zoo.images.bit_depth import depth_of, stretched
+from model_zoo.images.decoding import file_is_deep, open_image
+from model_zoo.images.formats import FRAMES_AT_THE_END, FRAMES_HEAD, SUFFIXES, count_frames, kind_of
+from model_zoo.images.grey_scale import Depth
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import Row, shown
-from model_zoo.limits import limits
+from model_zoo.untrusted.limits import limits
 
 
 @dataclass(frozen=True, slots=True)

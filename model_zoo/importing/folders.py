@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_zoo.core.choices import Split
-from model_zoo.image_kinds import is_image
+from model_zoo.images.formats import is_image
 from model_zoo.importing.source import (
     MAX_ROWS,
     SPLITS,

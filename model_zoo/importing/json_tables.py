@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from model_zoo.foreign_bytes import reading
 from model_zoo.importing.files import inside
 from model_zoo.importing.source import MAX_ROWS, SourceError, shown
 from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, check_shape, text_of
-from model_zoo.limits import bytes_of
-from model_zoo.text_limits import check_json, load_json
+from model_zoo.untrusted.limits import bytes_of
+from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.text_limits import check_json, load_json
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 MAX_JSON = 256 * 2**20

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from model_zoo.core.errors import LabelError
-from model_zoo.core.labels import Label, LeafSpace, Part, join_values
-from model_zoo.core.taxonomy import Taxonomy
+from model_zoo.core.label_space.labels import Label, LeafSpace, Part, join_values
+from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.source import Row, Source, SourceError, shown
 
 MAX_CLASSES = 5_000

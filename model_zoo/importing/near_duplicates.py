@@ -17,8 +17,8 @@ from PIL import Image
 from scipy.fft import dctn
 
 from model_zoo.core.errors import ImageError
-from model_zoo.deep_pixels import stretched
-from model_zoo.images import open_image
+from model_zoo.images.bit_depth import stretched
+from model_zoo.images.decoding import open_image
 
 MAX_DISTANCE = 4
 """Of 64 bits; a re-encoded or resized copy differs in 0 to 4, unrelated photographs in about 32."""

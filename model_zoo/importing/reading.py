@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_zoo.foreign_bytes import reading
 from model_zoo.importing.archives import is_archive
 from model_zoo.importing.fetal_planes import TABLE, fetal_planes, is_fetal_planes
 from model_zoo.importing.files import leads_out
@@ -13,7 +12,8 @@ from model_zoo.importing.json_tables import ENDINGS, below, read_json
 from model_zoo.importing.rules import Rule, parse_rules, ruled
 from model_zoo.importing.source import SPLITS, Source, SourceError, shown
 from model_zoo.importing.tables import Columns, Table, read_table, table_source
-from model_zoo.limits import bytes_of
+from model_zoo.untrusted.limits import bytes_of
+from model_zoo.untrusted.parser_errors import reading
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """Tables beside images as Hugging Face's imagefolder has them, with a column file_name."""

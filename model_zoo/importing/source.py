@@ -6,8 +6,8 @@ from pathlib import Path
 
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
-from model_zoo.datasets import COLUMNS
-from model_zoo.image_kinds import SUFFIXES
+from model_zoo.images.formats import SUFFIXES
+from model_zoo.workspace.manifest import COLUMNS
 
 MAX_ROWS = 2_000_000
 MAX_COLUMNS = 1_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model_zoo.core.choices import Split
-from model_zoo.core.folds import patient_folds
+from model_zoo.core.evaluation.folds import patient_folds
 from model_zoo.importing.source import Row, SourceError
 
 N_PARTS = 20

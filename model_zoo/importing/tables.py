@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_zoo.core.choices import Split
-from model_zoo.foreign_bytes import reading
 from model_zoo.importing.source import (
     MAX_CELL,
     MAX_COLUMNS,
@@ -22,10 +21,11 @@ from model_zoo.importing.source import (
     shown,
     split_of,
 )
-from model_zoo.killable import TrialError
-from model_zoo.limits import bytes_of
-from model_zoo.parquet_trial import BATCH, check_parquet, is_text, plain_columns
-from model_zoo.text_limits import CsvRows
+from model_zoo.untrusted.killable import TrialError
+from model_zoo.untrusted.limits import bytes_of
+from model_zoo.untrusted.parquet_trial import BATCH, check_parquet, is_text, plain_columns
+from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.text_limits import CsvRows
 
 MAX_BYTES = 512 * 2**20
 MAX_UNPACKED = 2 * 2**30

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser.serving import PROJECT, Served, free_port, settle, taxoscope
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+from tests.browser.serving import PROJECT, Served, free_port, settle, taxoscope
 
 _ARGS = [
     "--no-sandbox",

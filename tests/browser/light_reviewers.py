@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from browser.serving import Served
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
+
+from tests.browser.serving import Served
 
 RESEND_S, RESEND_MOST_S, RESEND_GROWTH = 2.0, 15.0, 1.5
 """As the panel's outbox waits before it sends again."""

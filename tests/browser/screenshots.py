@@ -12,10 +12,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from browser.recomputed import MANIFEST
-from browser.serving import PROJECT, settle, taxoscope
+from tests.browser.recomputed import MANIFEST
+from tests.browser.serving import PROJECT, settle, taxoscope
 
 FULL = {
     "overview": "",

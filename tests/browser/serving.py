@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from browser.watched import CONNECTIONS, leads_out
 from playwright.sync_api import Page
+
+from tests.browser.watched import CONNECTIONS, leads_out
 
 PROJECT = Path(__file__).parents[2]
 START_S = 90

@@ -5,9 +5,10 @@ import tomllib
 from urllib.parse import urlsplit
 
 import pytest
-from browser.recomputed import MANIFEST, in_classes_of
-from browser.serving import PROJECT, settle
 from playwright.sync_api import expect
+
+from tests.browser.recomputed import MANIFEST, in_classes_of
+from tests.browser.serving import PROJECT, settle
 
 PAGES = ("", "taxonomies", "compare", "images", "inspect", "review", "decisions", "run?run=fine-s0")
 

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 
 import pytest
-from browser.recomputed import MANIFEST
-from browser.serving import taxoscope
 from playwright.sync_api import expect
 
-from dashboard.actions.decide import decide
-from dashboard.store.decision_store import DecisionStore
-from model_zoo.workspace import Workspace
+from dashboard.decisions.store import DecisionStore
+from dashboard.review.record_decision import decide
+from model_zoo.workspace.workspace import Workspace
 from tests.browser.harness.database import decisions_in
+from tests.browser.recomputed import MANIFEST
+from tests.browser.serving import taxoscope
 
 PLACED = MANIFEST[MANIFEST.label.str.contains("placed")]
 TEST = list(PLACED.index[PLACED.split == "test"][:3])

@@ -4,14 +4,14 @@ import sqlite3
 from contextlib import closing
 
 import numpy as np
-from browser.recomputed import MANIFEST, class_of
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
 from sklearn.metrics import cohen_kappa_score
 
-from dashboard.actions.decide import decide
-from dashboard.store.decision_store import DecisionStore
-from model_zoo.workspace import Workspace
+from dashboard.decisions.store import DecisionStore
+from dashboard.review.record_decision import decide
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.recomputed import MANIFEST, class_of
+from tests.browser.serving import settle, taxoscope
 
 
 def test_agreement_is_that_of_the_rows_in_the_database(tmp_path, new_page):

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser.conftest import Open
-from browser.recomputed import MANIFEST, in_classes_of, percent
-from browser.serving import PROJECT, Served, settle, taxoscope
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import Open
 from tests.browser.harness.database import decisions_in
+from tests.browser.recomputed import MANIFEST, in_classes_of, percent
+from tests.browser.serving import PROJECT, Served, settle, taxoscope
 
 TRUTH = {
     one["image_id"]: one["true_leaf"]
@@ -110,7 +110,7 @@ def test_wrong_labels_are_found_corrected_seen_and_learnt_from(server: Served, n
     assert {one: kept["labels"][one] for one in after.index} == after.to_dict()
 
     stand_in(folder)
-    command = ["-c", "from dashboard.cli import main; main()", "train", "--taxonomy", "anatomy", "--seeds", "0"]
+    command = ["-c", "from dashboard.cli.main import main; main()", "train", "--taxonomy", "anatomy", "--seeds", "0"]
     done = subprocess.run(
         [sys.executable, *command, "--epochs", "1", "--labels", "after-review"],
         env={**server.environment, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "2", "HOME": str(folder)},

@@ -2,9 +2,10 @@
 
 import re
 
-from browser.recomputed import MANIFEST, class_of
-from browser.serving import settle
 from playwright.sync_api import expect
+
+from tests.browser.recomputed import MANIFEST, class_of
+from tests.browser.serving import settle
 
 
 def bars(page):

@@ -4,16 +4,16 @@ import re
 from dataclasses import replace
 
 import numpy as np
-from browser.recomputed import MANIFEST, answers, class_names, class_of, in_classes_of, percent
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
 from scipy.stats import spearmanr
 from sklearn.metrics import recall_score
 
 from model_zoo.core.choices import Split
-from model_zoo.learning_curve import FOLDER, Kept
-from model_zoo.run import write_run
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.learning_curve import FOLDER, Kept
+from model_zoo.workspace.run import write_run
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.recomputed import MANIFEST, answers, class_names, class_of, in_classes_of, percent
+from tests.browser.serving import settle, taxoscope
 
 
 def test_from_a_cause_to_its_images(opened):

@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from browser.recomputed import MANIFEST, PROJECT, class_of, in_classes_of, percent
-from browser.serving import settle
 from playwright.sync_api import expect
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
+
+from tests.browser.recomputed import MANIFEST, PROJECT, class_of, in_classes_of, percent
+from tests.browser.serving import settle
 
 
 def summed(taxonomy, coarse):

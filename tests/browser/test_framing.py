@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from browser.conftest import Open
-from browser.serving import Served
 from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.serving import Served
 
 FIRST_S = 120
 """The first page of a server loads all that pages need, in seconds on a busy machine."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser.serving import settle, taxoscope
-from foreign_images import picture
 from playwright.sync_api import expect
 
-from model_zoo.new_workspace import init
+from model_zoo.workspace.new_workspace import init
+from tests.browser.serving import settle, taxoscope
+from tests.foreign_images import picture
 
 N = 30
 
@@ -83,7 +83,13 @@ def test_a_zip_is_uploaded_mapped_tried_and_imported(tmp_path, birds, served, ne
     expect(main).to_contain_text(f"images: {N - 1} of {N} listed; copied to images/birds")
     said = page.get_by_test_id("stCode").last.inner_text()
     assert {path.name: path.read_bytes() for path in workspace.iterdir() if path.name in before} == before
-    command = [sys.executable, "-c", "from dashboard.cli import main; main()", "import-data", str(root / "list.csv")]
+    command = [
+        sys.executable,
+        "-c",
+        "from dashboard.cli.main import main; main()",
+        "import-data",
+        str(root / "list.csv"),
+    ]
     named = ["--image", "where", "--label", "species", "--patient", "person", "--split", "fold", "--copy", "--dry-run"]
     typed = subprocess.run(
         [*command, *named, "--workspace", str(workspace)], capture_output=True, text=True, cwd=Path(__file__).parents[2]

@@ -9,10 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser.recomputed import MANIFEST, answers, class_names, difference_of_series, in_classes_of, percent, result
-from browser.serving import settle
 from playwright.sync_api import expect
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+
+from tests.browser.recomputed import (
+    MANIFEST,
+    answers,
+    class_names,
+    difference_of_series,
+    in_classes_of,
+    percent,
+    result,
+)
+from tests.browser.serving import settle
 
 
 def test_compare_shows_what_the_files_say(opened):

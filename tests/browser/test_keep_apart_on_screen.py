@@ -4,10 +4,11 @@ import re
 
 import numpy as np
 import pandas as pd
-from browser.recomputed import MANIFEST, PROJECT, class_of
-from browser.serving import settle
 from playwright.sync_api import expect
 from sklearn.metrics import roc_auc_score
+
+from tests.browser.recomputed import MANIFEST, PROJECT, class_of
+from tests.browser.serving import settle
 
 
 def area(taxonomy, pair):

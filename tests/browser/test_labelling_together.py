@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from browser.serving import Served, settle, taxoscope
 from playwright.sync_api import Page, expect
 from rich.console import Console
 
-from dashboard.actions.embed import embed_run
+from dashboard.runs.embed import embed_run
 from model_zoo.core.choices import Split
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.serving import Served, settle, taxoscope
 
 RUN = "anatomy-s1"
 

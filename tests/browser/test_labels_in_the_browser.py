@@ -5,11 +5,11 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from browser.serving import PROJECT
 from playwright.sync_api import Browser, Page
 
-from model_zoo.core.labels import Label, LeafSpace, Part
+from model_zoo.core.label_space.labels import Label, LeafSpace, Part
 from tests.browser.harness.animals import edited
+from tests.browser.serving import PROJECT
 
 PETS = LeafSpace(
     (Part("animal", ("cat", "dog", "owl")), Part("collar", ("none", "worn")), Part("caption", ("none", "present"))),
@@ -21,9 +21,11 @@ LINES = LeafSpace((Part("kind", ("a.b", "c|d", "e")), Part("size", ("one", "two"
 
 @pytest.fixture(scope="module")
 def algebra(browser: Browser) -> Iterator[Page]:
-    """A blank page that knows `labels.js`."""
+    """A blank page that knows `label_algebra.js`."""
     page = browser.new_page()
-    page.add_script_tag(content=(PROJECT / "dashboard" / "parts" / "labels.js").read_text(encoding="utf-8"))
+    page.add_script_tag(
+        content=(PROJECT / "dashboard" / "review" / "panel" / "label_algebra.js").read_text(encoding="utf-8")
+    )
     yield page
     page.close()
 

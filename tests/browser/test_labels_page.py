@@ -8,11 +8,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from browser.recomputed import MANIFEST, class_of
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
 
-from dashboard.parts.listing import PER_PAGE
+from dashboard.images.list_ui import PER_PAGE
+from tests.browser.recomputed import MANIFEST, class_of
+from tests.browser.serving import settle, taxoscope
 
 N = PER_PAGE + 2
 

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from browser.conftest import Open
 from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
 
 
 def test_an_image_is_zoomed_and_its_window_set_without_leaving_the_keys(opened: Open) -> None:

@@ -5,11 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from browser.light_reviewers import LightReviewer, faults, work_with_kills
-from browser.serving import taxoscope
-
-from dashboard.reviews.decisions import Answer, Decision
-from dashboard.store.decision_store import DecisionStore
+from dashboard.decisions.decision import Answer, Decision
+from dashboard.decisions.store import DecisionStore
+from tests.browser.light_reviewers import LightReviewer, faults, work_with_kills
+from tests.browser.serving import taxoscope
 
 
 def test_what_twenty_reviewers_saw_saved_is_stored_once_though_the_server_was_killed(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 import pytest
-from browser.serving import Served, settle, taxoscope
 from playwright.sync_api import Page, Route, expect
 
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.workspace import Workspace
 from tests.browser.harness.animals import build_with_weights
+from tests.browser.serving import Served, settle, taxoscope
 
 
 @pytest.fixture(scope="module")

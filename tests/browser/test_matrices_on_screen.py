@@ -3,11 +3,12 @@
 import re
 
 import numpy as np
-from browser.recomputed import MANIFEST, class_names, in_classes_of
-from browser.serving import settle
 from playwright.sync_api import expect
 from scipy.stats import t as student
 from sklearn.metrics import confusion_matrix
+
+from tests.browser.recomputed import MANIFEST, class_names, in_classes_of
+from tests.browser.serving import settle
 
 NAMES = class_names("consolidated")
 

@@ -4,9 +4,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from browser.recomputed import MANIFEST
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
+
+from tests.browser.recomputed import MANIFEST
+from tests.browser.serving import settle, taxoscope
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
-from second_workspace import build
 from sklearn.metrics import accuracy_score
+
+from tests.browser.serving import settle, taxoscope
+from tests.second_workspace import build
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
 

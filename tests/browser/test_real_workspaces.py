@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser.recomputed import percent
-from browser.serving import Served, settle, taxoscope
-from command import run
 from PIL import Image
 from playwright.sync_api import Page, expect
-from real_data import real
+
+from tests.browser.recomputed import percent
+from tests.browser.serving import Served, settle, taxoscope
+from tests.command import run
+from tests.real_data import real
 
 
 def done(*asked: str, cwd: Path) -> str:

@@ -7,7 +7,11 @@ import re
 
 import numpy as np
 import pytest
-from browser.recomputed import (
+from playwright.sync_api import expect
+from scipy.stats import spearmanr
+from sklearn.metrics import confusion_matrix, recall_score
+
+from tests.browser.recomputed import (
     MANIFEST,
     answers,
     class_names,
@@ -17,9 +21,6 @@ from browser.recomputed import (
     percent,
     result,
 )
-from playwright.sync_api import expect
-from scipy.stats import spearmanr
-from sklearn.metrics import confusion_matrix, recall_score
 
 
 def downloaded(page, path):

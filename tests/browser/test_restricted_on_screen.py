@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from browser.recomputed import MANIFEST, in_classes_of, percent
-from browser.serving import settle
 from playwright.sync_api import expect
+
+from tests.browser.recomputed import MANIFEST, in_classes_of, percent
+from tests.browser.serving import settle
 
 
 def wrong(kept=None):

@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from browser.conftest import Open
-from browser.recomputed import MANIFEST, class_of, percent
-from browser.serving import PROJECT, Served, settle, taxoscope
 from playwright.sync_api import Page, expect
 from sklearn.metrics import accuracy_score
 
+from tests.browser.conftest import Open
 from tests.browser.harness.database import decisions_in
+from tests.browser.recomputed import MANIFEST, class_of, percent
+from tests.browser.serving import PROJECT, Served, settle, taxoscope
 
 WINDOW = 80
 """Images that the panel is sent at a time."""

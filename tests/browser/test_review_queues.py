@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser.conftest import Open
-from browser.recomputed import MANIFEST, PROJECT, class_names, class_of, in_classes_of
-from browser.serving import Served, settle, taxoscope
 from playwright.sync_api import Page, expect
 
-from dashboard.actions.decide import decide
-from dashboard.store.decision_store import DecisionStore
-from model_zoo.workspace import Workspace
+from dashboard.decisions.store import DecisionStore
+from dashboard.review.record_decision import decide
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.conftest import Open
+from tests.browser.recomputed import MANIFEST, PROJECT, class_names, class_of, in_classes_of
+from tests.browser.serving import Served, settle, taxoscope
 
 NAMES = class_names("consolidated")
 TEST = list(MANIFEST.index[MANIFEST.split == "test"])

@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from browser.conftest import Serve
-from browser.serving import Served, wait_idle
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.actions.queueing import WINDOW
-from model_zoo.core.labels import Label, LeafSpace
-from model_zoo.workspace import Workspace
+from dashboard.review.queue_items import WINDOW
+from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.conftest import Serve
 from tests.browser.harness.animals import build_with_weights, edited
 from tests.browser.harness.database import decisions_in, locked
+from tests.browser.serving import Served, wait_idle
 
 HARNESS = Path(__file__).with_name("harness")
 KEY_OF = {"cat": "1", "dog": "2", "car": "3", "plane": "4", None: "0", "small": "q", "large": "w"}

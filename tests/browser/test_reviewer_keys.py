@@ -7,17 +7,17 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from browser.conftest import Serve
-from browser.serving import Served, wait_idle
 from playwright.sync_api import Page, expect
 from sklearn.metrics.pairwise import cosine_similarity
 
-from dashboard.reviews.decisions import Reason
+from dashboard.decisions.decision import Reason
 from model_zoo.core.choices import Split
-from model_zoo.embeddings import Embeddings, write_embeddings
-from model_zoo.workspace import Workspace
+from model_zoo.inference.embedding_files import Embeddings, write_embeddings
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.conftest import Serve
 from tests.browser.harness.animals import build_with_weights
 from tests.browser.harness.database import decisions_in
+from tests.browser.serving import Served, wait_idle
 
 HARNESS = Path(__file__).with_name("harness")
 EVERY_MS = 40

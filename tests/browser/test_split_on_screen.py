@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
 from rich.console import Console
 
-from dashboard.actions.embed import embed_run
+from dashboard.runs.embed import embed_run
 from model_zoo.core.choices import Split
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.serving import settle, taxoscope
 
 
 @pytest.fixture(scope="module")

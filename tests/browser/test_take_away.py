@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import timm
 import torch
-from browser.recomputed import MANIFEST, PROJECT, class_names, class_of
-from browser.serving import settle
 from PIL import Image
 from playwright.sync_api import expect
 from safetensors.torch import load_file
+
+from tests.browser.recomputed import MANIFEST, PROJECT, class_names, class_of
+from tests.browser.serving import settle
 
 IMAGE = "te-0088"
 RUNS = ("fine-s0", "consolidated-s0")

@@ -4,12 +4,13 @@ import re
 import tomllib
 
 import pytest
-from browser.recomputed import MANIFEST, answers, class_of, percent
-from browser.serving import PROJECT, settle, taxoscope
 from playwright.sync_api import expect
-from shares import trials_of
 from sklearn.metrics import accuracy_score
 from statsmodels.stats.proportion import proportion_confint
+
+from tests.browser.recomputed import MANIFEST, answers, class_of, percent
+from tests.browser.serving import PROJECT, settle, taxoscope
+from tests.shares import trials_of
 
 NEGATIVES = [f"no_{structure}" for structure in ("ac", "bpd", "cereb", "fl", "crl", "afi")]
 MERGED = "only annotated"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser.recomputed import MANIFEST, PROJECT
-from browser.serving import settle
 from PIL import Image
 from playwright.sync_api import expect
+
+from tests.browser.recomputed import MANIFEST, PROJECT
+from tests.browser.serving import settle
 
 IMAGE_ID = next(iter(MANIFEST[(MANIFEST.split == "test") & (MANIFEST.label == "fl.placed.present")].index))
 

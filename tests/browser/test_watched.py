@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from browser.serving import PROJECT, Served, free_port
+
+from tests.browser.serving import PROJECT, Served, free_port
 
 CONNECT = """
 import socket, sys
 sys.path.insert(0, {tests!r})
-from browser.watched import _note
+from tests.browser.watched import _note
 sys.addaudithook(_note)
 try:
     socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(({where!r}, 9))

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from browser.recomputed import MANIFEST, in_classes_of, percent
-from browser.serving import settle, taxoscope
 from playwright.sync_api import expect
 from scipy.stats import hypergeom
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from dashboard.reviews.decisions import Answer, Decision
-from dashboard.store.decision_store import DecisionStore
+from dashboard.decisions.decision import Answer, Decision
+from dashboard.decisions.store import DecisionStore
+from tests.browser.recomputed import MANIFEST, in_classes_of, percent
+from tests.browser.serving import settle, taxoscope
 
 TEST = MANIFEST[MANIFEST.split == "test"]
 N_DRAWN, N_WRONG = 60, 15

@@ -29,7 +29,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 if __name__ == "__main__":
-    from dashboard.cli import main
+    from dashboard.cli.main import main
 
     sys.addaudithook(_note)
     main()

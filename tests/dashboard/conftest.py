@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from second_workspace import build
 
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.workspace import Workspace
+from tests.second_workspace import build
 
 
 @pytest.fixture(scope="session")

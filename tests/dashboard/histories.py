@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboard.reviews.decisions import Answer, Decision
+from dashboard.decisions.decision import Answer, Decision
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

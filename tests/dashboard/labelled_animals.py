@@ -4,7 +4,7 @@ import io
 
 import hypothesis.strategies as some
 
-from dashboard.actions.label_files import LabelFile, read_label_file
+from dashboard.labels.label_files import LabelFile, read_label_file
 
 ATTACKS = (
     '=HYPERLINK("http://x","see")', "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "＝1+1", "'=1", "''-", "a,b", 'a "b"',

@@ -16,29 +16,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from foreign_dicom import RAMP, dicom
 from PIL import Image
 from safetensors.torch import save as safetensors
-from small_graph import graph
 
-from dashboard.actions.label_files import read_label_file
-from model_zoo import parquet_trial
-from model_zoo.checkpoint_files import read_checkpoint
+from dashboard.labels.label_files import read_label_file
+from model_zoo.checkpoints.onnx_models import read_graph
+from model_zoo.checkpoints.read import read_checkpoint
 from model_zoo.core.errors import TaxoScopeError
-from model_zoo.core.labels import LeafSpace, Part
-from model_zoo.foreign_bytes import RAISED_BY_PARSERS, first_line, reading
-from model_zoo.images import decode
+from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.images.decoding import decode
 from model_zoo.importing.archives import unpack
 from model_zoo.importing.confusion_tables import read_confusion_table
 from model_zoo.importing.dicom import extract_frames
 from model_zoo.importing.json_tables import read_json
+from model_zoo.importing.prediction_files import read_answers
 from model_zoo.importing.reading import read_rules, read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import read_table
-from model_zoo.killable import TrialError
-from model_zoo.onnx_models import read_graph
-from model_zoo.prediction_files import read_answers
-from model_zoo.taxonomy_files import parse_taxonomy, read_toml
+from model_zoo.untrusted import parquet_trial
+from model_zoo.untrusted.killable import TrialError
+from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS, first_line, reading
+from model_zoo.workspace.taxonomy_files import parse_taxonomy, read_toml
+from tests.foreign_dicom import RAMP, dicom
+from tests.small_graph import graph
 
 SPACE = LeafSpace((Part("animal", ("cat", "dog")),))
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 20, 3), dtype=np.uint8))

@@ -10,12 +10,12 @@ import pytest
 SCRIPT = """
 import sys
 from streamlit.testing.v1 import AppTest
-at = AppTest.from_file("dashboard/app.py", default_timeout=60)
+at = AppTest.from_file("dashboard/pages/app.py", default_timeout=60)
 for name, value in {query}.items():
     at.query_params[name] = value
 at.run()
 if {page!r} != "overview":
-    at.switch_page("views/{page}.py").run()
+    at.switch_page("{page}.py").run()
 assert not at.exception, at.exception
 assert not at.error, [one.value for one in at.error]
 print("titles", [one.value for one in at.title])

@@ -7,19 +7,19 @@ from urllib.parse import quote, unquote, urlencode
 
 import numpy as np
 import pytest
-from histories import decision
 from PIL import Image
-from second_workspace import build
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.actions.desk import desk
-from dashboard.links import Away, image_url, painted_url
+from dashboard.address.links import Away, image_url, painted_url
 from dashboard.routes import routes
+from dashboard.server_state.open_workspace import desk
 from model_zoo.core.choices import Split
-from model_zoo.core.regions import Box
-from model_zoo.datasets import ImageRecord, read_manifest, write_manifest
-from model_zoo.embeddings import Embeddings, write_embeddings
+from model_zoo.core.explanation.regions import Box
+from model_zoo.inference.embedding_files import Embeddings, write_embeddings
+from model_zoo.workspace.manifest import ImageRecord, read_manifest, write_manifest
+from tests.dashboard.histories import decision
+from tests.second_workspace import build
 
 ODD_IDS = [
     "a/b/c.png",

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-from command import Serving, environment
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
@@ -22,6 +21,7 @@ from dashboard.connections import HEADERS_S
 from dashboard.guards import host_name
 from dashboard.server import is_loopback
 from model_zoo.core.errors import WorkspaceError
+from tests.command import Serving, environment
 
 START_S = 40  # a busy machine needs some; one that probes in vain says "ready" after 60 at the earliest
 

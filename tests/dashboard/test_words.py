@@ -21,7 +21,7 @@ from dashboard.words import (
     share_text,
     signed,
 )
-from model_zoo.workspace import PROJECT
+from model_zoo.workspace.workspace import PROJECT
 
 
 @given(st.text(alphabet="ab *_`[](){}<>#+-!|~$:\\&.1\n", max_size=40))

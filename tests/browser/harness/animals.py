@@ -4,15 +4,15 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from browser.serving import PROJECT
 from safetensors.numpy import load_file, save
-from second_workspace import build
 
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError
-from model_zoo.core.labels import Label, LeafSpace
-from model_zoo.run import read_run, write_run
-from model_zoo.workspace import Workspace
+from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.workspace.run import read_run, write_run
+from model_zoo.workspace.workspace import Workspace
+from tests.browser.serving import PROJECT
+from tests.second_workspace import build
 
 
 def build_with_weights(folder: Path) -> Workspace:

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from dashboard.actions.desk import Desk
-from dashboard.store.decision_store import DecisionStore
-from dashboard.store.log import DecisionLog
-from model_zoo.workspace import Workspace
+from dashboard.decisions.store import DecisionStore
+from dashboard.decisions.write_log import DecisionLog
+from dashboard.server_state.open_workspace import Desk
+from model_zoo.workspace.workspace import Workspace
 
 
 class SlowStore(DecisionStore):

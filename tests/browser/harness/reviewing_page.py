@@ -6,10 +6,11 @@ each commit; ``busy`` seconds to wait for a locked file; ``field`` for a text fi
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.actions import ordering, queueing
-from dashboard.actions.compare import series_subject
-from dashboard.parts.review_panel import review_panel, reviewer_name
+from dashboard.evaluation import queue_order
+from dashboard.evaluation.comparison import series_subject
+from dashboard.review import queue_items
+from dashboard.review.panel_ui import review_panel, reviewer_name
+from dashboard.ui import state
 from model_zoo.core.choices import Split
 from tests.browser.harness.desks import desk_of
 
@@ -24,8 +25,8 @@ st.set_page_config(layout="wide")
 st.title("Review", anchor=False)
 state.show_sentence()
 desk = desk_of(asked("desk", ""), float(asked("slow", "0")), float(asked("busy", "10")))
-items = ordering.listed([image.image_id for image in desk.dataset().images[: int(asked("n", "80"))]]).items
-waiting = queueing.waiting(desk, items, reviewer_name(KEY))
+items = queue_order.listed([image.image_id for image in desk.dataset().images[: int(asked("n", "80"))]]).items
+waiting = queue_items.waiting(desk, items, reviewer_name(KEY))
 subjects = [series_subject(series) for series in desk.series()]
 review_panel(desk, waiting, len(items), subjects, Split.TEST, "a test", key=KEY)
 if asked("field", ""):

@@ -16,15 +16,15 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from archived import tarred, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from real_data import real
 
 from model_zoo.importing import archives
 from model_zoo.importing.archives import Room, is_archive, unpack
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
+from tests.archived import tarred, zipped
+from tests.real_data import real
 
 KINDS = ("a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tar.xz")
 FILES = {"cat/1.png": b"one", "cat/2.png": b"", "dog/deep/er/3.png": b"three" * 50_000}

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from real_data import real
 
 from model_zoo.importing.confusion_tables import (
     MAX_CLASSES,
@@ -25,6 +24,7 @@ from model_zoo.importing.confusion_tables import (
     read_confusion_table,
 )
 from model_zoo.importing.source import MAX_COLUMNS, SourceError
+from tests.real_data import real
 
 HOSTILE = ["../../etc/passwd", "🐋", "<script>alert(1)</script>", "=1+1", "a.b|c*\\", 'say "hi", he said', "x" * 300]
 

@@ -6,7 +6,6 @@ import random
 import numpy as np
 import pydicom
 import pytest
-from foreign_dicom import RAMP, SECRET, dicom
 from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -17,15 +16,16 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from dashboard.actions.import_data import store
-from dashboard.actions.import_plan import Wishes, plan_import
-from dashboard.actions.import_words import plan_words
+from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.plan_words import plan_words
+from dashboard.importing.write import store
 from model_zoo.importing.archives import Room
 from model_zoo.importing.dicom import PIXELS, TOLD, extract_frames, holds_dicom
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
-from model_zoo.new_workspace import init
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.new_workspace import init
+from model_zoo.workspace.workspace import Workspace
+from tests.foreign_dicom import RAMP, SECRET, dicom
 
 
 def frame(tmp_path, *args, name="1.png", **more):

@@ -3,12 +3,11 @@
 import json
 
 import pytest
-from foreign_images import picture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.actions.import_data import store
-from dashboard.actions.import_plan import Wishes, plan_import
+from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.write import store
 from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.files import find
@@ -16,8 +15,9 @@ from model_zoo.importing.json_tables import read_json
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import Columns
-from model_zoo.new_workspace import init
-from model_zoo.workspace import Workspace
+from model_zoo.workspace.new_workspace import init
+from model_zoo.workspace.workspace import Workspace
+from tests.foreign_images import picture
 
 COCO = {
     "images": [

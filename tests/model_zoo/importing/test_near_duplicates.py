@@ -5,13 +5,13 @@ import time
 
 import numpy as np
 import pytest
-from foreign_images import picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
-from real_data import real
 
 from model_zoo.importing.near_duplicates import KnownHashes, as_array, pairs_alike, perceptual_hash
+from tests.foreign_images import picture
+from tests.real_data import real
 
 
 def by_hand(hashes, at_most):

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from foreign_images import picture
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from model_zoo.importing.reading import read_rules, read_source
 from model_zoo.importing.rules import All, Is, Not, Rule, Some, holds, parse_rules, ruled, written
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import Columns, Table
+from tests.foreign_images import picture
 
 TABLE = Table(
     "Table 't.csv'",

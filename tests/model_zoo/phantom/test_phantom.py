@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_zoo.phantom.generate import Recipe, encode, manifest, plan, render, write_dataset
-from model_zoo.workspace import PROJECT
+from model_zoo.workspace.workspace import PROJECT
 
 PATH = PROJECT / "sample_images" / "recipe.toml"
 

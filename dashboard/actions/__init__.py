@@ -1,1 +1,0 @@
-"""The verbs that views, command line and worker share; none knows Streamlit."""

@@ -1,0 +1,1 @@
+"""What a page shows, written as a URL. No Streamlit here."""

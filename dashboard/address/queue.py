@@ -1,0 +1,132 @@
+"""A review queue in an address: which images wait on Review, and in which order. No Streamlit here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.address.links import (
+    JUDGED,
+    Cell,
+    Query,
+    Shown,
+    Where,
+    choice,
+    one_line,
+    read_cell,
+    read_shown,
+    several,
+    text,
+    where_of,
+    whole,
+)
+from model_zoo.core.choices import Opinion, Order, Split, Status
+
+SPLITS = (*JUDGED, Split.TRAIN)
+"""The splits whose images can be reviewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """Which images of a split wait on Review, and in which order.
+
+    Every column that ``where`` names restricts them, to any of the values given for it. ``status`` and ``by`` ask
+    instead for what has been decided already, by anybody or by the reviewer named.
+    """
+
+    order: Order = Order.WRONG
+    seed: int = 1
+    opinion: Opinion = Opinion.FIRST
+    where: tuple[Where, ...] = ()
+    status: Status = Status.WAITING
+    by: str = ""
+
+    @property
+    def adjudicates(self) -> bool:
+        """Whether an answer is wanted that ends a disagreement."""
+        return self.order is Order.CONFLICT
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits whose images can be reviewed in this order."""
+        return (*SPLITS, Split.NONE) if self.adjudicates else SPLITS
+
+    @property
+    def second(self) -> bool:
+        """Whether a second opinion is asked for."""
+        waits = self.status is Status.WAITING and self.order not in (Order.UNSEEN, Order.CONFLICT)
+        return waits and self.opinion is Opinion.SECOND
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether an answered image leaves the queue itself, and not only what waits of it."""
+        return self.adjudicates or self.status is not Status.WAITING
+
+    @property
+    def status_words(self) -> str:
+        """What was decided, in words: "cannot tell, by Ann"; '' for images that wait."""
+        if self.status is Status.WAITING:
+            return ""
+        return str(self.status).replace("-", " ") + (f", by {one_line(self.by)}" if self.by else "")
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_queue_view` reads back; what the address may leave open is left out."""
+        parameters = {
+            "order": [str(self.order)],
+            "seed": [] if self.seed == 1 else [str(self.seed)],
+            "opinion": [] if self.opinion is Opinion.FIRST else [str(self.opinion)],
+            "where": [one.written for one in self.where],
+            "status": [] if self.status is Status.WAITING else [str(self.status)],
+            "by": [self.by] if self.by else [],
+        }
+        return {name: values for name, values in parameters.items() if values}
+
+
+def is_listed(query: Query) -> bool:
+    """Whether an address asks for a list of images as it stands on Images, under that page's own filters."""
+    return text(query, "queue") == "listed"
+
+
+def read_queue_view(query: Query) -> QueueView:
+    """Which queue an address asks for; a list from Images has its own order and restrictions."""
+    view = QueueView(
+        opinion=choice(query, "opinion", Opinion, Opinion.FIRST),
+        status=choice(query, "status", Status, Status.WAITING),
+        by=text(query, "by") or "",
+    )
+    if is_listed(query):
+        return view
+    order = choice(query, "order", Order, Order.WRONG)
+    if order is Order.CONFLICT:  # every image there is answered, and each of them waits
+        view = QueueView()
+    return replace(
+        view,
+        order=order,
+        seed=whole(query, "seed", 1),
+        where=tuple(where_of(one) for one in several(query, "where")),
+    )
+
+
+def read_reviewed(query: Query, default: Shown) -> Shown:
+    """What an address shows on Review: `read_shown` with a cell's subject among the others.
+
+    Restrictions, of which a queue may have several, are the `QueueView`'s, but for a list from Images.
+    """
+    if is_listed(query):
+        return read_shown(query, default)
+    restricted = {name: values for name, values in query.items() if name != "where"}
+    view = read_queue_view(query)
+    shown, cell = read_shown(restricted, default, view.splits), read_cell(query)
+    return shown.beside(cell.subject) if cell and view.order.uses_cell else shown
+
+
+def to_review(shown: Shown, cell: Cell) -> dict[str, list[str]]:
+    """The address of a cell's images as a queue."""
+    where = (shown.where,) if shown.where else ()
+    return shown.query() | QueueView(Order.CELL, where=where).query() | cell.query()
+
+
+def where_words(where: Sequence[Where]) -> str:
+    """Several restrictions, those of one column joined by "or"."""
+    by_column: dict[str, list[str]] = {}
+    for one in where:
+        by_column.setdefault(one.column, []).append(one.words)
+    return ", ".join(" or ".join(words) for words in by_column.values())

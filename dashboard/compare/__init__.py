@@ -1,0 +1,1 @@
+"""Compare: results, metrics, confusion matrices and task difficulty of several models."""

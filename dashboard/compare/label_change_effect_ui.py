@@ -1,0 +1,82 @@
+"""What reviewing changed: each subject before and after, the images that moved, and what a random sample says."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.address.links import Cell, Shown
+from dashboard.compare import label_change_effect_words as words
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation.label_change_effect import Changed, Reviewing
+from dashboard.words import plain, share_text
+from model_zoo.core.choices import Cause, Headline, Labels, Moved, Order
+
+
+def what_changed(found: Reviewing | None, shown: Shown) -> None:
+    """A row per subject, which way it leans, and the estimate from the random queue; nothing where none is."""
+    if found is None:
+        return
+    st.subheader("What reviewing changed", anchor=False)
+    st.caption(f"{plain(words.coverage(found))}. {words.HOW_TO_READ}; numbers open the images.")
+    rows = [words.row(found, one, partial(_link, one, shown)) for one in found.subjects]
+    st.table(pd.DataFrame(rows).set_index("subject"), border="horizontal")
+    st.markdown("\n".join(f"- {line}" if found.chosen else line for line in words.leans(found)))
+    for line in words.rankings(found):
+        st.markdown(line)
+    if found.drawn:
+        st.caption(plain(words.sample(found)))
+    if not found.complete:
+        _draw_more(found, shown)
+
+
+def causes_changed(
+    diagnoses: Sequence[Diagnosis],
+    found: Sequence[Reviewing | None],
+    under: Callable[[str, Labels], Diagnosis],
+) -> None:
+    """The measures of the causes before and after reviewing, computed when opened; nothing where nothing is reviewed.
+
+    ``found`` says of each diagnosed subject what was reviewed, ``under`` gives its diagnosis under other labels.
+    """
+    if not any(found):
+        return
+    box = st.expander("What reviewing changed", key="diagnose_reviewing", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        for diagnosis, reviewing in zip(diagnoses, found, strict=True):
+            if reviewing is None:
+                continue
+            (changed,) = reviewing.subjects
+            before, after = (under(diagnosis.subject.subject_id, labels) for labels in Labels)
+            rows = [("wrong answers", *(share_text(1 - one) for one in changed.figures[Headline.ACCURACY]))]
+            for cause in Cause:
+                rows.append((str(cause), *(words.measure_text(one.measures[cause]) for one in (before, after))))
+            st.markdown(f"**{plain(changed.subject.title)}** · {plain(words.coverage(reviewing))}.")
+            columns = ["measure of", "original labels", "labels as reviewed"]
+            st.table(pd.DataFrame(rows, columns=columns).set_index("measure of"), border="horizontal")
+            if sentence := words.lean(reviewing, changed):
+                st.caption(words.sentence(sentence))
+
+
+def _link(changed: Changed, shown: Shown, moved: Moved, n_images: int) -> str:
+    if not n_images:
+        return "0"
+    labels = Labels.REVIEWED if moved is Moved.COUNTED else Labels.ORIGINAL
+    query = shown.query() | {"labels": [str(labels)]} | Cell(changed.subject.subject_id, moved=moved).query()
+    return f"[{n_images:,}](images?{urlencode(query, doseq=True)})"
+
+
+def _draw_more(found: Reviewing, shown: Shown) -> None:
+    if not found.drawn:
+        st.caption(words.WHAT_FOR)
+    seed = {"seed": [str(found.seed)]} if found.seed else {}
+    st.page_link(
+        "review.py",
+        label="Go on in random order" if found.drawn else "Review in random order",
+        icon=":material/shuffle:",
+        query_params=shown.query() | {"labels": [str(Labels.ORIGINAL)], "order": [str(Order.RANDOM)]} | seed,
+    )

@@ -1,0 +1,15 @@
+"""Label errors beside a result: how many wrong test labels would turn it."""
+
+import streamlit as st
+
+from dashboard.compare import label_noise_words as noise
+from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.words import plain
+from model_zoo.core.comparison.tipping_point import TippingPoint
+
+
+def label_errors(found: TippingPoint | None, reviewing: Reviewing | None) -> None:
+    """The sentences about one result; nothing where no result is stated."""
+    if found is not None:
+        text = " ".join(plain(one) for one in noise.sentences(found, reviewing))
+        st.caption(f"**Label errors.** {text}", help=noise.HELP)

@@ -1,0 +1,142 @@
+"""Three models or more at once: a table against the first, groups, and what only one model gets wrong."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dashboard.compare.result_notes import count_shown, seeds_note, shown_note
+from dashboard.evaluation.comparison import Comparison, Subject, compare
+from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.patient_notes import patients_text
+from dashboard.evaluation.verdict import why_none
+from dashboard.server_state.open_workspace import Desk
+from dashboard.words import counted, one_of, points_interval, points_text, share_text
+from model_zoo.core.choices import Question
+from model_zoo.core.comparison.comparison import MIN_SEEDS, Rule
+from model_zoo.core.comparison.many_models import ManyModels, align, class_sets, compare_many, incorrect_alone
+
+MANY = 3
+"""From so many models on they are compared at once."""
+
+
+@dataclass(frozen=True)
+class ManyCompared:
+    """The models of ``judged`` against its first one; ``left_out`` are other models, each with how many
+    classes would be shared with it.
+
+    ``alone`` holds of each model, in the order of ``judged``, the images that it alone gets wrong.
+    """
+
+    judged: Comparison
+    found: ManyModels
+    left_out: tuple[tuple[Subject, int], ...]
+    alone: tuple[tuple[str, ...], ...]
+
+    @property
+    def baseline(self) -> Subject:
+        """The model that all others are compared with."""
+        return self.judged.subjects[0]
+
+
+def compare_subjects(
+    judged: Comparison, rule: Rule, again: Callable[[tuple[Subject, ...]], Comparison]
+) -> ManyCompared | None:
+    """All subjects against the first, in the classes that those kept share; None below `MANY` or without a result.
+
+    ``again`` judges some of the subjects as ``judged`` does, on their own common ground.
+    """
+    if len(judged.subjects) < MANY or why_none(judged):
+        return None
+    sets = class_sets([subject.taxonomy for subject in judged.subjects])
+    left_out = tuple((judged.subjects[k], n_classes) for k, n_classes in sets.left_out.items())
+    kept = again(tuple(judged.subjects[k] for k in sets.kept)) if left_out else judged
+    found = compare_many(align(kept.evaluations, kept.partly), rule.figure, rule.margin)
+    return ManyCompared(kept, found, left_out, incorrect_alone(kept.evaluations))
+
+
+def compare_some(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) -> Comparison:
+    """Some of the subjects of ``judged`` over the same images and labels, on their own common ground."""
+    dataset, labels = desk.dataset(), desk.labels(judged.labels)
+    only = images_where(judged.where, dataset, labels) if judged.where else None
+    return compare(
+        subjects,
+        judged.space,
+        judged.split,
+        judged.labels,
+        labels,
+        dataset.patients,
+        where=judged.where,
+        only=only,
+        alike=judged.alike,
+        read=desk.said,
+    )
+
+
+def table_rows(many: ManyCompared) -> list[dict[str, str]]:
+    """A line per model: its metric, the difference from the baseline with its interval, the result and its groups."""
+    rows = {row.of: row for row in many.found.rows}
+    made = []
+    for k, subject in enumerate(many.judged.subjects):
+        row = rows.get(k)
+        gap = row.difference if row else None
+        made.append(
+            {
+                "model": subject.title,
+                str(many.found.figure): share_text(many.found.figures[k]),
+                "difference, pp": points_text(gap.value) if gap else "baseline",
+                "95 % CI, all rows at once": points_interval(gap.low, gap.high) if gap else "",
+                "result": str(many.found.outcome(row)) if row else "",
+                "groups": many.found.letters(k),
+                "wrong alone": f"{len(many.alone[k]):,}",
+            }
+        )
+    return made
+
+
+def sentences(many: ManyCompared) -> list[str]:
+    """What the table rests on, one sentence or two each: class set, question, families, what is left out."""
+    found, judged = many.found, many.judged
+    n_classes = len(judged.evaluations[0].taxonomy.classes)
+    what = (
+        "the ways of training (patients and seeds)"
+        if found.question is Question.TRAINING
+        else "these trained models as they are (patients alone)"
+    )
+    told = [
+        f"Class set: the {n_classes} shared classes of {counted(len(judged.subjects), 'model')}; "
+        f"{_over(many)}. Compared: {what}.",
+        "The intervals of all rows hold at once in 95 % (max-T). Models that share a letter are not separated by any "
+        "pair; these groups come from the intervals of all pairs at once. All of it holds for this training set.",
+    ]
+    few = [one.title for one in judged.subjects if len(one.runs) < MIN_SEEDS]
+    if found.question is Question.CHECKPOINT and few and len(few) < len(judged.subjects):
+        told.append(f"Fewer than {MIN_SEEDS} seeds, so that seeds are not asked about: {one_of(few, 'and')}.")
+    if any(found.n_missing):
+        missing = [f"{subject.title} ({n:,})" for subject, n in zip(judged.subjects, found.n_missing, strict=True) if n]
+        told.append(
+            f"Images without a prediction: {one_of(missing, 'and')}. The intervals hold whatever these would have been."
+        )
+    for subject, n_shared in many.left_out:
+        told.append(
+            f"Left out: {subject.title}, which would reduce the shared classes from {n_classes} to {n_shared}. "
+            "Compare it with the baseline alone."
+        )
+    return told
+
+
+def _over(many: ManyCompared) -> str:
+    """The images that all models predicted, of how many patients."""
+    judged, shared = many.judged, set.intersection(*(set(one.image_ids) for one in many.judged.evaluations))
+    image_ids = [one for one in judged.evaluations[0].image_ids if one in shared]
+    return patients_text(image_ids, many.found.n_patients, judged.patients, judged.alike)
+
+
+def notes(desk: Desk, many: ManyCompared) -> str:
+    """Seeds beside the plan, and how many comparisons the split has seen; every row is counted as shown."""
+    judged, baseline = many.judged, many.baseline
+    pairs = [(subject, baseline) for subject in judged.subjects[1:]]
+    n_shown = count_shown(desk, judged, judged.ground, pairs)
+    told: Sequence[str] = (
+        seeds_note(judged.subjects, desk.workspace.rule.planned_seeds),
+        shown_note(n_shown, judged.split),
+    )
+    return " ".join(one for one in told if one)

@@ -1,0 +1,54 @@
+"""Three models or more on Compare: a plain table against a baseline, groups, and images that only one gets wrong."""
+
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.address import links
+from dashboard.address.links import Shown
+from dashboard.compare.many_models import ManyCompared, sentences, table_rows
+from dashboard.ui import state
+from dashboard.words import counted, plain
+
+MOST_LISTED = 200
+
+
+def many_models(many: ManyCompared, note: str, shown: Shown) -> None:
+    """The table with what it rests on. ``note`` stands beside the result."""
+    st.subheader("All models against a baseline", anchor=False)
+    titles = {
+        subject.subject_id: subject.title for subject in (*many.judged.subjects, *(one for one, _ in many.left_out))
+    }
+    st.selectbox(
+        "Baseline",
+        list(titles),
+        key=state.shows("shown_baseline", many.baseline.subject_id),
+        format_func=titles.__getitem__,
+        width=420,
+        on_change=lambda: state.write_query({"of": _first(shown, str(state.get("shown_baseline")))}),
+    )
+    rows = [{name: plain(cell) for name, cell in row.items()} for row in table_rows(many)]
+    st.table(pd.DataFrame(rows).set_index("model"))
+    st.caption(plain(" ".join([*sentences(many), note])))
+    for subject, _ in many.left_out:
+        alone = links.Shown((many.baseline.subject_id, subject.subject_id), shown.space, shown.split, shown.labels)
+        st.page_link(
+            "compare.py",
+            label=f"Compare {plain(subject.title)} with the baseline alone",
+            query_params=alone.query(),
+        )
+    for subject, images in zip(many.judged.subjects, many.alone, strict=True):
+        if images:
+            with st.expander(f"{counted(len(images), 'image')} that only {plain(subject.title)} gets wrong"):
+                st.markdown(", ".join(_image_link(one, shown) for one in images[:MOST_LISTED]))
+                if len(images) > MOST_LISTED:
+                    st.caption(f"The first {MOST_LISTED}; all of them are in the report's comparison.json.")
+
+
+def _first(shown: Shown, subject_id: str) -> list[str]:
+    return [subject_id, *(one for one in shown.subjects if one != subject_id)]
+
+
+def _image_link(image_id: str, shown: Shown) -> str:
+    return f"[{plain(image_id)}](inspect?{urlencode(links.to_image(image_id, shown), doseq=True)})"

@@ -1,0 +1,293 @@
+"""The matrices of Compare: each subject's own, or the second's minus the first's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboard.address.links import Cell, MatrixView, Shown, images_url
+from dashboard.address.queue import to_review
+from dashboard.compare.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference, unlisted_changes
+from dashboard.compare.matrices_plot import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
+from dashboard.evaluation.comparison import Comparison, Subject
+from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.ui import controls, state
+from dashboard.ui.chart_clicks import Open, chart_key, clicked
+from dashboard.ui.plots import Look
+from dashboard.words import counted, one_of, plain, signed
+from model_zoo.core.choices import Matrices, Opens, Per, Space
+from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
+from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.label_space.taxonomy import ELSEWHERE
+from model_zoo.workspace.workspace import Workspace
+
+_CELLS = {
+    Per.COUNT: "Cells: images.",
+    Per.TRUE: "Cells: % of the true class's images.",
+    Per.PREDICTED: "Cells: % of the images predicted so.",
+}
+
+
+def matrices(
+    judged: Comparison,
+    view: MatrixView,
+    workspace: Workspace,
+    difference: Callable[[Layout, Per], Difference],
+    shown: Shown,
+    look: Look,
+    open_cell: Open,
+    reviewing: Reviewing | None = None,
+) -> None:
+    """The switches, and below them the matrices; a click on a cell opens its images, or reviews them.
+
+    Hovering a cell counts its images that are reviewed.
+    """
+    if view.opens is Opens.REVIEW:
+        open_cell = partial(_review, shown)
+    head, switches = st.columns([1, 4], vertical_alignment="bottom")
+    head.subheader("Confusion", anchor=False)
+    laid_out = lay_out(judged, view, workspace.taxonomies().values(), workspace.space)
+    with switches.container(horizontal=True, horizontal_alignment="right"):
+        controls.matrices_switch(view.matrices)
+        controls.per_switch(view.per)
+        controls.order_switch(laid_out.order)
+        controls.opens_switch(view.opens)
+    _class_choices(laid_out, view)
+    if view.matrices is Matrices.EACH:
+        _each(judged, view, laid_out, look, open_cell, reviewing.reviewed if reviewing else frozenset())
+    elif why := no_difference(judged):
+        st.info(why)
+        if judged.mixes_label_spaces and len(judged.subjects) == 2:
+            st.button(
+                "Show the common ground",
+                key="matrices_common",
+                on_click=lambda: state.write_query({"space": [str(Space.COMMON)], **controls.ANY_CLASSES}),
+            )
+    else:
+        _difference(judged, difference(laid_out.layouts[0], view.per), view, laid_out, shown, look, open_cell)
+
+
+def _review(shown: Shown, cell: Cell) -> None:
+    """The images of a cell as a queue, before this page is drawn again."""
+    state.go("review.py", to_review(shown, cell))
+
+
+def _class_choices(laid_out: LaidOut, view: MatrixView) -> None:
+    """Which classes are lines of their own; each choice goes to the address."""
+    group, opened, only = st.columns([1.2, 2, 2])
+    options = [UNGROUPED, *laid_out.groupings]
+    with group:
+        st.selectbox(
+            "Collapse classes by",
+            options,
+            key=state.shows("matrix_group", laid_out.group),
+            format_func=_grouping_name,
+            disabled=len(options) == 1,
+            help="A group of classes becomes one line: images confused inside it then count as right. Groups are "
+            "the classes of a coarser taxonomy of this workspace, or a part of the labels.",
+            on_change=lambda: state.write_query({**controls.ANY_CLASSES, "group": [state.get("matrix_group")]}),
+        )
+    with opened:
+        st.multiselect(
+            "Groups shown open",
+            list(laid_out.groups),
+            key=state.shows("matrix_open", list(view.opened)),
+            placeholder="All are collapsed" if laid_out.groups else "No groups",
+            disabled=not laid_out.groups,
+            on_change=lambda: state.write_query({"open": state.get("matrix_open"), "only": []}),
+        )
+    with only:
+        st.multiselect(
+            "Only these classes",
+            list(laid_out.lines),
+            key=state.shows("matrix_only", list(view.only)),
+            placeholder="All classes",
+            help="All others are kept together as one row and one column, so that no error leaves the matrix.",
+            on_change=lambda: state.write_query({"only": state.get("matrix_only")}),
+        )
+
+
+def _each(
+    judged: Comparison,
+    view: MatrixView,
+    laid_out: LaidOut,
+    look: Look,
+    open_cell: Open,
+    reviewed: frozenset[str],
+) -> None:
+    """Every subject's matrix: a series shows its mean, or that of its run among ``view.runs``."""
+    columns = st.columns(min(2, len(judged.subjects)))
+    rows = zip(cycle(columns), judged.subjects, judged.evaluations, laid_out.layouts)
+    for column, subject, evaluation, layout in rows:
+        with column:
+            title, which = st.columns([3, 2], vertical_alignment="bottom")
+            title.markdown(
+                f"**{plain(subject.title)}** · trained on {plain(subject.taxonomy.reference)} "
+                f"({len(subject.taxonomy.classes)})"
+            )
+            seed = _which_matrix(which, subject, view.runs)
+            of_runs = len(subject.runs) if seed is None else 1
+            confusion = evaluation.confusion if seed is None else evaluation.confusions[seed]
+            done = evaluation.only(np.isin(evaluation.image_ids, list(reviewed))) if reviewed else None
+            some = None if done is None else done.confusion if seed is None else done.confusions[seed]
+            hover = " Hover for how many of a cell's images are reviewed." if reviewed else ""
+            st.caption(f"{plain(judged.basis(evaluation))}. {_CELLS[view.per]}{_lines_text(layout)}{hover}")
+            who = subject.subject_id if seed is None else subject.runs[seed].run_id
+            key = chart_key(f"matrix_{subject.subject_id}_{seed}_{_chart_name(judged, view, laid_out)}")
+            st.plotly_chart(
+                confusion_figure(
+                    confusion.project(layout.projection),
+                    view.per,
+                    look,
+                    of_runs=of_runs,
+                    merged=layout.merged,
+                    reviewed=some.project(layout.projection) if some else None,
+                ),
+                key=key,
+                on_select=clicked(key, _cell_of(layout, who), open_cell),
+                selection_mode="points",
+                theme=None,
+                config={"displayModeBar": False, "doubleClick": False},
+            )
+
+
+def _difference(
+    judged: Comparison,
+    found: Difference,
+    view: MatrixView,
+    laid_out: LaidOut,
+    shown: Shown,
+    look: Look,
+    open_cell: Open,
+) -> None:
+    """Second minus first, and beside it the largest changes in words."""
+    first, second = judged.subjects
+    layout = laid_out.layouts[0]
+    matrix, changes = st.columns([3, 2], gap="medium")
+    with matrix:
+        st.markdown(f"**{plain(second.title)} − {plain(first.title)}**")
+        st.caption(
+            f"{plain(judged.basis(judged.evaluations[0]))}. Cells: **{UNITS[view.per]}**, "
+            f"{plain(second.title)} minus {plain(first.title)}{_of_means(judged)}. Blue: better (more on the "
+            f"diagonal, less beside it); orange: worse. **{UNSETTLED}** behind a number: its 95 % interval (patients "
+            f"only, not seeds) holds 0. Grey: fewer than {FEW_IMAGES} images on both sides.{_lines_text(layout)}"
+        )
+        key = chart_key(
+            f"difference_{first.subject_id}_{second.subject_id}_{view.query()}_{judged.space}_{judged.split}"
+        )
+        figure = difference_figure(
+            found,
+            look,
+            (first.title, second.title),
+            of_runs=(len(first.runs), len(second.runs)),
+            merged=layout.merged,
+        )
+
+        def either_side(true: str, predicted: str) -> Cell:
+            row, column = found.taxonomy.class_index(true), _column(found, predicted)
+            who = first if found.first[row, column] > 0 else second
+            return _cell_of(layout, who.subject_id)(true, predicted)
+
+        st.plotly_chart(
+            figure,
+            key=key,
+            on_select=clicked(key, either_side, open_cell),
+            selection_mode="points",
+            theme=None,
+            config={"displayModeBar": False, "doubleClick": False},
+        )
+    with changes:
+        _largest(judged, found, layout, view, shown)
+
+
+def _largest(judged: Comparison, found: Difference, layout: Layout, view: MatrixView, shown: Shown) -> None:
+    st.markdown("**Largest changes**")
+    cells, unlisted = largest_changes(found), unlisted_changes(found)
+    if not cells:
+        what = f"of {FEW_IMAGES} images or more " if unlisted else ""
+        st.caption(f"No cell {what}changes by more than the choice of patients leaves open. {unlisted}")
+        return
+    st.caption(f"Cells whose 95 % interval excludes 0, in {UNITS[view.per]}; the numbers of images open them.")
+    names, unit = [*found.taxonomy.names, ELSEWHERE], 1 if view.per is Per.COUNT else 100
+    rows = []
+    for i, j in cells:
+        row = {
+            "true": plain(names[i]),
+            "predicted": plain(names[j]),
+            "change": f"{signed(unit * found.values[i, j])} {_better(found, i, j)}",
+            "95 %, patients only": f"{signed(unit * found.low[i, j])} to {signed(unit * found.high[i, j])}",
+        }
+        for subject, counts in zip(judged.subjects, (found.first, found.second), strict=True):
+            cell = _cell_of(layout, subject.subject_id)(names[i], names[j])
+            row[plain(subject.title)] = f"[{number(counts[i, j], len(subject.runs))}]({images_url(shown, cell, view)})"
+        rows.append(row)
+    st.table(pd.DataFrame(rows).set_index("true"), border="horizontal")
+    if unlisted:
+        st.caption(unlisted)
+
+
+def _better(found: Difference, i: int, j: int) -> str:
+    return "better" if found.improvement[i, j] > 0 else "worse"
+
+
+def _column(found: Difference, name: str) -> int:
+    return len(found.taxonomy.names) if name == ELSEWHERE else found.taxonomy.class_index(name)
+
+
+def _of_means(judged: Comparison) -> str:
+    return " (mean matrices of the runs)" if any(len(subject.runs) > 1 for subject in judged.subjects) else ""
+
+
+def _cell_of(layout: Layout, subject_id: str) -> Callable[[str, str], Cell]:
+    """From two lines of the matrix to the cell with all their classes."""
+    lines: Mapping[str, tuple[str, ...]] = {ELSEWHERE: (ELSEWHERE,), **layout.lines}
+    return lambda true, predicted: Cell(subject_id, lines[true], lines[predicted])
+
+
+def _lines_text(layout: Layout) -> str:
+    """What the lines stand for where they are no single classes."""
+    n_lines, text = len(layout.lines), ""
+    if layout.merged:
+        names = [f"{name} ({len(names)})" for name, names in layout.merged.items()]
+        text = (
+            f" **{len(layout.space.names):,} classes in {counted(n_lines, 'line')}**, several in "
+            f"{plain(one_of(names, 'and'))}: images confused inside such a line stand on the diagonal."
+        )
+    if n_lines > NUMBERS_UP_TO:
+        text += f" {n_lines} lines: numbers appear when hovering."
+    return text
+
+
+def _grouping_name(group: str) -> str:
+    kind, _, name = group.partition(":")
+    return {"taxonomy": f"taxonomy {name}", "part": f"part {name}"}.get(kind, "nothing")
+
+
+def _chart_name(judged: Comparison, view: MatrixView, laid_out: LaidOut) -> str:
+    return f"{view.per}_{laid_out.order}_{laid_out.group}_{view.opened}_{view.only}_{judged.space}_{judged.split}"
+
+
+def _which_matrix(place: DeltaGenerator, subject: Subject, chosen: Sequence[str]) -> int | None:
+    """The position of one run, or ``None`` for the mean of all."""
+    ids = [run.run_id for run in subject.runs]
+    mean = f"mean of {len(ids)} runs"
+    key = f"matrix_of_{subject.subject_id}"
+    if len(ids) == 1:
+        place.selectbox("Matrix of", ids, key=key, label_visibility="collapsed", disabled=True)
+        return 0
+    asked = next((run_id for run_id in chosen if run_id in ids), None)
+    others = [run_id for run_id in chosen if run_id not in ids]
+    place.selectbox(
+        "Matrix of",
+        [mean, *ids],
+        key=state.shows(key, asked or mean),
+        label_visibility="collapsed",
+        on_change=lambda: state.write_query(
+            {"matrix": others + [one for one in [state.get(key)] if one not in (mean, None)]}
+        ),
+    )
+    return ids.index(asked) if asked else None

@@ -1,0 +1,51 @@
+"""Before anything is compared: the smallest gap that the images at hand can detect, from one model alone."""
+
+import math
+
+from dashboard.evaluation.comparison import Comparison
+from dashboard.words import counted
+from model_zoo.core.choices import Labels, Question
+from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Rule
+from model_zoo.core.comparison.power import POWER, SmallestGap, smallest_gap
+from model_zoo.core.evaluation.patient_counts import counts_by_patient
+
+
+def smallest_gaps(judged: Comparison, rule: Rule) -> tuple[SmallestGap, ...]:
+    """Of the one model compared, for each question that it can answer; empty for several models or few patients."""
+    if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
+        return ()
+    counts = counts_by_patient(judged.evaluations[0])
+    if counts.n_patients < MIN_PATIENTS:
+        return ()
+    asked = [Question.CHECKPOINT] + ([Question.TRAINING] if counts.n_runs >= MIN_SEEDS else [])
+    return tuple(smallest_gap(counts, rule.figure, question) for question in asked)
+
+
+def gap_words(judged: Comparison, rule: Rule) -> list[str]:
+    """What the test split can detect, a sentence per question, or why not; empty unless one model is selected."""
+    if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
+        return []
+    found = smallest_gaps(judged, rule)
+    if not found:
+        n_patients = judged.evaluations[0].n_patients
+        return [f"No smallest gap: {counted(n_patients, 'patient')}, and an interval needs {MIN_PATIENTS}."]
+    return [_words(one) for one in found]
+
+
+def _words(one: SmallestGap) -> str:
+    over = counted(one.n_patients, "patient")
+    if one.question is Question.TRAINING:
+        over += f" and {one.n_runs} seeds a side"
+        start = "Ways of training"
+    else:
+        start = "Trained models as they are"
+    if math.isnan(one.unrelated):
+        return f"{start}: this model's {one.figure} never varies over {over}, so no smallest gap can be stated."
+    alike = ""
+    if not math.isnan(one.alike):
+        alike = f", {100 * one.alike:.1f} pp if they err as alike as two seeds of this model"
+    return (
+        f"{start}: with {over}, the smallest difference in {one.figure} that is detected with {100 * POWER:.0f} % "
+        f"power is {100 * one.unrelated:.1f} pp if the other model errs independently{alike}. "
+        "It rests on this model alone; the other is assumed to vary as much."
+    )

@@ -1,0 +1,124 @@
+"""The verdict: one sentence on top, the interval that decides beside it, and how it came about below."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+from dashboard.address.links import Cell
+from dashboard.compare import verdict_words as words
+from dashboard.compare.label_noise_ui import label_errors
+from dashboard.compare.verdict_plot import forest_figure, forest_lines
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation.class_selection import drawn_differences
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.verdict import Judgement, question_of, why_none
+from dashboard.report import report
+from dashboard.server_state.open_workspace import Desk
+from dashboard.ui import plots
+from dashboard.ui.chart_clicks import Open, chart_key, clicked
+from dashboard.ui.class_tables import class_table, difference_table
+from dashboard.words import plain
+from model_zoo.core.choices import ClassFigure, Question
+from model_zoo.core.comparison.comparison import Rule
+from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
+
+
+def verdict(
+    judged: Comparison,
+    judgements: Sequence[Judgement],
+    rule: Rule,
+    figure: ClassFigure,
+    look: plots.Look,
+    open_cell: Open,
+    beside: Mapping[str, str],
+    reviewing: Reviewing | None,
+) -> None:
+    """One card per subject against the first, or one sentence that says why there is none.
+
+    ``beside`` maps a subject's id to what stands beside its result.
+    """
+    if sentence := why_none(judged):
+        st.caption(sentence)
+        return
+    for judgement in judgements:
+        with st.container(border=True):
+            text, chart = st.columns([5, 6], gap="medium")
+            with text:
+                _say(judged, judgement, rule, beside[judgement.subject.subject_id])
+                label_errors(judgement.tipping_point(rule.figure), reviewing)
+            with chart:
+                _draw(judged, judgement, rule, figure, look, open_cell)
+
+
+def report_button(
+    desk: Desk,
+    judged: Comparison,
+    found: Sequence[Judgement],
+    diagnoses: Callable[[], Sequence[Diagnosis]],
+) -> None:
+    """Download what is compared as one page to send to a colleague; ``diagnoses`` is asked on a click."""
+    st.download_button(
+        "Report",
+        lambda: report(desk, judged, found, diagnoses()).html,
+        "comparison.html",
+        "text/html",
+        icon=":material/download:",
+        help="One self-contained page: result, matrices, causes, what the runs look at, example images, hashes.",
+    )
+
+
+def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> None:
+    asked = question_of(judgement)
+    said = judgement.verdicts[asked, rule.figure]
+    st.caption(
+        f"Secondary look, restricted to {plain(judged.where.words)}: not the verdict that was fixed beforehand"
+        if judged.where
+        else "Verdict",
+        help=words.HELP,
+    )
+    st.subheader(plain(words.headline(judgement, said, judged.where)), anchor=False)
+    st.markdown(plain(words.figures(judgement, said)))
+    basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
+    st.caption(f"{plain(basis)}. {plain(words.uncertain(judgement, asked))}")
+    if beside:
+        st.caption(plain(beside))
+    other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
+    with st.expander("The other question, and how this is decided"):
+        said = judgement.verdicts[other, rule.figure]
+        sentences = (words.ASKED[other] + ".", words.headline(judgement, said, judged.where))
+        st.markdown(plain(" ".join((*sentences, words.figures(judgement, said)))))
+        st.markdown("\n".join(f"- {plain(line)}" for line in words.method(judgement, rule)))
+
+
+def _draw(
+    judged: Comparison,
+    judgement: Judgement,
+    rule: Rule,
+    figure: ClassFigure,
+    look: plots.Look,
+    open_cell: Open,
+) -> None:
+    asked = question_of(judgement)
+    rows = judgement.rows(asked, figure)
+    few = drawn_differences(rows)
+    lines = forest_lines(judgement, asked, rule, figure, few.positions)
+    names = judgement.subject.title, judgement.reference.title
+    st.caption(
+        f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % CI; those of the classes ({figure}) hold all at once, "
+        f"and a class of fewer than {MIN_CLASS_PATIENTS} patients gets none. Band: ±{100 * rule.margin:g} pp, the "
+        "margin. Click a class for its images."
+        + (f" {few.sentence} All of them are in the table below." if few.sentence else "")
+    )
+    key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")
+    st.plotly_chart(
+        forest_figure(lines, judgement.subject.subject_id, names, rule.margin, look),
+        key=key,
+        on_select=clicked(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
+        selection_mode="points",
+        theme=None,
+        config={"displayModeBar": False, "doubleClick": False},
+    )
+    if few.sentence:
+        with st.expander(f"All {len(rows):,} classes as numbers"):
+            class_table(difference_table(rows, names), f"differences_{judgement.subject.subject_id}")

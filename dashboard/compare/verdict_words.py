@@ -1,0 +1,145 @@
+"""A verdict in plain words, the same on the page and in a report."""
+
+import math
+
+from dashboard.address.links import Where
+from dashboard.evaluation.verdict import Judgement, too_few
+from dashboard.words import counted, points_interval, points_text, rare_classes, rounding, share_text
+from model_zoo.core.choices import Answer, Question
+from model_zoo.core.comparison.comparison import Rule, Verdict, clustered_mcnemar
+from model_zoo.core.comparison.outcomes import Outcome
+from model_zoo.core.comparison.power import POWER
+from model_zoo.core.comparison.uncertainty import FEW_DIFFERING
+
+ASKED = {
+    Question.TRAINING: "This way of training",
+    Question.CHECKPOINT: "These trained models as they are",
+}
+
+HELP = (
+    "A result holds for this training set. A better one picked among many comparisons overstates the difference (in a "
+    "simulation, a true 1.0 pp was stated as 2.7 pp on average). More data may turn a result that is possibly by less "
+    "than the margin into equivalent."
+)
+
+
+def headline(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
+    """The result in one sentence; what holds for the images of ``where`` alone says so first."""
+    a, b = judgement.subject.title, judgement.reference.title
+    if said.answer is Answer.TOO_FEW:
+        return f"{'On these images: no' if where else 'No'} result: {too_few(judgement, said.question)}"
+    if said.answer is Answer.NOT_SETTLED:
+        which = (
+            f"no difference seen; up to {share_text(said.unseen)} of patients could still differ"
+            if said.nothing_seen
+            else f"{a} or {b} may be better in {said.figure}"
+        )
+        between = f" ({a}, {b})" if said.nothing_seen else ""
+        start = "On these images: inconclusive" if where else "Inconclusive"
+        return f"{start}{between}: {which}, for this training set."
+    margin = f"{100 * said.margin:g} pp of {said.figure}, for this training set."
+    start = "On these images: " if where else ""
+    if said.outcome is Outcome.EQUIVALENT:
+        return f"{start}{a} and {b} are equivalent within ±{margin}"
+    if said.outcome is Outcome.WITHIN_MARGIN:
+        return f"{start}{a} and {b} are equivalent; a difference exists, within the margin of ±{margin}"
+    if said.outcome.by_more:
+        return f"{start}{a} is {said.answer} than {b} by more than the margin of {margin}"
+    return f"{start}{a} is {said.answer} than {b}, possibly by less than the margin of {margin}"
+
+
+def figures(judgement: Judgement, said: Verdict) -> str:
+    """Both figures, their difference with its interval, and what would settle an open question."""
+    gap = said.difference.value
+    ends = f"{share_text(said.a)} against {share_text(said.b)}: {points_text(gap)} pp{rounding(said.a, said.b, gap)}"
+    if math.isnan(said.difference.low):
+        return f"{ends}, no interval."
+    return (
+        f"{ends}, 95 % CI {points_interval(said.difference.low, said.difference.high)}; "
+        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{missing(judgement)}"
+        f"{rare_classes(said.rare)}{needed(said)}"
+    )
+
+
+def missing(judgement: Judgement) -> str:
+    """How many images have no prediction on each side, and what the interval makes of them; empty where none lack."""
+    on_a, on_b = judgement.pair.n_missing
+    if not judgement.pair.n_apart:
+        return ""
+    return (
+        f" {counted(on_a, 'image')} without a prediction of {judgement.subject.title}, {on_b:,} without one of "
+        f"{judgement.reference.title}: the 95 % CI holds whatever these would have been (worst case); precision and "
+        "F1 of single classes get none. Predict them to narrow it."
+    )
+
+
+def uncertain(judgement: Judgement, question: Question) -> str:
+    """What could have come otherwise, for the question asked."""
+    what = (
+        f"other patients and other seeds ({judgement.pair.a.n_runs} and {judgement.pair.b.n_runs}) could have come."
+        if question is Question.TRAINING
+        else "other patients could have come; how other trainings would do is not asked."
+    )
+    return f"{ASKED[question]}: {what}"
+
+
+def needed(said: Verdict) -> str:
+    """How many patients or seeds would give a result, and with which power; empty where there is one."""
+    needs = said.needs
+    if needs is None:
+        return ""
+    a, b = said.n_runs
+    ways = []
+    if needs.patients:
+        ways.append(f"about {needs.patients:,} patients (now {said.n_patients:,})")
+    if needs.seeds_each:
+        ways.append(f"{needs.seeds_each:,} seeds a side (now {a} and {b})")
+    if needs.seeds_a:
+        ways.append(f"{needs.seeds_a:,} seeds of the first (now {a}), the second as it is")
+    if needs.seeds_b:
+        ways.append(f"{needs.seeds_b:,} seeds of the second (now {b}), the first as it is")
+    if needs.together:
+        patients, more_a, more_b = needs.together
+        ways.append(f"{patients:,} patients together with {more_a:,} and {more_b:,} seeds")
+    if not ways:
+        return " If the true difference is the observed one, no number of patients or seeds would give a result."
+    alone = "" if needs.patients else " More patients alone would not."
+    if said.question is Question.TRAINING and not (needs.seeds_each or needs.seeds_a or needs.seeds_b):
+        alone += " More seeds alone would not."
+    return (
+        f" If the true difference is the observed one, a result has {100 * POWER:.0f} % power with "
+        f"{'; or '.join(ways)}.{alone}"
+    )
+
+
+def method(judgement: Judgement, rule: Rule) -> list[str]:
+    """How the verdict is decided, one sentence or two each."""
+    margin = f"{100 * rule.margin:g} pp"
+    lines = [
+        f"Decision rule for the 95 % CI of the difference, first match: within ±{margin}: equivalent (if it excludes "
+        f"0: a difference exists, within the margin); above +{margin}: better by more than the margin; above 0: "
+        "better, possibly by less than the margin; mirrored: worse; else inconclusive. "
+        f"Metric ({rule.figure}) and margin are set in workspace.toml, beforehand; all other metrics are secondary.",
+        HELP,
+        "The prediction of each model is mapped to the shared classes as it is (argmax, then mapped). Images of one "
+        "patient are one cluster.",
+    ]
+    unseen = judgement.verdicts[Question.CHECKPOINT, rule.figure].unseen
+    if not math.isnan(unseen):
+        lines.append(
+            f"A sample like this one can miss up to {share_text(unseen)} of patients on whom the models wholly differ "
+            f"(97.5 %, exact). Equivalent is stated only if that is within the margin of {margin}; where fewer than "
+            f"{FEW_DIFFERING} patients differ, the 95 % CI is at least that wide on each side."
+        )
+    said = judgement.verdicts[Question.TRAINING, rule.figure]
+    if said.variance.total > 0:
+        parts = (said.variance.patients, sum(said.variance.seeds), sum(said.variance.interaction))
+        spread = [100 * math.sqrt(part) for part in parts]
+        lines.append(
+            f"Sources of uncertainty (standard errors, pp): patients {spread[0]:.2f}, "
+            f"seeds {spread[1]:.2f}, of which in both {spread[2]:.2f} (counted once)."
+        )
+    chi2, p = clustered_mcnemar(judgement.pair)
+    if not math.isnan(p):
+        lines.append(f"As a check, not as a result: clustered McNemar (Obuchowski 1998), χ² = {chi2:.2f}, p = {p:.3f}.")
+    return lines

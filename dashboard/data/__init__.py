@@ -1,0 +1,1 @@
+"""Data: class distribution and file checks."""

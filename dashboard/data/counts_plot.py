@@ -1,0 +1,60 @@
+"""How many images there are of what, split by split; no Streamlit here."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from dashboard.evaluation.image_counts import Group
+from dashboard.evaluation.image_counts_words import SPLIT_NAMES
+from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress, short
+from model_zoo.core.choices import Split
+
+ROWS = 30
+"""More groups than these are left to the table."""
+
+_COLOURS: Mapping[Split, str] = {
+    Split.TRAIN: SUBJECT_COLOURS[5],
+    Split.VALIDATION: SUBJECT_COLOURS[4],
+    Split.TEST: SUBJECT_COLOURS[0],
+    Split.NONE: "#8A95A3",
+}
+
+
+def counts_figure(groups: Sequence[Group], splits: Sequence[Split], look: Look) -> go.Figure:
+    """One row per group, one piece per split; each carries ``[restriction, split]``, the first '' where none can be."""
+    figure = go.Figure()
+    for split in splits:
+        figure.add_bar(
+            y=list(range(len(groups))),
+            x=[one.images.get(split, 0) for one in groups],
+            name=SPLIT_NAMES[split],
+            orientation="h",
+            marker={"color": _COLOURS[split], "line": {"width": 1, "color": look.background}},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            customdata=[[one.where.written if one.where else "", str(split)] for one in groups],
+            hovertemplate=[
+                f"<b>{as_text(short(one.name))}</b> · {SPLIT_NAMES[split]}<br>{one.images.get(split, 0):,} images of "
+                f"{one.patients.get(split, 0):,} patients<extra></extra>"
+                for one in groups
+            ],
+        )
+    figure.update_yaxes(
+        range=[len(groups) - 0.4, -0.6],
+        tickmode="array",
+        tickvals=list(range(len(groups))),
+        ticktext=[as_text(short(one.name)) for one in groups],
+        type="linear",
+    )
+    figure.update_xaxes(title={"text": "images"}, showgrid=True, gridcolor=look.grid, rangemode="tozero")
+    return dress(
+        figure,
+        look,
+        height=110 + 24 * len(groups),
+        barmode="stack",
+        bargap=0.3,
+        clickmode="event+select",
+        dragmode=False,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "traceorder": "normal"},
+    )

@@ -1,0 +1,120 @@
+"""The files of Data: looked at when asked, and what was found, with its images."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.address import links
+from dashboard.evaluation.file_checks import MEANING, NAMES, Found, LookedAt, look_at_files, looked_words
+from dashboard.evaluation.image_counts import n_patients
+from dashboard.server_state.jobs import Tell, jobs
+from dashboard.server_state.open_workspace import Desk
+from dashboard.ui import state
+from dashboard.ui.gallery import Tile, gallery
+from dashboard.ui.progress import watch
+from dashboard.words import counted, plain
+from model_zoo.core.choices import Finding
+from model_zoo.core.label_space.labels import LeafSpace
+
+PER_PAGE = 48
+_JOB = "look at files"
+_NO_PICTURE = (Finding.MISSING, Finding.UNREADABLE)
+
+
+def looking(desk: Desk) -> str:
+    """The button that starts it, or how far it is; returns what changes with each time that it ended."""
+    job = jobs().get(_JOB)
+    if job is not None and job.running:
+        watch(job, "Looking at files", "files", "data_look_cancel")
+        return f"running {job.done // 500}"
+    if job is not None and job.error:
+        st.error(plain(job.error))
+
+    def start() -> None:
+        images = desk.dataset().images
+
+        def work(tell: Tell) -> int:
+            return look_at_files(desk.workspace, images, tell)
+
+        jobs().start(_JOB, work)
+
+    st.button(
+        "Look at the files",
+        key="data_look",
+        icon=":material/image_search:",
+        on_click=start,
+        help="Reads and decodes every file that is new or has changed, once; what was found is kept in the workspace. "
+        "It goes on when this page is left, and can be cancelled: what was looked at by then is kept.",
+    )
+    return str(id(job))
+
+
+def findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
+    """What was found, one list at a time; returns the id of an image that was just opened, else None."""
+    st.markdown(looked_words(looked, n_images))
+    if looked.unscaled:
+        st.info(plain(looked.unscaled))
+    if not looked.found:
+        if looked.n_looked:
+            st.success("Nothing was found: every file is an image, none is blank, tiny, huge or there twice.")
+        return None
+    listed = {one: looked.found[one] for one in Finding if one in looked.found}
+    st.pills(
+        "What was found",
+        list(listed),
+        key=state.shows("data_found", chosen if chosen in listed else None),
+        format_func=lambda one: f"{NAMES[one]} ({len(listed[one]):,})",
+        label_visibility="collapsed",
+        on_change=lambda: state.write_query({"found": [str(state.get("data_found") or "")], "page": []}),
+    )
+    if chosen is None:
+        return None
+    if chosen not in listed:
+        st.info(f"{MEANING[chosen]}: none is left.")
+        return None
+    return _list(chosen, listed[chosen], space)
+
+
+def _list(finding: Finding, found: Sequence[Found], space: LeafSpace) -> str | None:
+    images = [one.image for one in found]
+    groups = len({one.group for one in found} - {0})
+    told = f"{counted(len(images), 'image')} of {counted(n_patients(images), 'patient')}, all splits"
+    told += f", in {counted(groups, 'group')} of equal files" if groups else ""
+    st.markdown(f"**{MEANING[finding]}.** {told}.")
+    pages = -(-len(found) // PER_PAGE)
+    page = min(links.whole(state.query(), "page", 1), pages)
+    there = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+    opened = None
+    if finding in _NO_PICTURE:
+        rows = pd.DataFrame([_row(one, space) for one in there])
+        st.dataframe(rows, hide_index=True, key="data_files", lazy=False)
+    else:
+        opened = gallery([_tile(one, space) for one in there], key=f"data_gallery_{finding}_{page}")
+    if pages > 1:
+        key = f"data_page_{finding}_{page}"
+        st.pagination(
+            pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
+        )
+    return opened
+
+
+def _row(one: Found, space: LeafSpace) -> Mapping[str, str]:
+    image = one.image
+    row = {"image": image.image_id, "file": image.path, "split": str(image.split)}
+    return row | {"label": space.format(image.label), "what": one.told}
+
+
+def _tile(one: Found, space: LeafSpace) -> Tile:
+    image_id, told = one.image.image_id, one.told
+    below = told if one.group else f"{one.image.split} · {space.format(one.image.label)}"
+    return Tile(
+        image_id,
+        links.image_url(image_id),
+        f"inspect?{urlencode({'image': image_id})}",
+        image_id,
+        f"group {one.group}" if one.group else "",
+        below,
+        "" if one.group else told,
+    )

@@ -1,0 +1,1 @@
+"""Decisions of reviewers: their history, consensus, leases, and the database."""

@@ -1,0 +1,78 @@
+"""The random order as a sample: how a decision names it, and which images it has drawn by now."""
+
+import re
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+
+from dashboard.decisions.decision import Answer, Decision
+from dashboard.decisions.queue import random_queue
+from model_zoo.core.choices import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A random order: drawn by ``seed``, of the images of ``split`` that ``where`` names (words; all if empty)."""
+
+    seed: int
+    split: Split
+    where: str = ""
+
+    def chosen_by(self, n_images: int) -> str:
+        """How a decision says that its image was drawn so, from ``n_images``; `read_draw` reads it back."""
+        images = f"{n_images:,} image{'' if n_images == 1 else 's'}"
+        where = f", {self.where}" if self.where else ""
+        return f"random order, seed {self.seed}, of {images} ({self.split}{where})"
+
+    def covers(self, split: Split, where: str) -> bool:
+        """Whether every image of ``split`` that ``where`` names stands in this order."""
+        return self.split is split and self.where in ("", where)
+
+
+_DRAWN = re.compile(rf"random order, seed (\d+), of [\d,]+ images? \(({'|'.join(Split)})(?:, (.+))?\)")
+
+
+def read_draw(chosen_by: str) -> Draw | None:
+    """The random order that a decision names, if it names one."""
+    found = _DRAWN.fullmatch(chosen_by)
+    return Draw(int(found[1]), Split(found[2]), found[3] or "") if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The images that a random order has drawn by now, in its order: a simple random sample of all in question."""
+
+    draw: Draw
+    image_ids: tuple[str, ...]
+
+
+def drawn(
+    decisions: Iterable[Decision], image_ids: Sequence[str], standing: Container[str], split: Split, where: str = ""
+) -> Drawn | None:
+    """What random orders have drawn of ``image_ids`` (all of ``split`` that ``where`` names); the longest, if any.
+
+    An order's place depends on seed and id alone, so the first n of any images are a simple random sample of
+    these (without replacement), however others came to be reviewed. n is the place of the last image that was shown
+    in this order. One that had an answer already is passed over when its place comes, and is drawn all the same;
+    one without a label (skipped, cannot tell, undone) is a gap: drawn, and unknown.
+
+    The queue stops at an image that waited, never at one that others had answered. Where some of the first n
+    were passed over so, that would favour those that waited; without the last image it does not (inverse sampling:
+    Haldane 1945; without replacement, Mikulski & Smith 1976). ``standing`` says which images have a reviewed label.
+    """
+    shown: dict[Draw, set[str]] = {}
+    answered: set[str] = set()
+    for decision in sorted(decisions, key=lambda one: one.decision_id or 0):
+        draw = read_draw(decision.chosen_by)
+        if draw and draw.covers(split, where) and decision.image_id not in answered:
+            shown.setdefault(draw, set()).add(decision.image_id)
+        if decision.answer not in (Answer.SKIP, Answer.UNDO) and not decision.answer.is_flag:
+            answered.add(decision.image_id)
+    found = [_prefix(draw, image_ids, ids, standing) for draw, ids in shown.items()]
+    return max((one for one in found if one.image_ids), key=lambda one: len(one.image_ids), default=None)
+
+
+def _prefix(draw: Draw, image_ids: Sequence[str], shown: Container[str], standing: Container[str]) -> Drawn:
+    order = [item.image_id for item in random_queue(image_ids, draw.seed)]
+    n = max((place for place, image_id in enumerate(order, start=1) if image_id in shown), default=0)
+    passed_over = any(image_id in standing and image_id not in shown for image_id in order[:n])
+    return Drawn(draw, tuple(order[: n - 1 if passed_over and n < len(order) else n]))

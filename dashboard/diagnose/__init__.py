@@ -1,0 +1,1 @@
+"""Diagnose: the four causes of low metrics."""

@@ -1,0 +1,236 @@
+"""The sections of Diagnose: one card per cause, all drawn alike and in a fixed order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.address import links
+from dashboard.address.links import Cell, Shown
+from dashboard.diagnose import diagnosis_plot, diagnosis_words
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.ui import plots, state
+from dashboard.ui.chart_clicks import chart_key, clicked
+from dashboard.ui.gallery import Tile, gallery
+from dashboard.words import counted, plain, share_text, signed
+from model_zoo.core.choices import Cause, Evidence, Space
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.workspace.command_line import command
+
+N_PAIRS = 8
+"""Most pairs of classes in a table."""
+N_TILES = 12
+"""Most images shown of those that summing changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the sections share: what is shown, in which colours, what opens the images of a cell, and the workspace's
+    folders, which commands name.
+    """
+
+    shown: Shown
+    look: plots.Look
+    open_cell: Callable[[Cell], None]
+    folders: Sequence[Path]
+
+
+def coarser_picker(spaces: Mapping[str, Taxonomy], chosen: Taxonomy) -> None:
+    """Choose the label space to look from; the choice goes to the address."""
+    st.selectbox(
+        "Seen from the coarser classes of",
+        list(spaces),
+        key=state.shows("diagnose_coarser", chosen.name),
+        format_func=lambda name: f"seen from {name} ({len(spaces[name].classes)})",
+        label_visibility="collapsed",
+        help="Mistakes inside one of these classes and across them are told apart, and what the classes inside share.",
+        on_change=lambda: state.write_query({"coarser": [str(state.get("diagnose_coarser"))]}),
+    )
+
+
+def alone(shown: Shown, subject_id: str) -> Shown:
+    """One subject in its own classes, over the same split and labels."""
+    return replace(shown, subjects=(subject_id,), space=Space.NATIVE)
+
+
+def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
+    """What the page answers and what it does not; and, for two subjects, what training anew changed."""
+    if len(shown.subjects) > len(diagnoses):
+        st.info(f"Diagnose shows at most {len(diagnoses)} side by side: the first of the {len(shown.subjects)} chosen.")
+    st.markdown(diagnosis_words.INTRODUCTION)
+    if together := diagnosis_words.trained_anew(diagnoses):
+        st.markdown(
+            f"*{str(Evidence.RETRAINED).capitalize()}*, {together} How sure that is, "
+            f"[Compare](compare?{urlencode(shown.query(), doseq=True)}) says."
+        )
+
+
+def cards(diagnoses: Sequence[Diagnosis], page: Page) -> str | None:
+    """The four cards; returns the id of an image that was just opened, else None."""
+    opened = None
+    for number, cause in enumerate(Cause, start=1):
+        with st.container(border=True):
+            st.subheader(f"{number} · {cause[0].upper()}{cause[1:]}", anchor=False)
+            for k, (column, diagnosis) in enumerate(zip(st.columns(len(diagnoses)), diagnoses)):
+                with column:
+                    opened = _card(cause, diagnosis, plots.SUBJECT_COLOURS[k], page) or opened
+    return opened
+
+
+def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
+    said = diagnosis_words.find(cause, diagnosis, page.folders)
+    st.markdown(f"**{plain(diagnosis.subject.title)}** · {said.sentence}")
+    st.caption(f"{said.measure} {plain(diagnosis.basis)}.")
+    opened = _FIGURES[cause](diagnosis, colour, page)
+    st.markdown("**What removing it would buy**")
+    st.markdown("\n".join(f"- *{evidence}*: {text}" for evidence, text in said.gains))
+    return opened
+
+
+def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
+    st.markdown(diagnosis_words.support(diagnosis))
+    if not diagnosis.counts_training:
+        return
+    figure = diagnosis_plot.support_figure(
+        diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, page.look, colour
+    )
+    _chart(figure, f"support_{diagnosis.subject.subject_id}", page)
+    st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
+    st.markdown(diagnosis_words.LEARNING_CURVE)
+    subject_id, curves = diagnosis.subject.subject_id, diagnosis.retrained.curves
+    if curves:
+        _still(diagnosis_plot.curve_figure(curves, page.look), f"curve_{subject_id}")
+        st.caption(diagnosis_words.CURVE)
+    elif diagnosis.trained_elsewhere:
+        st.caption("None: how it was trained is not known here, so it cannot be trained with fewer images.")
+    else:
+        st.caption(
+            "None has been trained. This trains one, for the class found least among those with few images; each "
+            "point takes as long as a training:"
+        )
+        needed = command("learn-curve", subject_id, diagnosis_words.scarce(diagnosis), folders=page.folders)
+        st.code(needed, None, wrap_lines=True)
+
+
+def _confusion(diagnosis: Diagnosis, colour: str, page: Page) -> None:
+    people = diagnosis.people
+    st.markdown(diagnosis_words.split(diagnosis))
+    rows = [
+        {
+            "classes": f"{plain(diagnosis.names[pair.first])} / {plain(diagnosis.names[pair.second])}",
+            "first as second": _link(page, diagnosis, pair.first, pair.second, pair.first_as_second),
+            "second as first": _link(page, diagnosis, pair.second, pair.first, pair.second_as_first),
+            "together": f"{pair.n_images:,.1f}",
+            "expected": f"{pair.expected:,.1f}",
+        }
+        | ({"people": f"{people.disagreements[pair.first, pair.second]:,}"} if people.n_images else {})
+        for pair in diagnosis.pairs[:N_PAIRS]
+    ]
+    if rows:
+        st.table(pd.DataFrame(rows).set_index("classes"), border="horizontal")
+        st.caption(
+            f"The pairs of classes mixed up most often, of {len(diagnosis.pairs):,}: images, mean over runs; a number "
+            "opens them. Expected: going by how these classes, and groups of shared meaning, are mixed up otherwise."
+            + (" People: how often two people gave these two classes to one image." if people.n_images else "")
+        )
+    st.markdown(diagnosis_words.people(diagnosis))
+
+
+def _capacity(diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
+    subject_id = diagnosis.subject.subject_id
+    st.markdown(diagnosis_words.frequencies(diagnosis))
+    if diagnosis.counts_training:
+        figure = diagnosis_plot.pull_figure(
+            diagnosis.names, diagnosis.pulls, diagnosis.training, subject_id, page.look, colour
+        )
+        _chart(figure, f"pull_{subject_id}", page)
+        st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
+    if diagnosis.merges:
+        figure = diagnosis_plot.mass_figure(diagnosis.names, diagnosis.mass, page.look)
+        _still(figure, f"mass_{subject_id}")
+        st.caption(diagnosis_words.siblings(diagnosis))
+    st.markdown(diagnosis_words.calibration(diagnosis))
+    _still(diagnosis_plot.reliability_figure(diagnosis.calibration, page.look, colour), f"reliability_{subject_id}")
+    st.caption("Lines: 95 % interval, patients only. On the dotted line confidence is what it says.")
+    opened = None
+    for what, n_runs in (("right", diagnosis.gained), ("wrong", diagnosis.lost)):
+        images = diagnosis.images(n_runs)
+        if images:
+            with st.expander(f"{counted(len(images), 'image')} that summing makes {what} in some run"):
+                tiles = [_tile(diagnosis, image_id, n, what, page) for image_id, n in images[:N_TILES]]
+                opened = gallery(tiles, key=f"summing_{what}_{subject_id}") or opened
+                if len(images) > N_TILES:
+                    st.caption(f"The first {N_TILES}, those changed in most runs.")
+    return opened
+
+
+def _scatter(diagnosis: Diagnosis, colour: str, page: Page) -> None:
+    groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
+    if not groups:
+        return
+    subject_id = diagnosis.subject.subject_id
+    figure = diagnosis_plot.groups_figure(groups, diagnosis.recalls, subject_id, page.look, colour)
+    _chart(figure, f"groups_{subject_id}", page)
+    st.caption(
+        "Groups: classes that share a value, or several, of what the workspace says an image can be (how many). "
+        "Line: 95 % interval, patients only. Click a stroke for the class's images."
+    )
+    rows = [
+        {
+            "group": f"{plain(one.group.name)} ({len(one.group.members)})",
+            "as a group": share_text(one.as_group.value),
+            "as the right member": share_text(one.exactly.value),
+            "wrong answers that stay": share_text(one.stays),
+            "expected": share_text(one.expected),
+            "SD of random groups": signed(one.score, 1),
+        }
+        for one in groups
+    ]
+    with st.expander("These groups as numbers"):
+        st.table(pd.DataFrame(rows).set_index("group"), border="horizontal")
+
+
+_FIGURES: Mapping[Cause, Callable[[Diagnosis, str, Page], str | None]] = {
+    Cause.IMBALANCE: _imbalance,
+    Cause.CONFUSION: _confusion,
+    Cause.CAPACITY: _capacity,
+    Cause.SCATTER: _scatter,
+}
+
+
+def _link(page: Page, diagnosis: Diagnosis, true: int, predicted: int, count: float) -> str:
+    if not count:
+        return "–"
+    cell = Cell(diagnosis.subject.subject_id, (diagnosis.names[true],), (diagnosis.names[predicted],))
+    address = links.to_cell(alone(page.shown, cell.subject), cell)
+    return f"[{count:,.1f}](images?{urlencode(address, doseq=True)})"
+
+
+def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: Page) -> Tile:
+    shown = alone(page.shown, diagnosis.subject.subject_id)
+    href = "inspect?" + urlencode(links.to_image(image_id, shown), doseq=True)
+    row = diagnosis.evaluation.image_ids.index(image_id)
+    true = diagnosis.names[diagnosis.evaluation.truth[row]]
+    times = f"{what} in {n_runs} of {len(diagnosis.subject.runs)}"
+    return Tile(image_id, links.image_url(image_id), href, image_id, times, true)
+
+
+def _chart(figure: object, name: str, page: Page) -> None:
+    """A chart whose marks carry ``[subject, class]``; a click opens the images of that class."""
+    key = chart_key(name)
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=clicked(key, lambda subject_id, true: Cell(subject_id, (true,)), page.open_cell),
+        selection_mode="points",
+        theme=None,
+        config={"displayModeBar": False, "doubleClick": False},
+    )
+
+
+def _still(figure: object, key: str) -> None:
+    st.plotly_chart(figure, key=key, theme=None, config={"displayModeBar": False})

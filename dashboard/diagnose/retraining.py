@@ -1,0 +1,124 @@
+"""What training anew showed about a subject: with fewer images of one class, or with a larger model."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.evaluation.comparison import Subject, series_subject
+from model_zoo.core.choices import ClassFigure, Headline, Question, Split
+from model_zoo.core.comparison.comparison import Rule, Verdict, can_answer, pair, verdict
+from model_zoo.core.evaluation.evaluation import Evaluation, Figure, class_figures, evaluate
+from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.workspace.learning_curve import Kept, points
+from model_zoo.workspace.run import Run, Series
+
+
+@dataclass(frozen=True)
+class Point:
+    """Recall of a class when ``n_train`` of its images were trained on."""
+
+    n_train: int
+    recall: Figure
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """One class with fewer training images and, last, with all; all other classes had all of theirs.
+
+    ``rise`` is the verdict on the class's own images, all against fewest; ``others`` that on the images of all
+    other classes.
+    """
+
+    name: str
+    points: tuple[Point, ...]
+    rise: Verdict
+    others: Verdict
+
+
+@dataclass(frozen=True)
+class Wider:
+    """A series trained alike with a larger model; ``verdict`` compares it with the subject in the coarser space."""
+
+    subject: Subject
+    n_parameters: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """All such runs of one subject."""
+
+    curves: tuple[LearningCurve, ...] = ()
+    wider: tuple[Wider, ...] = ()
+
+
+NOTHING_RETRAINED = Retrained()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Over which images and by which labels runs are judged; ``only`` restricts the images if given."""
+
+    split: Split
+    labels: Mapping[str, Label]
+    patients: Mapping[str, str]
+    only: Set[str] | None = None
+
+    def __call__(self, runs: Sequence[Run], space: Taxonomy) -> Evaluation:
+        """Runs of one taxonomy, judged in ``space``."""
+        said = [run.predictions(self.split) for run in runs]
+        restricted = said if self.only is None else [one.only(self.only) for one in said]
+        return evaluate(restricted, runs[0].card.taxonomy, space, self.labels, self.patients)
+
+
+def retrainings(
+    subject: Subject, series: Sequence[Series], thinned: Sequence[Series], coarser: Taxonomy, judge: Judge, rule: Rule
+) -> Retrained:
+    """What ``series`` of the workspace, and the ``thinned`` ones of its learning curves, say about ``subject``."""
+    card = subject.runs[0].card
+    curves = tuple(_curve(subject, name, some, judge, rule) for name, some in points(card, thinned).items())
+    wider = tuple(
+        Wider(
+            series_subject(one),
+            one.card.n_parameters,
+            decide(judge(one.runs, coarser), judge(subject.runs, coarser), rule),
+        )
+        for one in series
+        if _is_wider(one, subject.runs[0])
+    )
+    return Retrained(curves, wider)
+
+
+def decide(a: Evaluation, b: Evaluation, rule: Rule) -> Verdict:
+    """Accuracy of A against B: over patients and seeds where there are enough of both, else over patients."""
+    both = pair(a, b)
+    question = Question.TRAINING if can_answer(both, Question.TRAINING) else Question.CHECKPOINT
+    return verdict(both, Headline.ACCURACY, question, rule.margin)
+
+
+def _curve(subject: Subject, name: str, thinned: Sequence[Series], judge: Judge, rule: Rule) -> LearningCurve:
+    taxonomy, card = subject.taxonomy, subject.runs[0].card
+    k = card.classes.index(name)
+    fewest, *_ = judged = [judge(runs, taxonomy) for runs in (*(series.runs for series in thinned), subject.runs)]
+    kept = [Kept.of(one.card).n_images for one in thinned]
+    n_all = card.n_train_images - thinned[0].card.n_train_images + kept[0]
+    recalls = [class_figures(one, ClassFigure.RECALL)[k] for one in judged]
+    own = fewest.truth == k
+    rise, others = (decide(judged[-1].only(rows), fewest.only(rows), rule) for rows in (own, np.logical_not(own)))
+    return LearningCurve(
+        name, tuple(Point(n, recall) for n, recall in zip([*kept, n_all], recalls, strict=True)), rise, others
+    )
+
+
+def _is_wider(one: Series, run: Run) -> bool:
+    """Whether ``one`` was trained like ``run`` on the same images and classes, with more parameters."""
+    other, card = one.card, run.card
+    alike = ("data_hash", "recipe", "preprocessing")
+    return (
+        other.taxonomy.hash == card.taxonomy.hash
+        and all(getattr(other, name) == getattr(card, name) for name in alike)
+        and other.architecture != card.architecture
+        and other.n_parameters > card.n_parameters
+    )

@@ -1,0 +1,1 @@
+"""What several features ask: stored predictions, filters, comparisons, the images of a cell."""

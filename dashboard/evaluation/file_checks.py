@@ -1,0 +1,175 @@
+"""The image files of a data set looked at: which cannot be read, are tiny, huge, blank, or equal to others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.importing.pixels import deep_without_scale, unscaled_words
+from dashboard.server_state.jobs import Tell
+from dashboard.words import counted
+from model_zoo.core.choices import Finding, Split
+from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.label_space.labels import Label
+from model_zoo.workspace.file_checks import FILE, FileFacts, facts_line, facts_of, read_facts, state_of, write_facts
+from model_zoo.workspace.manifest import DataSet, ImageRecord
+from model_zoo.workspace.workspace import Workspace
+
+TINY_PX, HUGE_PX, BLANK_GREY = 32, 4_096, 3
+
+MEANING: Mapping[Finding, str] = {
+    Finding.MISSING: "There is no such file",
+    Finding.UNREADABLE: "Cannot be decoded as an image",
+    Finding.ACROSS_SPLITS: "Equal files in several splits: a model is judged on what it learnt from",
+    Finding.ACROSS_LABELS: "Equal files with several labels: one of them is wrong",
+    Finding.EQUAL: "Equal files, byte for byte",
+    Finding.BLANK: f"Blank: 98 % of the pixels lie within {BLANK_GREY} of 255 grey values",
+    Finding.TINY: f"Tiny: the shorter side has fewer than {TINY_PX} pixels",
+    Finding.HUGE: f"Huge: the longer side has more than {HUGE_PX:,} pixels",
+}
+NAMES: Mapping[Finding, str] = {
+    Finding.MISSING: "no file",
+    Finding.UNREADABLE: "unreadable",
+    Finding.ACROSS_SPLITS: "equal across splits",
+    Finding.ACROSS_LABELS: "equal, other label",
+    Finding.EQUAL: "equal files",
+    Finding.BLANK: "blank",
+    Finding.TINY: "tiny",
+    Finding.HUGE: "huge",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One image of a finding; ``told`` says what was found, ``group`` numbers images of equal files from 1."""
+
+    image: ImageRecord
+    told: str
+    group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What is known of the files: ``n_looked`` images' files were looked at, ``n_waiting`` are there and were not, or
+    have changed since; ``n_later`` the recipe makes when they are asked for. ``unscaled`` says of which images no grey
+    scale is kept though they have more than 8 bits, '' for none."""
+
+    n_looked: int
+    n_waiting: int
+    n_later: int
+    found: Mapping[Finding, tuple[Found, ...]]
+    unscaled: str = ""
+
+
+def look_at_files(workspace: Workspace, images: Sequence[ImageRecord], tell: Tell) -> int:
+    """Look at every file that was not, or has changed since; each is kept at once. Returns how many were looked at.
+
+    `WorkspaceError` where that cannot be kept.
+    """
+    path = workspace.writable / FILE
+    files = {image.path: image for image in images}
+    n_new = 0
+    try:
+        known = read_facts(path)
+        if path.is_file() and path.stat().st_size > 2 * sum(len(facts_line(*one)) for one in known.items()) + 4096:
+            write_facts(path, known)
+        with path.open("a", encoding="utf-8") as kept:
+            if path.stat().st_size:
+                kept.write("\n")  # after a line that a kill left half written
+            for done, image in enumerate(files.values()):
+                tell(done, len(files))
+                file = workspace.image_file(image)
+                if file is None or _is_known(known.get(image.path), file_state(workspace, image)):
+                    continue
+                try:
+                    kept.write(facts_line(image.path, facts_of(file, image.path, image.grey)))
+                    n_new += 1
+                except FileNotFoundError:
+                    continue  # taken away meanwhile
+        tell(len(files), len(files))
+    except OSError as error:
+        raise WorkspaceError(
+            f"What was found cannot be kept in {path} ({error.strerror}); make room or give access."
+        ) from error
+    return n_new
+
+
+def file_state(workspace: Workspace, image: ImageRecord) -> tuple[int, int] | None:
+    """Bytes and time of change of the image's file; None where there is none."""
+    file = workspace.image_file(image)
+    try:
+        return state_of(file) if file else None
+    except OSError:
+        return None
+
+
+def looked_at(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label]) -> LookedAt:
+    """What the kept facts say of today's files."""
+    known = read_facts(workspace.writable / FILE)
+    n_looked = n_waiting = n_later = 0
+    found: dict[Finding, list[Found]] = {one: [] for one in Finding}
+    equal: dict[str, list[ImageRecord]] = {}
+    for image in dataset.images:
+        state = file_state(workspace, image)
+        if state is None:
+            if workspace.can_generate(image):
+                n_later += 1
+            else:
+                found[Finding.MISSING].append(Found(image, "no such file"))
+            continue
+        facts = known.get(image.path)
+        if facts is None or not _is_known(facts, state):
+            n_waiting += 1
+            continue
+        n_looked += 1
+        for finding in _alone(facts):
+            told = facts.problem or f"{facts.width:,} × {facts.height:,} px, grey {facts.low} to {facts.high}"
+            found[finding].append(Found(image, told))
+        if facts.sha256:
+            equal.setdefault(facts.sha256, []).append(image)
+    _equal([group for group in equal.values() if len(group) > 1], dataset, labels, found)
+    unscaled = deep_without_scale(dataset.images, workspace)
+    told = unscaled_words(unscaled) if unscaled else ""
+    return LookedAt(n_looked, n_waiting, n_later, {one: tuple(listed) for one, listed in found.items() if listed}, told)
+
+
+def looked_words(looked: LookedAt, n_images: int) -> str:
+    """How much of the data set the findings are about."""
+    told = [f"{looked.n_looked:,} of {counted(n_images, 'image')} were looked at"]
+    if looked.n_waiting:
+        told.append(f"{looked.n_waiting:,} were not, or have changed since")
+    if looked.n_later:
+        told.append(f"{looked.n_later:,} are made when they are opened and were left out")
+    return "; ".join(told) + "."
+
+
+def _is_known(facts: FileFacts | None, state: tuple[int, int] | None) -> bool:
+    return facts is not None and (facts.n_bytes, facts.mtime_ns) == state
+
+
+def _alone(facts: FileFacts) -> list[Finding]:
+    if facts.problem:
+        return [Finding.UNREADABLE]
+    held = {
+        Finding.BLANK: facts.high - facts.low <= BLANK_GREY,
+        Finding.TINY: min(facts.width, facts.height) < TINY_PX,
+        Finding.HUGE: max(facts.width, facts.height) > HUGE_PX,
+    }
+    return [finding for finding, holds in held.items() if holds]
+
+
+def _equal(
+    groups: Iterable[list[ImageRecord]],
+    dataset: DataSet,
+    labels: Mapping[str, Label],
+    found: dict[Finding, list[Found]],
+) -> None:
+    """A group of equal files is told as what it crosses, else as equal files."""
+    for number, group in enumerate(groups, start=1):
+        splits = {image.split for image in group} - {Split.NONE}
+        meant = {labels[image.image_id] for image in group} - {dataset.space.everything}
+        kinds = [Finding.ACROSS_SPLITS] if len(splits) > 1 else []
+        kinds += [Finding.ACROSS_LABELS] if len(meant) > 1 else []
+        for kind in kinds or [Finding.EQUAL]:
+            found[kind] += [
+                Found(image, f"{image.split} · {dataset.space.format(labels[image.image_id])}", number)
+                for image in group
+            ]

@@ -1,0 +1,1 @@
+"""Images: the list, its filters, the embedding plot and bulk edits."""

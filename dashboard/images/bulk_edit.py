@@ -1,0 +1,66 @@
+"""One change made to the labels of many images: what it would make of each, before anybody decides it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from model_zoo.core.errors import LabelError
+from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.taxonomy import Taxonomy
+
+UNKNOWN_VALUE = "unknown"
+LONE = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What images have in common in a reviewer's eyes: a class of a taxonomy, a value of a part, or a lone leaf."""
+
+    words: str
+    taxonomy: str = ""
+    part: str = ""
+    value: str | None = None
+    leaves: Label = frozenset()
+
+    def of(self, label: Label, space: LeafSpace) -> Label:
+        """What ``label`` becomes, all else kept; `LabelError` where no allowed combination is left."""
+        return space.edit(label, {self.part: self.value}) if self.part else space.answer(label, self.leaves)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a choice makes of the chosen images: new labels by id, those that say it already, those it cannot be.
+
+    ``labels`` holds all that can be decided, new or not.
+    """
+
+    labels: Mapping[str, Label]
+    same: frozenset[str]
+    impossible: tuple[str, ...]
+
+
+def offered(space: LeafSpace, taxonomies: Iterable[Taxonomy]) -> Mapping[str, tuple[Choice, ...]]:
+    """Every choice, under the name of its taxonomy or part; parts first."""
+    found: dict[str, tuple[Choice, ...]] = {}
+    for part in space.parts:
+        values = [Choice(f"{part.name} = {value}", part=part.name, value=value) for value in part.values]
+        found[part.name] = (*values, Choice(f"{part.name} unknown", part=part.name))
+    if lone := [leaf for leaf in space.leaves if not space.values_of[leaf]]:
+        found[LONE] = tuple(Choice(leaf, leaves=frozenset((leaf,))) for leaf in lone)
+    for one in taxonomies:
+        classes = one.classes.items()
+        found[f"{one.name} (classes)"] = tuple(Choice(name, one.name, leaves=leaves) for name, leaves in classes)
+    return found
+
+
+def changes(choice: Choice, labels: Mapping[str, Label], space: LeafSpace) -> Changes:
+    """What ``choice`` makes of each of ``labels`` (image id -> its label now)."""
+    made, same, impossible = {}, set(), []
+    for image_id, label in labels.items():
+        try:
+            made[image_id] = choice.of(label, space)
+        except LabelError:
+            impossible.append(image_id)
+        else:
+            if made[image_id] == label:
+                same.add(image_id)
+    return Changes(made, frozenset(same), tuple(impossible))

@@ -1,0 +1,59 @@
+"""Images as points: near where a run's embeddings are alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.server_state.open_workspace import Desk
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import LinkError, RunError
+from model_zoo.inference.embedding_files import embeddings_path, read_embeddings
+
+FEWEST = 10
+"""Fewer images are no map."""
+PERPLEXITY = 30
+
+
+@dataclass(frozen=True)
+class ImageMap:
+    """Where each of N images lies, ``places`` (N, 2), without unit: only who is near whom means something."""
+
+    run_id: str
+    split: Split
+    image_ids: tuple[str, ...]
+    places: NDArray[np.float64]
+
+
+def embedded_runs(desk: Desk, split: Split) -> dict[str, str]:
+    """Run id -> a stamp that changes with the file of its embeddings, for the runs that have any over ``split``."""
+    found = {}
+    for run in desk.runs().values():
+        if path := embeddings_path(desk.workspace.folders, run, split):
+            found[run.run_id] = f"{path} {path.stat().st_mtime_ns}"
+    return found
+
+
+def image_map(desk: Desk, run_id: str, split: Split) -> ImageMap:
+    """All images of ``split`` that ``run_id`` embedded, laid out by t-SNE (van der Maaten & Hinton 2008) on cosines.
+
+    The same every time. `RunError` where the embeddings are stale or too few, `LinkError` where there are none.
+    """
+    run = desk.runs().get(run_id)
+    path = embeddings_path(desk.workspace.folders, run, split) if run else None
+    if run is None or path is None:
+        raise LinkError(f"Run {run_id[:100]!r} has no embeddings of the {split} split; choose another.")
+    made = read_embeddings(path, run, desk.dataset(), split)
+    if len(made.image_ids) < FEWEST:
+        raise RunError(f"The {split} split has {len(made.image_ids)} embedded images; a map needs {FEWEST}.")
+    return ImageMap(run_id, split, made.image_ids, _laid_out(made.vectors))
+
+
+def _laid_out(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    from sklearn.manifold import TSNE
+
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float64)
+    perplexity = min(PERPLEXITY, (len(units) - 1) / 3)
+    drawn = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(units)
+    return np.asarray(drawn, dtype=np.float64)

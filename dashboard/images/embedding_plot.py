@@ -1,0 +1,57 @@
+"""The figure of images as points; no Streamlit here."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress, short
+
+SYMBOLS = ("circle", "square", "triangle-up")
+OTHERS = "all others"
+
+
+def map_figure(
+    image_ids: Sequence[str], places: NDArray[np.float64], groups: Sequence[str], texts: Sequence[str], look: Look
+) -> go.Figure:
+    """N images at ``places`` (N, 2), each kind of ``groups`` (N,) with a colour and symbol, the largest kinds first.
+
+    Kinds beyond the colours and symbols there are stand together as `OTHERS`. Each mark carries its image's id and
+    shows ``texts`` (N,) when pointed at.
+    """
+    figure = go.Figure()
+    counts = Counter(groups).most_common()
+    styles = [(symbol, colour) for symbol in SYMBOLS for colour in SUBJECT_COLOURS]
+    own = [name for name, _ in counts[: len(styles)]]
+    kinds = [group if group in own else OTHERS for group in groups]
+    for k, name in enumerate([*own, OTHERS]):
+        rows = [row for row, kind in enumerate(kinds) if kind == name]
+        if not rows:
+            continue
+        symbol, colour = styles[k] if k < len(styles) else ("x", look.muted)
+        figure.add_scatter(
+            x=places[rows, 0],
+            y=places[rows, 1],
+            mode="markers",
+            name=f"{as_text(short(name))} ({len(rows):,})",
+            marker={"size": 7, "symbol": symbol, "color": colour, "line": {"width": 0.5, "color": look.background}},
+            customdata=[image_ids[row] for row in rows],
+            hovertemplate=[f"<b>{as_text(image_ids[row])}</b><br>{as_text(texts[row])}<extra></extra>" for row in rows],
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 0.25}},
+        )
+    hidden = {"showticklabels": False, "ticks": "", "showgrid": False, "showline": False}
+    figure.update_xaxes(**hidden)
+    figure.update_yaxes(**hidden)
+    return dress(
+        figure,
+        look,
+        height=460,
+        dragmode="lasso",
+        showlegend=True,
+        legend={"itemsizing": "constant", "font": {"size": 12}},
+        modebar={"remove": ["autoscale"]},
+        newselection={"line": {"color": look.text, "width": 2}},
+    )

@@ -1,0 +1,181 @@
+"""What Images says about its list, and the tiles it shows."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import isnan
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboard.address import links
+from dashboard.address.links import Cell, Query, Shown, image_url
+from dashboard.evaluation.cell_images import Filters, Judged, Listed, browse, n_patients, same_cell_elsewhere
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.label_change_effect import MOVED, moved_images
+from dashboard.evaluation.queue_order import Queue
+from dashboard.evaluation.queue_order import listed as listed_queue
+from dashboard.images.filters_ui import read_filters
+from dashboard.server_state.open_workspace import Desk
+from dashboard.ui import state
+from dashboard.ui.gallery import Tile
+from dashboard.words import counted, one_of, plain, share_text
+from model_zoo.core.choices import MappedBy, Split
+from model_zoo.core.label_space.labels import Label, LeafSpace
+
+PER_PAGE = 48
+One = TypeVar("One")
+
+
+def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
+    """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
+    if cell is None:
+        return None
+    beside = shown.beside(cell.subject)
+    comparison = compare(beside)
+    subject, evaluation = comparison.of(cell.subject)
+    stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
+    sums = compare(beside, MappedBy.SUM).of(cell.subject)[1] if cell.summing else None
+    moved = moved_images(desk, comparison, cell.subject, cell.moved) if cell.moved else None
+    return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums, moved)
+
+
+def queue(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None, query: Query) -> Queue:
+    """The images that an address lists on Images, in that order, as a queue."""
+    dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
+    filters, of_cell = read_filters(query, dataset.space, dataset), judged(desk, compare, shown, cell)
+    found = browse(dataset, desk.labels(shown.labels), split, filters, of_cell, cell)
+    return listed_queue([one.image.image_id for one in found])
+
+
+def sentence(
+    listed: Sequence[Listed],
+    cell: Cell | None,
+    split: Split | None,
+    filters: Filters,
+    judged: Judged | None,
+    standing: Container[str] = frozenset(),
+) -> None:
+    """How many images of how many patients, what they have in common, and how many of them are reviewed."""
+    n_reviewed = sum(one.image.image_id in standing for one in listed)
+    reviewed = f" Reviewed: {n_reviewed:,} of these {len(listed):,}." if standing and listed else ""
+    what = f"**{counted(len(listed), 'image')}** of {counted(n_patients(listed), 'patient')}"
+    where = f"{split} split" if split else "all splits"
+    if filters.where:
+        where += f" where {plain(filters.where.words)}"
+    if split is Split.TRAIN:
+        where += " (the models learned from these)"
+    if cell is None or judged is None:
+        st.markdown(f"{what}, {where}.{reviewed}")
+        return
+    either = (cell.either,) if cell.either else ()
+    sides = {"true": cell.true, "predicted": cell.predicted, "true or predicted": either}
+    named = ", ".join(f"{side} **{plain(one_of(names))}**" for side, names in sides.items() if names)
+    if cell.summing:
+        named = f"answers that become {cell.summing} when probabilities are summed"
+    if cell.moved:
+        named = f"reviewed, and {MOVED[cell.moved]}"
+    text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. {plain(judged.basis)}."
+    n_runs = len(judged.subject.runs)
+    if (cell.true or cell.predicted or cell.summing) and n_runs > 1 and filters.keep_everything and listed:
+        total = sum(one.n_in_cell for one in listed)
+        does, there = ("does so", "table") if cell.summing else ("falls in this cell", "mean matrix")
+        text += (
+            f" Each image {does} in some seed; together {total:,} times in {n_runs} runs "
+            f"= {total / n_runs:,.1f} per run, the count in the {there}."
+        )
+    st.markdown(text + reviewed)
+
+
+def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> None:
+    """The same cell of the other subjects shown, where they are judged in the same classes."""
+    if cell is None or not cell.named or cell.moved:
+        return
+    beside = shown.beside(cell.subject)
+    sums = compare(beside, MappedBy.SUM) if cell.summing else None
+    with st.container(horizontal=True):
+        for subject, n_images in same_cell_elsewhere(compare(beside), cell, sums):
+            st.button(
+                f"The same cell of {plain(subject.title)}: {counted(n_images, 'image')}",
+                icon=":material/compare_arrows:",
+                key=f"same_cell_{subject.subject_id}",
+                on_click=partial(state.write_query, {"cell": [subject.subject_id], "page": []}),
+            )
+
+
+def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
+    """Review these images; back to the comparison they came from."""
+    columns = st.columns([1.6, 1.6, 6])
+    with columns[0]:
+        st.page_link(
+            "review.py",
+            label=f"Review these {len(listed):,} images",
+            icon=":material/rate_review:",
+            query_params={name: list(values) for name, values in state.query().items() if name != "page"}
+            | {"queue": ["listed"]},
+        )
+    with columns[1]:
+        back(shown, cell)
+
+
+def back(shown: Shown, cell: Cell | None) -> None:
+    """Back to the comparison that a cell came from."""
+    if cell:
+        st.page_link(
+            "compare.py",
+            label="Back to Compare",
+            icon=":material/arrow_back:",
+            query_params=links.to_compare(shown, links.read_matrix_view(state.query())),
+        )
+
+
+def tiles(
+    listed: Sequence[Listed], shown: Shown, cell: Cell | None, space: LeafSpace, standing: Mapping[str, Label]
+) -> list[Tile]:
+    """One tile per image: id, what the run says, the label; relabelled ones carry a badge."""
+    made = []
+    for one in listed:
+        image = one.image
+        sure = "" if isnan(one.confidence) else f" {share_text(one.confidence, 0)}"
+        right = f"{one.said}{sure}" if one.n_runs else ""
+        if one.n_runs > 1:
+            right = f"mostly {right}"
+        below = space.format(image.label)
+        if one.n_runs > 1 and cell and cell.named:
+            below = f"in {one.n_in_cell} of {one.n_runs} · {below}"
+        stands = standing.get(image.image_id, image.label)
+        badge = f"→ {space.format(stands)}" if stands != image.label else ""
+        href = "inspect?" + urlencode(links.to_image(image.image_id, inspected(shown, cell)), doseq=True)
+        made.append(Tile(image.image_id, image_url(image.image_id), href, image.image_id, right, below, badge))
+    return made
+
+
+def inspected(shown: Shown, cell: Cell | None) -> Shown:
+    """The runs to inspect an image with: those shown, the cell's first."""
+    if cell is None or cell.subject in shown.subjects:
+        return shown
+    return replace(shown, subjects=(cell.subject, *shown.subjects))
+
+
+def page_of(listed: Sequence[object]) -> tuple[int, int]:
+    """The page that the address asks for, and how many there are; the last one, said so, where it asks for more."""
+    pages = max(1, -(-len(listed) // PER_PAGE))
+    asked = links.whole(state.query(), "page", 1)
+    if asked > pages:
+        st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
+    return min(asked, pages), pages
+
+
+def on_page(listed: Sequence[One], page: int) -> Sequence[One]:
+    """The images of one page, from 1."""
+    return listed[(page - 1) * PER_PAGE : page * PER_PAGE]
+
+
+def pager(pages: int, page: int, key: str = "images") -> None:
+    """Page numbers; the address holds the current one."""
+    if pages > 1:
+        key = f"{key}_page_{page}_of_{pages}"
+        st.pagination(
+            pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
+        )

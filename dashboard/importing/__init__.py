@@ -1,0 +1,1 @@
+"""Import: images, labels, models and predictions from elsewhere."""

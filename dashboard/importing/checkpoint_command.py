@@ -1,0 +1,219 @@
+"""Import a model that was trained elsewhere: say what its file holds, verify it, write it as a run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shlex import quote
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dashboard.importing.checkpoint_metadata import SaidOfIt, comma_separated
+from dashboard.importing.checks import (
+    accuracy_words,
+    check_free,
+    forward_words,
+    ties_words,
+    tried_rows,
+    tried_title,
+    warning_words,
+)
+from dashboard.words import counted, fit_words, scale_words
+from model_zoo.checkpoints.architectures import suggest
+from model_zoo.checkpoints.onnx_models import Graph, read_graph
+from model_zoo.checkpoints.preprocessing_trials import Tried
+from model_zoo.checkpoints.read import Checkpoint, Said, read_checkpoint, short
+from model_zoo.core.choices import Split
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.images.decoding import Fit, Interpolation
+from model_zoo.importing.models import Declaration, class_lists, verify
+from model_zoo.untrusted.limits import bytes_of
+from model_zoo.workspace.command_line import command
+from model_zoo.workspace.run import Run
+from model_zoo.workspace.workspace import Workspace
+
+MAX_GRAPH_BYTES = 2 * 2**30 - 1
+"""Protobuf holds no more."""
+
+
+def read_model(path: Path) -> Checkpoint | Graph:
+    """What the file holds, whatever its ending; `CheckpointError` in one sentence where that is no model."""
+    try:
+        size = bytes_of(path)
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start[:1] == b"\x08" and start[8:9] != b"{" and size <= MAX_GRAPH_BYTES:
+            return read_graph(path.read_bytes(), short(path.name))
+    except (OSError, ValueError):
+        pass  # said below, of files of every kind
+    return read_checkpoint(path)
+
+
+def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> dict[str, str]:
+    """Print what a file holds and which architectures fit, the best first; nothing is chosen.
+
+    What is known thereby, by the option that would say it: of the first set of weights where several are there.
+    """
+    if isinstance(checkpoint, Graph):
+        console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *graph_words(checkpoint), soft_wrap=True)
+        return {"--channels": str(checkpoint.channels)} if checkpoint.channels else {}
+    known: dict[str, str] = {}
+    console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
+    if told := said_words(checkpoint.said):
+        console.print(f"The file says of itself (nobody vouches for it): {told}.", soft_wrap=True)
+    for one in (part,) if part else checkpoint.parts:
+        weights = checkpoint.weights(one)
+        console.print(f"{one}: {counted(len(weights.tensors), 'tensor')}.", *weights.notes, soft_wrap=True)
+        texts = [said for said in checkpoint.said.values() if isinstance(said, str)][:100]
+        fits = suggest(weights.tensors, [*texts, checkpoint.name])
+        for fit in fits:
+            channels = f", {counted(fit.channels, 'channel')}" if fit.channels else ""
+            made = f"{counted(fit.n_classes, 'class', 'classes')}{channels}"
+            console.print(f"  {fit.architecture} ({made}): {fit.sentence}", soft_wrap=True)
+        if not fits:
+            console.print("  No architecture that is known here fits; name one with --architecture.")
+        elif not known:
+            channels_known = {"--channels": str(fits[0].channels)} if fits[0].channels in (1, 3) else {}
+            known = {"--architecture": fits[0].architecture, **channels_known}
+    return known
+
+
+def next_command(
+    file: Path,
+    given: Mapping[str, str],
+    missing: Sequence[str],
+    known: Mapping[str, str],
+    said: SaidOfIt,
+    workspace: Workspace,
+) -> str:
+    """The whole command that would import ``file``, to be pasted: options as ``given``, '' where one is a flag.
+
+    What is ``missing`` is as the file has it, its weights (``known``) or its words, else a word in capitals.
+    """
+    of_file = {
+        **known,
+        "--size": said.size,
+        "--fit": str(Fit.CROP) if said.crop_share else None,
+        "--mean": comma_separated(said.mean) if said.mean else None,
+        "--std": comma_separated(said.std) if said.std else None,
+    }
+    options = {**given, **{option: of_file.get(option) or option[2:].upper() for option in missing}}
+    if said.interpolation:
+        options.setdefault("--interpolation", str(said.interpolation))
+    if said.crop_share and options.get("--fit") == Fit.CROP:
+        options.setdefault("--crop-share", f"{said.crop_share:g}")
+    words = [word for option, value in options.items() for word in (option, value) if word]
+    return command("import-run", str(file), *words, folders=workspace.folders)
+
+
+def left_to_file(
+    interpolation: Interpolation | None, crop_share: float | None, fit: Fit, said: SaidOfIt, console: Console
+) -> tuple[Interpolation, float]:
+    """Interpolation and share of a crop as given, else as the file says, which is printed, else bilinear and all."""
+    taken = []
+    if interpolation is None and said.interpolation:
+        interpolation = said.interpolation
+        taken.append(f"interpolation {interpolation}")
+    if crop_share is None and said.crop_share and fit is Fit.CROP:
+        crop_share = said.crop_share
+        taken.append(f"crop share {crop_share:g}")
+    if taken:
+        console.print(f"As the file says, for you did not: {', '.join(taken)}.", soft_wrap=True)
+    return interpolation or Interpolation.BILINEAR, 1.0 if crop_share is None else crop_share
+
+
+def graph_words(graph: Graph) -> tuple[str, str]:
+    """What a graph takes and gives."""
+    takes = ", ".join(str(side or "any") for side in (graph.channels, *graph.size))
+    gives = counted(graph.n_classes, "output") if graph.n_classes else "outputs, it does not say how many"
+    return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
+
+
+_TELLING = (
+    *("arch", "architecture", "model", "model_name", "num_classes", "class_names", "classes"),
+    *("img_size", "image_size", "input_size", "imgsz", "crop_pct", "mean", "std", "interpolation", "in_chans"),
+)
+
+
+def said_words(said: Mapping[str, Said]) -> str:
+    """What a file says of how its model was made and how images reached it, as ``place: value; ...``; '' for nothing.
+
+    Places are told by their last name, as training scripts call them.
+    """
+    told = {where: value for where, value in said.items() if where.rpartition(".")[2].lower() in _TELLING}
+    return "; ".join(f"{where}: {short(_listed(value))}" for where, value in told.items())
+
+
+def _listed(value: Said) -> Said:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
+    """Verify a declared model and write it; a failure leaves nothing behind. Every choice and figure is printed."""
+    check_free(workspace, declared.run_id)
+    prepared, classes = declared.preprocessing, ", ".join(declared.order)
+    channels = f"{counted(prepared.channels, 'channel')}{', blue first' if prepared.bgr else ''}"
+    console.print(
+        f"Prepared: {channels}, {prepared.size[0]} x {prepared.size[1]} ({fit_words(prepared)}, "
+        f"{prepared.interpolation}), {scale_words(prepared)}. Outputs in order: {classes}.",
+        soft_wrap=True,
+    )
+    for listed in class_lists(checkpoint, declared.taxonomy):
+        if listed != declared.order:
+            console.print(
+                f"Warning: the file lists its classes as {', '.join(listed)}; give that order with --classes if it is "
+                "the order of the outputs.",
+                style="yellow",
+                soft_wrap=True,
+            )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, refresh_per_second=4) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def watched(task: str, done: int, total: int) -> None:
+            if task not in tasks:
+                tasks[task] = bar.add_task(task)
+            bar.update(tasks[task], completed=done, total=total)
+
+        imported = verify(workspace, checkpoint, declared, watched)
+    for note in filter(None, (*imported.notes, forward_words(imported.card), ties_words(imported.predictions))):
+        console.print(note, style="yellow" if note.startswith("Warning: ") else None, soft_wrap=True)
+    say_tried(imported.tried, console)
+    say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
+    run = imported.write(workspace)
+    console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
+    if run.card.code:
+        console.print(f"To ask its model anything new, start with --trust-code {quote(run.run_id)}.", soft_wrap=True)
+    console.print(f"Next: {command('serve', folders=workspace.folders)}", soft_wrap=True)
+    return run
+
+
+def say_tried(tried: Sequence[Tried], console: Console) -> None:
+    """Print what other preparations would score, best first below the given one."""
+    if not tried:
+        return
+    table = Table(title=tried_title(tried))
+    for heading in ("preparation", "right", "95 % interval"):
+        table.add_column(heading)
+    for row in tried_rows(tried):
+        table.add_row(*row)
+    console.print(table)
+
+
+def say_accuracy(
+    judged: Evaluation,
+    on: Split,
+    taxonomy: Taxonomy,
+    order: Sequence[str],
+    console: Console,
+    tried: Sequence[Tried] = (),
+    remedy: str = "",
+) -> None:
+    """Print how many answers are right, and whether far more would be: outputs in another ``order``, or prepared so.
+
+    ``remedy``: see `order_words`.
+    """
+    console.print(accuracy_words(judged, on, taxonomy), soft_wrap=True)
+    if sentence := warning_words(judged, taxonomy, order, tried, remedy):
+        console.print(f"Warning: {sentence[0].lower()}{sentence[1:]}", style="yellow", soft_wrap=True)

@@ -1,0 +1,106 @@
+"""What a file of weights says of how images reach its model, and where somebody says otherwise."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.importing.checks import as_numbers
+from model_zoo.core.errors import RunError
+from model_zoo.images.decoding import MAX_INPUT_SIDE, MIN_CROP_SHARE, Fit, Interpolation, Preprocessing
+
+if TYPE_CHECKING:
+    from model_zoo.checkpoints.onnx_models import Graph
+    from model_zoo.checkpoints.read import Checkpoint, Said
+
+
+@dataclass(frozen=True, slots=True)
+class SaidOfIt:
+    """What the file itself says of how images reach the model; None where it does not. Nobody vouches for it.
+
+    ``size`` reads as people write it (``224``, ``224x320``); ``mean`` and ``std`` have one number, or one per channel.
+    """
+
+    size: str | None = None
+    interpolation: Interpolation | None = None
+    crop_share: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def said_of_it(checkpoint: "Checkpoint | Graph") -> SaidOfIt:
+    """What the file names, wherever it does and as training scripts call it; a graph's size is what it takes."""
+    from model_zoo.checkpoints.onnx_models import Graph
+
+    if isinstance(checkpoint, Graph):
+        return SaidOfIt(_size_text(checkpoint.size) if all(checkpoint.size) else None)
+    by_end = {where.rpartition(".")[2].lower(): value for where, value in reversed(list(checkpoint.said.items()))}
+    sizes = [_size(by_end[name]) for name in ("img_size", "image_size", "input_size", "imgsz") if name in by_end]
+    named, kept = str(by_end.get("interpolation", "")), _numbers(by_end.get("crop_pct", ""))
+    mean, std = (_numbers(by_end.get(name, "")) for name in ("mean", "std"))
+    return SaidOfIt(
+        size=next(filter(None, sizes), None),
+        interpolation=Interpolation(named) if named in tuple(Interpolation) else None,
+        crop_share=kept[0] if len(kept) == 1 and MIN_CROP_SHARE <= kept[0] <= 1 else None,
+        mean=mean if len(mean) in (1, 3) else None,
+        std=std if len(std) in (1, 3) else None,
+    )
+
+
+def contradictions(said: SaidOfIt, prepared: Preprocessing, values: bool = True) -> tuple[str, ...]:
+    """A sentence for each thing that the file says and ``prepared`` does not do; without ``values`` none of those."""
+    found = []
+    if said.size not in (None, _size_text(prepared.size)):
+        found.append(("size", said.size, _size_text(prepared.size)))
+    if said.crop_share is not None:
+        share = prepared.crop_share if prepared.fit is Fit.CROP else 1.0
+        if not _alike([said.crop_share], [share]):
+            mine = f"{share:g}" if prepared.fit is Fit.CROP else str(prepared.fit)
+            found.append(("crop share", f"{said.crop_share:g}", mine))
+    if said.interpolation not in (None, prepared.interpolation):
+        found.append(("interpolation", said.interpolation, prepared.interpolation))
+    for name, numbers, own in (("mean", said.mean, prepared.mean), ("std", said.std, prepared.std)):
+        if not values or numbers is None:
+            continue
+        if prepared.per_image:
+            found.append((name, comma_separated(numbers), "each image to mean 0, std 1"))
+        elif not (_alike(numbers, own) or _alike(numbers, [one / prepared.value_range for one in own])):
+            found.append((name, comma_separated(numbers), comma_separated(own)))
+    return tuple(f"The file says {what} {theirs}, you said {mine}." for what, theirs, mine in found)
+
+
+def comma_separated(numbers: Sequence[float]) -> str:
+    """``0.485,0.456,0.406``, as `as_numbers` reads it."""
+    return ",".join(f"{number:.10g}" for number in numbers)
+
+
+def _alike(theirs: Sequence[float], mine: Sequence[float]) -> bool:
+    """Equal but for rounding; a single number stands for every channel."""
+    theirs = [*theirs] * len(mine) if len(theirs) == 1 else theirs
+    return len(theirs) == len(mine) and all(
+        math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-6) for one, other in zip(theirs, mine, strict=True)
+    )
+
+
+def _size(value: "Said") -> str | None:
+    numbers = _numbers(value)
+    sides = numbers[1:] if len(numbers) == 3 and numbers[0] in (1, 3) else numbers  # (channels, height, width)
+    if len(sides) not in (1, 2) or not all(one.is_integer() and 1 <= one <= MAX_INPUT_SIDE for one in sides):
+        return None
+    return _size_text((int(sides[0]), int(sides[-1])))
+
+
+def _size_text(size: tuple[int, int]) -> str:
+    return f"{size[0]}" if size[0] == size[1] else f"{size[0]}x{size[1]}"
+
+
+def _numbers(value: "Said") -> tuple[float, ...]:
+    """A number, some, or a text of them (safetensors holds texts alone); () for anything else."""
+    if isinstance(value, str):
+        try:
+            return as_numbers(value.strip("[]() "))
+        except RunError:
+            return ()
+    listed = value if isinstance(value, tuple) else (value,)
+    numbers = tuple(float(one) for one in listed if isinstance(one, int | float))
+    return numbers if len(numbers) == len(listed) and all(map(math.isfinite, numbers)) else ()

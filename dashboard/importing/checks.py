@@ -1,0 +1,182 @@
+"""What the page and the commands that import models both read, check and say."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from shlex import quote
+
+import numpy as np
+from scipy.stats import binom
+
+from dashboard.words import counted, images_of_patients, interval_text, no_interval, share_text
+from model_zoo.checkpoints.preprocessing_trials import Tried, far_better
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation.class_order import other_order
+from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
+from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.images.decoding import MAX_INPUT_SIDE
+from model_zoo.workspace.run import Card, check_run_id
+from model_zoo.workspace.workspace import Workspace
+
+GUESSING_LEVEL = 0.05
+"""One-sided p-value up to which a model is called better than guessing."""
+
+
+def as_size(text: str) -> tuple[int, int]:
+    """``224`` or ``224x320`` as (height, width) in pixels; `RunError` for anything else."""
+    sides = re.fullmatch(r"\s*([0-9]{1,4})\s*(?:[xX]\s*([0-9]{1,4})\s*)?", text)
+    height, width = (int(sides[1]), int(sides[2] or sides[1])) if sides else (0, 0)
+    if not (1 <= height <= MAX_INPUT_SIDE and 1 <= width <= MAX_INPUT_SIDE):
+        raise RunError(
+            f"Cannot read size {text[:40]!r}; write 224, or 224x320 for height x width, at most {MAX_INPUT_SIDE}."
+        )
+    return height, width
+
+
+def as_numbers(text: str, option: str = "") -> tuple[float, ...]:
+    """``0.5,0.5,0.5`` as numbers; `RunError`, which names ``option`` if there is one, for anything else."""
+    pieces = [one.strip() for one in text.split(",")]
+    written = r"[+-]?(?=\.?[0-9])[0-9]{0,6}\.?[0-9]{0,12}(e-?[0-9]{1,2})?"
+    numbers = tuple(float(one) for one in pieces if re.fullmatch(written, one))
+    if len(numbers) < len(pieces) or not all(abs(one) < 1e6 for one in numbers):
+        named = f"{option} " if option else ""
+        raise RunError(f"Cannot read {named}{text[:60]!r}; write one number per channel, such as 0.485,0.456,0.406.")
+    return numbers
+
+
+def check_free(workspace: Workspace, run_id: str) -> None:
+    """`RunError` unless a new run can be called so."""
+    check_run_id(run_id)
+    there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
+    if run_id in there:
+        raise RunError(f"Run {run_id!r} is already there; remove it or choose another name.")
+
+
+def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
+    """How many answers are right, over what, with which reservation."""
+    if not len(judged.truth):
+        return "No image in validation or test has a label that the taxonomy places: nothing says that it is right."
+    share = accuracy(judged).share
+    basis = images_of_patients(len(judged.truth), judged.n_patients)
+    return (
+        f"Accuracy over {on}: {share_text(share.value)} ({interval_text(share.low, share.high)}; {basis}, original "
+        f"labels, taxonomy {taxonomy.name}). What it was trained on is not known: if these images were among it, that "
+        f"is too high.{no_interval(judged.n_patients)}"
+    )
+
+
+def ties_words(predictions: Mapping[Split, Predictions]) -> str:
+    """How many images have several classes with the highest probability, by split; '' where none has."""
+    tied = [
+        f"{one.n_tied:,} of {len(one.image_ids):,} {split} images" for split, one in predictions.items() if one.n_tied
+    ]
+    if not tied:
+        return ""
+    return (
+        f"Equal probabilities: for {' and '.join(tied)} several classes have the highest one; the first of these in "
+        "the order of the taxonomy counts as predicted."
+    )
+
+
+def classes_text(names: Sequence[str]) -> str:
+    """``a, b, c``, as `read_class_names` reads it back: a name with a comma or a quote stands in quotes."""
+    quoted = ('"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name for name in names)
+    return ", ".join(quoted)
+
+
+def read_class_names(text: str) -> tuple[str, ...]:
+    """The names in ``a,b,"c, d"``, without the spaces around them."""
+    return tuple(one.strip() for one in next(csv.reader([text], skipinitialspace=True), []))
+
+
+def order_words(
+    judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], remedy: str = "check the order of the classes"
+) -> str:
+    """Which other names of the outputs ``order`` would be right far more often; '' where none would.
+
+    ``remedy`` says what to do; in it ``{order}`` stands for these names, to be pasted into a shell.
+    """
+    other = other_order(judged.confusion.counts, taxonomy.names)
+    if not len(judged.truth) or not other.is_suspicious:
+        return ""
+    of = dict(zip(taxonomy.names, other.names, strict=True))
+    names = classes_text([of[name] for name in order])
+    return (
+        f"With the outputs named {names}, {share_text(other.share)} of the {counted(other.n_images, 'image')} would be "
+        f"right: {remedy.replace('{order}', quote(names))}."
+    )
+
+
+def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
+    """Whether guessing would do as well as the model, in sentences; '' where the model is surely better.
+
+    Guessing is uniform, or always names the commonest class of these images, whichever is correct more often. The
+    model is surely better if an exact one-sided binomial test at 5 % says so. It counts images as independent, so
+    that it warns too seldom, if anything, where patients have many.
+    """
+    n_images = len(judged.truth)
+    if not n_images or not taxonomy.names:
+        return ""
+    counts = np.bincount(judged.truth, minlength=len(taxonomy.names))
+    n_correct = round(accuracy(judged).share.value * n_images)
+    uniform, majority = 1 / len(taxonomy.names), float(counts.max()) / n_images
+    p_value = float(binom.sf(n_correct - 1, n_images, max(uniform, majority)))
+    if p_value <= GUESSING_LEVEL:
+        return ""
+    said = (
+        f"{n_correct:,} of {counted(n_images, 'image')} predicted correctly. Uniform guessing among "
+        f"{counted(len(taxonomy.names), 'class', 'classes')} is correct for {share_text(uniform)}, always predicting "
+        f"{taxonomy.names[int(counts.argmax())]} for {share_text(majority)} of them"
+    )
+    if n_correct / n_images <= max(uniform, majority):
+        return (
+            f"This model is no better than guessing: {said}. Check architecture, classes, their order and preparation "
+            "before you use it."
+        )
+    return f"This model cannot be told from guessing on so few images: {said} (exact binomial test, p = {p_value:.2f})."
+
+
+def forward_words(card: Card) -> str:
+    """What names and shapes of an imported model's tensors do not prove, in sentences; '' where more is known."""
+    if not card.fits_by_tensors_alone:
+        return ""
+    return (
+        f"Every tensor has its place in {card.architecture}. That does not prove that the model computes the same: "
+        "padding, strides, pooling and activations leave no trace in weights. Only the accuracy is evidence of it."
+    )
+
+
+def tried_title(tried: Sequence[Tried]) -> str:
+    """What the rows of `tried_rows` are over."""
+    return f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels"
+
+
+def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
+    """Preparation, share of right answers and its interval, as text: the given one first, the others best first."""
+    ordered = [*tried[:1], *sorted(tried[1:], key=lambda one: -one.share)]
+    return [(one.name, share_text(one.share), interval_text(one.low, one.high)) for one in ordered]
+
+
+def tried_words(tried: Sequence[Tried]) -> str:
+    """Which other preparation would be right far more often; '' where none would."""
+    better = far_better(tried) if tried else None
+    if better is None:
+        return ""
+    return (
+        f"Prepared otherwise ({better.name}), {share_text(better.share)} would be right instead of "
+        f"{share_text(tried[0].share)}; check how the model was trained, and import it so if that is how."
+    )
+
+
+def warning_words(
+    judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = (), remedy: str = ""
+) -> str:
+    """What to check before anything else, '' for nothing: other preparations say little where the order is wrong.
+
+    First comes that the model is no better than guessing, where it is not.
+    """
+    how = {"remedy": remedy} if remedy else {}
+    found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order, **how) or tried_words(tried))
+    return " ".join(filter(None, found))

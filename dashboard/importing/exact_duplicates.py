@@ -1,0 +1,61 @@
+"""Equal files among images that come in, and between them and those there: where they contradict each other."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from model_zoo.core.choices import Split
+from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.importing.files import Found
+from model_zoo.importing.source import shown
+from model_zoo.workspace.manifest import ImageRecord
+
+
+def duplicates(
+    found: Sequence[Found],
+    records: Sequence[ImageRecord],
+    before: Sequence[ImageRecord],
+    known: Mapping[str, str],
+    space: LeafSpace,
+) -> list[str]:
+    """Sentences about images of equal bytes (where files were read, else: of the same file).
+
+    ``records`` are those of ``found``; ``known`` are digests of files of ``before`` (`digests`).
+    """
+    groups: dict[str, list[ImageRecord]] = {}
+    for one, image in zip(found, records, strict=True):
+        groups.setdefault(one.sha256 or one.inside, []).append(image)
+    for image in before:
+        if (digest := known.get(image.path)) in groups:
+            groups[digest].append(image)
+    twice = [group for group in groups.values() if len(group) > 1]
+    if not twice:
+        return []
+    told = [
+        f"{sum(map(len, twice)):,} images are {len(twice):,} when equal files count once, such as "
+        f"{shown(twice[0][0].image_id)} and {shown(twice[0][1].image_id)}."
+    ]
+    splits = [(group, {str(i.split) for i in group if i.split is not Split.NONE}) for group in twice]
+    classes = [(group, {shown(space.format(i.label)) for i in group if i.label != space.everything}) for group in twice]
+    for what, values in (("splits", splits), ("classes", classes)):
+        if across := [(group, some) for group, some in values if len(some) > 1]:
+            group, some = across[0]
+            told.append(
+                f"{len(across):,} of these are in several {what}, such as {shown(group[0].image_id)} in "
+                f"{' and '.join(sorted(some))}; keep one of each."
+            )
+    return told
+
+
+def digests(found: Sequence[Found], before: Iterable[ImageRecord], folder: Path) -> dict[str, str]:
+    """SHA-256 of those files of the workspace ``folder`` that have a size that comes in; path -> digest."""
+    sizes = {one.n_bytes for one in found if one.sha256}
+    known = {}
+    for image in before if sizes else ():
+        path = folder / image.path
+        try:
+            if path.is_file() and path.stat().st_size in sizes:
+                known[image.path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            continue  # what cannot be read is equal to nothing that was
+    return known

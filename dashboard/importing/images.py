@@ -1,0 +1,99 @@
+"""Images brought in from a page: what is shown of them before, and one import at a time."""
+
+import base64
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from dashboard.evaluation.image_counts import Group, count_by
+from dashboard.importing import write
+from dashboard.importing.plan import ImportPlan
+from dashboard.server_state.jobs import Tell
+from model_zoo.core.choices import CountedBy
+from model_zoo.core.errors import ImageError
+from model_zoo.images.bit_depth import stretched
+from model_zoo.images.decoding import open_image
+from model_zoo.importing.files import find
+from model_zoo.importing.source import Row, Source
+from model_zoo.workspace.manifest import DataSet
+from model_zoo.workspace.workspace import Workspace
+
+THUMB_PX = 96
+ON_THE_PAGE: Mapping[str, str] = {
+    "--image": "Column of the image files",
+    "--label": "Columns of labels",
+    "--rule": "Labels by rules",
+    "--part": "They are parts of one label",
+    "--patient": "Patient",
+    "--split": "Split",
+    "--id": "Id",
+    "--folders": "What the folders mean",
+    "--divide": "Images without a split",
+    "--hold-out": "Validation",
+    "--move-patients": "Move patients of two splits",
+}
+"""Option of the command -> what the page calls it."""
+
+_ONE_AT_A_TIME = Lock()  # the manifest is compared with the plan's, then written: two at once would lose one
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A row with its image as a data URI, '' and ``problem`` where there is none."""
+
+    row: Row
+    thumbnail: str
+    problem: str
+
+
+def preview(source: Source, at_most: int = 8) -> tuple[Preview, ...]:
+    """The first row of each label, then the first rows."""
+    first: dict[tuple[str, ...], Row] = {}
+    for row in source.rows:
+        first.setdefault(row.labels, row)
+        if len(first) == at_most:
+            break
+    rows = list(first.values())
+    rows += [row for row in source.rows[:at_most] if row not in rows][: at_most - len(rows)]
+    return tuple(_preview(row, source) for row in rows)
+
+
+def bring(plan: ImportPlan, tell: Tell) -> Workspace:
+    """Write what was planned, whole or not at all; one import of this process at a time."""
+    with _ONE_AT_A_TIME:
+        return write.store(plan, tell)
+
+
+def on_the_page(sentence: str) -> str:
+    """A sentence that names options of the command, with the names that the page has for them."""
+    return re.sub(
+        r"--[a-z-]+", lambda found: f"'{ON_THE_PAGE[found[0]]}'" if found[0] in ON_THE_PAGE else found[0], sentence
+    )
+
+
+def label_counts(source: Source) -> Sequence[tuple[str, int]]:
+    """Finest label -> images listed, the most first; '' is without one."""
+    return Counter(row.labels[0] for row in source.rows).most_common()
+
+
+def planned_groups(plan: ImportPlan) -> Sequence[Group]:
+    """What would come in, by label."""
+    dataset = DataSet(plan.space, plan.records)
+    return count_by(dataset, dataset.labels, CountedBy.LABEL, None)
+
+
+def _preview(row: Row, source: Source) -> Preview:
+    found, left_out = find([row], source.base)
+    if not found:
+        return Preview(row, "", left_out[0])
+    try:
+        image = stretched(open_image(source.base / found[0].inside, found[0].inside)).convert("RGB")
+    except ImageError as error:
+        return Preview(row, "", str(error))
+    image.thumbnail((THUMB_PX, THUMB_PX))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
+    return Preview(row, f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}", "")

@@ -1,0 +1,71 @@
+"""What an import does to pixels: the grey scale of images of more than 8 bits, and the pictures that are not read."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from dashboard.words import counted
+from model_zoo.images.decoding import file_is_deep
+from model_zoo.images.grey_scale import FULL
+from model_zoo.importing.files import Found
+from model_zoo.importing.source import shown
+from model_zoo.workspace.manifest import ImageRecord
+from model_zoo.workspace.workspace import Workspace
+
+MOST_NAMED = 5
+MOST_OPENED = 200
+"""Earlier images whose headers are read to find one of more than 8 bits."""
+
+
+def pixel_words(
+    found: Sequence[Found], records: Sequence[ImageRecord], before: Sequence[ImageRecord], workspace: Workspace
+) -> list[str]:
+    """Sentences on the scales that ``records`` get, what of their files is not read, and how this differs from before.
+
+    ``found`` are their files, in the same order.
+    """
+    told = []
+    deep = [(one.depth, image.grey) for one, image in zip(found, records, strict=True) if one.depth and image.grey]
+    for (scale, is_declared), n in Counter((grey, depth.declared is not None) for depth, grey in deep).items():
+        why = "as the files declare" if is_declared else "one scale for all of this import, by their values"
+        told.append(
+            f"{counted(n, 'image')} of more than 8 bits: grey values {scale.low:g} to {scale.high:g} become 0 to 255 "
+            f"({why}); kept in the manifest."
+        )
+    known = {one.grey for one in before if one.grey}
+    if new := sorted({grey.text for _, grey in deep if known and grey not in known}):
+        told.append(
+            f"Grey values {', '.join(new)} are read otherwise than those of earlier images, "
+            f"{', '.join(sorted(one.text for one in known))}: a model sees the difference."
+        )
+    if deep and (image := deep_without_scale(before, workspace)):
+        told.append(unscaled_words(image))
+    further = [(one.inside, one.n_frames - 1) for one in found if one.n_frames > 1]
+    if further:
+        named = ", ".join(f"{shown(name)} {n:,}" for name, n in further[:MOST_NAMED])
+        more = f" and {len(further) - MOST_NAMED:,} more files" if len(further) > MOST_NAMED else ""
+        total = sum(n for _, n in further)
+        told.append(
+            f"{counted(total, 'further picture')} in {counted(len(further), 'file')} "
+            f"{'is' if total == 1 else 'are'} not read, only the first of each file: {named}{more}."
+        )
+    return told
+
+
+def deep_without_scale(images: Sequence[ImageRecord], workspace: Workspace) -> ImageRecord | None:
+    """An image of more than 8 bits of which no scale is kept, if one is among `MOST_OPENED` spread over all."""
+    unscaled = [one for one in images if one.grey is None and one.has_image]
+    for row in np.unique(np.linspace(0, len(unscaled) - 1, MOST_OPENED).astype(int)) if unscaled else ():
+        file = workspace.image_file(unscaled[row])
+        if file and file_is_deep(file):
+            return unscaled[row]
+    return None
+
+
+def unscaled_words(image: ImageRecord) -> str:
+    """That earlier images keep their reading, and that a new import would differ."""
+    return (
+        f"Images such as {shown(image.image_id)} have more than 8 bits and were imported before scales were kept: they "
+        f"stay as they are, {FULL.text} read as 0 to 255. A new import may read them otherwise."
+    )

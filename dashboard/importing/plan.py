@@ -1,0 +1,256 @@
+"""Images and labels from elsewhere against a workspace: what would be written, before anything is."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dashboard.importing.exact_duplicates import digests, duplicates
+from dashboard.importing.near_duplicates import Lookalikes, lookalike_words, lookalikes
+from dashboard.importing.pixels import pixel_words
+from dashboard.words import counted
+from model_zoo.core.choices import Split
+from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.images.grey_scale import COLUMN, scales
+from model_zoo.importing.files import Found, find, look_at_depths, look_into
+from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
+from model_zoo.importing.near_duplicates import HASHES, KnownHashes
+from model_zoo.importing.source import Row, Source, SourceError, shown
+from model_zoo.importing.splits import divide, hold_out, together
+from model_zoo.workspace.manifest import DataSet, ImageRecord, read_manifest
+from model_zoo.workspace.new_workspace import declaration, is_as_it_came
+from model_zoo.workspace.workspace import DECLARATION, MANIFEST, Workspace
+
+IMAGES = "images"
+MAX_ID = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person who imports has chosen; ``shares`` of train, validation and test, ``held_out`` in percent."""
+
+    copy: bool = False
+    check: bool = True
+    move_patients: bool = False
+    shares: tuple[int, int, int] | None = None
+    held_out: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """Everything that `import_data.store` writes, and what was noticed on the way.
+
+    ``records`` are the new images, ``before`` the manifest's; ``files`` their paths below ``base`` in the same order.
+    ``looks`` are their perceptual hashes, and ``alike`` the pairs that look alike, also with images in the workspace.
+    ``declaration`` is the new `workspace.toml`, '' where labels are declared already. ``folder`` is where images are
+    copied to or linked from, '' where they lie in the workspace already.
+    """
+
+    workspace: Workspace
+    source: Source
+    wishes: Wishes
+    space: LeafSpace
+    before: tuple[ImageRecord, ...]
+    records: tuple[ImageRecord, ...]
+    files: tuple[str, ...]
+    looks: tuple[int | None, ...]
+    alike: Lookalikes
+    base: Path
+    folder: str
+    declaration: str
+    taxonomies: tuple[Taxonomy, ...]
+    manifest_raw: bytes
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest that is written."""
+        return self.workspace.writable / MANIFEST
+
+
+def plan_import(
+    workspace: Workspace, source: Source, wishes: Wishes, progress: Callable[[int, int], None] = lambda done, of: None
+) -> ImportPlan:
+    """What an import would write; `SourceError` in one sentence where it cannot be.
+
+    ``progress`` is told how many files of how many were looked into.
+    """
+    manifest = workspace.writable / MANIFEST
+    manifest_raw = manifest.read_bytes() if manifest.is_file() else b""
+    before = read_manifest(manifest, workspace.space) if manifest_raw else ()
+    if DataSet(workspace.space, before).counts_alone:
+        raise SourceError(
+            f"{workspace.writable} holds the counts of a confusion table, which have no images; bring images into "
+            "another workspace: uv run taxoscope init DIR."
+        )
+    found, left_out = find(source.rows, source.base)
+    if wishes.check:
+        found, unreadable = look_into(found, source.base, lambda done: progress(done, len(found)))
+        left_out = [*left_out, *unreadable]
+    else:
+        found = look_at_depths(found, source.base)
+    if not found:
+        why = f"; the first: {left_out[0]}" if left_out else ""
+        raise SourceError(f"None of {len(source.rows):,} images can be brought in{why}")
+    _check_ids(found, before)
+    rows, moved = _in_splits([one.row for one in found], before, wishes)
+    path = workspace.writable / DECLARATION
+    is_new = not before and is_as_it_came(path)
+    space = declared(source, rows) if is_new else workspace.space
+    made = taxonomies(source, rows, space) if is_new else ()
+    if is_new and (known := workspace.versions()):
+        raise SourceError(f"{workspace.writable} has taxonomy {next(iter(known))!r} but no labels declared; remove it.")
+    opening = [one.name for one in made][:2]
+    grey = scales([one.depth for one in found], [one.grey for one in before if one.grey])
+    base = source.base.resolve()
+    folder = _folder(workspace, source, wishes, base)
+    inside = folder or base.relative_to(workspace.writable.resolve()).as_posix()
+    records = tuple(
+        ImageRecord(
+            row.image_id,
+            one.inside if inside == "." else f"{inside}/{one.inside}",
+            row.split,
+            row.patient_id,
+            label_of(row, source, space, made),
+            {**row.columns, COLUMN: scale.text} if scale else row.columns,
+        )
+        for row, one, scale in zip(rows, found, grey, strict=True)
+    )
+    DataSet(space, (*before, *records))
+    digest_of = digests(found, before, workspace.writable)
+    alike = _alike(found, records, before, digest_of, workspace)
+    return ImportPlan(
+        workspace=workspace,
+        source=source,
+        wishes=wishes,
+        space=space,
+        before=before,
+        records=records,
+        files=tuple(one.inside for one in found),
+        looks=tuple(one.look for one in found),
+        alike=alike,
+        base=base,
+        folder=folder,
+        declaration=declaration(workspace.name, workspace.description, space, opening) if is_new else "",
+        taxonomies=made,
+        manifest_raw=manifest_raw,
+        left_out=(*source.left_out, *left_out),
+        warnings=(
+            *moved,
+            *pixel_words(found, records, before, workspace),
+            *empty_classes(source, rows),
+            *duplicates(found, records, before, digest_of, space),
+            *lookalike_words(alike),
+            *_said_of_labels(records, source, space, is_new),
+        ),
+    )
+
+
+def empty_classes(source: Source, rows: Sequence[Row]) -> list[str]:
+    """A sentence for each class that the source names and of which no image can be brought in, on any level."""
+    told = []
+    for level, name in enumerate(source.levels):
+        listed, kept = (Counter(row.labels[level] for row in some) for some in (source.rows, rows))
+        told += [
+            f"Class {shown(one)} ({name}) comes out empty: {counted(n, 'image')} listed, none can be brought in."
+            for one, n in listed.items()
+            if one and not kept[one]
+        ]
+    return told
+
+
+def _alike(
+    found: Sequence[Found],
+    records: Sequence[ImageRecord],
+    before: Sequence[ImageRecord],
+    digest_of: Mapping[str, str],
+    workspace: Workspace,
+) -> Lookalikes:
+    there = {image.path: workspace.writable / image.path for image in before}
+    known = KnownHashes(workspace.writable / HASHES).of(there) if before and found[0].sha256 else {}
+    return lookalikes(
+        (*records, *before),
+        [*(one.look for one in found), *(known.get(image.path) for image in before)],
+        [*(one.sha256 for one in found), *(digest_of.get(image.path, "") for image in before)],
+    )
+
+
+def _check_ids(found: Sequence[Found], before: Sequence[ImageRecord]) -> None:
+    known = {image.image_id for image in before}
+    seen: dict[str, Row] = {}
+    for one in found:
+        row = one.row
+        segments = row.image_id.split("/")
+        if not row.image_id or len(row.image_id) > MAX_ID or {".", ".."} & set(segments):
+            raise SourceError(
+                f"{row.where}: {shown(row.image_id)} cannot name an image; an id has 1 to {MAX_ID:,} characters and "
+                "no . or .. between slashes: choose another column with --id."
+            )
+        if row.image_id in seen:
+            raise SourceError(
+                f"Id {shown(row.image_id)} is in {seen[row.image_id].where} and in {row.where}; each image needs its "
+                "own: mend the source, or choose another column with --id."
+            )
+        if row.image_id in known:
+            raise SourceError(
+                f"Image {shown(row.image_id)} ({row.where}) is in the workspace already; were these imported before? "
+                "If not, give a column of other ids with --id."
+            )
+        seen[row.image_id] = row
+
+
+def _in_splits(rows: Sequence[Row], before: Sequence[ImageRecord], wishes: Wishes) -> tuple[list[Row], list[str]]:
+    if wishes.shares:
+        rows = _with(rows, divide(rows, wishes.shares))
+    if wishes.held_out:
+        rows = _with(rows, hold_out(rows, wishes.held_out))
+    home = {one.patient_id: one.split for one in before if one.patient_id and one.split is not Split.NONE}
+    whole, moved = together([row.patient_id for row in rows], [row.split for row in rows], home)
+    if moved and not wishes.move_patients:
+        patient = next(iter(moved))
+        raise SourceError(
+            f"{len(moved):,} patients, such as {shown(patient)}, have images in two splits, so a model would know who "
+            f"it is judged on; mend the source, or give --move-patients, which moves {sum(moved.values()):,} images "
+            "to the split where most of their patient's are."
+        )
+    told = (
+        [f"{sum(moved.values()):,} images of {len(moved):,} patients move to their patient's split."] if moved else []
+    )
+    return _with(rows, whole), told
+
+
+def _with(rows: Sequence[Row], splits: Sequence[Split]) -> list[Row]:
+    return [row if row.split is split else replace(row, split=split) for row, split in zip(rows, splits, strict=True)]
+
+
+def _folder(workspace: Workspace, source: Source, wishes: Wishes, base: Path) -> str:
+    """Where the images will be found, relative to the workspace; '' where they lie in it and stay."""
+    if not wishes.copy and base.is_relative_to(workspace.writable.resolve()):
+        return ""
+    name = plain_name(wishes.name or source.base.resolve().name, "imported")
+    taken = workspace.writable / IMAGES
+    free = next(one for one in (name, *(f"{name}-{k}" for k in range(2, 10_000))) if not _exists(taken / one))
+    return f"{IMAGES}/{free}"
+
+
+def _exists(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
+def _said_of_labels(records: Sequence[ImageRecord], source: Source, space: LeafSpace, is_new: bool) -> list[str]:
+    told = []
+    if n_unknown := sum(image.label == space.everything for image in records) if len(space.leaves) > 1 else 0:
+        told.append(f"{counted(n_unknown, 'image')} without a label: anything is possible until somebody labels them.")
+    if not is_new and not source.in_parts and len(source.levels) > 1:
+        told.append("This workspace declares its labels itself: coarser levels are not written as taxonomies.")
+    for values in zip(*(row.labels for row in source.rows), strict=True):
+        told += [
+            f"{' and '.join(map(shown, one))} are different classes; make them one in the source if they are."
+            for one in alike(dict.fromkeys(values))
+        ]
+    if all(image.split is Split.NONE for image in records):
+        told.append("No image is in a split, and none can be learnt from or judged on; --divide 70/15/15 draws some.")
+    return told

@@ -1,0 +1,88 @@
+"""Import predictions that were made elsewhere: say what was taken for what, judge them, write them as a run."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from dashboard.importing.checkpoint_command import say_accuracy
+from dashboard.importing.checks import check_free, classes_text, ties_words
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation.evaluation import evaluate
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.importing.class_values import ClassValues, read_classes, readings
+from model_zoo.importing.prediction_files import Answers, read_answers
+from model_zoo.importing.predictions import card_of, matched
+from model_zoo.workspace.run import Run, write_run
+from model_zoo.workspace.workspace import Workspace
+
+
+def import_predictions(
+    workspace: Workspace,
+    path: Path,
+    run_id: str,
+    taxonomy: Taxonomy,
+    order: tuple[str, ...],
+    split: Split | None,
+    licence: str,
+    console: Console,
+    column: str = "",
+    values: ClassValues | None = None,
+) -> Run:
+    """Write the predictions in a file as a run without a model, whole or not at all; every metric is printed.
+
+    ``order`` names the classes of ``taxonomy`` in the order of unnamed columns and of indices. ``column`` and
+    ``values``: see `read_answers`.
+    """
+    check_free(workspace, run_id)
+    dataset = workspace.dataset()
+    if dataset.counts_alone:
+        raise RunError(
+            f"{workspace.writable} holds the counts of a confusion table: nothing says which of them is about which "
+            "image, so no other answers can be set against them."
+        )
+    answers = read_answers(path, order, column, values).in_order_of(taxonomy.names)
+    found = matched(answers, taxonomy, dataset, split)
+    card = card_of(run_id, answers, taxonomy, dataset, licence)
+    for sentence in (*answers.told, *found.told, ties_words(found.predictions)):
+        if sentence:
+            console.print(sentence, soft_wrap=True)
+    what = card.recipe["predictions"]
+    console.print(f"Classes in order: {classes_text(order)}. Predictions: {what}.", soft_wrap=True)
+    judged = {
+        one: evaluate([said], taxonomy, taxonomy, dataset.labels, dataset.patients)
+        for one, said in found.predictions.items()
+    }
+    judged_on = next((one for one, evaluation in judged.items() if len(evaluation.truth)), next(iter(judged)))
+    outputs, remedy = order_remedy(answers, order)
+    say_accuracy(judged[judged_on], judged_on, taxonomy, outputs, console, remedy=remedy)
+    run = write_run(card, workspace.writable / "runs", b"", (), found.predictions)
+    console.print(
+        f"{run.run_id}: written to {run.folder}. It has no model: no maps, no embeddings, no new images; all else "
+        "works.",
+        soft_wrap=True,
+    )
+    return run
+
+
+def order_remedy(answers: Answers, order: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The class that index k of the file is read as, for each k, and what to do if another order is right.
+
+    Names that are numbers may be indices; other names cannot be put right by an option. In the sentence ``{order}``
+    stands for the order that is right.
+    """
+    if answers.values is None:
+        return order, "if that is their order, import again with --classes {order}"
+    again = "if that is their order, import again with --classes {order} --prediction-values "
+    if answers.values is not ClassValues.NAMES:
+        return order, again + str(answers.values)
+    ways = (ClassValues.INDICES, ClassValues.INDICES_FROM_1)
+    fitting = [one for one in readings(answers.written, order) if one.values in ways]
+    if not fitting:
+        return order, "the names in the file seem to be exchanged; correct them there and import again"
+    at = {index: text for text, index in fitting[0].index_of.items()}
+    by_name = read_classes(answers.written, order, ClassValues.NAMES).index_of
+    named = {k: order[by_name[text]] for k, text in at.items()}
+    rest = iter(one for one in order if one not in named.values())
+    outputs = tuple(named[k] if k in named else next(rest) for k in range(len(order)))
+    return outputs, again + str(fitting[0].values)

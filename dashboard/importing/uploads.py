@@ -1,0 +1,306 @@
+"""What a page may take in: uploads, and what lies in the workspace's folder `incoming`; nothing else."""
+
+import os
+import shutil
+import tempfile
+import uuid
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dashboard.importing.images import Preview, preview
+from dashboard.importing.temporary_files import hold
+from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unpack
+from model_zoo.importing.dicom import Frames, extract_frames, holds_dicom
+from model_zoo.importing.files import inside
+from model_zoo.importing.labels import plain_name
+from model_zoo.importing.reading import read_source
+from model_zoo.importing.rules import parse_rules
+from model_zoo.importing.source import Source, SourceError, shown
+from model_zoo.importing.tables import Columns, read_table
+from model_zoo.untrusted.limits import limits, variable
+from model_zoo.workspace.command_line import command, dry_run
+from model_zoo.workspace.manifest import write_new
+from model_zoo.workspace.workspace import Workspace
+
+INCOMING = "incoming"
+MAX_LISTED = 1_000
+
+TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
+_WITH_COLUMNS = (".csv", ".tsv", ".parquet")
+WEIGHTS = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".onnx")
+
+Tell = Callable[[int, int], None]
+_HELD = "taxoscope-held-"
+_PACKED, _UNPACKED, _FRAMES, _TABLE = "packed", "unpacked", "frames", "table"
+"""What lies in a held folder; names that users gave lie below the last three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One uploaded file: what it is called, its bytes, and what gives them."""
+
+    name: str
+    n_bytes: int
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How an intake is read: by which table in its folder ('' for none), columns, and what its folders mean.
+
+    ``rules`` is the text of rules that give the labels instead of columns; None where columns do.
+    """
+
+    table: str = ""
+    columns: Columns = field(default_factory=Columns)
+    folders: tuple[str, ...] = ()
+    rules: str | None = None
+
+
+class Intake:
+    """Files to be imported: ``path`` is a folder or a file, ``images`` the folder of a table's images, if another.
+
+    What was uploaded, unpacked or written out of DICOM lies in a folder of its own, which is removed with `close`, with
+    the last reference to this, and when the process ends. ``key`` names this intake.
+    """
+
+    def __init__(self, name: str, path: Path, images: Path | None = None, held: Path | None = None) -> None:
+        self.key, self.name, self.path, self.images = uuid.uuid4().hex, name, path, images
+        self.held, self.frames = held, Frames(0, 0, (), ())
+        self._read: tuple[Reading, Source] | None = None
+        self._previews: tuple[Preview, ...] = ()
+        self._columns: dict[str, tuple[str, ...]] = {}
+        self._end = weakref.finalize(self, shutil.rmtree, held, True) if held else None
+
+    @property
+    def stays(self) -> bool:
+        """Whether its files lie in the workspace and may stay where they are."""
+        return self.held is None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The files in the folder that may say what the images are; a link that leads out of it is none."""
+        if not self.path.is_dir():
+            return ()
+        names = [one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES]
+        return tuple(sorted(name for name in names if os.path.isfile(inside(self.path, name) or "")))
+
+    @property
+    def likeliest_table(self) -> str:
+        """The first of them that has columns; '' where none has."""
+        return next((one for one in self.tables if one.lower().endswith(_WITH_COLUMNS)), "")
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The names of the columns of a table, read once; () for what has none."""
+        path = self._read_from(table)
+        if table not in self._columns:
+            has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
+            self._columns[table] = read_table(path).names if has_some else ()
+        return self._columns[table]
+
+    def source(self, reading: Reading) -> Source:
+        """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
+        if self._read is None or self._read[0] != reading:
+            path = self._read_from(reading.table)
+            rules = () if reading.rules is None else parse_rules(reading.rules)
+            source = read_source(path, reading.columns, self.images, reading.folders, rules)
+            told, left_out = (*self.frames.told, *source.told), (*self.frames.left_out, *source.left_out)
+            source = replace(source, told=told, left_out=left_out)
+            self._previews = preview(source)
+            self._read = reading, source
+        return self._read[1]
+
+    def previews(self, reading: Reading) -> tuple[Preview, ...]:
+        """Some of its rows with their images; read once like `source`."""
+        self.source(reading)
+        return self._previews
+
+    def _read_from(self, table: str) -> Path:
+        """What is read: one of `tables`, and nothing else that a browser may name, or all of it."""
+        if table and table not in self.tables:
+            raise SourceError(f"{shown(self.name)} holds no table {shown(table)}; choose one of those offered.")
+        return self.path / table
+
+    def told(self, text: str) -> str:
+        """``text`` without the folder in which the server holds an upload."""
+        if self.held is None:
+            return text
+        for part in (_UNPACKED, _FRAMES, _TABLE):
+            text = text.replace(f"{self.held}/{part}/", "")
+        return text.replace(f"{self.held}/", "").replace(str(self.held), "the upload")
+
+    def close(self) -> None:
+        """Remove what was held for it."""
+        if self._end:
+            self._end()
+
+
+def why_no_images(workspace: Workspace) -> str:
+    """Why no image can be imported into this workspace; '' where it can."""
+    if len(workspace.folders) > 1:
+        return (
+            "This is the demo that ships with TaxoScope: its images and labels stay as they are. Make a workspace of "
+            "your own, serve it, and import there:"
+        )
+    return why_nothing(workspace)
+
+
+def why_nothing(workspace: Workspace) -> str:
+    """Why nothing at all can be written into this workspace; '' where it can."""
+    if os.access(workspace.writable, os.W_OK):
+        return ""
+    return f"Nothing can be written to {workspace.writable}; give the server access, or import where there is some:"
+
+
+def commands_only(workspace: Workspace) -> str:
+    """What to type for what no page does."""
+    return command("look-alike", folders=[workspace.writable])
+
+
+def commands_instead(workspace: Workspace) -> str:
+    """What to type where the page cannot import."""
+    if len(workspace.folders) > 1:
+        mine = [Path("mine")]
+        steps = (command("init", "mine"), dry_run(mine[0]), command("serve", folders=mine))
+        return "\n".join(steps)
+    return dry_run(workspace.writable)
+
+
+def listed(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]:
+    """What lies in `incoming` and does not lead out of it, by name; with ``endings`` files that have one of them."""
+    folder = workspace.writable / INCOMING
+    if not folder.is_dir():
+        return ()
+    there = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    found = [one for one in there if _inside(workspace, one)]
+    if endings:
+        found = [one for one in found if one.lower().endswith(tuple(endings)) and (folder / one).is_file()]
+    return tuple(found[:MAX_LISTED])
+
+
+def incoming(workspace: Workspace, name: str) -> Path:
+    """The path of one entry of `incoming`; `SourceError` for anything that is not in it."""
+    found = _inside(workspace, name)
+    if found is None:
+        raise SourceError(f"There is no {shown(name)} in {workspace.writable / INCOMING}; put it there.")
+    return found
+
+
+def take_incoming(workspace: Workspace, name: str, tell: Tell) -> Intake:
+    """A folder, table, archive or DICOM of `incoming`; the latter two are unpacked elsewhere."""
+    path = incoming(workspace, name)
+    if not is_archive(path) and not holds_dicom(path):
+        return Intake(name, path)
+    held = _hold()
+    with _taking(Intake(name, path, held=held)) as intake:
+        if is_archive(path):
+            intake.path = _unpacked(path, held, name, tell, None)
+        _take_frames(intake, held, tell, None)
+    return intake
+
+
+def take_upload(files: Sequence[Given], tell: Tell) -> Intake:
+    """An archive of images, alone or with a table that lists them. `SourceError` says what else was given.
+
+    Whatever stops it leaves nothing behind.
+    """
+    _check_size(files)
+    held = _hold()
+    with _taking(Intake(files[0].name, held, held=held)) as intake:
+        _take(intake, held, files, tell)
+    return intake
+
+
+def take_weights(given: Given) -> Intake:
+    """One uploaded checkpoint, held as a file."""
+    _check_size([given])
+    held = _hold()
+    path = held / _named(given.name)
+    intake = Intake(given.name, path, held=held)
+    write_new(path, given.read())
+    return intake
+
+
+@contextmanager
+def _taking(intake: Intake) -> Iterator[Intake]:
+    """Whatever stops it leaves nothing behind, and says nothing of where it was held."""
+    try:
+        yield intake
+    except BaseException as error:
+        intake.close()
+        if isinstance(error, SourceError):
+            raise SourceError(intake.told(str(error))) from error
+        raise
+
+
+def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> None:
+    tables = [one for one in files if Path(one.name).suffix.lower() in TABLES]
+    packed = [one for one in files if one not in tables]
+    if len(packed) != 1 or len(tables) > 1:
+        raise SourceError(
+            f"{len(packed)} archives and {len(tables)} tables were given; give one zip of images, and one table that "
+            "lists them if it is not inside."
+        )
+    path, intake.name = held / _PACKED, packed[0].name
+    write_new(path, packed[0].read())
+    intake.path = _unpacked(path, held, intake.name, tell, room_for_uploads())
+    path.unlink()
+    _take_frames(intake, held, tell, room_for_uploads())
+    if tables:
+        intake.images = intake.path
+        intake.path = held / _TABLE / _named(tables[0].name)
+        intake.path.parent.mkdir()
+        write_new(intake.path, tables[0].read())
+
+
+def _take_frames(intake: Intake, held: Path, tell: Tell, room: Room | None) -> None:
+    """Where the files are DICOM, their frames stand in their place."""
+    if holds_dicom(intake.path):
+        target = held / _FRAMES / plain_name(Path(intake.name).stem, "frames")[:80]
+        target.parent.mkdir()
+        intake.frames = extract_frames(intake.path, target, tell, room)
+        intake.path = target
+
+
+def _check_size(files: Sequence[Given]) -> None:
+    """A browser's own limit is none to whoever writes to the server."""
+    at_most = limits().upload_mb
+    if sum(one.n_bytes for one in files) > at_most * 2**20:
+        named = ", ".join(shown(one.name) for one in files[:3])
+        raise SourceError(
+            f"{named}: more than {at_most:,} MB; put that into the workspace's folder {INCOMING}, or set "
+            f"{variable('upload_mb')}."
+        )
+
+
+def _inside(workspace: Workspace, name: str) -> Path | None:
+    """``incoming/name`` where that is a file or folder in `incoming`, links followed, itself in the workspace."""
+    folder, root = workspace.writable / INCOMING, workspace.writable.resolve()
+    try:
+        if not name or Path(name).name != name or not folder.resolve().is_relative_to(root):
+            return None
+        real = (folder / name).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # gone, a null byte, links in a circle
+        return None
+    return real if real.is_relative_to(folder.resolve()) and real != folder.resolve() else None
+
+
+def _hold() -> Path:
+    return hold(Path(tempfile.gettempdir()), _HELD)
+
+
+def _named(name: str) -> str:
+    """A file name that is safe to write, its ending kept."""
+    stem, suffix = Path(name).stem, Path(name).suffix.lower()
+    return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
+
+
+def _unpacked(path: Path, held: Path, name: str, tell: Tell, room: Room | None) -> Path:
+    target = held / _UNPACKED / plain_name(Path(name).stem, "images")[:80]
+    try:
+        return unpack(path, target, tell, room)
+    except SourceError as error:
+        raise SourceError(str(error).replace(shown(path.name), shown(name))) from error

@@ -1,0 +1,144 @@
+"""What is to be imported: uploaded, or chosen in the workspace's folder `incoming`."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from dashboard.importing.uploads import INCOMING, Given, Intake, listed
+from dashboard.server_state.jobs import Job, Tell
+from dashboard.server_state.open_workspace import Desk
+from dashboard.ui import state
+from dashboard.ui.progress import watch
+from dashboard.words import plain
+from model_zoo.core.choices import Brought, From
+from model_zoo.untrusted.limits import limits
+
+_FROM = {From.UPLOAD: "Upload", From.INCOMING: f"Folder {INCOMING}"}
+_TAKING, _DONE, _TIMES = "import_taking", "import_done", "import_times"
+
+Take = Callable[[Tell], Intake]
+
+
+def work_switch(brought: Brought) -> None:
+    """Images or a model; the choice goes to the address."""
+    names = {Brought.IMAGES: "Images and labels", Brought.MODEL: "Model"}
+    st.segmented_control(
+        "What to import",
+        list(Brought),
+        key=state.shows("import_what", brought),
+        format_func=names.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: state.write_query({"what": [str(state.get("import_what"))]}),
+    )
+
+
+def done() -> None:
+    """What was imported last, once, with where to go."""
+    if told := state.take(_DONE):
+        sentence, run_id = told
+        st.success(plain(sentence))
+        with st.container(horizontal=True):
+            if run_id:
+                of = {"of": [run_id]}
+                st.page_link("inspect.py", label="Inspect with it", icon=":material/search:", query_params=of)
+                st.page_link("compare.py", label="Compare it", icon=":material/grid_on:", query_params=of)
+            else:
+                st.page_link("data.py", label="What is in the data set", icon=":material/dataset:")
+                st.page_link("images.py", label="Browse the images", icon=":material/photo_library:")
+
+
+def finished(sentence: str, run_id: str = "") -> None:
+    """Forget what was given, and say on the next page run what became of it: images, or the run ``run_id``."""
+    forget()
+    state.bump(_TIMES)
+    state.put(_DONE, (sentence, run_id))
+
+
+def forget() -> None:
+    """Give up what was taken in; nothing of it is left."""
+    if taking := state.take(_TAKING):
+        job: Job[Intake] = taking[1]
+        job.cancel()
+        if job.result is not None:
+            job.result.close()
+
+
+def choose(
+    desk: Desk,
+    brought: Brought,
+    endings: Sequence[str],
+    uploaded: Callable[[Sequence[Given]], Take],
+    put_there: Callable[[str], Take],
+) -> Intake | None:
+    """Ask for files, take them in; None until that is done. A failure is one sentence, and leaves nothing behind."""
+    where, what = st.columns([2, 5], vertical_alignment="top")
+    origin = where.segmented_control(
+        "Where from",
+        list(From),
+        key=state.keeps(f"import_from_{brought}", From.UPLOAD, list(From)),
+        format_func=_FROM.__getitem__,
+        required=True,
+    )
+    with what:
+        sign, take = (
+            _uploads(brought, endings, uploaded) if origin is From.UPLOAD else _there(desk, brought, endings, put_there)
+        )
+    if take is None:
+        forget()
+        return None
+    taking = state.get(_TAKING)
+    if taking is None or taking[0] != sign:
+        forget()
+        job = Job(take)
+        job.wait(0.5)
+        state.put(_TAKING, (sign, job))
+    else:
+        job = taking[1]
+    return _taken(job)
+
+
+def _taken(job: Job[Intake]) -> Intake | None:
+    if job.running:
+        watch(job, "Unpacking", "bytes or files", "import_taking_cancel")
+    elif job.error:
+        st.error(plain(job.error))
+    elif job.result is None:
+        st.info("Cancelled; nothing of it was kept.")
+        st.button("Take it in again", key="import_again", on_click=forget)
+    return job.result
+
+
+def _uploads(
+    brought: Brought, endings: Sequence[str], uploaded: Callable[[Sequence[Given]], Take]
+) -> tuple[tuple[str, ...], Take | None]:
+    files = st.file_uploader(
+        f"At most {limits().upload_mb:,} MB; held only until it is imported or given up",
+        key=f"import_files_{brought}_{state.get(_TIMES, 0)}",
+        accept_multiple_files=True,  # of weights, the first counts
+        type=[one.removeprefix(".") for one in endings],
+        max_upload_size=limits().upload_mb,
+    )
+    sign = (str(brought), *(one.file_id for one in files))
+    return sign, uploaded([Given(one.name, one.size, one.getvalue) for one in files]) if files else None
+
+
+def _there(
+    desk: Desk, brought: Brought, endings: Sequence[str], put_there: Callable[[str], Take]
+) -> tuple[tuple[str, ...], Take | None]:
+    folder = desk.workspace.writable / INCOMING
+    names = listed(desk.workspace, endings if brought is Brought.MODEL else ())
+    if not names:
+        st.info(
+            "Nothing to import lies in the folder below. Put it there and reload this page; links are not followed."
+        )
+        st.code(str(folder), language=None)
+        return (), None
+    name = st.selectbox(
+        f"In {plain(str(folder))}",
+        names,
+        index=None,
+        key=f"import_name_{brought}_{state.get(_TIMES, 0)}",
+        placeholder="Choose",
+    )
+    return (str(brought), INCOMING, name or ""), put_there(name) if name else None

@@ -1,0 +1,1 @@
+"""Inspect: heatmaps and occlusion tests of one image."""

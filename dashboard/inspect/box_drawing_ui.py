@@ -1,0 +1,48 @@
+"""A sketch: an image to draw boxes on, with its known regions outlined, beside the image without them."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.address.links import MAX_BOXES, Away, image_url, painted_url
+from model_zoo.core.explanation.regions import Box, Region
+
+
+def sketch(image_id: str, known: Sequence[Region], away: Away, *, key: str, on_boxes: Callable[[], None]) -> None:
+    """Draw the image, and beside it the image without what ``away`` names, if anything.
+
+    ``on_boxes`` is called when a box is drawn, with the mouse or by numbers, or removed; all boxes then stand in
+    the component's state ``boxes`` as [left, top, right, bottom] in whole pixels.
+    """
+    data = {
+        "image": image_url(image_id),
+        "painted": painted_url(image_id, away) if away != Away() else None,
+        "regions": [
+            {
+                "name": region.name,
+                "chosen": region.name in away.regions,
+                "shapes": [
+                    [[s.x0, s.y0], [s.x1, s.y0], [s.x1, s.y1], [s.x0, s.y1]] if isinstance(s, Box) else s.points
+                    for s in region.shapes
+                ],
+            }
+            for region in known
+        ],
+        "boxes": [[int(box.x0), int(box.y0), int(box.x1), int(box.y1)] for box in away.boxes],
+        "most": MAX_BOXES,
+    }
+    _component()(data=data, key=key, on_boxes_change=on_boxes)
+
+
+@cache
+def _component() -> Any:
+    here = Path(__file__).parent
+    return st.components.v2.component(
+        "taxoscope_sketch",
+        html='<div class="viewer sketch"></div>',
+        css="\n".join((here / name).read_text(encoding="utf-8") for name in ("../ui/frame.css", "box_drawing.css")),
+        js="\n".join((here / name).read_text(encoding="utf-8") for name in ("../ui/dom.js", "box_drawing.js")),
+    )

@@ -1,0 +1,1 @@
+"""Labels: import, export, snapshots and their comparison."""

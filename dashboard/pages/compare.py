@@ -1,0 +1,72 @@
+"""Compare: per-class figures and confusion matrices of runs and series, side by side."""
+
+from functools import partial
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address import links
+from dashboard.compare import metrics_ui, task_difficulty_ui
+from dashboard.compare.label_change_effect_ui import what_changed
+from dashboard.compare.many_models import notes
+from dashboard.compare.many_models_ui import many_models
+from dashboard.compare.matrices_ui import matrices
+from dashboard.compare.result_notes import result_notes
+from dashboard.compare.smallest_gap import gap_words
+from dashboard.compare.verdict_ui import report_button, verdict
+from dashboard.evaluation.comparison import find_subjects, mix_label_spaces, with_subject_ids
+from dashboard.evaluation.default_selection import opening
+from dashboard.ui import controls, plots, state
+from dashboard.words import no_run_yet, plain
+from model_zoo.core.choices import ClassFigure
+
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
+shown = links.read_shown(query, opening(desk))
+figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
+
+title, switches = st.columns([1, 7], vertical_alignment="center")
+title.title("Compare", anchor=False)
+controls.subject_picker(known, shown)
+if not shown.subjects:
+    st.info("Choose at least one run or series above." if known else no_run_yet(desk.workspace.folders))
+    st.stop()
+
+subjects = find_subjects(desk.series(), shown.subjects)
+row = switches.container(horizontal=True, horizontal_alignment="right")
+with row:
+    controls.labels_switch(shown)
+    controls.split_switch(shown)
+    controls.space_switch(shown, mix_label_spaces(subjects))
+    controls.where_picker(cached.restrictions(shown), shown)
+if controls.not_asked(desk, subjects, shown) or controls.nothing_left(cached.comparison(shown).evaluations, shown):
+    st.stop()
+judged, found, reviewing = cached.comparison(shown), cached.verdicts(shown), cached.reviewing(shown)
+with row:
+    report_button(desk, judged, found, partial(cached.diagnoses, shown))
+metrics_ui.label_space(judged, reviewing)
+
+
+def open_cell(cell: links.Cell) -> None:
+    """The images behind a mark or a cell, before this page is drawn again."""
+    state.go("images.py", links.to_cell(shown, cell, view))
+
+
+look = plots.look(state.dark())
+beside = result_notes(desk, judged, found)
+verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, reviewing)
+for sentence in gap_words(judged, desk.workspace.rule):
+    st.markdown(plain(sentence))
+if many := cached.many_models(shown):
+    many_models(many, notes(desk, many), shown)
+metrics_ui.headline(judged)
+task_difficulty_ui.side_by_side(cached.side_by_side(shown), shown)
+task_difficulty_ui.more_figures(judged, cached.secondary(shown))
+what_changed(reviewing, shown)
+
+head, which = st.columns([5, 3], vertical_alignment="bottom")
+head.subheader("Each class", anchor=False)
+with which.container(horizontal=True, horizontal_alignment="right"):
+    controls.figure_switch(figure)
+metrics_ui.classes(judged, figure, look, open_cell)
+matrices(judged, view, desk.workspace, partial(cached.difference, shown), shown, look, open_cell, reviewing)

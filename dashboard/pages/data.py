@@ -1,0 +1,44 @@
+"""Data: how many images of how many patients there are, of what, how evenly, and what is wrong with their files."""
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address.data_view import read_data_view
+from dashboard.data import counts_ui, file_checks_ui
+from dashboard.evaluation.default_selection import opening_counts
+from dashboard.evaluation.image_counts import splits_of
+from dashboard.runs import overview_ui
+from dashboard.ui import controls, counts_only, plots, state
+from model_zoo.core.choices import Labels
+
+desk = cached.desk()
+dataset, taxonomies = desk.dataset(), desk.workspace.taxonomies()
+view, splits = read_data_view(state.query(), opening_counts(desk.workspace)), splits_of(dataset)
+
+title, labels = st.columns([6, 2], vertical_alignment="center")
+title.title("Data", anchor=False)
+if not dataset.images:
+    overview_ui.no_image_yet(dataset, desk.workspace.writable)
+    st.stop()
+with labels.container(horizontal=True, horizontal_alignment="right"):
+    controls.switch("labels", "Labels", list(Labels), view.labels)
+counts_ui.totals(dataset, splits)
+
+head, by = st.columns([5, 3], vertical_alignment="bottom")
+head.subheader("How many of what", anchor=False)
+with by:
+    counts_ui.by_picker(dataset, taxonomies, view)
+counts_ui.counted_by(cached.counts(view), splits, view, plots.look(state.dark()))
+
+st.subheader("Patients in two splits", anchor=False)
+counts_ui.in_two_splits(dataset)
+
+head, look = st.columns([5, 3], vertical_alignment="bottom")
+head.subheader("Image files", anchor=False)
+if counts_only.nothing_to_see(dataset, "there are no files to look into."):
+    st.stop()
+with look:
+    stamp = file_checks_ui.looking(desk)
+looked = cached.looked(view.labels, stamp)
+if opened := file_checks_ui.findings(looked, len(dataset.images), view.found, dataset.space):
+    st.switch_page("inspect.py", query_params={"image": [opened]})

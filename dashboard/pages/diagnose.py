@@ -1,0 +1,61 @@
+"""Diagnose: why answers are wrong, four possible causes of one or two runs or series, measured alike."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address import links
+from dashboard.compare.label_change_effect_ui import causes_changed
+from dashboard.diagnose import diagnosis_ui
+from dashboard.diagnose.diagnosis import coarser_spaces, find_coarser
+from dashboard.evaluation.comparison import find_subjects, with_subject_ids
+from dashboard.evaluation.default_selection import opening
+from dashboard.ui import controls, plots, state
+from dashboard.words import no_run_yet
+
+AT_MOST = 2
+
+desk, known = cached.desk(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
+shown = links.read_shown(query, opening(desk))
+
+title, switches = st.columns([1, 4], vertical_alignment="center")
+title.title("Diagnose", anchor=False)
+controls.subject_picker(known, shown)
+if not shown.subjects:
+    choose = "Choose a run or series above, or two to see them side by side."
+    st.info(choose if known else no_run_yet(desk.workspace.folders))
+    st.stop()
+
+subjects = find_subjects(desk.series(), shown.subjects)[:AT_MOST]
+spaces = coarser_spaces(subjects, desk.workspace.taxonomies(), desk.workspace.opening)
+coarser = find_coarser(spaces, links.text(query, "coarser"))
+with switches.container(horizontal=True, horizontal_alignment="right"):
+    controls.labels_switch(shown)
+    controls.split_switch(shown)
+    controls.where_picker(cached.restrictions(shown), shown)
+    diagnosis_ui.coarser_picker(spaces, coarser)
+
+if controls.not_asked(desk, subjects, shown):
+    st.stop()
+found = [cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
+if controls.nothing_left([one.evaluation for one in found], shown):
+    st.stop()
+diagnosis_ui.introduction(found, shown)
+causes_changed(
+    found,
+    [cached.reviewing(diagnosis_ui.alone(shown, one.subject.subject_id)) for one in found],
+    lambda subject_id, labels: cached.diagnosis(subject_id, coarser, replace(shown, labels=labels)),
+)
+
+
+def open_cell(cell: links.Cell) -> None:
+    """The images behind a mark, before this page is drawn again."""
+    state.go("images.py", links.to_cell(diagnosis_ui.alone(shown, cell.subject), cell))
+
+
+page = diagnosis_ui.Page(shown, plots.look(state.dark()), open_cell, desk.workspace.folders)
+opened = diagnosis_ui.cards(found, page)
+if opened:
+    st.switch_page("inspect.py", query_params=links.to_image(opened, shown))

@@ -1,0 +1,55 @@
+"""Images: the whole data set, or exactly the images behind a number."""
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address import links
+from dashboard.evaluation.cell_images import browse
+from dashboard.evaluation.comparison import find_subjects, with_subject_ids
+from dashboard.evaluation.default_selection import opening
+from dashboard.images import bulk_edit_ui, list_ui
+from dashboard.images.embedding_ui import image_map
+from dashboard.images.filters_ui import image_filters, read_filters
+from dashboard.ui import controls, counts_only, state
+from dashboard.ui.gallery import gallery
+from model_zoo.core.choices import Arranged
+
+desk = cached.desk()
+dataset, known = desk.dataset(), cached.subjects()
+query = with_subject_ids(desk.series(), state.query())
+shown, cell = links.read_shown(query, opening(desk)), links.read_cell(query)
+split = links.read_split(query, default=shown.split if cell else None)
+filters = read_filters(query, dataset.space, dataset)
+
+st.title("Images", anchor=False)
+image_filters(dataset, filters, split, cell.subject if cell else "", known)
+if cell and controls.not_asked(desk, find_subjects(desk.series(), shown.beside(cell.subject).subjects), shown):
+    st.stop()
+judged = list_ui.judged(desk, cached.comparison, shown, cell)
+listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)
+list_ui.sentence(listed, cell, split, filters, judged, desk.standing())
+list_ui.same_cell(cached.comparison, shown, cell)
+
+if not listed:
+    st.info("No image is behind this cell or passes these filters. Set one of them back to 'any'.")
+    st.stop()
+if counts_only.nothing_to_see(dataset, "those of one cell differ in nothing, and none can be shown."):
+    list_ui.back(shown, cell)
+    st.stop()
+arranged = links.choice(query, "as", Arranged, Arranged.GALLERY)
+controls.arranged_switch(arranged)
+list_ui.actions(listed, shown, cell)
+if arranged is Arranged.MAP:
+    inside = image_map(desk, cached.mapped, listed, split)
+    listed = tuple(one for one in listed if one.image.image_id in frozenset(inside))
+    key, at_first = bulk_edit_ui.gallery_key("map", inside), inside
+else:
+    key, at_first = bulk_edit_ui.gallery_key("images"), ()
+page, pages = list_ui.page_of(listed)
+chosen, reviewer = bulk_edit_ui.chosen_in(key, at_first)
+bulk_edit_ui.one_label(desk, chosen, reviewer, bulk_edit_ui.CHOSEN_BY[arranged])
+tiles = list_ui.tiles(list_ui.on_page(listed, page), shown, cell, dataset.space, desk.standing())
+opened = gallery(tiles, key=key, chosen=chosen)
+list_ui.pager(pages, page)
+if opened:
+    st.switch_page("inspect.py", query_params=links.to_image(opened, list_ui.inspected(shown, cell)))

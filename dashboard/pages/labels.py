@@ -1,0 +1,39 @@
+"""Labels: label sets made, compared and gone back to; labels exported and imported."""
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address import links
+from dashboard.labels import comparison_ui, export_ui, label_import_ui, label_sets_ui
+from dashboard.labels.import_history import label_batches
+from dashboard.ui import state
+from model_zoo.core.choices import LabelWork
+
+desk = cached.desk()
+view, sets, taxonomies = links.read_labels_view(state.query()), desk.label_sets(), desk.workspace.taxonomies()
+taxonomy = comparison_ui.find_taxonomy(desk, view, taxonomies)
+
+title, switch, who = st.columns([2, 4, 2], vertical_alignment="center")
+title.title("Labels", anchor=False)
+with switch:
+    label_sets_ui.work_switch(view)
+with who:
+    reviewer = label_sets_ui.your_name()
+label_sets_ui.problems(sets)
+
+if view.work is LabelWork.SETS:
+    label_sets_ui.introduction(desk)
+    label_sets_ui.making(desk, sets, reviewer)
+    label_sets_ui.restoring(desk, sets, view, reviewer, taxonomy)
+    label_sets_ui.table(desk, sets)
+    st.subheader("What changed", anchor=False)
+    comparison_ui.pickers(desk, view, taxonomies, taxonomy)
+    compared = cached.labels_compared(view.before, view.after, taxonomy)
+    if opened := comparison_ui.comparison(desk, compared, view, taxonomy):
+        st.switch_page("inspect.py", query_params={"image": [opened]})
+elif view.work is LabelWork.EXPORT:
+    export_ui.labels(desk, taxonomies)
+    export_ui.history(desk)
+else:
+    label_import_ui.importing(desk, cached.import_plan, taxonomies, taxonomy, reviewer)
+label_sets_ui.batches(desk, label_batches(desk), reviewer)

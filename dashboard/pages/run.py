@@ -1,0 +1,35 @@
+"""One run: its card, what it looks at, and its training curves."""
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address import links
+from dashboard.runs import run_ui
+from dashboard.runs.region_attention_ui import run_looks
+from dashboard.ui import plots, state
+from dashboard.words import no_run_yet, plain
+from model_zoo.core.errors import LinkError
+
+desk = cached.desk()
+runs = desk.runs()
+asked = links.text(state.query(), "run")
+if asked is not None and asked not in runs:
+    raise LinkError(f"There is no run {asked[:100]!r} in this workspace; choose one from Overview.")
+if not runs:
+    st.title("Run", anchor=False)
+    st.info(no_run_yet(desk.workspace.folders))
+    st.stop()
+name = st.selectbox(
+    "Run",
+    list(runs),
+    key=state.shows("run_name", asked or next(iter(runs))),
+    on_change=lambda: state.write_query({"run": [state.get("run_name")], "region": []}),
+)
+run = runs[name]
+st.title(plain(run.run_id), anchor=False)
+run_ui.card(run.card)
+st.subheader("Training", anchor=False)
+run_ui.curves(run, cached.desk().dataset(), plots.look(state.dark()))
+st.subheader("What does it look at?", anchor=False)
+if opened := run_looks(cached.desk(), run, state.query(), plots.look(state.dark())):
+    st.switch_page("inspect.py", query_params=opened)

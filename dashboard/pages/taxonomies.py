@@ -1,0 +1,62 @@
+"""Taxonomies: what each asks, edited with what trained series would score, saved as new versions."""
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.address import links
+from dashboard.address.draft import read_draft
+from dashboard.address.links import Shown
+from dashboard.evaluation.drafting import class_counts, open_draft
+from dashboard.taxonomies import draft_ui, editor_ui, taxonomy_ui
+from dashboard.taxonomies.merge_suggestions_ui import advice
+from dashboard.taxonomies.separability_ui import keep_apart
+from dashboard.taxonomies.subclusters_ui import what_to_split
+from dashboard.ui import controls, plots, state
+from model_zoo.core.choices import Split
+
+desk = cached.desk()
+workspace, dataset, series, query = desk.workspace, desk.dataset(), desk.series(), state.query()
+versions, space = workspace.versions(), desk.workspace.space
+
+title, which, files = st.columns([2, 4, 2], vertical_alignment="center")
+title.title("Taxonomies", anchor=False)
+if not versions:
+    st.info("No taxonomy yet: import one, or put a file into the workspace's folder `taxonomies`.")
+    draft_ui.importing(workspace, {})
+    st.stop()
+opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
+drafted = open_draft(read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
+shown = links.read_shown(query, Shown(split=Split.TEST if dataset.counts_alone else Split.VALIDATION))
+look = plots.look(state.dark())
+with which:
+    taxonomy_ui.picker(versions, drafted, space)
+with files.container(horizontal=True, horizontal_alignment="right"):
+    draft_ui.export(drafted, space)
+    draft_ui.importing(workspace, workspace.taxonomies())
+taxonomy_ui.headline(drafted, series, workspace, counts_alone=dataset.counts_alone)
+
+left, right = st.columns([2, 3], gap="large")
+with left:
+    st.subheader("Edit", anchor=False)
+    editor_ui.editor(drafted, space)
+    draft_ui.steps(drafted, space)
+    with st.expander("Save", expanded=drafted.changed):
+        draft_ui.saving(drafted, workspace)
+with right:
+    head, switches = st.columns([3, 2], vertical_alignment="bottom")
+    head.subheader("Trained series in these classes", anchor=False)
+    with switches.container(horizontal=True, horizontal_alignment="right"):
+        controls.split_switch(shown)
+        controls.where_picker(cached.restrictions(shown), shown, "These figures are")
+    taxonomy_ui.previews(cached.previews(drafted.taxonomy, shown), drafted, shown, workspace.folders)
+    taxonomy_ui.flow_chart(drafted, dataset, look)
+
+st.subheader("What to merge", anchor=False)
+advice(cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
+
+keep_apart(cached.distinguished(drafted.taxonomy))
+if opened_image := what_to_split(desk, cached.divided, drafted):
+    st.switch_page("inspect.py", query_params=opened_image)
+
+taxonomy_ui.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)
+taxonomy_ui.all_versions(versions, series)

@@ -1,0 +1,1 @@
+"""Review: queues, the review panel and adjudication."""

@@ -1,0 +1,1 @@
+"""Runs: training, prediction, embeddings, region attention, and the page of a run."""

@@ -1,0 +1,172 @@
+"""Find out what a run looks at, with a progress bar; what was found, as tables."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dashboard.runs.interrupt import stopped_between_steps
+from dashboard.runs.region_attention_words import energy_texts, moved_text
+from dashboard.settings import Settings
+from dashboard.words import counted, images_of_patients
+from model_zoo.core.choices import CamMethod, Split
+from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.explanation.region_attention import EnergyFigure, Flow, energy_figures, flow
+from model_zoo.core.explanation.regions import Region, read_regions
+from model_zoo.core.label_space.taxonomy import Taxonomy, standing_in_the_way
+from model_zoo.inference.region_attention_files import PLACED, Looks, read_looks, write_looks
+from model_zoo.workspace.command_line import command
+from model_zoo.workspace.manifest import DataSet, ImageRecord
+from model_zoo.workspace.run import Run
+from model_zoo.workspace.workspace import REGIONS, Workspace
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a run looks at: the figures of its maps, and what becomes of its right answers in each label space."""
+
+    looks: Looks
+    energies: tuple[EnergyFigure, ...]
+    flows: tuple[Flow, ...]
+
+    @property
+    def basis(self) -> str:
+        """What the figures stand on."""
+        looks = self.looks
+        images = images_of_patients(looks.n_images, looks.n_patients)
+        chosen = f", drawn by chance from {looks.n_known:,}" if looks.n_images < looks.n_known else ""
+        return f"{looks.split} split, original labels, {images} whose regions are known{chosen}"
+
+
+def look_at_run(
+    workspace: Workspace,
+    run_id: str,
+    split: Split,
+    limit: int | None,
+    method: CamMethod,
+    together: Sequence[str],
+    console: Console,
+) -> None:
+    """Look at a run over the images whose regions are known, print what was found and write it beside the run.
+
+    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``. Ctrl-C
+    raises `KeyboardInterrupt` between two images.
+    """
+    run = _run(workspace, run_id)
+    dataset = workspace.dataset()
+    images = _with_regions(workspace, dataset.split(split), split)
+    sets = _sets(together, [name for _, regions in images for name in (region.name for region in regions)])
+    n_known = len(images)
+    if limit is not None and limit < n_known:
+        chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
+        images = [images[k] for k in sorted(chosen)]
+    from model_zoo.checkpoints.load import load_model
+    from model_zoo.inference.region_attention import look, place_problem
+
+    def opened() -> Iterator[tuple[str, str, Image.Image, Sequence[Region]]]:
+        for image, regions in images:
+            pixels = workspace.decoded(image)
+            yield image.image_id, image.patient_id or image.image_id, pixels, regions
+
+    model = load_model(run, Settings().trusted)
+    if problem := place_problem(model, run):
+        console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
+        task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
+
+        def progress(done: int) -> None:
+            bar.update(task, completed=done)
+            step_done()
+
+        looks = look(run, model, opened(), split, method, n_known, sets, progress)
+    for table in _tables(judge(looks, run, workspace, dataset)):
+        console.print(table)
+    paths = write_looks(looks, workspace.writable)
+    console.print("Written: " + ", ".join(str(path) for path in paths), soft_wrap=True)
+
+
+def found(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> Found | None:
+    """What was found about a run over a split; ``None`` if nobody looked, or at other weights of that name."""
+    for folder in workspace.folders:
+        looks = read_looks(folder, run.run_id, split, PLACED if run.card.code else 1)
+        if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
+            return judge(looks, run, workspace, dataset)
+    return None
+
+
+def judge(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> Found:
+    """The figures of what was found, against the original labels; in the run's own label space first."""
+    source = run.card.taxonomy
+    spaces = label_spaces(source, workspace)
+    labels = dataset.labels
+    regions = list(dict.fromkeys(one.region for one in looks.removals))
+    flows = [
+        flow([one for one in looks.removals if one.region == region and one.image_id in labels], source, space, labels)
+        for region in regions
+        for space in spaces
+    ]
+    return Found(looks, tuple(energy_figures(looks.looks)), tuple(flows))
+
+
+def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:
+    """A run's own taxonomy, then those of the workspace that its answers can be told in."""
+    known = workspace.taxonomies().values()
+    return [source, *(one for one in known if one != source and not standing_in_the_way(source, one))]
+
+
+def _tables(all_of_it: Found) -> list[Table]:
+    looks = all_of_it.looks
+    title = (
+        f"Where the maps of {looks.run_id} lie ({looks.method} of what it answers; {all_of_it.basis}; 95 % intervals)"
+    )
+    energies = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    for name in ("layer", "region", "energy on it", "its area", "energy per area", "peak on it", "over"):
+        energies.add_column(name)
+    for one in all_of_it.energies:
+        energies.add_row(one.layer, one.region, *energy_texts(one))
+    title = (
+        f"What becomes of right answers of {looks.run_id} with a region painted out ({all_of_it.basis}; 95 % intervals)"
+    )
+    moved = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+    for name in ("region", "told in", "right answers", "become another", "as much painted out beside it"):
+        moved.add_column(name)
+    for one_flow in all_of_it.flows:
+        among = one_flow.moved
+        images = f"{counted(round(among.n_images), 'image')} of {counted(among.n_patients, 'patient')}"
+        moved.add_row(one_flow.region, one_flow.taxonomy.name, images, *moved_text(one_flow))
+    return [energies, moved] if looks.layers else [moved]
+
+
+def _run(workspace: Workspace, run_id: str) -> Run:
+    runs = {run.run_id: run for run in workspace.runs()}
+    if run_id not in runs:
+        listing = command("runs", folders=workspace.folders)
+        raise RunError(f"There is no run {run_id[:100]!r} in this workspace; `{listing}` lists them.")
+    return runs[run_id]
+
+
+def _with_regions(
+    workspace: Workspace, images: Sequence[ImageRecord], split: Split
+) -> list[tuple[ImageRecord, tuple[Region, ...]]]:
+    written = workspace.regions()
+    known = [(image, read_regions(written[image.image_id])) for image in images if image.image_id in written]
+    if not known:
+        raise WorkspaceError(
+            f"No image of the {split} split has known regions; write them to {workspace.writable / REGIONS}, one line "
+            'per image: {"image_id": ..., "regions": {name: [[left, top, right, bottom], ...]}}.'
+        )
+    return known
+
+
+def _sets(together: Sequence[str], known: Sequence[str]) -> list[list[str]]:
+    sets = [[name.strip() for name in one.split("+")] for one in together]
+    if strangers := [name for names in sets for name in names if name not in known]:
+        listed = ", ".join(sorted(set(known)))
+        raise WorkspaceError(f"No image here has a region {strangers[0]!r}; the regions are {listed}.")
+    return sets

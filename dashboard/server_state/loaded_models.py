@@ -1,0 +1,89 @@
+"""Trained models, loaded on first need and shared by all threads; the only way from the dashboard to torch."""
+
+import io
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from dashboard.server_state.open_workspace import Desk
+from dashboard.settings import Settings
+from model_zoo.core.choices import Split
+from model_zoo.core.errors import CheckpointError
+from model_zoo.workspace.run import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from model_zoo.inference.saliency import TargetLayer
+
+MAX_LOADED = 12
+
+_loaded: "OrderedDict[str, Loaded]" = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in evaluation mode, shared by all threads."""
+
+    model: "nn.Module"
+    input_size: tuple[int, int, int]
+
+    @cached_property
+    def layers(self) -> "tuple[TargetLayer, ...]":
+        """Where maps can be taken, from coarse to fine."""
+        from model_zoo.inference.saliency import target_layers
+
+        return tuple(target_layers(self.model, self.input_size))
+
+
+def loaded(run: Run) -> Loaded:
+    """The run's model; `CheckpointError` where it has no weights that fit."""
+    key = f"{run.folder}:{run.card.weights_sha256}"
+    with _lock:
+        if key not in _loaded:
+            import torch
+
+            from model_zoo.checkpoints.load import load_model
+
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # a map that is made keeps no answer waiting
+            model = load_model(run, Settings().trusted)
+            _loaded[key] = Loaded(model.requires_grad_(False), run.card.prepared.input_size)
+            while len(_loaded) > MAX_LOADED:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(key)
+        return _loaded[key]
+
+
+def says(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
+    """Probabilities (K,) of one run for one image: as stored, else asked now."""
+    for split in (Split.TEST, Split.VALIDATION):
+        if run.has_predictions(split):
+            stored = desk.predictions(run.run_id, split)
+            if image_id in stored.row_of:
+                return stored.probabilities[stored.row_of[image_id]]
+    if run.weights_path is None:
+        raise CheckpointError(f"Run {run.run_id!r} has no stored answer for this image and no weights to ask.")
+    model = loaded(run).model
+    from model_zoo.inference.predict import predict_images
+
+    return predict_images(model, run.card.prepared, [image_of(desk, image_id)])[0]
+
+
+def image_of(desk: Desk, image_id: str) -> Image.Image:
+    """A decoded image of the data set or of an upload."""
+    return desk.decoded(image_id)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """PNG bytes of pixels (height, width, 4)."""
+    out = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(out, "PNG", compress_level=1)
+    return out.getvalue()

@@ -1,1 +1,0 @@
-"""Where decisions are kept: SQLAlchemy over SQLite, speaking core records."""

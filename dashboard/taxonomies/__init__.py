@@ -1,0 +1,1 @@
+"""Taxonomies: drafts and their editor, merge and split suggestions."""

@@ -1,0 +1,70 @@
+"""Advice about a taxonomy: what to merge, what it is worth for free, and what it brought where it was trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.evaluation.comparison import Subject, compare, series_subject
+from dashboard.evaluation.drafting import Preview
+from dashboard.evaluation.verdict import Judgement, judgements
+from dashboard.server_state.open_workspace import Desk
+from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.edits import Merge
+from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.core.suggestions.merge_suggestions import Candidate, merge_candidates
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Every merge of ``taxonomy``'s classes worth a look, judged by the answers of ``subject`` over validation.
+
+    ``bought`` gives, for a candidate's members, the judgement of the series trained on the merged classes against
+    ``subject``, where there is such a series; ``subject`` must then be trained on ``taxonomy`` itself.
+    """
+
+    taxonomy: Taxonomy
+    subject: Subject
+    evaluation: Evaluation
+    candidates: tuple[Candidate, ...]
+    bought: Mapping[tuple[str, ...], Judgement]
+
+
+def advise(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> Advice | None:
+    """Advice from the answers of the series trained on ``taxonomy``, else of the finest that can answer in it.
+
+    ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer.
+    """
+    able = [one for one in previews if one.mapped is not None and len(one.mapped.truth)]
+    if not able:
+        return None
+    chosen = min(able, key=lambda one: (not _same_partition(one.subject.taxonomy, taxonomy), -len(one.subject.runs)))
+    assert chosen.mapped is not None
+    candidates = merge_candidates(chosen.mapped, desk.workspace.space)
+    bought = {}
+    if _same_partition(chosen.subject.taxonomy, taxonomy):
+        others = [series_subject(one) for one in desk.series()]
+        for candidate in candidates:
+            merged = Merge(candidate.members, into_name(candidate)).apply(taxonomy, desk.workspace.space)
+            for other in others:
+                if _same_partition(other.taxonomy, merged) and _has_test(other) and _has_test(chosen.subject):
+                    bought[candidate.members] = _verdict(desk, chosen.subject, other)
+    return Advice(taxonomy, chosen.subject, chosen.mapped, candidates, bought)
+
+
+def into_name(candidate: Candidate) -> str:
+    """What the merged class would be called."""
+    return candidate.meaning.name if candidate.meaning else " or ".join(candidate.members)[:300]
+
+
+def _verdict(desk: Desk, reference: Subject, merged: Subject) -> Judgement:
+    dataset = desk.dataset()
+    judged = compare((reference, merged), Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
+    return judgements(judged, desk.workspace.rule)[0]
+
+
+def _same_partition(one: Taxonomy, other: Taxonomy) -> bool:
+    return (set(one.classes.values()), one.outside) == (set(other.classes.values()), other.outside)
+
+
+def _has_test(subject: Subject) -> bool:
+    return all(run.has_predictions(Split.TEST) for run in subject.runs)

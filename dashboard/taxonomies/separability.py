@@ -1,0 +1,106 @@
+"""What to keep apart: which pairs of a taxonomy's classes models separate, and about which of them people agree."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.address.links import Cell, Shown
+from dashboard.decisions.consensus import in_force
+from dashboard.decisions.decision import Decision
+from dashboard.diagnose.diagnosis import people_of
+from dashboard.evaluation.comparison import Subject
+from dashboard.evaluation.drafting import Preview
+from dashboard.server_state.open_workspace import Desk
+from model_zoo.core.choices import Space, Split
+from model_zoo.core.evaluation.evaluation import Evaluation, patient_codes, probabilities_in
+from model_zoo.core.label_space.taxonomy import Taxonomy, project
+from model_zoo.core.suggestions.separability import FAIR, Agreement, Distinction, agreements, distinctions
+from model_zoo.workspace.manifest import DataSet
+
+
+@dataclass(frozen=True)
+class Distinguished:
+    """Every pair of classes of ``taxonomy``, the least separable first, judged over validation.
+
+    The separations of each stand in the order of ``subjects``: the series that can answer in these classes.
+    ``agreements`` knows the pairs that people called the same images; ``n_twice`` images were decided by two or more.
+    """
+
+    taxonomy: Taxonomy
+    subjects: tuple[Subject, ...]
+    evaluation: Evaluation
+    distinctions: tuple[Distinction, ...]
+    agreements: Mapping[tuple[int, int], Agreement]
+    n_twice: int
+
+    def names(self, one: Distinction) -> tuple[str, str]:
+        """The two classes."""
+        a, b = one.pair
+        return self.taxonomy.names[a], self.taxonomy.names[b]
+
+    def images(self, one: Distinction) -> tuple[Shown, Cell]:
+        """The images labelled as either, beside what the series that separates them best calls them.
+
+        Named in that series' own classes: those that fall into either.
+        """
+        subject = self.subjects[one.best]
+        falls = project(subject.taxonomy, self.taxonomy).index
+        own = tuple(name for name, k in zip(subject.taxonomy.names, falls, strict=True) if k in one.pair)
+        shown = Shown((subject.subject_id,), Space.NATIVE, Split.VALIDATION)
+        return shown, Cell(subject.subject_id, true=own)
+
+    @property
+    def like_chance(self) -> tuple[Distinction, ...]:
+        """The pairs that look as if no series separated them, and about which people are not known to agree.
+
+        Their best AUC is below `FAIR`, and chance is not ruled out.
+        """
+        return tuple(
+            one
+            for one in self.distinctions
+            if one.measured and not one.told_apart and one.separations[one.best].auc < FAIR and not self._agreed(one)
+        )
+
+    def _agreed(self, one: Distinction) -> bool:
+        agreement = self.agreements.get(one.pair)
+        return agreement is not None and agreement.beyond_chance
+
+
+def distinguish(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> Distinguished | None:
+    """Every pair of classes, from the series trained on ``taxonomy`` or finer and from what people decided.
+
+    ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer, or there
+    is but one class.
+    """
+    able = [one for one in previews if one.mapped is not None and len(one.mapped.truth) and _is_graded(one)]
+    if not able or len(taxonomy.classes) < 2:
+        return None
+    answers = []
+    for one in able:
+        assert one.mapped is not None
+        stored = [desk.predictions(run.run_id, Split.VALIDATION) for run in one.subject.runs]
+        answers.append((one.mapped, list(probabilities_in(one.mapped, stored, one.subject.taxonomy))))
+    found, n_twice = people(desk.store.all(), taxonomy, desk.dataset())
+    return Distinguished(
+        taxonomy, tuple(one.subject for one in able), answers[0][0], distinctions(answers), found, n_twice
+    )
+
+
+def _is_graded(one: Preview) -> bool:
+    """Whether its runs say how likely a class is: labels alone have no curve to measure an area under."""
+    return not any(run.card.labels_alone for run in one.subject.runs)
+
+
+def people(
+    decisions: Iterable[Decision], taxonomy: Taxonomy, dataset: DataSet
+) -> tuple[Mapping[tuple[int, int], Agreement], int]:
+    """How people agree about each pair of classes, and how many images two people or more gave a label."""
+    about: dict[str, list[Decision]] = {}
+    for decision in in_force(decisions):
+        about.setdefault(decision.image_id, []).append(decision)
+    judged = {image_id: people_of(history, taxonomy, dataset.space) for image_id, history in about.items()}
+    twice = {image_id: one.disagreements for image_id, one in judged.items() if one.n_images}
+    if not twice:
+        return {}, 0
+    return agreements(np.stack(list(twice.values())), patient_codes(twice, dataset.patients)), len(twice)

@@ -1,0 +1,180 @@
+"""What to split: classes whose images lie in two clusters, what they mean, and the images of either."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.address import links
+from dashboard.address.draft import Draft
+from dashboard.address.links import Shown
+from dashboard.evaluation.drafting import Drafted
+from dashboard.server_state.open_workspace import Desk
+from dashboard.taxonomies.subclusters import Divided, Embedded, find_embedded
+from dashboard.ui.gallery import Tile, gallery
+from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
+from model_zoo.core.choices import Space, Split
+from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.suggestions.subclusters import Division
+from model_zoo.core.suggestions.two_clusters import FEW_PATIENTS, MIN_PATIENTS, N_COMPONENTS, SMALL
+
+MAX_TILES = 12
+
+
+def what_to_split(desk: Desk, divide: Callable[[Embedded], Divided], drafted: Drafted) -> dict[str, list[str]] | None:
+    """A sentence, a row per candidate and its images; returns the address of an image that was just opened."""
+    st.subheader("What to split", anchor=False)
+    embedded, space = find_embedded(desk, drafted.taxonomy), desk.workspace.space
+    if embedded is None:
+        st.info("No run with weights was trained on exactly these classes, so nothing is known about splitting them.")
+        return None
+    if not embedded.stamp:
+        st.info("Do the images of a class lie in two clusters? To find out in a minute:")
+        st.code(embedded.command, language=None, wrap_lines=True)
+        return None
+    found = divide(embedded)
+    if found.problem:
+        st.warning(plain(found.problem))
+        return None
+    for sentence in _sentences(found):
+        st.markdown(f"**{plain(sentence)}**")
+    opened = None
+    if found.candidates:
+        rows = [_row(found, one, drafted, space) for one in found.candidates]
+        st.table(pd.DataFrame(rows).set_index("class"), border="horizontal")
+        for one in found.candidates:
+            with st.expander(f"{plain(found.name(one))}: images of the two clusters"):
+                opened = _images(found, one) or opened
+    if found.divisions:
+        with st.expander(f"All {counted(len(found.divisions), 'class', 'classes')} of {MIN_PATIENTS} patients or more"):
+            _all(found)
+    _caption(found)
+    return opened
+
+
+def _sentences(found: Divided) -> list[str]:
+    """Which classes are two clusters, and which are one wide cloud whose halves differ in meaning."""
+    seen = f"As {found.run.run_id} sees them, the images of"
+    two, wide = (
+        [found.name(one) for one in found.candidates if one.clusters.apart is apart] for apart in (True, False)
+    )
+    said = []
+    if two:
+        said.append(f"{seen} {one_of(two, 'and', 8)} are two clusters.")
+    if wide:
+        said.append(
+            f"{seen} {one_of(wide, 'and', 8)} spread wider than one cloud. Their halves differ in meaning, but no gap "
+            "lies between them: they may be one continuum."
+        )
+    return said or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
+
+
+def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
+    between, cloud = one.clusters.between, one.clusters.one_cloud
+    return {
+        "class": plain(found.name(one)),
+        "what the clusters mean": _meaning(found, one, drafted, space),
+        "images (patients)": _sizes(one),
+        "spread between them": f"{share_text(between.value)} ({interval_text(between.low, between.high)})",
+        "of one cloud": f"{share_text(cloud[0])}, 95 % below {share_text(cloud[1])}",
+        "p (one cloud)": f"{one.clusters.p_one_cloud:.4f}",
+        "gap between them": f"p = {one.clusters.p:.4f}" if one.clusters.apart else "none shown",
+    }
+
+
+def _meaning(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> str:
+    """In words, as a link to the draft that splits the class by it."""
+    step, meaning = found.step(one, drafted.taxonomy), one.meaning
+    if step is None or meaning is None:
+        return "no common meaning found"
+    draft = drafted.draft
+    parameters = Draft(draft.base, (*draft.edits, step), draft.name, draft.description).query(space)
+    shares = " against ".join(share_text(share, 0) for share in meaning.shares)
+    agreement = f"agreement {meaning.agreement:.2f} ({meaning.low:.2f} to {meaning.high:.2f})"
+    link = f"[{plain(meaning.words)}](taxonomies?{urlencode(parameters, doseq=True)})"
+    return f"{link}: {shares} are {plain(meaning.value)}; {agreement}"
+
+
+def _images(found: Divided, one: Division) -> dict[str, list[str]] | None:
+    """Either cluster's clearest images; returns the address of one that was just opened."""
+    shown = Shown((found.run.run_id,), Space.NATIVE, Split.VALIDATION)
+    names = found.run.card.taxonomy.names
+    opened = None
+    for second in (False, True):
+        image_ids = found.images(one, second)
+        more = f", the {MAX_TILES} furthest from the other" if len(image_ids) > MAX_TILES else ""
+        images = f"{counted(len(image_ids), 'image')} of {counted(one.clusters.n_patients[second], 'patient')}"
+        called = f"{share_text(one.right[second], 0)} called right"
+        if one.called[second] != one.clusters.index:
+            called += f", mostly called {plain(names[one.called[second]])}"
+        st.caption(f"{'Second' if second else 'First'} cluster: {images}, {called}{more}.")
+        tiles = [
+            Tile(
+                image_id,
+                links.image_url(image_id),
+                f"inspect?{urlencode(links.to_image(image_id, shown), doseq=True)}",
+                image_id,
+                "",
+            )
+            for image_id in image_ids[:MAX_TILES]
+        ]
+        opened = gallery(tiles, key=f"taxonomies_cluster_{one.clusters.index}_{second:d}") or opened
+    return links.to_image(opened, shown) if opened else None
+
+
+def _all(found: Divided) -> None:
+    rows = [
+        {
+            "class": found.name(one),
+            "two clusters?": _verdict(one),
+            "spread between them, %": 100 * one.clusters.between.value,
+            "from": 100 * one.clusters.between.low,
+            "to": 100 * one.clusters.between.high,
+            "one cloud, 95 % below": 100 * one.clusters.one_cloud[1],
+            "p (Holm)": one.clusters.p,
+            "images": " + ".join(f"{n:,}" for n in one.clusters.n_images),
+            "patients": " + ".join(f"{n:,}" for n in one.clusters.n_patients),
+            "best meaning": one.meaning.words if one.meaning else "none found",
+        }
+        for one in found.divisions
+    ]
+    percent = ("spread between them, %", "from", "to", "one cloud, 95 % below")
+    config = {name: st.column_config.NumberColumn(format="%.1f") for name in percent}
+    config["p (Holm)"] = st.column_config.NumberColumn(format="%.4f")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="taxonomies_clusters", column_config=config, lazy=False)
+
+
+def _caption(found: Divided) -> None:
+    assert found.evaluation is not None
+    evaluation, n_left = found.evaluation, len(found.run.card.classes) - len(found.divisions)
+    few = f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS} patients." if n_left else ""
+    st.caption(
+        f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
+        f"class; validation split, original labels, "
+        f"{images_of_patients(len(evaluation.truth), evaluation.n_patients)}.{few} "
+        "Two-means splits any cloud. Two clusters are stated only "
+        "if two tests agree: the halves lie further apart than those of one Gaussian cloud as wide and as alike within "
+        "patients (SigClust, Liu et al. 2008, by simulation), and fewer images lie between the halves than in either, "
+        "also along a fitted curve, so that a bent or skewed cloud is no pair. p is the larger of both, for all "
+        "classes at once (Holm). All is as one run sees it; another seed may see it otherwise. A cluster of fewer "
+        f"than {100 * SMALL:.0f} % of the images or {FEW_PATIENTS} patients, or one without a meaning and "
+        "mostly called another class, is taken for wrong labels. Meaning: the value of a part that agrees best with "
+        "the clusters (adjusted Rand index: 1 the same, 0 chance; 95 %, patients drawn anew). What training on the "
+        "split classes would bring, only training can tell."
+    )
+
+
+def _sizes(one: Division) -> str:
+    pairs = zip(one.clusters.n_images, one.clusters.n_patients, strict=True)
+    return " and ".join(f"{images:,} ({patients:,})" for images, patients in pairs)
+
+
+def _verdict(one: Division) -> str:
+    if not one.clusters.wide:
+        return "not shown"
+    if one.clusters.small:
+        return "a few stand apart"
+    if one.misplaced:
+        return "one is mostly called another class"
+    return "yes" if one.clusters.apart else "one wide cloud"

@@ -1,0 +1,247 @@
+"""Core values to plotly figures; no Streamlit here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from dashboard.words import interval_text, share_text
+from model_zoo.core.evaluation.evaluation import Figure
+from model_zoo.workspace.run import Epoch
+
+SUBJECT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6A00")
+"""Okabe & Ito 2008: told apart with every kind of colour blindness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colours of one theme; zero in a matrix is the page's own background.
+
+    ``sequential`` runs from nothing to all, ``diverging`` from worse to better.
+    """
+
+    text: str
+    muted: str
+    grid: str
+    background: str
+    sequential: tuple[str, ...]
+    diverging: tuple[str, ...]
+
+
+LIGHT = Look(
+    "#1A2433",
+    "#5A6675",
+    "#E4E9EF",
+    "#FFFFFF",
+    ("#FFFFFF", "#D6E6F2", "#9CC5E0", "#5B9DC9", "#2674AC", "#0B4A7A"),
+    ("#B35806", "#E08214", "#FDD9A8", "#FFFFFF", "#B9D9EC", "#4393C3", "#1F5F99"),
+)
+DARK = Look(
+    "#E6EAF0",
+    "#9AA7B5",
+    "#2A323C",
+    "#12161C",
+    ("#12161C", "#16344C", "#1C5578", "#2D7FAD", "#62AEDA", "#C9E6F7"),
+    ("#F2A65A", "#B86A1E", "#5A3A1A", "#12161C", "#173B55", "#2E7FB0", "#7CC4EE"),
+)
+
+
+def look(dark: bool) -> Look:
+    """The colours of the theme."""
+    return DARK if dark else LIGHT
+
+
+def class_figure(
+    rows: Sequence[Sequence[Figure]],
+    titles: Sequence[str],
+    subject_ids: Sequence[str],
+    supports: Sequence[str] | None,
+    look: Look,
+    axis_title: str,
+    colours: Sequence[str] = SUBJECT_COLOURS,
+) -> go.Figure:
+    """One row per class, one mark per subject with its interval, and a dot per run.
+
+    ``rows[s][k]`` is the figure of class k for subject s; each mark carries ``[subject, class]``.
+    ``supports`` says how many images each class has, where that is the same for all subjects.
+    """
+    n = len(rows[0])
+    spread = min(0.5, 0.2 * len(rows))
+    figure = go.Figure()
+    for s, (figures, title, subject_id) in enumerate(zip(rows, titles, subject_ids, strict=True)):
+        offset = 0.0 if len(rows) == 1 else spread * (s / (len(rows) - 1) - 0.5)
+        y = np.arange(n) + offset
+        means = np.array([one.mean for one in figures])
+        colour = colours[s % len(colours)]
+        dots = [
+            (value, y[k], figures[k].name)
+            for k in range(n)
+            for value in figures[k].per_run
+            if len(figures[k].per_run) > 1
+        ]
+        if dots:
+            figure.add_scatter(
+                x=[dot[0] for dot in dots],
+                y=[dot[1] for dot in dots],
+                mode="markers",
+                marker={"symbol": "line-ns", "size": 9, "line": {"width": 1.5, "color": colour}, "opacity": 0.55},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        figure.add_scatter(
+            x=means,
+            y=y,
+            mode="markers",
+            name=as_text(title),
+            marker={"size": 10, "color": colour, "line": {"width": 1.5, "color": look.background}},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": gap([one.share.high for one in figures], means),
+                "arrayminus": gap(means, [one.share.low for one in figures]),
+                "color": colour,
+                "thickness": 1.6,
+                "width": 4,
+            },
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            customdata=[[subject_id, one.name] for one in figures],
+            hovertemplate=[
+                f"<b>{as_text(one.name)}</b> · {as_text(title)}<br>{share_text(one.mean)}"
+                + (f" (SD over runs {100 * one.sd:.1f} points)" if len(one.per_run) > 1 else "")
+                + f"<br>95 % interval, patients only: {interval_text(one.share.low, one.share.high)}"
+                + f"<br>{one.share.n_images:,.0f} images, {one.share.n_patients} patients<extra></extra>"
+                for one in figures
+            ],
+        )
+    labels = [
+        f"{as_text(one.name)}  <span style='color:{look.muted}'>{support}</span>"
+        for one, support in zip(rows[0], supports or [""] * n, strict=True)
+    ]
+    figure.update_yaxes(
+        range=[n - 0.4, -0.6],
+        tickmode="array",
+        tickvals=list(range(n)),
+        ticktext=labels,
+        showgrid=True,
+        gridcolor=look.grid,
+    )
+    figure.update_xaxes(
+        range=[-0.02, 1.02], tickformat=".0%", title={"text": axis_title}, showgrid=True, gridcolor=look.grid
+    )
+    height = int(110 + n * max(26, 15 * len(rows)))
+    return dress(
+        figure,
+        look,
+        height=height,
+        clickmode="event+select",
+        dragmode=False,
+        hoverdistance=14,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+    )
+
+
+def history_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: str, look: Look) -> go.Figure:
+    """Curves over epochs: name -> field of `Epoch`."""
+    figure = go.Figure()
+    for (name, field), colour in zip(curves.items(), SUBJECT_COLOURS, strict=False):
+        figure.add_scatter(
+            x=[epoch.epoch for epoch in epochs],
+            y=[getattr(epoch, field) for epoch in epochs],
+            mode="lines+markers" if len(epochs) == 1 else "lines",
+            name=name,
+            line={"color": colour, "width": 2, "dash": "dot" if "train" in field else "solid"},
+        )
+    figure.update_xaxes(title={"text": "epoch"}, gridcolor=look.grid, tickformat="d", nticks=min(10, len(epochs) + 1))
+    figure.update_yaxes(title={"text": title}, gridcolor=look.grid, rangemode="tozero")
+    if title == "accuracy":
+        figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
+    return dress(figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
+
+
+def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.float64], look: Look) -> go.Figure:
+    """A flow from the finest column of classes to the coarsest.
+
+    ``columns`` holds (title, class names); ``links`` (L, 4): column, class, class in the next
+    column, images.
+    """
+    start = np.cumsum([0] + [len(names) for _, names in columns])
+    figure = go.Figure(
+        go.Sankey(
+            arrangement="snap",
+            textfont={"color": look.text, "shadow": f"0 0 3px {look.background}"},
+            node={
+                "label": [as_text(short(name)) for _, names in columns for name in names],
+                "customdata": [as_text(name) for _, names in columns for name in names],
+                "color": [
+                    SUBJECT_COLOURS[c % len(SUBJECT_COLOURS)] for c, (_, names) in enumerate(columns) for _ in names
+                ],
+                "align": "left",  # a class that leads nowhere stays in its own column
+                "pad": 6,
+                "thickness": 12,
+                "line": {"width": 0},
+                "hovertemplate": "%{customdata}: %{value:,.0f} images<extra></extra>",
+            },
+            link={
+                "source": [int(start[int(c)] + a) for c, a, _, _ in links],
+                "target": [int(start[int(c) + 1] + b) for c, _, b, _ in links],
+                "value": [float(value) for *_, value in links],
+                "color": "rgba(110,135,160,0.42)",
+                "hovertemplate": "%{source.customdata} → %{target.customdata}: %{value:,.0f} images<extra></extra>",
+            },
+        )
+    )
+    for c, (title, names) in enumerate(columns):
+        figure.add_annotation(
+            x=c / max(1, len(columns) - 1),
+            y=1,
+            yanchor="bottom",
+            yshift=8,
+            xref="paper",
+            yref="paper",
+            showarrow=False,
+            text=f"<b>{as_text(short(title))}</b><br>{len(names)}",
+            font={"size": 12, "color": look.text},
+            xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
+        )
+    height = int(np.clip(82 + 23 * max(len(names) for _, names in columns), 300, 1200))
+    return dress(figure, look, height=height, margin={"l": 8, "r": 8, "t": 72, "b": 10})
+
+
+def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
+    """The figure with the theme's colours and the house's margins and axes."""
+    margin = {"l": 8, "r": 12, "t": 28, "b": 8}
+    figure.update_layout(
+        **{
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"color": look.text, "size": 13, "family": "Source Sans, sans-serif"},
+            "margin": margin,
+            "hoverlabel": {"bgcolor": look.background, "font": {"color": look.text}, "bordercolor": look.muted},
+            "modebar": {"remove": ["zoom", "pan", "select", "lasso2d", "autoscale"]},
+        }
+        | layout
+    )
+    figure.update_xaxes(zeroline=False, automargin=True, tickcolor=look.muted)
+    figure.update_yaxes(zeroline=False, automargin=True, tickcolor=look.muted)
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        axis.showgrid = bool(axis.showgrid)  # plotly's own grid is white: in the dark it looks like an interval
+    return figure
+
+
+def gap(upper: ArrayLike, lower: ArrayLike) -> list[float]:
+    """How far error bars reach: ``upper - lower``, 0 where undefined."""
+    gap = np.asarray(upper) - np.asarray(lower)
+    return list(np.clip(np.nan_to_num(gap), 0, None))
+
+
+def as_text(name: str) -> str:
+    """A name as text: plotly reads a small HTML."""
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def short(name: str) -> str:
+    """A name cut to what an axis or a flow has room for."""
+    return name if len(name) <= 22 else name[:20] + "…"

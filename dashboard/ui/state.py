@@ -1,0 +1,92 @@
+"""The session's state and the page's address, typed; the only place that touches either."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard.address.links import Query
+from dashboard.words import plain
+from model_zoo.core.errors import TaxoScopeError
+
+
+def query() -> Query:
+    """The parameters of the page's address."""
+    return {name: tuple(st.query_params.get_all(name)) for name in st.query_params}
+
+
+def write_query(parameters: Mapping[str, Sequence[str]]) -> None:
+    """Set parameters of the address, together one step in the browser's history; an empty list removes one."""
+    before = query()
+    after = {**before, **{name: tuple(values) for name, values in parameters.items()}}
+    after = {name: values for name, values in after.items() if values}
+    if after != before:
+        st.query_params.from_dict({name: list(values) for name, values in after.items()})
+
+
+def dark() -> bool:
+    """Whether the page is shown in the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+def shows(key: str, value: Any) -> str:
+    """Make the widget ``key`` show ``value`` (the address is the truth); returns the key."""
+    st.session_state[key] = value
+    return key
+
+
+def keeps(key: str, first: Any, known: Sequence[Any] | None = None) -> str:
+    """Let the widget ``key`` start with ``first`` and keep what is chosen (among ``known``, if given); returns it."""
+    if key not in st.session_state or (known is not None and st.session_state[key] not in known):
+        st.session_state[key] = first
+    return key
+
+
+def take(key: str) -> Any:
+    """What was put under ``key``, once; None if nothing was."""
+    return st.session_state.pop(key, None)
+
+
+def get(key: str, default: Any = None) -> Any:
+    """A widget's value, or ``default`` before it was drawn."""
+    return st.session_state.get(key, default)
+
+
+def bump(key: str) -> None:
+    """Raise a counter that is part of a chart's key, so that its selection is forgotten."""
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def guarded(callback: Callable[[], None]) -> Callable[[], None]:
+    """A callback whose error is shown as one sentence; the page's frame does not cover callbacks."""
+
+    def run() -> None:
+        try:
+            callback()
+        except TaxoScopeError as error:
+            st.session_state["_sentence"] = str(error)
+
+    return run
+
+
+def show_sentence() -> None:
+    """Show what a guarded callback had to say, once."""
+    if sentence := st.session_state.pop("_sentence", None):
+        st.error(plain(sentence))
+
+
+def go(page: str, parameters: Mapping[str, Sequence[str]]) -> None:
+    """From a callback: open another page (its file) before the present one is drawn again."""
+    st.session_state["_go"] = (page, parameters)
+
+
+def follow() -> None:
+    """Open the page that a callback asked for."""
+    if asked := st.session_state.pop("_go", None):
+        page, parameters = asked
+        st.switch_page(page, query_params=parameters)
+
+
+def put(key: str, value: Any) -> None:
+    """Remember something until the page runs next."""
+    st.session_state[key] = value

@@ -1,0 +1,1 @@
+"""Model weights from untrusted files, and the architectures that fit them."""

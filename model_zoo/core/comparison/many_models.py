@@ -1,0 +1,398 @@
+"""Many models at once: each against a baseline, and which of them no pair separates.
+
+Two families, each with intervals that hold for all of its members at once (max-T, Westfall & Young 1993; against one
+baseline Dunnett 1955): the rows of a table against the baseline, and all pairs. Groups come from the second family
+alone: maximal sets of models in which no pair is separated (the letters of Piepho 2004).
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.special import ndtr
+
+from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
+from model_zoo.core.comparison import uncertainty
+from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Difference, answer
+from model_zoo.core.comparison.missing_predictions import UNPREDICTED, all_correct, all_incorrect
+from model_zoo.core.comparison.outcomes import Outcome, outcome_of
+from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, LEVEL, Variance
+from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation import macro_intervals
+from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.patient_counts import Counts, counts_by_patient
+from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, common_ground
+
+N_DRAWS = 20_000
+MAX_GROUPS = 100
+"""More groups than that are not listed; models that differ by chance alone give a handful."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """M models over the union of their images; images without a prediction count in every possible way.
+
+    ``counts`` holds the images that all models predicted; ``lowest`` and ``highest`` all images, those without a
+    prediction as incorrect, or as correct (Horowitz & Manski 1995). ``n_missing``: of each model, (M,).
+    """
+
+    counts: tuple[Counts, ...]
+    lowest: tuple[Counts, ...]
+    highest: tuple[Counts, ...]
+    n_missing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Model ``of`` minus model ``against`` (positions), its simultaneous 95 % interval and what it says."""
+
+    of: int
+    against: int
+    difference: Difference
+    answer: Answer
+
+    @property
+    def separated(self) -> bool:
+        """Whether the interval lies off 0."""
+        return self.difference.excludes_zero
+
+
+@dataclass(frozen=True, slots=True)
+class ManyModels:
+    """M models in one metric, answering one question.
+
+    ``figures`` (M,) are means over runs. ``rows`` set each model but the baseline against it, in their order;
+    ``pairs`` are all pairs, a family of its own. ``groups`` hold positions, best model first; empty where there are no
+    intervals, or more than `MAX_GROUPS`.
+    """
+
+    question: Question
+    figure: Headline
+    margin: float
+    baseline: int
+    figures: tuple[float, ...]
+    n_runs: tuple[int, ...]
+    n_images: int
+    n_patients: int
+    n_missing: tuple[int, ...]
+    rows: tuple[Contrast, ...]
+    pairs: tuple[Contrast, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    def outcome(self, contrast: Contrast) -> Outcome:
+        """The result of a contrast, as the decision rule words it."""
+        return outcome_of(contrast.answer, contrast.difference.low, contrast.difference.high, self.margin)
+
+    def letters(self, position: int) -> str:
+        """The groups that a model is in, ``a`` for the first: models that share a letter are not separated."""
+        return " ".join(_letter(k) for k, group in enumerate(self.groups) if position in group)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSets:
+    """Which models are compared at once, in which classes; models are positions.
+
+    ``shared`` are the finest classes that all ``kept`` models map onto. ``left_out`` maps each other model to how many
+    classes would be shared with it.
+    """
+
+    shared: Taxonomy
+    kept: tuple[int, ...]
+    left_out: Mapping[int, int]
+
+
+def align(evaluations: Sequence[Evaluation], partly: Sequence[Evaluation | None] = ()) -> Aligned:
+    """Models of one class set over the same images and patients; `RunError` if their classes differ.
+
+    ``partly``: of each model, images that some of its runs predicted (`missing.evaluate_partly`).
+    """
+    if len({one.taxonomy.hash for one in evaluations}) != 1:
+        raise RunError("These models are evaluated in different classes; compare them on their shared classes.")
+    if any(partly):
+        evaluations = [_with(*both) for both in zip(evaluations, partly, strict=True)]
+    elif len({one.image_ids for one in evaluations}) == 1:
+        same = tuple(counts_by_patient(one) for one in evaluations)
+        return Aligned(same, same, same, (0,) * len(same))
+    union = sorted(set().union(*(one.image_ids for one in evaluations)))
+    codes, truth = _union(evaluations, union)
+    whole = [_over(one, union, codes, truth) for one in evaluations]
+    lacking = np.array([(one.predicted == UNPREDICTED).any(axis=0) for one in whole])
+    n_missing = tuple(lacking.sum(axis=1).tolist())
+    in_all: NDArray[np.bool_] = np.logical_not(lacking.any(axis=0))
+    counts = tuple(counts_by_patient(one.only(in_all)) for one in whole)
+    lowest, best = (tuple(counts_by_patient(of(one)) for one in whole) for of in (all_incorrect, all_correct))
+    return Aligned(counts, lowest, best, n_missing)
+
+
+def question_of_all(n_runs: Sequence[int]) -> Question:
+    """The widest question that all models can answer: the training where each has `MIN_SEEDS` seeds."""
+    return Question.TRAINING if min(n_runs) >= MIN_SEEDS else Question.CHECKPOINT
+
+
+def compare_many(
+    aligned: Aligned, figure: Headline, margin: float, baseline: int = 0, question: Question | None = None
+) -> ManyModels:
+    """Two models or more against the one at ``baseline``, and their groups; ``margin`` is a share in (0, 1).
+
+    With fewer than `MIN_PATIENTS` patients, or seeds than ``question`` asks for, no interval is given.
+    """
+    counts = aligned.counts
+    n_models, n_runs = len(counts), tuple(one.n_runs for one in counts)
+    asked = question or question_of_all(n_runs)
+    can = counts[0].n_patients >= MIN_PATIENTS and (asked is Question.CHECKPOINT or min(n_runs) >= MIN_SEEDS)
+    family = _Family(aligned, figure, asked)
+    rows = family.contrasts([(k, baseline) for k in range(n_models) if k != baseline], margin, can)
+    pairs = family.contrasts(list(combinations(range(n_models), 2)), margin, can)
+    groups = tuple(islice(_groups(pairs, n_models), MAX_GROUPS + 1)) if can else ()
+    return ManyModels(
+        asked,
+        figure,
+        margin,
+        baseline,
+        family.figures,
+        n_runs,
+        counts[0].n_images,
+        counts[0].n_patients,
+        aligned.n_missing,
+        rows,
+        pairs,
+        _ordered(groups, family.figures) if len(groups) <= MAX_GROUPS else (),
+    )
+
+
+def class_sets(taxonomies: Sequence[Taxonomy], baseline: int = 0) -> ClassSets:
+    """Leaves out the models whose classes reduce the shared classes of the others, the one that reduces most first.
+
+    The baseline always stays, and so do two models at least: of two there is nothing to leave out.
+    """
+    kept, left_out = list(range(len(taxonomies))), list[int]()
+    while True:
+        shared = common_ground([taxonomies[k] for k in kept])
+        without: dict[str, Taxonomy] = {}
+        for own in sorted({taxonomies[k].hash for k in kept} - {taxonomies[baseline].hash}):
+            others = [taxonomies[k] for k in kept if taxonomies[k].hash != own]
+            if len(others) >= 2 and _size(finer := common_ground(others)) > _size(shared):
+                without[own] = finer
+        if not without:
+            break
+        worst = max(without, key=lambda own: _size(without[own]))
+        left_out += [k for k in kept if taxonomies[k].hash == worst]
+        kept = [k for k in kept if taxonomies[k].hash != worst]
+    reduced = {
+        k: len(common_ground([*(taxonomies[one] for one in kept), taxonomies[k]]).classes) for k in sorted(left_out)
+    }
+    return ClassSets(shared, tuple(kept), reduced)
+
+
+def incorrect_alone(evaluations: Sequence[Evaluation]) -> tuple[tuple[str, ...], ...]:
+    """Of each model the images that it alone gets wrong, in order: most of its runs are incorrect there (more than
+    half), and of every other model most are correct. Images that all models predicted count.
+    """
+    if len(evaluations) < 2:
+        return tuple(() for _ in evaluations)
+    shared = set.intersection(*(set(one.image_ids) for one in evaluations))
+    rates = [dict(zip(one.image_ids, one.right.mean(axis=0).tolist(), strict=True)) for one in evaluations]
+    asked = [image_id for image_id in evaluations[0].image_ids if image_id in shared]
+    return tuple(
+        tuple(
+            image_id
+            for image_id in asked
+            if own[image_id] < 0.5 and all(other[image_id] > 0.5 for other in rates if other is not own)
+        )
+        for own in rates
+    )
+
+
+class _Side:
+    """One model's metric: its ratios, how far each patient moves each run's, (S, P), and each run's value, (S,)."""
+
+    def __init__(self, counts: Counts, figure: Headline, rare: NDArray[np.bool_]) -> None:
+        whole, known = counts.headline(figure), np.ones(1, dtype=np.bool_)
+        if figure is not Headline.ACCURACY:
+            known = ~rare[counts.images.sum(axis=(0, 1)) > 0]
+        share = float(known.sum()) / max(1, len(known))
+        self.figure, self.ratios, self.unknown = float(whole.figure().mean()), whole.only(known), 1 - share
+        self.influence, self.values = share * self.ratios.figure_influence(), share * self.ratios.figure()
+
+
+class _Family:
+    """What all contrasts of some models in one metric rest on."""
+
+    def __init__(self, aligned: Aligned, figure: Headline, question: Question) -> None:
+        self._question = question
+        self._counts = aligned.lowest[0]
+        self._figure, rare = figure, _rare(aligned.counts, figure)
+        self._shared = [_Side(one, figure, rare) for one in aligned.counts]
+        self._lowest = self._highest = self._shared
+        if any(aligned.n_missing):
+            self._lowest, self._highest = (
+                [_Side(one, figure, rare) for one in some] for some in (aligned.lowest, aligned.highest)
+            )
+        self.figures = tuple(one.figure for one in self._shared)
+
+    def contrasts(self, pairs: Sequence[tuple[int, int]], margin: float, can: bool) -> tuple[Contrast, ...]:
+        """The contrasts of these positions as one family."""
+        values = [self.figures[i] - self.figures[j] for i, j in pairs]
+        if not can or any(map(math.isnan, values)):
+            return tuple(
+                Contrast(i, j, Difference(value), Answer.TOO_FEW) for (i, j), value in zip(pairs, values, strict=True)
+            )
+        tail = self._tail(pairs)
+        return tuple(self._contrast(i, j, margin, tail) for i, j in pairs)
+
+    def _contrast(self, i: int, j: int, margin: float, tail: float) -> Contrast:
+        value = self.figures[i] - self.figures[j]
+        low, high = self._interval(self._lowest[i], self._highest[j], tail)
+        if self._lowest is not self._highest:
+            high = self._interval(self._highest[i], self._lowest[j], tail)[1]
+        found = Difference(value, min(low, value), max(high, value))
+        return Contrast(i, j, found, answer(found, margin, _unseen(self._shared[i], self._shared[j], tail)))
+
+    def _interval(self, a: _Side, b: _Side, tail: float) -> tuple[float, float]:
+        """Student's interval of a mean difference that leaves ``tail`` on either side."""
+        value, n_effective = float(a.values.mean() - b.values.mean()), self._counts.effective_patients
+        if self._question is Question.TRAINING:
+            variance = uncertainty.over_patients_and_seeds(a.influence, b.influence, (a.values, b.values))
+        else:
+            variance = uncertainty.over_patients(a.influence, b.influence)
+        half = _half_width(variance, n_effective, (len(a.values), len(b.values)), tail)
+        if np.count_nonzero(a.ratios.moved(b.ratios)) >= FEW_DIFFERING:
+            skewed = 0.0
+            if self._figure is Headline.ACCURACY:
+                skewed = uncertainty.skew(a.influence.mean(axis=0) - b.influence.mean(axis=0), False, tail)
+            low, high = value - half + min(skewed, 0.0), value + half + max(skewed, 0.0)
+        else:
+            half = max(half, _unseen(a, b, tail))
+            low, high = min(value - half, 0.0), max(value + half, 0.0)
+        return max(-1.0, low - a.unknown), min(1.0, high + a.unknown)
+
+    def _tail(self, pairs: Sequence[tuple[int, int]]) -> float:
+        """What each side of one interval may leave, so that all hold at once in 95 %."""
+        if len(pairs) == 1:
+            return (1 - LEVEL) / 2
+        draws, largest = _draws(self._shared, self._question), np.zeros(N_DRAWS)
+        for i, j in pairs:
+            apart = draws[:, i] - draws[:, j]
+            if (spread := float(apart.std())) > 1e-12:
+                np.maximum(largest, np.abs(apart) / spread, out=largest)
+        return min((1 - LEVEL) / 2, float(ndtr(-np.quantile(largest, LEVEL))))
+
+
+def _half_width(variance: Variance, n_effective: float, n_runs: tuple[int, int], tail: float) -> float:
+    """Half-width that leaves ``tail`` on either side.
+
+    Of several contrasts at once patients and each side's seeds have their own Student's t (Banerjee 1960): the
+    largest of them is mostly one whose spread over few seeds came out small by chance.
+    """
+    if tail == (1 - LEVEL) / 2 or not any(variance.seeds):
+        return variance.critical(n_effective, n_runs, tail) * math.sqrt(variance.total)
+    patients = uncertainty.quantile(n_effective - 1, tail) ** 2
+    seeds = sum(uncertainty.quantile(n - 1, tail) ** 2 * part for n, part in zip(n_runs, variance.seeds, strict=True))
+    known = patients * (variance.patients - sum(variance.interaction))
+    return math.sqrt(max(patients * variance.patients, known + seeds))
+
+
+def _rare(models: Sequence[Counts], figure: Headline) -> NDArray[np.bool_]:
+    """The classes that a macro average takes as unknown, (K,): some model has too few patients for them."""
+    kind = ClassFigure.RECALL if figure is Headline.BALANCED_ACCURACY else ClassFigure.F1
+    rare = [macro_intervals.rare_classes(one.images[0], one.classes(kind).below.mean(axis=0)) for one in models]
+    return np.any(rare, axis=0)
+
+
+def _unseen(a: _Side, b: _Side, tail: float) -> float:
+    """The share of wholly different patients that the sample can miss."""
+    return uncertainty.unseen_patients((a.ratios.weights() + b.ratios.weights()) / 2, tail)
+
+
+def _draws(models: Sequence[_Side], question: Question) -> NDArray[np.float64]:
+    """Jointly normal deviations of the models' figures, (N_DRAWS, M); the same in whichever order the models come."""
+    influence = np.stack([one.influence.mean(axis=0) for one in models])  # (M, P)
+    order = sorted(range(len(models)), key=lambda k: influence[k].tobytes())
+    values, vectors = np.linalg.eigh(influence[order] @ influence[order].T)
+    rng = np.random.default_rng(0)
+    found = np.empty((N_DRAWS, len(models)))
+    found[:, order] = rng.standard_normal((N_DRAWS, len(models))) @ (vectors * np.sqrt(np.clip(values, 0, None))).T
+    if question is Question.TRAINING:
+        for k in order:
+            one = models[k]
+            alone = uncertainty.over_patients_and_seeds(one.influence, one.influence, (one.values, one.values))
+            found[:, k] += math.sqrt(max(0.0, alone.seeds[0] - alone.interaction[0])) * rng.standard_normal(N_DRAWS)
+    return found
+
+
+def _union(evaluations: Sequence[Evaluation], union: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Patient codes and true classes of all images, both (N,); the codes of one patient agree over all models."""
+    row_of = {image_id: row for row, image_id in enumerate(union)}
+    truth, n_nodes = np.full(len(union), OUTSIDE), len(union)
+    images, owners = [], []  # an image and each model's code of its patient are of one patient
+    for one in evaluations:
+        rows = np.array([row_of[image_id] for image_id in one.image_ids], dtype=np.int64)
+        truth[rows] = one.truth
+        images.append(rows)
+        owners.append(one.patients + n_nodes)
+        n_nodes += int(one.patients.max(initial=-1)) + 1
+    ends = np.concatenate(images), np.concatenate(owners)
+    graph = coo_array((np.ones(len(ends[0])), ends), shape=(n_nodes, n_nodes))
+    codes = connected_components(graph, directed=False)[1][: len(union)]
+    return codes.astype(np.int64), truth.astype(np.int64)
+
+
+def _with(one: Evaluation, other: Evaluation | None) -> Evaluation:
+    """The evaluation over the images of both, which are of the same runs."""
+    if other is None:
+        return one
+    return replace(
+        one,
+        image_ids=one.image_ids + other.image_ids,
+        patients=np.concatenate([one.patients, other.patients]),
+        truth=np.concatenate([one.truth, other.truth]),
+        predicted=np.concatenate([one.predicted, other.predicted], axis=1),
+    )
+
+
+def _over(one: Evaluation, union: Sequence[str], codes: NDArray[np.int64], truth: NDArray[np.int64]) -> Evaluation:
+    """The evaluation over all images of ``union``; those without a prediction are `UNPREDICTED`."""
+    row_of = {image_id: row for row, image_id in enumerate(one.image_ids)}
+    at = np.array([row_of.get(image_id, -1) for image_id in union], dtype=np.int64)
+    predicted = np.where(at >= 0, one.predicted[:, at], UNPREDICTED)
+    return replace(one, image_ids=tuple(union), patients=codes, truth=truth, predicted=predicted)
+
+
+def _groups(pairs: Sequence[Contrast], n_models: int) -> Iterator[tuple[int, ...]]:
+    """Maximal sets of models of which no pair is separated (Bron & Kerbosch 1973, with a pivot)."""
+    near: list[set[int]] = [set() for _ in range(n_models)]
+    for pair in pairs:
+        if not pair.separated:
+            near[pair.of].add(pair.against)
+            near[pair.against].add(pair.of)
+
+    def extend(group: tuple[int, ...], possible: set[int], done: set[int]) -> Iterator[tuple[int, ...]]:
+        if not possible and not done:
+            yield group
+            return
+        pivot = max(possible | done, key=lambda k: len(near[k] & possible))
+        for k in sorted(possible - near[pivot]):
+            yield from extend((*group, k), possible & near[k], done & near[k])
+            possible, done = possible - {k}, done | {k}
+
+    yield from extend((), set(range(n_models)), set())
+
+
+def _ordered(groups: Sequence[tuple[int, ...]], figures: Sequence[float]) -> tuple[tuple[int, ...], ...]:
+    """Groups and their members, the best first."""
+    within = [tuple(sorted(group, key=lambda k: (-figures[k], k))) for group in groups]
+    return tuple(sorted(within, key=lambda group: ([-figures[k] for k in group], group)))
+
+
+def _letter(k: int) -> str:
+    return chr(ord("a") + k) if k < 26 else f"{chr(ord('a') + k % 26)}{k // 26}"
+
+
+def _size(taxonomy: Taxonomy) -> tuple[int, int]:
+    """How much a class set distinguishes: its classes, and the leaves that they hold."""
+    return len(taxonomy.classes), len(taxonomy.index_of)

@@ -1,0 +1,164 @@
+"""How uncertain the difference of a figure is: over patients alone, or over patients and seeds."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from model_zoo.core.evaluation.patient_counts import Ratios, mean_defined
+
+LEVEL = 0.95
+N_RESAMPLES = 2000
+MAX_BOOTSTRAP_PATIENTS = 10_000
+"""Above this many patients an interval over patients is linearised, which is then as good and much faster."""
+
+FEW_DIFFERING = 5
+"""Where fewer patients differ, what was not seen decides how wide an interval is."""
+
+GIANT = 20
+"""So many times the mean weight make a patient one whose differing says nothing of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variance:
+    """Where the uncertainty of a difference comes from, as parts of its variance.
+
+    ``patients`` is the patients' part as it is measured, over the mean of the runs. ``seeds`` and ``interaction``
+    (how differently a patient fares from seed to seed, which both other parts hold) are given per side; they are
+    0 where runs are taken as they are.
+    """
+
+    patients: float
+    seeds: tuple[float, float] = (0.0, 0.0)
+    interaction: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def total(self) -> float:
+        """Patients + seeds - interaction, never below the patients' part."""
+        return self.patients + max(0.0, sum(self.seeds) - sum(self.interaction))
+
+    def seeds_freedom(self, n_runs: tuple[int, int]) -> float:
+        """Degrees of freedom of the sum of both sides' seeds (Satterthwaite 1946); NaN where none differ."""
+        uncertain = sum(seeds**2 / (n - 1) for seeds, n in zip(self.seeds, n_runs, strict=True))
+        return sum(self.seeds) ** 2 / uncertain if uncertain > 0 else math.nan
+
+    def critical(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """How many times the root of `total` an interval that leaves ``tail`` on each side is wide there.
+
+        ``n_patients`` are effective.
+
+        Patients and seeds each have their Student's t, joined as the parts of the variance are (Banerjee 1960, Ann.
+        Inst. Stat. Math. 11), so that a spread of seeds that comes out small by chance gains no degrees of freedom
+        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides.
+        """
+        squared, trainings = quantile(n_patients - 1, tail) ** 2, self.total - self.patients
+        if trainings > 0:
+            squared += (quantile(self.seeds_freedom(n_runs), tail) ** 2 - squared) * trainings / self.total
+        return float(np.sqrt(squared))
+
+    def seeds_half(self, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """Half the width of the interval that the choice of seeds alone gives; 0 where runs are taken as they are."""
+        trainings = self.total - self.patients
+        return quantile(self.seeds_freedom(n_runs), tail) * math.sqrt(trainings) if trainings > 0 else 0.0
+
+
+def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
+    """Of the difference of two figures, from the influence (S, P) of the patients on each side's runs."""
+    between = a.mean(axis=0) - b.mean(axis=0)
+    return Variance(few_patients(a.shape[1]) * float(between @ between))
+
+
+def over_patients_and_seeds(
+    a: NDArray[np.float64], b: NDArray[np.float64], figures: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> Variance:
+    """The same for a way of training: patients crossed with seeds, at least two a side.
+
+    ``figures`` holds each side's figure per run, (S,). Two-way random effects: each sum of squares holds the
+    interaction, which is subtracted once (Cameron, Gelbach & Miller 2011; Owen 2007).
+    """
+    seeds, interaction = [], []
+    for influence, figure in zip((a, b), figures, strict=True):
+        n_runs = len(figure)
+        own = influence - influence.mean(axis=0)
+        seeds.append(float(np.nan_to_num(np.var(figure, ddof=1))) / n_runs)
+        interaction.append(few_patients(influence.shape[1]) * float((own**2).sum()) / ((n_runs - 1) * n_runs))
+    return Variance(over_patients(a, b).patients, (seeds[0], seeds[1]), (interaction[0], interaction[1]))
+
+
+def few_patients(n_patients: int) -> float:
+    """What a sum of squares over patients is multiplied by, so that it does not fall short when they are few."""
+    return n_patients / max(1, n_patients - 1)
+
+
+def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float, float]:
+    """95 % interval of mean figure A - mean figure B over resamples of the P patients.
+
+    Percentiles, expanded to what Student's t with ``n_effective`` patients asks for: plain ones are too short
+    for few patients (Hesterberg 2015, Am. Stat. 69, section 5).
+    """
+    n_patients = a.above.shape[1]
+    weights = resamples(n_patients)
+    moved = [mean_defined(side.resampled(weights)).mean(axis=0) for side in (a, b)]
+    expanded = stdtrit(n_effective - 1, (1 + LEVEL) / 2) * np.sqrt(n_patients / (n_patients - 1))
+    tail = float(ndtr(-expanded))
+    low, high = np.nanquantile(moved[0] - moved[1], (tail, 1 - tail))
+    return float(low), float(high)
+
+
+def skew(between: NDArray[np.float64], resampled: bool, tail: float = (1 - LEVEL) / 2) -> float:
+    """By how much the skewness of what patients add, (P,), moves both ends of an interval; 0 where they add nothing.
+
+    The second-order term of a studentised mean (Hall 1992, The Bootstrap and Edgeworth Expansion, section 2.6); an
+    interval of resampled percentiles holds a part of it already.
+    """
+    squares, z = float((between**2).sum()), quantile(math.inf, tail)
+    terms = z**2 + 2 if resampled else 2 * z**2 + 1
+    return float((between**3).sum()) / squares * terms / 6 if squares > 0 else 0.0
+
+
+def quantile(freedom: float, tail: float = (1 - LEVEL) / 2) -> float:
+    """Student's t that is exceeded with probability ``tail``."""
+    return float(-stdtrit(freedom, tail))
+
+
+def unseen(n_images: float) -> float:
+    """How large a share may be, at 97.5 %, of which none was seen among ``n_images`` (exact binomial)."""
+    return float(1 - ((1 - LEVEL) / 2) ** (1 / n_images))
+
+
+def unseen_patients(weights: NDArray[np.float64], tail: float = (1 - LEVEL) / 2) -> float:
+    """The share of wholly different patients that a sample misses with ``tail``; ``weights`` (P,) sum to 1.
+
+    1 - 0.025^(1 / P) for P patients of equal weight (exact binomial), else for 1 / sum(weights^2) patients (Kish
+    1965), which allows for patients who differ the oftener the larger they are. Those of more than `GIANT` mean
+    weights may differ with any probability p: weights @ p is then maximal over all p with prod(1 - p) >= 0.025.
+    """
+    log_tail = np.log(tail)
+    by_size = float(-np.expm1(log_tail * (weights @ weights)))
+    giants = -np.sort(-weights[weights > GIANT / len(weights)])
+    if not len(giants):
+        return by_size
+    left = np.exp(
+        (np.cumsum(np.log(giants)) + log_tail) / np.arange(1, len(giants) + 1)
+    )  # weight * (1 - p) of the first k
+    differing = int((giants > left).sum())
+    return max(by_size, float((giants[:differing] - left[differing - 1]).sum()))
+
+
+def effective_number(values: NDArray[np.float64]) -> float:
+    """As how many equal ones ``values`` (P,) count: (sum v^2)^2 / sum v^4; 0 where all are 0."""
+    squares = values**2
+    return float(squares.sum() ** 2 / (squares @ squares)) if squares.any() else 0.0
+
+
+@lru_cache(maxsize=2)
+def resamples(n_patients: int) -> NDArray[np.float32]:
+    """How often each patient is drawn in each resample, (B, P); always the same, so that no verdict flickers."""
+    rng = np.random.default_rng(n_patients)
+    weights = np.empty((N_RESAMPLES, n_patients), dtype=np.float32)
+    for row in weights:
+        row[:] = np.bincount(rng.integers(0, n_patients, n_patients), minlength=n_patients)
+    return weights

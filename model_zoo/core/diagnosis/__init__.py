@@ -1,0 +1,1 @@
+"""The four causes of a low metric."""

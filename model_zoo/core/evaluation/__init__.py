@@ -1,0 +1,1 @@
+"""Predictions against labels: confusion matrices and metrics with confidence intervals."""

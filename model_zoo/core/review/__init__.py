@@ -1,0 +1,1 @@
+"""Label errors, agreement between people, and the effect of label changes on metrics."""

@@ -1,0 +1,1 @@
+"""Image files: formats, bit depth, metadata, decoding within limits, and preprocessing."""

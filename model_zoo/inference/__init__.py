@@ -1,0 +1,1 @@
+"""Predictions, embeddings and heatmaps of a model."""

@@ -1,0 +1,1 @@
+"""Training of runs, and cross-fitting."""

@@ -1,0 +1,1 @@
+"""The workspace folder on disk: manifest, taxonomies, runs, snapshots of labels."""
