@@ -181,9 +181,9 @@ def restore(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Add the decisions that make the labels equal to a set: nothing is overwritten, and Labels undoes it."""
-    from dashboard.decisions.batch_decisions import new_batch
     from dashboard.labels.label_sets import restore as go_back
     from dashboard.labels.label_sets import to_restore
+    from dashboard.server_state.batch_decisions import new_batch
     from dashboard.server_state.open_workspace import Desk
 
     desk = Desk(_open(workspace))

@@ -1,6 +1,5 @@
 """What reviewing changed: each subject before and after, the images that moved, and what a random sample says."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import urlencode
 
@@ -8,11 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address.links import Cell, Shown
-from dashboard.compare import label_change_effect_words as words
-from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation import label_change_effect_words as words
 from dashboard.evaluation.label_change_effect import Changed, Reviewing
-from dashboard.words import plain, share_text
-from model_zoo.core.choices import Cause, Headline, Labels, Moved, Order
+from dashboard.words import plain
+from model_zoo.core.choices import Labels, Moved, Order
 
 
 def what_changed(found: Reviewing | None, shown: Shown) -> None:
@@ -30,36 +28,6 @@ def what_changed(found: Reviewing | None, shown: Shown) -> None:
         st.caption(plain(words.sample(found)))
     if not found.complete:
         _draw_more(found, shown)
-
-
-def causes_changed(
-    diagnoses: Sequence[Diagnosis],
-    found: Sequence[Reviewing | None],
-    under: Callable[[str, Labels], Diagnosis],
-) -> None:
-    """The measures of the causes before and after reviewing, computed when opened; nothing where nothing is reviewed.
-
-    ``found`` says of each diagnosed subject what was reviewed, ``under`` gives its diagnosis under other labels.
-    """
-    if not any(found):
-        return
-    box = st.expander("What reviewing changed", key="diagnose_reviewing", on_change="rerun")
-    if not box.open:
-        return
-    with box:
-        for diagnosis, reviewing in zip(diagnoses, found, strict=True):
-            if reviewing is None:
-                continue
-            (changed,) = reviewing.subjects
-            before, after = (under(diagnosis.subject.subject_id, labels) for labels in Labels)
-            rows = [("wrong answers", *(share_text(1 - one) for one in changed.figures[Headline.ACCURACY]))]
-            for cause in Cause:
-                rows.append((str(cause), *(words.measure_text(one.measures[cause]) for one in (before, after))))
-            st.markdown(f"**{plain(changed.subject.title)}** · {plain(words.coverage(reviewing))}.")
-            columns = ["measure of", "original labels", "labels as reviewed"]
-            st.table(pd.DataFrame(rows, columns=columns).set_index("measure of"), border="horizontal")
-            if sentence := words.lean(reviewing, changed):
-                st.caption(words.sentence(sentence))
 
 
 def _link(changed: Changed, shown: Shown, moved: Moved, n_images: int) -> str:

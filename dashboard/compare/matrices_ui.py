@@ -12,11 +12,11 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.address.links import Cell, MatrixView, Shown, images_url
 from dashboard.address.queue import to_review
 from dashboard.compare.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference, unlisted_changes
-from dashboard.compare.matrices_plot import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.ui import controls, state
 from dashboard.ui.chart_clicks import Open, chart_key, clicked
+from dashboard.ui.matrices_plot import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
 from dashboard.ui.plots import Look
 from dashboard.words import counted, one_of, plain, signed
 from model_zoo.core.choices import Matrices, Opens, Per, Space

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard.address.links import Cell, images_words
-from dashboard.compare.label_change_effect_words import reviewed_part
 from dashboard.evaluation.class_selection import drawn
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect_words import reviewed_part
 from dashboard.ui import plots
 from dashboard.ui.chart_clicks import Open, chart_key, clicked
 from dashboard.ui.class_tables import class_table, figure_table

@@ -1,6 +1,6 @@
 """The verdict: one sentence on top, the interval that decides beside it, and how it came about below."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -8,13 +8,10 @@ from dashboard.address.links import Cell
 from dashboard.compare import verdict_words as words
 from dashboard.compare.label_noise_ui import label_errors
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
-from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.class_selection import drawn_differences
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
-from dashboard.report import report
-from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots
 from dashboard.ui.chart_clicks import Open, chart_key, clicked
 from dashboard.ui.class_tables import class_table, difference_table
@@ -49,23 +46,6 @@ def verdict(
                 label_errors(judgement.tipping_point(rule.figure), reviewing)
             with chart:
                 _draw(judged, judgement, rule, figure, look, open_cell)
-
-
-def report_button(
-    desk: Desk,
-    judged: Comparison,
-    found: Sequence[Judgement],
-    diagnoses: Callable[[], Sequence[Diagnosis]],
-) -> None:
-    """Download what is compared as one page to send to a colleague; ``diagnoses`` is asked on a click."""
-    st.download_button(
-        "Report",
-        lambda: report(desk, judged, found, diagnoses()).html,
-        "comparison.html",
-        "text/html",
-        icon=":material/download:",
-        help="One self-contained page: result, matrices, causes, what the runs look at, example images, hashes.",
-    )
 
 
 def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> None:

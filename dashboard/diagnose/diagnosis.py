@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from dashboard.address.links import Where, images_words
 from dashboard.decisions.decision import Decision
 from dashboard.diagnose.retraining import NOTHING_RETRAINED, Retrained
-from dashboard.evaluation.annotator_agreement import answers_in
+from dashboard.evaluation.annotator_agreement import People, people_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.words import LABELS, images_of_patients
 from model_zoo.core.choices import Cause, ClassFigure, Evidence, Labels, Split
@@ -23,7 +22,7 @@ from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, c
 from model_zoo.core.evaluation.metrics import Share
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.class_groups import shared_meanings
-from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, common_ground, project
 from model_zoo.workspace.manifest import DataSet
 
@@ -38,19 +37,6 @@ class Gain:
     evidence: Evidence
     share: Share
     coarser: bool = False
-
-
-@dataclass(frozen=True)
-class People:
-    """What several people decided about the same images, in the classes of one taxonomy.
-
-    ``n_people`` gave any label; ``n_images`` got one from at least two of them. ``disagreements`` (K, K)
-    counts pairs of people by the two classes they gave, symmetric, agreements on the diagonal.
-    """
-
-    n_people: int
-    n_images: int
-    disagreements: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -242,21 +228,6 @@ def training_images(taxonomy: Taxonomy, dataset: DataSet) -> tuple[NDArray[np.in
     placed = taxonomy.place_all([image.label for image in dataset.split(Split.TRAIN)])
     known = placed[placed != OUTSIDE]
     return np.bincount(known, minlength=len(taxonomy.classes)), len(placed) - len(known)
-
-
-def people_of(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace) -> People:
-    """The labels that people gave, one per person and image (the last in force), in the classes of ``taxonomy``."""
-    said = answers_in(decisions, taxonomy, space)
-    n_classes = len(taxonomy.classes)
-    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
-    n_images = 0
-    for answers in said.values():
-        n_images += len(answers) > 1
-        for one, other in combinations(answers.values(), 2):
-            if OUTSIDE not in (one, other):
-                counts[one, other] += 1
-                counts[other, one] += one != other
-    return People(len({name for answers in said.values() for name in answers}), n_images, counts)
 
 
 def retrained(diagnoses: Sequence[Diagnosis]) -> tuple[Figure, ...]:

@@ -146,3 +146,31 @@ def _of_class(both: Coincidences, name: str, k: int) -> OfClass:
 def _least(ratings: NDArray[np.int64]) -> NDArray[np.int64]:
     """The lowest class that anybody named, per image (N,)."""
     return np.where(ratings == NOBODY, np.iinfo(np.int64).max, ratings).min(axis=0)
+
+
+@dataclass(frozen=True)
+class People:
+    """What several people decided about the same images, in the classes of one taxonomy.
+
+    ``n_people`` gave any label; ``n_images`` got one from at least two of them. ``disagreements`` (K, K)
+    counts pairs of people by the two classes they gave, symmetric, agreements on the diagonal.
+    """
+
+    n_people: int
+    n_images: int
+    disagreements: NDArray[np.int64]
+
+
+def people_of(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace) -> People:
+    """The labels that people gave, one per person and image (the last in force), in the classes of ``taxonomy``."""
+    said = answers_in(decisions, taxonomy, space)
+    n_classes = len(taxonomy.classes)
+    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    n_images = 0
+    for answers in said.values():
+        n_images += len(answers) > 1
+        for one, other in combinations(answers.values(), 2):
+            if OUTSIDE not in (one, other):
+                counts[one, other] += 1
+                counts[other, one] += one != other
+    return People(len({name for answers in said.values() for name in answers}), n_images, counts)

@@ -3,13 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.importing.pixels import deep_without_scale, unscaled_words
+import numpy as np
+
 from dashboard.server_state.jobs import Tell
+from dashboard.server_state.similar_images import file_state
 from dashboard.words import counted
 from model_zoo.core.choices import Finding, Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.labels import Label
-from model_zoo.workspace.file_checks import FILE, FileFacts, facts_line, facts_of, read_facts, state_of, write_facts
+from model_zoo.images.decoding import file_is_deep
+from model_zoo.images.grey_scale import FULL
+from model_zoo.importing.source import shown
+from model_zoo.workspace.file_checks import FILE, FileFacts, facts_line, facts_of, read_facts, write_facts
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 from model_zoo.workspace.workspace import Workspace
 
@@ -92,15 +97,6 @@ def look_at_files(workspace: Workspace, images: Sequence[ImageRecord], tell: Tel
     return n_new
 
 
-def file_state(workspace: Workspace, image: ImageRecord) -> tuple[int, int] | None:
-    """Bytes and time of change of the image's file; None where there is none."""
-    file = workspace.image_file(image)
-    try:
-        return state_of(file) if file else None
-    except OSError:
-        return None
-
-
 def looked_at(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label]) -> LookedAt:
     """What the kept facts say of today's files."""
     known = read_facts(workspace.writable / FILE)
@@ -173,3 +169,25 @@ def _equal(
                 Found(image, f"{image.split} · {dataset.space.format(labels[image.image_id])}", number)
                 for image in group
             ]
+
+
+MOST_OPENED = 200
+"""Earlier images whose headers are read to find one of more than 8 bits."""
+
+
+def deep_without_scale(images: Sequence[ImageRecord], workspace: Workspace) -> ImageRecord | None:
+    """An image of more than 8 bits of which no scale is kept, if one is among `MOST_OPENED` spread over all."""
+    unscaled = [one for one in images if one.grey is None and one.has_image]
+    for row in np.unique(np.linspace(0, len(unscaled) - 1, MOST_OPENED).astype(int)) if unscaled else ():
+        file = workspace.image_file(unscaled[row])
+        if file and file_is_deep(file):
+            return unscaled[row]
+    return None
+
+
+def unscaled_words(image: ImageRecord) -> str:
+    """That earlier images keep their reading, and that a new import would differ."""
+    return (
+        f"Images such as {shown(image.image_id)} have more than 8 bits and were imported before scales were kept: they "
+        f"stay as they are, {FULL.text} read as 0 to 255. A new import may read them otherwise."
+    )

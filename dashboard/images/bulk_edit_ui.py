@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.decisions.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.decisions.decision import DecisionError
 from dashboard.images.bulk_edit import Changes, Choice, changes, offered
+from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import counted, one_of, plain

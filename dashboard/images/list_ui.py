@@ -4,7 +4,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import isnan
-from typing import TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -23,9 +22,6 @@ from dashboard.ui.gallery import Tile
 from dashboard.words import counted, one_of, plain, share_text
 from model_zoo.core.choices import MappedBy, Split
 from model_zoo.core.label_space.labels import Label, LeafSpace
-
-PER_PAGE = 48
-One = TypeVar("One")
 
 
 def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
@@ -156,26 +152,3 @@ def inspected(shown: Shown, cell: Cell | None) -> Shown:
     if cell is None or cell.subject in shown.subjects:
         return shown
     return replace(shown, subjects=(cell.subject, *shown.subjects))
-
-
-def page_of(listed: Sequence[object]) -> tuple[int, int]:
-    """The page that the address asks for, and how many there are; the last one, said so, where it asks for more."""
-    pages = max(1, -(-len(listed) // PER_PAGE))
-    asked = links.whole(state.query(), "page", 1)
-    if asked > pages:
-        st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
-    return min(asked, pages), pages
-
-
-def on_page(listed: Sequence[One], page: int) -> Sequence[One]:
-    """The images of one page, from 1."""
-    return listed[(page - 1) * PER_PAGE : page * PER_PAGE]
-
-
-def pager(pages: int, page: int, key: str = "images") -> None:
-    """Page numbers; the address holds the current one."""
-    if pages > 1:
-        key = f"{key}_page_{page}_of_{pages}"
-        st.pagination(
-            pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
-        )

@@ -8,16 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.importing.checkpoint_metadata import SaidOfIt, comma_separated
-from dashboard.importing.checks import (
-    accuracy_words,
-    check_free,
-    forward_words,
-    ties_words,
-    tried_rows,
-    tried_title,
-    warning_words,
-)
+from dashboard.importing.checks import accuracy_words, check_free, ties_words, tried_rows, tried_title, warning_words
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.checkpoints.architectures import suggest
 from model_zoo.checkpoints.onnx_models import Graph, read_graph

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.importing import preprocessing_ui
 from dashboard.importing import uploads_ui as taking
 from dashboard.importing.checkpoint import (
@@ -20,7 +21,6 @@ from dashboard.importing.checkpoint import (
 from dashboard.importing.checkpoint_metadata import contradictions, said_of_it
 from dashboard.importing.checks import (
     accuracy_words,
-    forward_words,
     read_class_names,
     ties_words,
     tried_rows,

@@ -17,7 +17,7 @@ from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import MAX_INPUT_SIDE
-from model_zoo.workspace.run import Card, check_run_id
+from model_zoo.workspace.run import check_run_id
 from model_zoo.workspace.workspace import Workspace
 
 GUESSING_LEVEL = 0.05
@@ -136,16 +136,6 @@ def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
             "before you use it."
         )
     return f"This model cannot be told from guessing on so few images: {said} (exact binomial test, p = {p_value:.2f})."
-
-
-def forward_words(card: Card) -> str:
-    """What names and shapes of an imported model's tensors do not prove, in sentences; '' where more is known."""
-    if not card.fits_by_tensors_alone:
-        return ""
-    return (
-        f"Every tensor has its place in {card.architecture}. That does not prove that the model computes the same: "
-        "padding, strides, pooling and activations leave no trace in weights. Only the accuracy is evidence of it."
-    )
 
 
 def tried_title(tried: Sequence[Tried]) -> str:

@@ -3,19 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
+from dashboard.evaluation.file_checks import deep_without_scale, unscaled_words
 from dashboard.words import counted
-from model_zoo.images.decoding import file_is_deep
-from model_zoo.images.grey_scale import FULL
 from model_zoo.importing.files import Found
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord
 from model_zoo.workspace.workspace import Workspace
 
 MOST_NAMED = 5
-MOST_OPENED = 200
-"""Earlier images whose headers are read to find one of more than 8 bits."""
 
 
 def pixel_words(
@@ -51,21 +46,3 @@ def pixel_words(
             f"{'is' if total == 1 else 'are'} not read, only the first of each file: {named}{more}."
         )
     return told
-
-
-def deep_without_scale(images: Sequence[ImageRecord], workspace: Workspace) -> ImageRecord | None:
-    """An image of more than 8 bits of which no scale is kept, if one is among `MOST_OPENED` spread over all."""
-    unscaled = [one for one in images if one.grey is None and one.has_image]
-    for row in np.unique(np.linspace(0, len(unscaled) - 1, MOST_OPENED).astype(int)) if unscaled else ():
-        file = workspace.image_file(unscaled[row])
-        if file and file_is_deep(file):
-            return unscaled[row]
-    return None
-
-
-def unscaled_words(image: ImageRecord) -> str:
-    """That earlier images keep their reading, and that a new import would differ."""
-    return (
-        f"Images such as {shown(image.image_id)} have more than 8 bits and were imported before scales were kept: they "
-        f"stay as they are, {FULL.text} read as 0 to 255. A new import may read them otherwise."
-    )

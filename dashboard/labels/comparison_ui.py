@@ -9,7 +9,6 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.address.links import Flowing, LabelsView, image_url
-from dashboard.images import list_ui
 from dashboard.labels.label_sets import (
     Compared,
     changes_words,
@@ -19,7 +18,7 @@ from dashboard.labels.label_sets import (
     patients_words,
 )
 from dashboard.server_state.open_workspace import Desk
-from dashboard.ui import state
+from dashboard.ui import pager, state
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain
 from model_zoo.core.errors import LinkError
@@ -134,7 +133,7 @@ def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
         if not shown:
             st.info("Nothing goes that way any more. Choose a row above, or see all images that changed.")
     listed = [one for one in image_ids if one in desk.dataset().by_id]
-    page, pages = list_ui.page_of(listed)
+    page, pages = pager.page_of(listed)
     before, after, space = *(find_labels(desk, one) for one in (view.before, view.after)), desk.workspace.space
     tiles = [
         Tile(
@@ -146,10 +145,10 @@ def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
             space.format(before[one]),
             f"→ {space.format(after[one])}",
         )
-        for one in list_ui.on_page(listed, page)
+        for one in pager.on_page(listed, page)
     ]
     opened = gallery(tiles, key="labels_gallery")
-    list_ui.pager(pages, page, "labels")
+    pager.pager(pages, page, "labels")
     return opened
 
 

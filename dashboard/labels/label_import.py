@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from dashboard.decisions.batch_decisions import Given, decide_many
 from dashboard.decisions.consensus import in_force, labels_by_person, standing_labels
 from dashboard.decisions.decision import REVIEWER_MAX, Answer, Decision
 from dashboard.labels.label_files import LabelFile, LabelFileError, Line
 from dashboard.labels.label_values import read_values
+from dashboard.server_state.batch_decisions import Given, decide_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
 from model_zoo.core.choices import Labels

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.decisions.batch_decisions import Given, decide_many
 from dashboard.decisions.decision import Decision
+from dashboard.server_state.batch_decisions import Given, decide_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
 from model_zoo.core.choices import Labels

@@ -8,14 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address.links import LabelsView
-from dashboard.decisions.batch_decisions import new_batch, undo_many
 from dashboard.decisions.decision import REVIEWER_MAX
 from dashboard.labels.comparison_ui import flow_rows
 from dashboard.labels.import_history import LabelBatch
 from dashboard.labels.label_sets import labels_words, make_label_set, restore, to_restore
-from dashboard.review.panel_ui import reviewer_name
+from dashboard.server_state.batch_decisions import new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk, LabelSets
 from dashboard.ui import state
+from dashboard.ui.state import reviewer_name
 from dashboard.words import counted, plain
 from model_zoo.core.choices import Labels, LabelWork
 from model_zoo.core.errors import WorkspaceError

@@ -13,9 +13,10 @@ from dashboard.compare.many_models_ui import many_models
 from dashboard.compare.matrices_ui import matrices
 from dashboard.compare.result_notes import result_notes
 from dashboard.compare.smallest_gap import gap_words
-from dashboard.compare.verdict_ui import report_button, verdict
+from dashboard.compare.verdict_ui import verdict
 from dashboard.evaluation.comparison import find_subjects, mix_label_spaces, with_subject_ids
 from dashboard.evaluation.default_selection import opening
+from dashboard.report.download_ui import report_button
 from dashboard.ui import controls, plots, state
 from dashboard.words import no_run_yet, plain
 from model_zoo.core.choices import ClassFigure

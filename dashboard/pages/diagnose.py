@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard import cached
 from dashboard.address import links
-from dashboard.compare.label_change_effect_ui import causes_changed
 from dashboard.diagnose import diagnosis_ui
 from dashboard.diagnose.diagnosis import coarser_spaces, find_coarser
+from dashboard.diagnose.label_change_effect_ui import causes_changed
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.ui import controls, plots, state

@@ -10,7 +10,7 @@ from dashboard.evaluation.default_selection import opening
 from dashboard.images import bulk_edit_ui, list_ui
 from dashboard.images.embedding_ui import image_map
 from dashboard.images.filters_ui import image_filters, read_filters
-from dashboard.ui import controls, counts_only, state
+from dashboard.ui import controls, counts_only, pager, state
 from dashboard.ui.gallery import gallery
 from model_zoo.core.choices import Arranged
 
@@ -45,11 +45,11 @@ if arranged is Arranged.MAP:
     key, at_first = bulk_edit_ui.gallery_key("map", inside), inside
 else:
     key, at_first = bulk_edit_ui.gallery_key("images"), ()
-page, pages = list_ui.page_of(listed)
+page, pages = pager.page_of(listed)
 chosen, reviewer = bulk_edit_ui.chosen_in(key, at_first)
 bulk_edit_ui.one_label(desk, chosen, reviewer, bulk_edit_ui.CHOSEN_BY[arranged])
-tiles = list_ui.tiles(list_ui.on_page(listed, page), shown, cell, dataset.space, desk.standing())
+tiles = list_ui.tiles(pager.on_page(listed, page), shown, cell, dataset.space, desk.standing())
 opened = gallery(tiles, key=key, chosen=chosen)
-list_ui.pager(pages, page)
+pager.pager(pages, page)
 if opened:
     st.switch_page("inspect.py", query_params=links.to_image(opened, list_ui.inspected(shown, cell)))

@@ -10,10 +10,11 @@ from dashboard.evaluation.comparison import with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.images import list_ui
 from dashboard.review import queue_controls_ui
-from dashboard.review.panel_ui import review_panel, reviewer_name
+from dashboard.review.panel_ui import review_panel
 from dashboard.review.queue_items import OTHERS_WORK
 from dashboard.review.queue_status import n_asked, n_elsewhere, named, wanted
 from dashboard.ui import controls, counts_only, state
+from dashboard.ui.state import reviewer_name
 
 desk, known = cached.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())

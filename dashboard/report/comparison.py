@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 from dashboard.compare import label_noise_words
 from dashboard.compare import verdict_words as words
 from dashboard.compare.matrices import no_difference
-from dashboard.compare.matrices_plot import UNITS, UNSETTLED, confusion_figure, difference_figure
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
 from dashboard.evaluation.class_selection import Drawn, drawn, drawn_differences
 from dashboard.evaluation.comparison import Comparison
@@ -20,6 +19,7 @@ from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.report.contents import Told
 from dashboard.report.examples import differing
 from dashboard.report.page import chart, table
+from dashboard.ui.matrices_plot import UNITS, UNSETTLED, confusion_figure, difference_figure
 from dashboard.ui.plots import Look, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.choices import ClassFigure, Per, Question

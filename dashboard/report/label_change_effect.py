@@ -1,6 +1,6 @@
 """What reviewing changed, as a section of a report: the words and the table of Compare."""
 
-from dashboard.compare import label_change_effect_words as words
+from dashboard.evaluation import label_change_effect_words as words
 from dashboard.report.contents import Told
 from dashboard.report.page import rich, table
 from dashboard.words import plain

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.compare.matrices_plot import people_figure
 from dashboard.evaluation.annotator_agreement import Agreements, Opinions
 from dashboard.ui import plots, state
+from dashboard.ui.matrices_plot import people_figure
 from dashboard.words import counted, images_of_patients, interval_text, number_text, plain, share_text
 from model_zoo.core.evaluation.confusion import Confusion
 from model_zoo.core.label_space.taxonomy import Taxonomy

@@ -1,6 +1,6 @@
 """The review panel of Review and Inspect: the component, fed from the desk and its answers stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from dashboard.review.queue_items import WINDOW, shown_items
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
+from dashboard.ui.state import reviewer_name
 from model_zoo.core.choices import Labels, Split
 
 HOUR = timedelta(hours=1)
@@ -94,12 +95,6 @@ def _items(desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], 
         }
         for one in shown_items(desk, items, subjects, split, desk.labels(Labels.REVIEWED))
     ]
-
-
-def reviewer_name(key: str) -> str:
-    """The name that the panel last told, '' before."""
-    value = state.get(key)
-    return str((value.get("reviewer") if isinstance(value, Mapping) else getattr(value, "reviewer", "")) or "")
 
 
 def _store(desk: Desk, key: str) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard.decisions.batch_decisions import batch_of_undo, undo_rest
 from dashboard.decisions.consensus import in_force
 from dashboard.decisions.current_label import Labelling
 from dashboard.decisions.decision import SEQ_MAX, Answer, Decision, DecisionError
 from dashboard.decisions.store import DecisionStore
 from dashboard.decisions.write_log import DecisionLog
+from dashboard.server_state.batch_decisions import batch_of_undo, undo_rest
 from model_zoo.core.choices import Rule
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.label_space.labels import Label, LeafSpace

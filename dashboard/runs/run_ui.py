@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard.importing.checks import forward_words
+from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.ui import plots
 from dashboard.words import counted, fit_words, images_of_patients, plain, scale_words
 from model_zoo.core.choices import Split

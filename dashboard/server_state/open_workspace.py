@@ -14,9 +14,9 @@ from PIL import Image
 from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.lease_store import Leases
 from dashboard.decisions.store import DecisionStore
-from dashboard.evaluation.patient_notes import alike_images, checked_stamp
 from dashboard.server_state.comparison_log import FILE as COMPARISONS
 from dashboard.server_state.comparison_log import ComparisonLog
+from dashboard.server_state.similar_images import alike_images, checked_stamp
 from dashboard.settings import Settings
 from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import ImageError, LabelError, LinkError, WorkspaceError

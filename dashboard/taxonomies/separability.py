@@ -8,7 +8,7 @@ import numpy as np
 from dashboard.address.links import Cell, Shown
 from dashboard.decisions.consensus import in_force
 from dashboard.decisions.decision import Decision
-from dashboard.diagnose.diagnosis import people_of
+from dashboard.evaluation.annotator_agreement import people_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.drafting import Preview
 from dashboard.server_state.open_workspace import Desk

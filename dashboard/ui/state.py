@@ -90,3 +90,9 @@ def follow() -> None:
 def put(key: str, value: Any) -> None:
     """Remember something until the page runs next."""
     st.session_state[key] = value
+
+
+def reviewer_name(key: str) -> str:
+    """The name that the panel last told, '' before."""
+    value = get(key)
+    return str((value.get("reviewer") if isinstance(value, Mapping) else getattr(value, "reviewer", "")) or "")

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.images.list_ui import PER_PAGE
+from dashboard.ui.pager import PER_PAGE
 from tests.browser.recomputed import MANIFEST, class_of
 from tests.browser.serving import settle, taxoscope
 

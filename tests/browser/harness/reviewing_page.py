@@ -9,8 +9,9 @@ import streamlit as st
 from dashboard.evaluation import queue_order
 from dashboard.evaluation.comparison import series_subject
 from dashboard.review import queue_items
-from dashboard.review.panel_ui import review_panel, reviewer_name
+from dashboard.review.panel_ui import review_panel
 from dashboard.ui import state
+from dashboard.ui.state import reviewer_name
 from model_zoo.core.choices import Split
 from tests.browser.harness.desks import desk_of
 

@@ -12,7 +12,8 @@ from sklearn.metrics import recall_score
 
 from dashboard.decisions.decision import Answer
 from dashboard.diagnose import diagnosis_words
-from dashboard.diagnose.diagnosis import coarser_spaces, diagnose, find_coarser, people_of, retrained, training_images
+from dashboard.diagnose.diagnosis import coarser_spaces, diagnose, find_coarser, retrained, training_images
+from dashboard.evaluation.annotator_agreement import people_of
 from dashboard.evaluation.comparison import find_subjects
 from model_zoo.core.choices import Cause, Evidence, Labels, Split
 from model_zoo.core.errors import LinkError

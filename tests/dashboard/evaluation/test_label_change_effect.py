@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dashboard.address.links import Cell, Where, read_cell
-from dashboard.compare import label_change_effect_words as words
+from dashboard.evaluation import label_change_effect_words as words
 from dashboard.evaluation.cell_images import Filters, Judged, browse
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.filters import images_where

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from dashboard.cli.models import commands
-from dashboard.importing.checks import forward_words, guessing_words
+from dashboard.evaluation.preprocessing_words import forward_words
+from dashboard.importing.checks import guessing_words
 from model_zoo.core.choices import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import read_run

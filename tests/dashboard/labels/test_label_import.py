@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.decisions.batch_decisions import Given, decide_many, undo_many
 from dashboard.decisions.decision import Answer
 from dashboard.labels.import_history import label_batches
 from dashboard.labels.label_files import LabelFileError
 from dashboard.labels.label_import import Fate, plan_import, plan_words, store_import
 from dashboard.labels.label_sets import find_labels
+from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.choices import Rule
 from model_zoo.workspace.workspace import Workspace

@@ -6,7 +6,6 @@ import hypothesis.strategies as some
 import pytest
 from hypothesis import given, settings
 
-from dashboard.decisions.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.labels.label_sets import (
     changes_words,
     compare_labels,
@@ -17,6 +16,7 @@ from dashboard.labels.label_sets import (
     to_restore,
 )  # fmt: skip
 from dashboard.runs.train import learnt_words
+from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import LinkError, WorkspaceError

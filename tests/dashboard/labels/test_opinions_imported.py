@@ -12,11 +12,11 @@ from hypothesis import strategies as some
 from rich.console import Console
 
 from dashboard.cli import labels as cli_labels
-from dashboard.decisions.batch_decisions import Given, decide_many, undo_many
 from dashboard.decisions.decision import Answer
 from dashboard.evaluation.annotator_agreement import agreements, opinions
 from dashboard.labels.label_files import LabelFileError, read_label_file
 from dashboard.labels.label_import import equal_words, plan_import, store_import
+from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.taxonomy import Taxonomy

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from dashboard.compare.label_change_effect_words import lean
 from dashboard.diagnose.diagnosis_words import find, siblings, trained_anew
 from dashboard.diagnose.subjects import diagnose_all
 from dashboard.evaluation.comparison import compare, named_subjects
 from dashboard.evaluation.label_change_effect import reviewing
+from dashboard.evaluation.label_change_effect_words import lean
 from dashboard.evaluation.verdict import judgements
 from dashboard.report import report
 from dashboard.review.record_decision import decide

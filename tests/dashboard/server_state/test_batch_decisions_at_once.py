@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.decisions.batch_decisions import Given, decide_many, undo_many
 from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.history import by_image
 from dashboard.review.record_decision import decide
+from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.choices import Split
 from model_zoo.workspace.manifest import ImageRecord, write_manifest
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 IMPORT = """
 import sys
 from pathlib import Path
-from dashboard.decisions.batch_decisions import Given, decide_many
+from dashboard.server_state.batch_decisions import Given, decide_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.workspace import Workspace
 from tests.dashboard.histories import NOON

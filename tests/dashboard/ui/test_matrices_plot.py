@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dashboard.compare.matrices_plot import NAMES_UP_TO, confusion_figure, difference_figure
 from dashboard.ui import plots
+from dashboard.ui.matrices_plot import NAMES_UP_TO, confusion_figure, difference_figure
 from model_zoo.core.choices import Per
 from model_zoo.core.comparison.difference_matrix import difference
 from model_zoo.core.evaluation.confusion import Confusion, count

@@ -1,0 +1,28 @@
+"""The button that downloads a report."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.verdict import Judgement
+from dashboard.report import report
+from dashboard.server_state.open_workspace import Desk
+
+
+def report_button(
+    desk: Desk,
+    judged: Comparison,
+    found: Sequence[Judgement],
+    diagnoses: Callable[[], Sequence[Diagnosis]],
+) -> None:
+    """Download what is compared as one page to send to a colleague; ``diagnoses`` is asked on a click."""
+    st.download_button(
+        "Report",
+        lambda: report(desk, judged, found, diagnoses()).html,
+        "comparison.html",
+        "text/html",
+        icon=":material/download:",
+        help="One self-contained page: result, matrices, causes, what the runs look at, example images, hashes.",
+    )
