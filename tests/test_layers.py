@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ("words", "settings", "address", "decisions", "server_state", "evaluation", "ui")
 """What features may import, lowest first; `words` and `settings` are modules."""
 
-ABOVE = ("pages", "report", "cli", "routes", "server", "guards", "connections", "cached")
+ABOVE = ("pages", "report", "cli", "routes", "server", "guards", "connections")
 """What may import features."""
 
 PACKAGES = [path.name for path in (ROOT / "dashboard").iterdir() if (path / "__init__.py").exists()]
@@ -55,7 +55,7 @@ def package(module: str) -> str:
 
 def shows(module: str) -> bool:
     """Whether a module may know Streamlit."""
-    return package(module) in ("ui", "pages", "cached") or module.endswith(("_ui", ".cached"))
+    return package(module) in ("ui", "pages") or module.endswith(("_ui", ".cached"))
 
 
 def test_only_pages_widgets_and_caches_know_streamlit():

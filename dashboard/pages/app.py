@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import cached
+from dashboard.server_state import open_workspace
 from dashboard.ui import counts_only, state
 from dashboard.ui.history import one_step_back
 from dashboard.words import plain
@@ -32,9 +32,9 @@ page = st.navigation(
 )
 try:
     state.follow()
-    cached.reopened()
+    open_workspace.reopened()
     state.show_sentence()
-    counts_only.banner(cached.desk().dataset())
+    counts_only.banner(open_workspace.desk().dataset())
     page.run()
 except TaxoScopeError as error:
     st.error(plain(str(error)))

@@ -4,8 +4,8 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
+from dashboard.compare import cached as compare_cached
 from dashboard.compare import metrics_ui, task_difficulty_ui
 from dashboard.compare.label_change_effect_ui import what_changed
 from dashboard.compare.many_models import notes
@@ -14,14 +14,16 @@ from dashboard.compare.matrices_ui import matrices
 from dashboard.compare.result_notes import result_notes
 from dashboard.compare.smallest_gap import gap_words
 from dashboard.compare.verdict_ui import verdict
+from dashboard.diagnose import cached as diagnose_cached
 from dashboard.evaluation.comparison import find_subjects, mix_label_spaces, with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.report.download_ui import report_button
-from dashboard.ui import controls, plots, state
+from dashboard.server_state import open_workspace
+from dashboard.ui import cached, controls, plots, state
 from dashboard.words import no_run_yet, plain
 from model_zoo.core.choices import ClassFigure
 
-desk, known = cached.desk(), cached.subjects()
+desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
 shown = links.read_shown(query, opening(desk))
 figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
@@ -44,7 +46,7 @@ if controls.not_asked(desk, subjects, shown) or controls.nothing_left(cached.com
     st.stop()
 judged, found, reviewing = cached.comparison(shown), cached.verdicts(shown), cached.reviewing(shown)
 with row:
-    report_button(desk, judged, found, partial(cached.diagnoses, shown))
+    report_button(desk, judged, found, partial(diagnose_cached.diagnoses, shown))
 metrics_ui.label_space(judged, reviewing)
 
 
@@ -58,11 +60,11 @@ beside = result_notes(desk, judged, found)
 verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, reviewing)
 for sentence in gap_words(judged, desk.workspace.rule):
     st.markdown(plain(sentence))
-if many := cached.many_models(shown):
+if many := compare_cached.many_models(shown):
     many_models(many, notes(desk, many), shown)
 metrics_ui.headline(judged)
-task_difficulty_ui.side_by_side(cached.side_by_side(shown), shown)
-task_difficulty_ui.more_figures(judged, cached.secondary(shown))
+task_difficulty_ui.side_by_side(compare_cached.side_by_side(shown), shown)
+task_difficulty_ui.more_figures(judged, compare_cached.secondary(shown))
 what_changed(reviewing, shown)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")
@@ -70,4 +72,4 @@ head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
     controls.figure_switch(figure)
 metrics_ui.classes(judged, figure, look, open_cell)
-matrices(judged, view, desk.workspace, partial(cached.difference, shown), shown, look, open_cell, reviewing)
+matrices(judged, view, desk.workspace, partial(compare_cached.difference, shown), shown, look, open_cell, reviewing)

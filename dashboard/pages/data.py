@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address.data_view import read_data_view
+from dashboard.data import cached as data_cached
 from dashboard.data import counts_ui, file_checks_ui
 from dashboard.evaluation.default_selection import opening_counts
 from dashboard.evaluation.image_counts import splits_of
 from dashboard.runs import overview_ui
+from dashboard.server_state import open_workspace
 from dashboard.ui import controls, counts_only, plots, state
 from model_zoo.core.choices import Labels
 
-desk = cached.desk()
+desk = open_workspace.desk()
 dataset, taxonomies = desk.dataset(), desk.workspace.taxonomies()
 view, splits = read_data_view(state.query(), opening_counts(desk.workspace)), splits_of(dataset)
 
@@ -28,7 +29,7 @@ head, by = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("How many of what", anchor=False)
 with by:
     counts_ui.by_picker(dataset, taxonomies, view)
-counts_ui.counted_by(cached.counts(view), splits, view, plots.look(state.dark()))
+counts_ui.counted_by(data_cached.counts(view), splits, view, plots.look(state.dark()))
 
 st.subheader("Patients in two splits", anchor=False)
 counts_ui.in_two_splits(dataset)
@@ -39,6 +40,6 @@ if counts_only.nothing_to_see(dataset, "there are no files to look into."):
     st.stop()
 with look:
     stamp = file_checks_ui.looking(desk)
-looked = cached.looked(view.labels, stamp)
+looked = data_cached.looked(view.labels, stamp)
 if opened := file_checks_ui.findings(looked, len(dataset.images), view.found, dataset.space):
     st.switch_page("inspect.py", query_params={"image": [opened]})

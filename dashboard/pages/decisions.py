@@ -2,16 +2,17 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.decisions.repair_words import fault_words
 from dashboard.labels import export_ui
 from dashboard.review import adjudication_ui, annotator_agreement_ui
+from dashboard.review import cached as review_cached
 from dashboard.review.adjudication_queue import open_by_split
+from dashboard.server_state import open_workspace
 from dashboard.ui import decision_table, plots, state
 from dashboard.words import plain
 
-desk = cached.desk()
+desk = open_workspace.desk()
 decisions = desk.store.all()
 
 st.title("Decisions", anchor=False)
@@ -36,6 +37,6 @@ if taxonomies := desk.workspace.taxonomies():
     versions = {one.pinned: one for some in desk.workspace.versions().values() for one in some}
     taxonomy = links.among(state.query(), "taxonomy", {**taxonomies, **versions})
     annotator_agreement_ui.taxonomy_picker(taxonomies, taxonomy.name)
-    annotator_agreement_ui.agreement(*cached.agreement(taxonomy), taxonomy, plots.look(state.dark()))
+    annotator_agreement_ui.agreement(*review_cached.agreement(taxonomy), taxonomy, plots.look(state.dark()))
 st.caption(f"Kept in `{desk.workspace.decisions_path}`; appended, never edited. Times are UTC.")
 state.show_sentence()

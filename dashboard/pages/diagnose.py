@@ -4,19 +4,20 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
+from dashboard.diagnose import cached as diagnose_cached
 from dashboard.diagnose import diagnosis_ui
 from dashboard.diagnose.diagnosis import coarser_spaces, find_coarser
 from dashboard.diagnose.label_change_effect_ui import causes_changed
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
-from dashboard.ui import controls, plots, state
+from dashboard.server_state import open_workspace
+from dashboard.ui import cached, controls, plots, state
 from dashboard.words import no_run_yet
 
 AT_MOST = 2
 
-desk, known = cached.desk(), cached.subjects()
+desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
 shown = links.read_shown(query, opening(desk))
 
@@ -39,14 +40,14 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
 
 if controls.not_asked(desk, subjects, shown):
     st.stop()
-found = [cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
+found = [diagnose_cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
 if controls.nothing_left([one.evaluation for one in found], shown):
     st.stop()
 diagnosis_ui.introduction(found, shown)
 causes_changed(
     found,
     [cached.reviewing(diagnosis_ui.alone(shown, one.subject.subject_id)) for one in found],
-    lambda subject_id, labels: cached.diagnosis(subject_id, coarser, replace(shown, labels=labels)),
+    lambda subject_id, labels: diagnose_cached.diagnosis(subject_id, coarser, replace(shown, labels=labels)),
 )
 
 

@@ -2,19 +2,20 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.evaluation.cell_images import browse
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.images import bulk_edit_ui, list_ui
+from dashboard.images import cached as images_cached
 from dashboard.images.embedding_ui import image_map
 from dashboard.images.filters_ui import image_filters, read_filters
-from dashboard.ui import controls, counts_only, pager, state
+from dashboard.server_state import open_workspace
+from dashboard.ui import cached, controls, counts_only, pager, state
 from dashboard.ui.gallery import gallery
 from model_zoo.core.choices import Arranged
 
-desk = cached.desk()
+desk = open_workspace.desk()
 dataset, known = desk.dataset(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
 shown, cell = links.read_shown(query, opening(desk)), links.read_cell(query)
@@ -40,7 +41,7 @@ arranged = links.choice(query, "as", Arranged, Arranged.GALLERY)
 controls.arranged_switch(arranged)
 list_ui.actions(listed, shown, cell)
 if arranged is Arranged.MAP:
-    inside = image_map(desk, cached.mapped, listed, split)
+    inside = image_map(desk, images_cached.mapped, listed, split)
     listed = tuple(one for one in listed if one.image.image_id in frozenset(inside))
     key, at_first = bulk_edit_ui.gallery_key("map", inside), inside
 else:

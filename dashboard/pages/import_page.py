@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.importing import checkpoint_ui, images_ui, uploads_ui
+from dashboard.server_state import open_workspace
 from dashboard.ui import counts_only, state
 from model_zoo.core.choices import Brought
 
-desk = cached.desk()
+desk = open_workspace.desk()
 brought = links.choice(state.query(), "what", Brought, Brought.IMAGES)
 
 title, switch = st.columns([3, 3], vertical_alignment="center")

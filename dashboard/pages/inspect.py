@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.evaluation import queue_order
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
@@ -10,9 +9,10 @@ from dashboard.evaluation.default_selection import opening
 from dashboard.inspect import inspect_ui
 from dashboard.inspect.occlusion_ui import take_away
 from dashboard.review.panel_ui import review_panel
-from dashboard.ui import counts_only, state
+from dashboard.server_state import open_workspace
+from dashboard.ui import cached, counts_only, state
 
-desk, known = cached.desk(), cached.subjects()
+desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
 shown, image_id = links.read_shown(query, opening(desk)), links.text(query, "image")
 

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
+from dashboard.labels import cached as labels_cached
 from dashboard.labels import comparison_ui, export_ui, label_import_ui, label_sets_ui
 from dashboard.labels.import_history import label_batches
+from dashboard.server_state import open_workspace
 from dashboard.ui import state
 from model_zoo.core.choices import LabelWork
 
-desk = cached.desk()
+desk = open_workspace.desk()
 view, sets, taxonomies = links.read_labels_view(state.query()), desk.label_sets(), desk.workspace.taxonomies()
 taxonomy = comparison_ui.find_taxonomy(desk, view, taxonomies)
 
@@ -28,12 +29,12 @@ if view.work is LabelWork.SETS:
     label_sets_ui.table(desk, sets)
     st.subheader("What changed", anchor=False)
     comparison_ui.pickers(desk, view, taxonomies, taxonomy)
-    compared = cached.labels_compared(view.before, view.after, taxonomy)
+    compared = labels_cached.labels_compared(view.before, view.after, taxonomy)
     if opened := comparison_ui.comparison(desk, compared, view, taxonomy):
         st.switch_page("inspect.py", query_params={"image": [opened]})
 elif view.work is LabelWork.EXPORT:
     export_ui.labels(desk, taxonomies)
     export_ui.history(desk)
 else:
-    label_import_ui.importing(desk, cached.import_plan, taxonomies, taxonomy, reviewer)
+    label_import_ui.importing(desk, labels_cached.import_plan, taxonomies, taxonomy, reviewer)
 label_sets_ui.batches(desk, label_batches(desk), reviewer)

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.runs import overview_ui
-from dashboard.ui import plots, state
+from dashboard.server_state import open_workspace
+from dashboard.ui import cached, plots, state
 from dashboard.words import no_run_yet, plain
 
-desk = cached.desk()
+desk = open_workspace.desk()
 dataset, series = desk.dataset(), desk.series()
 
 st.title(plain(desk.workspace.name), anchor=False)

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.runs import run_ui
 from dashboard.runs.region_attention_ui import run_looks
+from dashboard.server_state import open_workspace
 from dashboard.ui import plots, state
 from dashboard.words import no_run_yet, plain
 from model_zoo.core.errors import LinkError
 
-desk = cached.desk()
+desk = open_workspace.desk()
 runs = desk.runs()
 asked = links.text(state.query(), "run")
 if asked is not None and asked not in runs:
@@ -29,7 +29,7 @@ run = runs[name]
 st.title(plain(run.run_id), anchor=False)
 run_ui.card(run.card)
 st.subheader("Training", anchor=False)
-run_ui.curves(run, cached.desk().dataset(), plots.look(state.dark()))
+run_ui.curves(run, open_workspace.desk().dataset(), plots.look(state.dark()))
 st.subheader("What does it look at?", anchor=False)
-if opened := run_looks(cached.desk(), run, state.query(), plots.look(state.dark())):
+if opened := run_looks(open_workspace.desk(), run, state.query(), plots.look(state.dark())):
     st.switch_page("inspect.py", query_params=opened)

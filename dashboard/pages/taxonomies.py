@@ -2,19 +2,20 @@
 
 import streamlit as st
 
-from dashboard import cached
 from dashboard.address import links
 from dashboard.address.draft import read_draft
 from dashboard.address.links import Shown
 from dashboard.evaluation.drafting import class_counts, open_draft
+from dashboard.server_state import open_workspace
+from dashboard.taxonomies import cached as taxonomies_cached
 from dashboard.taxonomies import draft_ui, editor_ui, taxonomy_ui
 from dashboard.taxonomies.merge_suggestions_ui import advice
 from dashboard.taxonomies.separability_ui import keep_apart
 from dashboard.taxonomies.subclusters_ui import what_to_split
-from dashboard.ui import controls, plots, state
+from dashboard.ui import cached, controls, plots, state
 from model_zoo.core.choices import Split
 
-desk = cached.desk()
+desk = open_workspace.desk()
 workspace, dataset, series, query = desk.workspace, desk.dataset(), desk.series(), state.query()
 versions, space = workspace.versions(), desk.workspace.space
 
@@ -48,14 +49,14 @@ with right:
     with switches.container(horizontal=True, horizontal_alignment="right"):
         controls.split_switch(shown)
         controls.where_picker(cached.restrictions(shown), shown, "These figures are")
-    taxonomy_ui.previews(cached.previews(drafted.taxonomy, shown), drafted, shown, workspace.folders)
+    taxonomy_ui.previews(taxonomies_cached.previews(drafted.taxonomy, shown), drafted, shown, workspace.folders)
     taxonomy_ui.flow_chart(drafted, dataset, look)
 
 st.subheader("What to merge", anchor=False)
-advice(cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
+advice(taxonomies_cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
 
-keep_apart(cached.distinguished(drafted.taxonomy))
-if opened_image := what_to_split(desk, cached.divided, drafted):
+keep_apart(taxonomies_cached.distinguished(drafted.taxonomy))
+if opened_image := what_to_split(desk, taxonomies_cached.divided, drafted):
     st.switch_page("inspect.py", query_params=opened_image)
 
 taxonomy_ui.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)

@@ -242,15 +242,16 @@ class Desk:
         return self._standing()[1]
 
     def revision(self) -> str:
-        """Changes whenever a figure could: with each decision, manifest and run."""
+        """Changes whenever a metric could: with each decision, manifest, run and taxonomy."""
         return f"{self.store.revision()}-{self.files_revision()}"
 
     def files_revision(self) -> str:
-        """Changes with each manifest and run, and with no decision."""
+        """Changes with each manifest, run and taxonomy, and with no decision."""
         self.dataset()
         self.series()
+        taxonomies = hashlib.sha256(repr(self.workspace.taxonomies_stamp()).encode()).hexdigest()[:16]
         checked = ".".join(map(str, checked_stamp(self.workspace, time.time())))
-        return f"{self._opened}.{self._n_read}.{checked}"
+        return f"{self._opened}.{self._n_read}.{taxonomies}.{checked}"
 
     def hold(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""

@@ -101,6 +101,11 @@ class Workspace:
         """Taxonomy name -> all its versions, the newest last."""
         return find_versions(self._taxonomy_folders, self.space)
 
+    def taxonomies_stamp(self) -> tuple[tuple[str, int], ...]:
+        """Path and time of change in ns of every taxonomy file: changes whenever `versions` could."""
+        files = (path for folder in self._taxonomy_folders for path in sorted(folder.glob("*.toml")))
+        return tuple((str(path), path.stat().st_mtime_ns) for path in files)
+
     def taxonomy(self, reference: str) -> Taxonomy:
         """``fine``: the newest of that name; ``fine.v1``: that version; `WorkspaceError` lists what there is."""
         return find_version(self.versions(), reference)

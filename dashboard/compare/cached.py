@@ -1,0 +1,50 @@
+"""Cached results of Compare."""
+
+from dataclasses import replace
+
+from dashboard.address.links import Shown
+from dashboard.compare import task_difficulty
+from dashboard.compare.many_models import ManyCompared, compare_subjects
+from dashboard.evaluation.comparison import Comparison, Subject
+from dashboard.server_state.open_workspace import desk
+from dashboard.ui.cached import comparison
+from dashboard.ui.caching import cached
+from model_zoo.core.choices import MappedBy, Per, Space
+from model_zoo.core.comparison.difference_matrix import Difference
+from model_zoo.core.comparison.difference_matrix import difference as subtract
+from model_zoo.core.evaluation.matrix_layout import Layout
+
+
+@cached(entries=32)
+def many_models(shown: Shown) -> ManyCompared | None:
+    """The subjects of ``shown`` against the first, all at once; None for fewer than three, or without a verdict."""
+
+    def again(kept: tuple[Subject, ...]) -> Comparison:
+        return comparison(replace(shown, subjects=tuple(one.subject_id for one in kept)))
+
+    return compare_subjects(comparison(shown), desk().workspace.rule, again)
+
+
+def side_by_side(shown: Shown) -> task_difficulty.SideBySide:
+    """The subjects of ``shown`` in both label spaces, whichever is shown."""
+    return _side_by_side(replace(shown, space=Space.COMMON))
+
+
+@cached(entries=32)
+def _side_by_side(shown: Shown) -> task_difficulty.SideBySide:
+    native, common = (comparison(replace(shown, space=one)) for one in (Space.NATIVE, Space.COMMON))
+    sums = comparison(shown, MappedBy.SUM)
+    return task_difficulty.side_by_side(native, common, sums, desk().dataset().patients)
+
+
+@cached(entries=32)
+def secondary(shown: Shown) -> tuple[task_difficulty.Secondary, ...]:
+    """Further figures of the subjects of ``shown``."""
+    return task_difficulty.secondary(comparison(shown), tuple(desk().workspace.taxonomies().values()), desk().said)
+
+
+@cached(entries=64)
+def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
+    """The second subject's matrix minus the first's, in the lines of ``layout``."""
+    first, second = (one.project(layout.projection) for one in comparison(shown).evaluations)
+    return subtract(first, second, per)

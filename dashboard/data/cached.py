@@ -1,0 +1,28 @@
+"""Cached results of Data."""
+
+from dashboard.address.data_view import DataView
+from dashboard.evaluation.file_checks import LookedAt, looked_at
+from dashboard.evaluation.image_counts import Group, count_by, count_classes
+from dashboard.server_state.open_workspace import desk
+from dashboard.ui.caching import cached
+from model_zoo.core.choices import CountedBy, Labels
+from model_zoo.core.label_space.taxonomy import Taxonomy
+
+
+def counts(view: DataView) -> tuple[Group, ...]:
+    """Images and patients of each split by what ``view`` asks."""
+    return _counts(view, desk().workspace.taxonomy(view.name or "") if view.by is CountedBy.CLASS else None)
+
+
+@cached(entries=32)
+def _counts(view: DataView, taxonomy: Taxonomy | None) -> tuple[Group, ...]:
+    dataset, known = desk().dataset(), desk().labels(view.labels)
+    if taxonomy is not None:
+        return count_classes(dataset, known, taxonomy)
+    return count_by(dataset, known, view.by, view.name)
+
+
+@cached(entries=4, spinner="Comparing the files with what is known of them …")
+def looked(labels: Labels, stamp: str) -> LookedAt:
+    """What is known of the image files; ``stamp`` changes with it."""
+    return looked_at(desk().workspace, desk().dataset(), desk().labels(labels))

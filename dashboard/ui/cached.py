@@ -1,0 +1,78 @@
+"""Cached results that several pages show."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dashboard.address.links import Shown, Where
+from dashboard.evaluation import comparison as comparing
+from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.filters import patients as all_patients
+from dashboard.evaluation.filters import restrictions as all_restrictions
+from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import reviewing as reviewed
+from dashboard.evaluation.verdict import Judgement, judgements
+from dashboard.server_state.open_workspace import desk
+from dashboard.ui.caching import cached, of_files
+from model_zoo.core.choices import Labels, MappedBy, Split
+from model_zoo.core.label_space.taxonomy import common_ground
+
+
+def subjects() -> Mapping[str, comparing.Subject]:
+    """Every series and run, by id; not kept."""
+    return comparing.all_subjects(desk().series())
+
+
+@cached(entries=64)
+def comparison(shown: Shown, mapped_by: MappedBy = MappedBy.ANSWER) -> comparing.Comparison:
+    """The subjects of ``shown``, judged."""
+    now = desk()
+    return comparing.compare(
+        comparing.find_subjects(now.series(), shown.subjects),
+        shown.space,
+        shown.split,
+        shown.labels,
+        now.labels(shown.labels),
+        now.dataset().patients,
+        where=shown.where,
+        only=images_of(shown),
+        mapped_by=mapped_by,
+        alike=now.alike(),
+        read=now.said,
+    )
+
+
+@cached(entries=64)
+def verdicts(shown: Shown) -> tuple[Judgement, ...]:
+    """Every subject of ``shown`` against the first; empty where a comparison gets no verdict."""
+    return judgements(comparison(shown), desk().workspace.rule)
+
+
+def reviewing(shown: Shown) -> Reviewing | None:
+    """The effect of label changes on the subjects of ``shown``, whichever labels are shown; None if nothing changed."""
+    return _reviewing(replace(shown, labels=Labels.ORIGINAL))
+
+
+@cached(entries=32)
+def _reviewing(shown: Shown) -> Reviewing | None:
+    found = comparing.find_subjects(desk().series(), shown.subjects)
+    return reviewed(desk(), found, shown.space, shown.split, shown.where)
+
+
+@cached(entries=32, revision=of_files)
+def restrictions(shown: Shown) -> Mapping[Where, str]:
+    """What the images of ``shown`` can be restricted to, with its name."""
+    now, dataset = desk(), desk().dataset()
+    taxonomies = [one.taxonomy for one in comparing.find_subjects(now.series(), shown.subjects)]
+    ground = common_ground(taxonomies) if taxonomies else None
+    return all_restrictions(dataset, dataset.split(shown.split), ground)
+
+
+@cached(entries=4, revision=of_files)
+def patients(split: Split) -> Mapping[Where, str]:
+    """The patients that the images of a split can be restricted to, by name."""
+    return all_patients(desk().dataset().split(split))
+
+
+def images_of(shown: Shown) -> frozenset[str] | None:
+    """The images that ``shown`` is restricted to, if it is; not kept."""
+    return images_where(shown.where, desk().dataset(), desk().labels(shown.labels)) if shown.where else None

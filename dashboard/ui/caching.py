@@ -1,0 +1,81 @@
+"""One way to cache what pages show: keyed by the values of the arguments and by the workspace's revision."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import streamlit as st
+
+from dashboard.server_state.open_workspace import Desk, desk
+
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
+Revision = Callable[..., str]
+
+
+def of_all(now: Desk, *_arguments: Any) -> str:
+    """Changes with every decision, manifest, run and taxonomy."""
+    return now.revision()
+
+
+def of_files(now: Desk, *_arguments: Any) -> str:
+    """Changes with every manifest, run and taxonomy, but with no decision."""
+    return now.files_revision()
+
+
+def cached(
+    entries: int, spinner: str | bool = False, revision: Revision = of_all
+) -> Callable[[Callable[Asked, Answer]], Callable[Asked, Answer]]:
+    """Keep the last ``entries`` results of a function, for all sessions.
+
+    The key is the value of every argument (`value_of`) and ``revision(desk(), *arguments)``: a result is computed again
+    when what it rests on has changed. Results are shared, so they must not be changed.
+    """
+
+    def decorate(function: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+        signature = inspect.signature(function)
+
+        def compute(key: str, _arguments: tuple[Any, ...]) -> Answer:
+            return function(*_arguments)  # type: ignore[call-arg]
+
+        compute.__qualname__ = f"{function.__module__}.{function.__qualname__}"  # Streamlit's name for the cache
+        kept = st.cache_resource(max_entries=entries, show_spinner=spinner)(compute)
+
+        @wraps(function)  # `ask.__wrapped__` computes without the cache
+        def ask(*args: Asked.args, **keywords: Asked.kwargs) -> Answer:
+            bound = signature.bind(*args, **keywords)
+            bound.apply_defaults()
+            values = (value_of(bound.args), revision(desk(), *bound.args))
+            return kept(hashlib.sha256(repr(values).encode()).hexdigest(), bound.args)
+
+        return ask
+
+    return decorate
+
+
+def value_of(argument: Any) -> object:
+    """Something whose ``repr`` is equal for equal values only, for plain values and frozen records of them.
+
+    Raises `TypeError` for anything else: an object without a value would give stale results or none at all.
+    """
+    match argument:
+        case None | bool() | int() | float() | str() if not isinstance(argument, Enum):
+            return argument
+        case Enum():
+            return type(argument).__name__, argument.name
+        case bytes():
+            return hashlib.sha256(argument).hexdigest()
+        case Mapping():
+            return "{}", [(value_of(name), value_of(value)) for name, value in argument.items()]
+        case AbstractSet():
+            return "set", sorted(map(repr, map(value_of, argument)))
+        case Sequence():
+            return type(argument).__name__, [value_of(one) for one in argument]
+    if is_dataclass(argument) and not isinstance(argument, type):
+        return type(argument).__name__, [value_of(getattr(argument, one.name)) for one in fields(argument)]
+    raise TypeError(f"A cached function was given a {type(argument).__name__}, which has no value to compare.")
