@@ -308,7 +308,7 @@ def _seen(
     """The interval that the patients and runs seen give; no width where none of them differ."""
     if a.above.shape[2] > 1:
         images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
-        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half((a.n_runs, b.n_runs)))
+        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half(pair.a.effective_patients, (a.n_runs, b.n_runs)))
         return found.low, found.high
     if variance.total <= 0:
         return value, value

@@ -172,11 +172,12 @@ def _half_widths(variance: Variance, n_effective: float, n_runs: tuple[int, int]
         variance.patients * measured[0],
         [p * m for p, m in zip(variance.seeds, measured[1:], strict=True)],
     )
-    squared = patients * uncertainty.quantile(freedoms[0]) ** 2
-    trainings = np.maximum(0.0, seeds[0] + seeds[1] - sum(variance.interaction))
+    both, interaction = uncertainty.quantile(freedoms[0]) ** 2, sum(variance.interaction)
+    squared = patients * both
     if any(variance.seeds):
         freedom = (seeds[0] + seeds[1]) ** 2 / (seeds[0] ** 2 / freedoms[1] + seeds[1] ** 2 / freedoms[2])
-        squared = squared + trainings * stdtrit(freedom, 1 - (1 - uncertainty.LEVEL) / 2) ** 2
+        trainings = (seeds[0] + seeds[1]) * stdtrit(freedom, 1 - (1 - uncertainty.LEVEL) / 2) ** 2 - both * interaction
+        squared = squared + np.where(seeds[0] + seeds[1] > interaction, np.maximum(0.0, trainings), 0.0)
     return np.asarray(np.sqrt(squared))
 
 

@@ -52,17 +52,24 @@ class Variance:
 
         Patients and seeds each have their Student's t, joined as the parts of the variance are (Banerjee 1960, Ann.
         Inst. Stat. Math. 11), so that a spread of seeds that comes out small by chance gains no degrees of freedom
-        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides.
+        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides. The interaction is a sum
+        over patients and is subtracted with their t: seeds keep their own t for all that they vary.
         """
-        squared, trainings = quantile(n_patients - 1, tail) ** 2, self.total - self.patients
-        if trainings > 0:
-            squared += (quantile(self.seeds_freedom(n_runs), tail) ** 2 - squared) * trainings / self.total
-        return float(np.sqrt(squared))
+        patients = quantile(n_patients - 1, tail)
+        if self.total <= self.patients:
+            return patients
+        both = patients**2 * self.patients + self.seeds_half(n_patients, n_runs, tail) ** 2
+        return math.sqrt(both / self.total)
 
-    def seeds_half(self, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
-        """Half the width of the interval that the choice of seeds alone gives; 0 where runs are taken as they are."""
-        trainings = self.total - self.patients
-        return quantile(self.seeds_freedom(n_runs), tail) * math.sqrt(trainings) if trainings > 0 else 0.0
+    def seeds_half(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """What the choice of seeds adds to an interval over patients, in squares; 0 where runs are taken as they are.
+
+        ``n_patients`` are effective. The interval's half-width is the root of the sum of both squares.
+        """
+        if self.total <= self.patients:
+            return 0.0
+        seeds = quantile(self.seeds_freedom(n_runs), tail) ** 2 * sum(self.seeds)
+        return math.sqrt(max(0.0, seeds - quantile(n_patients - 1, tail) ** 2 * sum(self.interaction)))
 
 
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:

@@ -13,7 +13,8 @@ from model_zoo.core.uncertainty import Variance
 def test_patients_and_seeds_each_have_their_own_t():
     # seeds 4 and 1 of 3 and 8 runs: 25 / (16 / 2 + 1 / 7) = 3.0702 degrees of freedom; patients 2 of 50: 49
     variance = Variance(2.0, (4.0, 1.0), (0.5, 0.5))
-    half = np.sqrt(2 * t.ppf(0.975, 49) ** 2 + 4 * t.ppf(0.975, 25 / (16 / 2 + 1 / 7)) ** 2)
+    # of which 1 is interaction, and the patients' 2 hold it too
+    half = np.sqrt((2 - 1) * t.ppf(0.975, 49) ** 2 + 5 * t.ppf(0.975, 25 / (16 / 2 + 1 / 7)) ** 2)
     assert variance.critical(50, (3, 8)) * np.sqrt(variance.total) == pytest.approx(half, rel=1e-12)
     assert Variance(2.0).critical(50, (1, 1)) == pytest.approx(t.ppf(0.975, 49), rel=1e-12)
     # seeds whose spread is all interaction add nothing
