@@ -17,6 +17,7 @@ from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.counts import Counts, Ratios, counts_by_patient
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation
+from model_zoo.core.metrics import effective_number
 from model_zoo.core.missing import UNPREDICTED, extremes, over_all_images
 from model_zoo.core.outcomes import Outcome, outcome_of
 from model_zoo.core.power import Needs, needs
@@ -282,8 +283,10 @@ def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
         variance = uncertainty.over_patients(*influence)
     else:
         variance = uncertainty.over_patients_and_seeds(*influence, (a.figure(), b.figure()))
-    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
     weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
+    if figure is Headline.ACCURACY:
+        variance = replace(variance, differing=effective_number(moved))
+    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
     unseen = uncertainty.unseen_patients(weights)
     missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
     if np.count_nonzero(moved) < FEW_DIFFERING:
@@ -308,16 +311,16 @@ def _seen(
     """The interval that the patients and runs seen give; no width where none of them differ."""
     if a.above.shape[2] > 1:
         images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
-        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half(pair.a.effective_patients, (a.n_runs, b.n_runs)))
+        found = macro_intervals.macro_difference(
+            a, b, images, variance.seeds_half(pair.a.effective_patients, (a.n_runs, b.n_runs))
+        )
         return found.low, found.high
     if variance.total <= 0:
         return value, value
-    if question is Question.TRAINING:
-        half = variance.critical(pair.a.effective_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
-    elif pair.a.n_patients > MAX_BOOTSTRAP_PATIENTS:
-        half = uncertainty.quantile(pair.a.effective_patients - 1) * math.sqrt(variance.total)
-    else:
-        return uncertainty.bootstrap_interval(a, b, pair.a.effective_patients)
+    n_patients = pair.a.effective_patients
+    if question is Question.CHECKPOINT and pair.a.n_patients <= MAX_BOOTSTRAP_PATIENTS:
+        return uncertainty.bootstrap_interval(a, b, variance.patients_freedom(n_patients))
+    half = variance.critical(n_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
     return value - half, value + half
 
 

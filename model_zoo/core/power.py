@@ -100,6 +100,7 @@ def rescaled(variance: Variance, patients: float, seeds: tuple[float, float]) ->
         max(0.0, variance.patients - sum(variance.interaction)) / patients + sum(interaction),
         _two(share * part / times + one for part, times, one in zip(trainings, seeds, interaction, strict=True)),
         _two(interaction),
+        variance.differing * patients,
     )
 
 
@@ -166,7 +167,7 @@ def smallest_gap(counts: Counts, figure: Headline, question: Question) -> Smalle
 
 def _half_widths(variance: Variance, n_effective: float, n_runs: tuple[int, int]) -> NDArray[np.float64]:
     """Half-widths of the interval in samples whose true variance is ``variance``, (N_SAMPLES,)."""
-    freedoms = (n_effective - 1, *(max(1, n - 1) for n in n_runs))
+    freedoms = (variance.patients_freedom(n_effective), *(max(1, n - 1) for n in n_runs))
     measured = [_chi_squares(freedom, one) for freedom, one in zip(freedoms, _uniform(), strict=True)]
     patients, seeds = (
         variance.patients * measured[0],

@@ -55,16 +55,18 @@ def difference_of_series(
     """Accuracy of series ``a`` minus ``b`` with its 95 % interval over patients and seeds, written out with pandas.
 
     (truth, answer) per run; patients crossed with seeds: variance = patients + seeds - interaction, of which seeds have
-    their own Student's t and the rest that of patients; the end to which these are skewed moves by Hall's term (1992).
+    their own Student's t and the rest that of patients, with at most twice (those who differ, effectively, less 1)
+    degrees of freedom; the end to which these are skewed moves by Hall's term (1992).
     """
     patient = MANIFEST.patient_id.loc[a[0][0].index]
     sizes = patient.value_counts()
     n, n_patients = len(patient), len(sizes)
-    tables, means = [], []
+    tables, means, counts = [], [], []
     for pairs in (a, b):
         right = pd.DataFrame({s: (truth == said).astype(float) for s, (truth, said) in enumerate(pairs)})
         means.append(right.mean())
         hits = right.groupby(patient).sum()
+        counts.append(hits.mean(axis=1))
         tables.append((hits - np.outer(sizes.loc[hits.index], right.mean())) / n)
     scale = n_patients / (n_patients - 1)
     between = tables[0].mean(axis=1) - tables[1].mean(axis=1)
@@ -76,7 +78,9 @@ def difference_of_series(
         both = scale * table.sub(table.mean(axis=1), axis=0).pow(2).to_numpy().sum() / ((runs - 1) * runs)
         of_both += both
         of_seeds, squares = of_seeds + seeds, squares + seeds**2 / (runs - 1)
-    patients_t, seeds_t = stats.t.ppf(0.975, effective - 1), stats.t.ppf(0.975, of_seeds**2 / squares)
+    moved = (counts[0] - counts[1]).abs()
+    freedom = min(effective - 1, max(2, 2 * (moved.sum() ** 2 / (moved**2).sum() - 1)))
+    patients_t, seeds_t = stats.t.ppf(0.975, freedom), stats.t.ppf(0.975, of_seeds**2 / squares)
     half = patients_t * np.sqrt(of_patients)
     if of_seeds > of_both:
         half = max(half, np.sqrt(max(0.0, patients_t**2 * (of_patients - of_both) + seeds_t**2 * of_seeds)))
