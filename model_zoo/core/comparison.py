@@ -156,7 +156,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     """Whether A is better than B in ``figure``; ``margin`` is a share in (0, 1).
 
     Checkpoint: patient bootstrap over the tables, linearised above `MAX_BOOTSTRAP_PATIENTS` patients. Training:
-    patients + seeds - interaction, each part with its own Student's t (`Variance.critical`). Where fewer than
+    patients + seeds - interaction, seeds with their own Student's t (`Variance.critical`). Where fewer than
     `FEW_DIFFERING` patients differ, the interval holds whatever this sample can have missed. With fewer than
     `MIN_PATIENTS` patients, or `MIN_SEEDS` seeds where seeds are asked about, the answer is `Answer.TOO_FEW`.
     """
