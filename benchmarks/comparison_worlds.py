@@ -199,7 +199,7 @@ def _sizes(world: World, rng: np.random.Generator) -> NDArray[np.int64]:
         sizes = np.full(world.patients, world.images)
         sizes[0] = round(sizes[1:].sum() * 0.3 / 0.7)
         return sizes
-    spread = {"skewed": 0.8, "very skewed": 1.5}[world.sizes]
+    spread = {"skewed": 0.8, "unequal": 1.0, "very skewed": 1.5}[world.sizes]
     drawn = np.exp(rng.normal(np.log(world.images) - spread**2 / 2, spread, world.patients))
     return np.maximum(1, np.round(drawn)).astype(np.int64)
 

@@ -54,32 +54,36 @@ def difference_of_series(
 ) -> tuple[float, float, float]:
     """Accuracy of series ``a`` minus ``b`` with its 95 % interval over patients and seeds, written out with pandas.
 
-    (truth, answer) per run; patients crossed with seeds: variance = patients + seeds - interaction, and patients and
-    seeds each have their own Student's t; the end to which patients are skewed moves by the term of Hall (1992).
+    (truth, answer) per run; patients crossed with seeds: variance = patients + seeds - interaction, of which seeds have
+    their own Student's t and the rest that of patients, with at most twice (those who differ, effectively, less 1)
+    degrees of freedom; the end to which these are skewed moves by Hall's term (1992).
     """
     patient = MANIFEST.patient_id.loc[a[0][0].index]
     sizes = patient.value_counts()
     n, n_patients = len(patient), len(sizes)
-    tables, means = [], []
+    tables, means, counts = [], [], []
     for pairs in (a, b):
         right = pd.DataFrame({s: (truth == said).astype(float) for s, (truth, said) in enumerate(pairs)})
         means.append(right.mean())
         hits = right.groupby(patient).sum()
+        counts.append(hits.mean(axis=1))
         tables.append((hits - np.outer(sizes.loc[hits.index], right.mean())) / n)
     scale = n_patients / (n_patients - 1)
     between = tables[0].mean(axis=1) - tables[1].mean(axis=1)
     of_patients, effective = scale * (between**2).sum(), sizes.sum() ** 2 / (sizes**2).sum()
-    net, of_seeds, squares = 0.0, 0.0, 0.0
+    of_both, of_seeds, squares = 0.0, 0.0, 0.0
     for table, mean in zip(tables, means, strict=True):
         runs = len(mean)
         seeds = mean.var(ddof=1) / runs
         both = scale * table.sub(table.mean(axis=1), axis=0).pow(2).to_numpy().sum() / ((runs - 1) * runs)
-        net += seeds - both
+        of_both += both
         of_seeds, squares = of_seeds + seeds, squares + seeds**2 / (runs - 1)
-    half = np.sqrt(
-        of_patients * stats.t.ppf(0.975, effective - 1) ** 2
-        + max(0.0, net) * stats.t.ppf(0.975, of_seeds**2 / squares) ** 2
-    )
+    moved = (counts[0] - counts[1]).abs()
+    freedom = min(effective - 1, max(2, 2 * (moved.sum() ** 2 / (moved**2).sum() - 1)))
+    patients_t, seeds_t = stats.t.ppf(0.975, freedom), stats.t.ppf(0.975, of_seeds**2 / squares)
+    half = patients_t * np.sqrt(of_patients)
+    if of_seeds > of_both:
+        half = max(half, np.sqrt(max(0.0, patients_t**2 * (of_patients - of_both) + seeds_t**2 * of_seeds)))
     value = means[0].mean() - means[1].mean()
     skew = (between**3).sum() / (between**2).sum() * (2 * stats.norm.ppf(0.975) ** 2 + 1) / 6
     return value, value - half + min(skew, 0), value + half + max(skew, 0)

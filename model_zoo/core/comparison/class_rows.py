@@ -94,8 +94,11 @@ def _simultaneous(
     one_trial = gain * (1 - gain) + loss * (1 - loss)
     by_patients = np.array([variance.patients for variance in variances])
     sizes = (a.below.mean(axis=0) + b.below.mean(axis=0)) / 2
-    trials = _trials(divided(one_trial, by_patients), moved, influence, sizes, tail, few)
-    seeds = np.array([variance.seeds_half((a.n_runs, b.n_runs), tail) ** 2 for variance in variances])
+    effective = sizes.sum(axis=0) ** 2 / (sizes**2).sum(axis=0)
+    trials = _trials(divided(one_trial, by_patients), moved, influence, effective, tail, few)
+    runs = a.n_runs, b.n_runs
+    halves = [one.seeds_half(n, runs, tail) for one, n in zip(variances, effective, strict=True)]
+    seeds = np.array(halves) ** 2
     (gain_low, gain_high), (loss_low, loss_high) = _exact(gain, trials, tail), _exact(loss, trials, tail)
     below = np.sqrt((gain - gain_low) ** 2 + (loss_high - loss) ** 2 + seeds)
     above = np.sqrt((gain_high - gain) ** 2 + (loss - loss_low) ** 2 + seeds)
@@ -130,17 +133,16 @@ def _trials(
     measured: NDArray[np.float64],
     moved: NDArray[np.float64],
     influence: tuple[NDArray[np.float64], NDArray[np.float64]],
-    sizes: NDArray[np.float64],
+    patients: NDArray[np.float64],
     tail: float,
     few: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """As how many independent trials the patients count, (J,), beginning with those that give the variance measured.
 
     That number is known from the patients who differ, so it is reduced by Student's t: the degrees of freedom are
-    those of a ratio of two sums over patients, at most those of the patients. Where ``few`` patients differ, it is at
-    most the number of patients (Kish 1965).
+    those of a ratio of two sums over patients, at most those of the ``patients`` (J,), which are effective (Kish 1965).
+    Where ``few`` patients differ, it is at most their number.
     """
-    patients = sizes.sum(axis=0) ** 2 / (sizes**2).sum(axis=0)
     squares = (influence[0].mean(axis=0) - influence[1].mean(axis=0)) ** 2
     apart = divided(squares, squares.sum(axis=0)) - divided(moved, moved.sum(axis=0))
     freedom = np.fmin(patients - 1, divided(np.full(len(patients), 2.0), (apart**2).sum(axis=0)))

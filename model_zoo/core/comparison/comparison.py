@@ -21,6 +21,7 @@ from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_P
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import effective_number
 from model_zoo.core.evaluation.patient_counts import Counts, Ratios, counts_by_patient
 
 MIN_PATIENTS = 20
@@ -156,7 +157,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     """Whether A is better than B in ``figure``; ``margin`` is a share in (0, 1).
 
     Checkpoint: patient bootstrap over the tables, linearised above `MAX_BOOTSTRAP_PATIENTS` patients. Training:
-    patients + seeds - interaction, each part with its own Student's t (`Variance.critical`). Where fewer than
+    patients + seeds - interaction, seeds with their own Student's t (`Variance.critical`). Where fewer than
     `FEW_DIFFERING` patients differ, the interval holds whatever this sample can have missed. With fewer than
     `MIN_PATIENTS` patients, or `MIN_SEEDS` seeds where seeds are asked about, the answer is `Answer.TOO_FEW`.
     """
@@ -283,8 +284,10 @@ def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
         variance = uncertainty.over_patients(*influence)
     else:
         variance = uncertainty.over_patients_and_seeds(*influence, (a.figure(), b.figure()))
-    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
     weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
+    if figure is Headline.ACCURACY:
+        variance = replace(variance, differing=effective_number(moved))
+    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
     unseen = uncertainty.unseen_patients(weights)
     missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
     if np.count_nonzero(moved) < FEW_DIFFERING:
@@ -309,16 +312,16 @@ def _seen(
     """The interval that the patients and runs seen give; no width where none of them differ."""
     if a.above.shape[2] > 1:
         images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
-        found = macro_intervals.macro_difference(a, b, images, variance.seeds_half((a.n_runs, b.n_runs)))
+        found = macro_intervals.macro_difference(
+            a, b, images, variance.seeds_half(pair.a.effective_patients, (a.n_runs, b.n_runs))
+        )
         return found.low, found.high
     if variance.total <= 0:
         return value, value
-    if question is Question.TRAINING:
-        half = variance.critical(pair.a.effective_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
-    elif pair.a.n_patients > MAX_BOOTSTRAP_PATIENTS:
-        half = uncertainty.quantile(pair.a.effective_patients - 1) * math.sqrt(variance.total)
-    else:
-        return uncertainty.bootstrap_interval(a, b, pair.a.effective_patients)
+    n_patients = pair.a.effective_patients
+    if question is Question.CHECKPOINT and pair.a.n_patients <= MAX_BOOTSTRAP_PATIENTS:
+        return uncertainty.bootstrap_interval(a, b, variance.patients_freedom(n_patients))
+    half = variance.critical(n_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
     return value - half, value + half
 
 

@@ -25,6 +25,7 @@ from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, LEVEL, Variance
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import effective_number
 from model_zoo.core.evaluation.patient_counts import Counts, counts_by_patient
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, common_ground
 
@@ -255,13 +256,15 @@ class _Family:
 
     def _interval(self, a: _Side, b: _Side, tail: float) -> tuple[float, float]:
         """Student's interval of a mean difference that leaves ``tail`` on either side."""
-        value, n_effective = float(a.values.mean() - b.values.mean()), self._counts.effective_patients
+        value, moved = float(a.values.mean() - b.values.mean()), a.ratios.moved(b.ratios)
         if self._question is Question.TRAINING:
             variance = uncertainty.over_patients_and_seeds(a.influence, b.influence, (a.values, b.values))
         else:
             variance = uncertainty.over_patients(a.influence, b.influence)
-        half = _half_width(variance, n_effective, (len(a.values), len(b.values)), tail)
-        if np.count_nonzero(a.ratios.moved(b.ratios)) >= FEW_DIFFERING:
+        if self._figure is Headline.ACCURACY:
+            variance = replace(variance, differing=effective_number(moved))
+        half = _half_width(variance, self._counts.effective_patients, (len(a.values), len(b.values)), tail)
+        if np.count_nonzero(moved) >= FEW_DIFFERING:
             skewed = 0.0
             if self._figure is Headline.ACCURACY:
                 skewed = uncertainty.skew(a.influence.mean(axis=0) - b.influence.mean(axis=0), False, tail)
@@ -291,7 +294,7 @@ def _half_width(variance: Variance, n_effective: float, n_runs: tuple[int, int],
     """
     if tail == (1 - LEVEL) / 2 or not any(variance.seeds):
         return variance.critical(n_effective, n_runs, tail) * math.sqrt(variance.total)
-    patients = uncertainty.quantile(n_effective - 1, tail) ** 2
+    patients = uncertainty.quantile(variance.patients_freedom(n_effective), tail) ** 2
     seeds = sum(uncertainty.quantile(n - 1, tail) ** 2 * part for n, part in zip(n_runs, variance.seeds, strict=True))
     known = patients * (variance.patients - sum(variance.interaction))
     return math.sqrt(max(patients * variance.patients, known + seeds))

@@ -100,6 +100,7 @@ def rescaled(variance: Variance, patients: float, seeds: tuple[float, float]) ->
         max(0.0, variance.patients - sum(variance.interaction)) / patients + sum(interaction),
         _two(share * part / times + one for part, times, one in zip(trainings, seeds, interaction, strict=True)),
         _two(interaction),
+        variance.differing * patients,
     )
 
 
@@ -166,17 +167,18 @@ def smallest_gap(counts: Counts, figure: Headline, question: Question) -> Smalle
 
 def _half_widths(variance: Variance, n_effective: float, n_runs: tuple[int, int]) -> NDArray[np.float64]:
     """Half-widths of the interval in samples whose true variance is ``variance``, (N_SAMPLES,)."""
-    freedoms = (n_effective - 1, *(max(1, n - 1) for n in n_runs))
+    freedoms = (variance.patients_freedom(n_effective), *(max(1, n - 1) for n in n_runs))
     measured = [_chi_squares(freedom, one) for freedom, one in zip(freedoms, _uniform(), strict=True)]
     patients, seeds = (
         variance.patients * measured[0],
         [p * m for p, m in zip(variance.seeds, measured[1:], strict=True)],
     )
-    squared = patients * uncertainty.quantile(freedoms[0]) ** 2
-    trainings = np.maximum(0.0, seeds[0] + seeds[1] - sum(variance.interaction))
+    both, interaction = uncertainty.quantile(freedoms[0]) ** 2, sum(variance.interaction)
+    squared = patients * both
     if any(variance.seeds):
         freedom = (seeds[0] + seeds[1]) ** 2 / (seeds[0] ** 2 / freedoms[1] + seeds[1] ** 2 / freedoms[2])
-        squared = squared + trainings * stdtrit(freedom, 1 - (1 - uncertainty.LEVEL) / 2) ** 2
+        trainings = (seeds[0] + seeds[1]) * stdtrit(freedom, 1 - (1 - uncertainty.LEVEL) / 2) ** 2 - both * interaction
+        squared = squared + np.where(seeds[0] + seeds[1] > interaction, np.maximum(0.0, trainings), 0.0)
     return np.asarray(np.sqrt(squared))
 
 

@@ -28,17 +28,29 @@ class Variance:
 
     ``patients`` is the patients' part as it is measured, over the mean of the runs. ``seeds`` and ``interaction``
     (how differently a patient fares from seed to seed, which both other parts hold) are given per side; they are
-    0 where runs are taken as they are.
+    0 where runs are taken as they are. ``differing`` is the effective number of patients who differ (Kish 1965, by how
+    far each moves the difference); infinite where it is not counted.
     """
 
     patients: float
     seeds: tuple[float, float] = (0.0, 0.0)
     interaction: tuple[float, float] = (0.0, 0.0)
+    differing: float = math.inf
 
     @property
     def total(self) -> float:
         """Patients + seeds - interaction, never below the patients' part."""
         return self.patients + max(0.0, sum(self.seeds) - sum(self.interaction))
+
+    def patients_freedom(self, n_patients: float) -> float:
+        """Degrees of freedom of the patients' part; ``n_patients`` are effective.
+
+        One less than patients, but at most twice as many as one less than effectively differ, because the squares of
+        the others hardly add. With twice as many, 9 to 24 patients who differ wholly and have unequal sizes (lognormal,
+        SD 1) are covered in 92 to 96 %; with once as many, intervals of 30 to 100 patients of equal size were 3 to
+        12 % wider than need be.
+        """
+        return min(n_patients - 1, max(2.0, 2 * (self.differing - 1)))
 
     def seeds_freedom(self, n_runs: tuple[int, int]) -> float:
         """Degrees of freedom of the sum of both sides' seeds (Satterthwaite 1946); NaN where none differ."""
@@ -52,17 +64,25 @@ class Variance:
 
         Patients and seeds each have their Student's t, joined as the parts of the variance are (Banerjee 1960, Ann.
         Inst. Stat. Math. 11), so that a spread of seeds that comes out small by chance gains no degrees of freedom
-        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides.
+        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides. The interaction is a sum
+        over patients and is subtracted with their t: seeds keep their own t for all that they vary.
         """
-        squared, trainings = quantile(n_patients - 1, tail) ** 2, self.total - self.patients
-        if trainings > 0:
-            squared += (quantile(self.seeds_freedom(n_runs), tail) ** 2 - squared) * trainings / self.total
-        return float(np.sqrt(squared))
+        patients = quantile(self.patients_freedom(n_patients), tail)
+        if self.total <= self.patients:
+            return patients
+        both = patients**2 * self.patients + self.seeds_half(n_patients, n_runs, tail) ** 2
+        return math.sqrt(both / self.total)
 
-    def seeds_half(self, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
-        """Half the width of the interval that the choice of seeds alone gives; 0 where runs are taken as they are."""
-        trainings = self.total - self.patients
-        return quantile(self.seeds_freedom(n_runs), tail) * math.sqrt(trainings) if trainings > 0 else 0.0
+    def seeds_half(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
+        """What the choice of seeds adds to an interval over patients, in squares; 0 where runs are taken as they are.
+
+        ``n_patients`` are effective. The interval's half-width is the root of the sum of both squares.
+        """
+        if self.total <= self.patients:
+            return 0.0
+        seeds = quantile(self.seeds_freedom(n_runs), tail) ** 2 * sum(self.seeds)
+        patients = quantile(self.patients_freedom(n_patients), tail) ** 2
+        return math.sqrt(max(0.0, seeds - patients * sum(self.interaction)))
 
 
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
@@ -93,16 +113,16 @@ def few_patients(n_patients: int) -> float:
     return n_patients / max(1, n_patients - 1)
 
 
-def bootstrap_interval(a: Ratios, b: Ratios, n_effective: float) -> tuple[float, float]:
+def bootstrap_interval(a: Ratios, b: Ratios, freedom: float) -> tuple[float, float]:
     """95 % interval of mean figure A - mean figure B over resamples of the P patients.
 
-    Percentiles, expanded to what Student's t with ``n_effective`` patients asks for: plain ones are too short
-    for few patients (Hesterberg 2015, Am. Stat. 69, section 5).
+    Percentiles, expanded to what Student's t with ``freedom`` asks for: plain ones are too short for few patients
+    (Hesterberg 2015, Am. Stat. 69, section 5).
     """
     n_patients = a.above.shape[1]
     weights = resamples(n_patients)
     moved = [mean_defined(side.resampled(weights)).mean(axis=0) for side in (a, b)]
-    expanded = stdtrit(n_effective - 1, (1 + LEVEL) / 2) * np.sqrt(n_patients / (n_patients - 1))
+    expanded = stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(n_patients / (n_patients - 1))
     tail = float(ndtr(-expanded))
     low, high = np.nanquantile(moved[0] - moved[1], (tail, 1 - tail))
     return float(low), float(high)

@@ -88,9 +88,10 @@ def macro_interval(ratios: Ratios, images: NDArray[np.float64]) -> MacroInterval
 def macro_difference(a: Ratios, b: Ratios, images: NDArray[np.float64], seeds_half: float = 0.0) -> MacroInterval:
     """Of the mean over J ratios of A minus that of B, each averaged over its runs, over the same P patients.
 
-    ``images`` (P, J) of each true class by patient; ``seeds_half`` is the half-width that the choice of seeds alone
-    would give. Patient p moves a ratio by (what it adds above - r times what it adds below) / below, with r and below
-    the means of both sides: that sums to the difference, and is 0 for a patient with whom both sides come to the same.
+    ``images`` (P, J) of each true class by patient; ``seeds_half`` is what the choice of seeds adds, in squares
+    (`Variance.seeds_half`). Patient p moves a ratio by (what it adds above - r times what it adds below) / below, with
+    r and below the means of both sides: that sums to the difference, and is 0 for a patient with whom both sides come
+    to the same.
     """
     above = a.above.mean(axis=0), b.above.mean(axis=0)
     below = a.below.mean(axis=0), b.below.mean(axis=0)

@@ -97,7 +97,7 @@ def test_all_pairs_have_the_critical_value_of_tukey(n_models):
 def test_two_models_have_students_interval():
     found = compare_many(unrelated(2, 300, 20), Headline.ACCURACY, 0.01)
     sd = math.sqrt(40 / 299 * 300) / 300  # 40 of 300 patients differ, by 1 each; the mean difference is 0
-    assert half(found.rows[0]) == pytest.approx(student.ppf(0.975, 299) * sd, rel=0.001)
+    assert half(found.rows[0]) == pytest.approx(student.ppf(0.975, 2 * (40 - 1)) * sd, rel=0.001)
     assert found.rows[0].difference.value == pytest.approx(0, abs=1e-12)
 
 

@@ -63,7 +63,7 @@ def test_four_patients_who_differ_widen_the_interval_and_five_do_not():
         assert said.difference.high == pytest.approx(value + exact)
     b[:5] = 5
     five = counts(sizes - 1, sizes), counts(b, sizes)
-    plain = uncertainty.bootstrap_interval(*(side.headline(Headline.ACCURACY) for side in five), 50.0)
+    plain = uncertainty.bootstrap_interval(*(side.headline(Headline.ACCURACY) for side in five), 2 * (5 - 1))
     said = verdict(Pair(("one",), *five), Headline.ACCURACY, Question.CHECKPOINT, 0.01)
     # five: not what was missed, but the upper end moves by the skewness: 4 of 10 images of five patients in 50
     z = (np.array([0.4] * 5 + [0.0] * 45) - 0.04) / 50
