@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm, t
 
-from model_zoo.core import power
 from model_zoo.core.choices import Headline, Question
+from model_zoo.core.comparison import power
 from model_zoo.core.comparison.comparison import Pair, verdict
 from model_zoo.core.comparison.uncertainty import Variance
 from model_zoo.core.evaluation.patient_counts import Counts
