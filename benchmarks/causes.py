@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Cause
-from model_zoo.core.diagnosis.diagnosis import Measure, may_be_masked_by, measure_causes
+from model_zoo.core.diagnosis.diagnosis import Cause, Measure, may_be_masked_by, measure_causes
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.class_groups import Group
 from model_zoo.core.label_space.taxonomy import Taxonomy

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from model_zoo.core.choices import ClassFigure, Headline, Question
 from model_zoo.core.comparison.comparison import Pair, pair
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 from model_zoo.core.label_space.taxonomy import Taxonomy
 

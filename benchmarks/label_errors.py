@@ -23,14 +23,16 @@ import numpy as np
 from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 
+from dashboard.address.queue import Order
+from dashboard.address.selection import Labels, Space
 from dashboard.decisions.queue import QueueItem
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.queue_order import ordered
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import share_text
-from model_zoo.core.choices import Labels, Order, Quality, Space, Split
 from model_zoo.core.label_space.labels import Label
-from model_zoo.core.review.label_errors import LabelErrors, find_label_errors, label_quality
+from model_zoo.core.label_space.splits import Split
+from model_zoo.core.review.label_errors import LabelErrors, Quality, find_label_errors, label_quality
 from model_zoo.workspace.run import Series
 from model_zoo.workspace.workspace import PROJECT, Workspace
 

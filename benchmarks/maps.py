@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from model_zoo.core.choices import CamMethod
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.inference.saliency import explain, target_layers
 
 MODELS = {

@@ -23,9 +23,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model_zoo.checkpoints.load import load_model
-from model_zoo.core.choices import Split
 from model_zoo.core.explanation.occlusion import paint_out
 from model_zoo.core.explanation.regions import mask, read_regions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.predict import predict_images
 from model_zoo.phantom import overlay
 from model_zoo.phantom.generate import Recipe, encode, plan, render

@@ -126,8 +126,9 @@ def planted(cell: Cell, rng: np.random.Generator) -> World:
 @cache
 def demo() -> tuple[Evaluation, Evaluation]:
     """The shipped series `fine` and `consolidated` on their common ground, over the test split."""
+    from dashboard.address.selection import Labels, Space
     from dashboard.evaluation.comparison import compare, named_subjects
-    from model_zoo.core.choices import Labels, Space, Split
+    from model_zoo.core.label_space.splits import Split
     from model_zoo.workspace.workspace import PROJECT, Workspace
 
     workspace = Workspace((PROJECT / "sample_images", PROJECT / "model_zoo"))

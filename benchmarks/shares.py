@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from model_zoo.core.choices import ClassFigure, Headline, Question
 from model_zoo.core.comparison.comparison import Pair, verdict
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.macro_intervals import macro_interval
-from model_zoo.core.evaluation.metrics import share
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline, share
 from model_zoo.core.evaluation.patient_counts import Counts
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.review.agreement import Coincidences, cohen, coincidences, krippendorff

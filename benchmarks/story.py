@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from model_zoo.core.choices import Headline, Question, Split
 from model_zoo.core.comparison.comparison import Verdict, pair, verdict
-from model_zoo.core.comparison.outcomes import Outcome
+from model_zoo.core.comparison.outcomes import Outcome, Question
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, evaluate
+from model_zoo.core.evaluation.metrics import Headline
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 from model_zoo.workspace.run import Series
 from model_zoo.workspace.workspace import Workspace

@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from story import MEASURED, story
 
-from model_zoo.core.choices import Headline, Question, Split
 from model_zoo.core.comparison.comparison import Difference, answer, pair, verdict
-from model_zoo.core.comparison.outcomes import outcome_of
+from model_zoo.core.comparison.outcomes import Question, outcome_of
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, evaluate
+from model_zoo.core.evaluation.metrics import Headline
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 from model_zoo.phantom.generate import Recipe, write_dataset
 from model_zoo.training.train import Progress, Training, read_pixels, train

@@ -23,9 +23,10 @@ import numpy as np
 from comparison_worlds import World, trial, truth
 from scipy.stats import norm
 
-from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.comparison.class_rows import class_rows
 from model_zoo.core.comparison.comparison import verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 
 MARGIN = 0.01
 RULE = 3

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from model_zoo.core.choices import ClassFigure, Headline, Question
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.class_rows import class_rows
 from model_zoo.core.comparison.comparison import pair, verdict
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 N_CLASSES = 20

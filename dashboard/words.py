@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_zoo.core.choices import Labels
+from dashboard.address.selection import Labels
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 from model_zoo.core.evaluation.metrics import LEAST_PATIENTS
 from model_zoo.images.decoding import Preprocessing

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from model_zoo.core.choices import Split
 from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.manifest import ImageRecord, write_manifest
 from model_zoo.workspace.new_workspace import declaration

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from model_zoo.core.choices import Split
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.workspace.manifest import ImageRecord, write_manifest

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = ("words", "settings", "address", "decisions", "server_state", "evaluation", "ui")
+SHARED = ("settings", "address", "words", "decisions", "server_state", "evaluation", "ui")
 """What features may import, lowest first; `words` and `settings` are modules."""
 
 ABOVE = ("pages", "report", "cli", "routes", "server", "guards", "connections")

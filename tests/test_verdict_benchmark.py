@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score
 
-from model_zoo.core.choices import ClassFigure, Headline, Question
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "verdict.py"
 sys.path.append(str(SCRIPT.parent))

@@ -1,10 +1,33 @@
 """What Data shows, written to and read from its address. No Streamlit here."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from dashboard.address.links import Query, choice, text
-from model_zoo.core.choices import CountedBy, Finding, Labels
+from dashboard.address.selection import Labels
 from model_zoo.core.errors import LinkError
+
+
+class CountedBy(StrEnum):
+    """What the images of a data set are counted by."""
+
+    CLASS = "class"
+    LABEL = "label"
+    PATIENT = "patient"
+    COLUMN = "column"
+
+
+class Finding(StrEnum):
+    """What can be wrong with image files."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    ACROSS_SPLITS = "across-splits"
+    ACROSS_LABELS = "across-labels"
+    EQUAL = "equal"
+    BLANK = "blank"
+    TINY = "tiny"
+    HUGE = "huge"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,13 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Moved, Opens, Per, Space, Split
+from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Opens, Space
 from model_zoo.core.errors import LinkError, RegionError
+from model_zoo.core.evaluation.confusion import Per
+from model_zoo.core.evaluation.probability_summing import Becomes
 from model_zoo.core.explanation.regions import Box
+from model_zoo.core.label_space.splits import Split
+from model_zoo.core.review.label_change_effect import Moved
 
 Query = Mapping[str, Sequence[str]]
 """Parameter -> its values, as in ``?of=a&of=b``."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from dashboard.address.links import (
     JUDGED,
@@ -18,7 +19,49 @@ from dashboard.address.links import (
     where_of,
     whole,
 )
-from model_zoo.core.choices import Opinion, Order, Split, Status
+from model_zoo.core.label_space.splits import Split
+
+
+class Opinion(StrEnum):
+    """Whose images a reviewer is shown: those that nobody has answered, or those that others have labelled."""
+
+    FIRST = "first"
+    SECOND = "second"
+
+
+class Order(StrEnum):
+    """Which images wait for a reviewer, and which of them first."""
+
+    WRONG = "wrong"
+    LABEL_ERROR = "label-error"
+    MARGIN = "low-margin"
+    LOSS = "high-loss"
+    DISAGREE = "disagree"
+    CONFLICT = "conflict"
+    CELL = "cell"
+    CLASS = "class"
+    UNSEEN = "unseen"
+    RANDOM = "random"
+
+    @property
+    def uses_runs(self) -> bool:
+        """Whether the order depends on what runs say."""
+        return self not in (Order.RANDOM, Order.UNSEEN, Order.CONFLICT)
+
+    @property
+    def uses_cell(self) -> bool:
+        """Whether it takes the images of one cell, or of one class, of a subject's confusion matrix."""
+        return self in (Order.CELL, Order.CLASS)
+
+
+class Status(StrEnum):
+    """Which images of a queue are shown, by what was decided about them."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    FLAGGED = "flagged"
+    CANNOT_TELL = "cannot-tell"
+
 
 SPLITS = (*JUDGED, Split.TRAIN)
 """The splits whose images can be reviewed."""

@@ -12,10 +12,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from dashboard.decisions.label_format import LabelFormat
 from dashboard.settings import Settings
 from dashboard.words import counted
-from model_zoo.core.choices import LabelFormat, Split
 from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.review.label_changes import Flow, flows, named_by
 from model_zoo.importing.class_values import ClassValues
 from model_zoo.untrusted.limits import bytes_of

@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 
 from dashboard.address.links import images_words, where_of
+from dashboard.address.selection import Labels, Space
 from dashboard.cli import data as cli_data
 from dashboard.cli import labels as cli_labels
 from dashboard.cli import models
 from dashboard.settings import Settings
-from model_zoo.core.choices import CamMethod, Labels, Space, Split
 from model_zoo.core.errors import LinkError, TaxoScopeError, WorkspaceError
+from model_zoo.core.explanation.cam_method import CamMethod
+from model_zoo.core.label_space.splits import Split
 from model_zoo.untrusted.limits import limits
 from model_zoo.workspace.workspace import Workspace
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from dashboard.importing.checks import as_numbers, as_size, read_class_names
 from dashboard.settings import Settings
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Fit, Interpolation, Preprocessing
 from model_zoo.importing.class_values import ClassValues

@@ -4,9 +4,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import accuracy, evaluate
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
 
 

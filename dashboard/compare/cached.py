@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 from dashboard.address.links import Shown
+from dashboard.address.selection import Space
 from dashboard.compare import task_difficulty
 from dashboard.compare.many_models import ManyCompared, compare_subjects
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.cached import comparison
 from dashboard.ui.caching import cached
-from model_zoo.core.choices import MappedBy, Per, Space
 from model_zoo.core.comparison.difference_matrix import Difference
 from model_zoo.core.comparison.difference_matrix import difference as subtract
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.evaluation.metrics import MappedBy
 
 
 @cached(entries=32)

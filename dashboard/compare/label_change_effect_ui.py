@@ -7,10 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address.links import Cell, Shown
+from dashboard.address.queue import Order
+from dashboard.address.selection import Labels
 from dashboard.evaluation import label_change_effect_words as words
 from dashboard.evaluation.label_change_effect import Changed, Reviewing
 from dashboard.words import plain
-from model_zoo.core.choices import Labels, Moved, Order
+from model_zoo.core.review.label_change_effect import Moved
 
 
 def what_changed(found: Reviewing | None, shown: Shown) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.address.links import MatrixView
+from dashboard.address.selection import ClassOrder, Space
 from dashboard.evaluation.comparison import Comparison
 from dashboard.words import counted
-from model_zoo.core.choices import ClassOrder, Space
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.evaluation import Evaluation

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.address.links import Cell, MatrixView, Shown, images_url
 from dashboard.address.queue import to_review
+from dashboard.address.selection import Matrices, Opens, Space
 from dashboard.compare.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference, unlisted_changes
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
@@ -19,8 +20,8 @@ from dashboard.ui.chart_clicks import Open, chart_key, clicked
 from dashboard.ui.matrices_plot import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
 from dashboard.ui.plots import Look
 from dashboard.words import counted, one_of, plain, signed
-from model_zoo.core.choices import Matrices, Opens, Per, Space
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.matrix_layout import Layout
 from model_zoo.core.label_space.taxonomy import ELSEWHERE
 from model_zoo.workspace.workspace import Workspace

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.address.links import Cell, images_words
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.class_selection import drawn
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
@@ -14,8 +15,8 @@ from dashboard.ui import plots
 from dashboard.ui.chart_clicks import Open, chart_key, clicked
 from dashboard.ui.class_tables import class_table, figure_table
 from dashboard.words import interval_text, no_interval, plain, share_text
-from model_zoo.core.choices import ClassFigure, Labels, Space
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures, support
+from model_zoo.core.evaluation.metrics import ClassFigure
 
 _AXIS = {
     ClassFigure.RECALL: "recall: share of the class's images that are found",

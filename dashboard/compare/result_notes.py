@@ -7,7 +7,7 @@ from dashboard.evaluation.verdict import Judgement
 from dashboard.server_state.comparison_log import comparison_key
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, one_of
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 

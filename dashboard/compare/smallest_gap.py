@@ -2,10 +2,11 @@
 
 import math
 
+from dashboard.address.selection import Labels
 from dashboard.evaluation.comparison import Comparison
 from dashboard.words import counted
-from model_zoo.core.choices import Labels, Question
 from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Rule
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.power import POWER, SmallestGap, smallest_gap
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
 

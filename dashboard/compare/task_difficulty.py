@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.words import counted, points_interval, rounding, share_text
-from model_zoo.core.choices import ClassFigure, Split
 from model_zoo.core.comparison.task_difficulty import Gap, frequency_chance, gap
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, probabilities_in
 from model_zoo.core.evaluation.hierarchy import Hierarchy, hierarchical, longest_chain, mistake_severity
-from model_zoo.core.evaluation.metrics import LEAST_PATIENTS, Share
+from model_zoo.core.evaluation.metrics import LEAST_PATIENTS, ClassFigure, Share
 from model_zoo.core.evaluation.overall_metrics import brier, kappa, log_loss, macro, mcc
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.evaluation.probability_summing import Change, change
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import Run
 

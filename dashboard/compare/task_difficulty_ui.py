@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.links import Cell, Shown
+from dashboard.address.selection import Labels, Space
 from dashboard.compare.task_difficulty import Secondary, Side, SideBySide
 from dashboard.evaluation.comparison import Comparison
 from dashboard.words import (
@@ -23,10 +24,10 @@ from dashboard.words import (
     rare_classes,
     share_text,
 )
-from model_zoo.core.choices import Becomes, ClassFigure, Headline, Labels, Space
 from model_zoo.core.comparison.task_difficulty import frequency_chance, itca, majority, uniform_chance
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy
-from model_zoo.core.evaluation.metrics import Share
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline, Share
+from model_zoo.core.evaluation.probability_summing import Becomes
 
 
 def side_by_side(both: SideBySide, shown: Shown) -> None:

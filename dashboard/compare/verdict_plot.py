@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 from dashboard.evaluation.verdict import Judgement
 from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress
 from dashboard.words import counted, points_interval, points_text, rounding, share_text
-from model_zoo.core.choices import ClassFigure, Headline, Question
 from model_zoo.core.comparison.comparison import Difference, Rule
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from dashboard.ui import plots
 from dashboard.ui.chart_clicks import Open, chart_key, clicked
 from dashboard.ui.class_tables import class_table, difference_table
 from dashboard.words import plain
-from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison.comparison import Rule
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
+from model_zoo.core.evaluation.metrics import ClassFigure
 
 
 def verdict(

@@ -5,9 +5,8 @@ import math
 from dashboard.address.links import Where
 from dashboard.evaluation.verdict import Judgement, too_few
 from dashboard.words import counted, points_interval, points_text, rare_classes, rounding, share_text
-from model_zoo.core.choices import Answer, Question
 from model_zoo.core.comparison.comparison import Rule, Verdict, clustered_mcnemar
-from model_zoo.core.comparison.outcomes import Outcome
+from model_zoo.core.comparison.outcomes import Answer, Outcome, Question
 from model_zoo.core.comparison.power import POWER
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING
 

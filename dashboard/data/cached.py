@@ -1,11 +1,11 @@
 """Cached results of Data."""
 
-from dashboard.address.data_view import DataView
+from dashboard.address.data_view import CountedBy, DataView
+from dashboard.address.selection import Labels
 from dashboard.evaluation.file_checks import LookedAt, looked_at
 from dashboard.evaluation.image_counts import Group, count_by, count_classes
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.caching import cached
-from model_zoo.core.choices import CountedBy, Labels
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 

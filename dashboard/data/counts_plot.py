@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from dashboard.evaluation.image_counts import Group
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
 from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress, short
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 
 ROWS = 30
 """More groups than these are left to the table."""

@@ -7,14 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address import links
-from dashboard.address.data_view import DataView
+from dashboard.address.data_view import CountedBy, DataView
+from dashboard.address.selection import Labels
 from dashboard.data.counts_plot import ROWS, counts_figure
 from dashboard.evaluation.image_counts import Group, n_patients
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES, balance, spread
 from dashboard.ui import plots, state
 from dashboard.ui.chart_clicks import chart_key, clicked
 from dashboard.words import LABELS, counted, one_of, plain
-from model_zoo.core.choices import CountedBy, Labels, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.manifest import DataSet, patients_in_two_splits
 

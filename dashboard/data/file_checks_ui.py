@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address import links
+from dashboard.address.data_view import Finding
 from dashboard.evaluation.file_checks import MEANING, NAMES, Found, LookedAt, look_at_files, looked_words
 from dashboard.evaluation.image_counts import n_patients
 from dashboard.server_state.jobs import Tell, jobs
@@ -15,7 +16,6 @@ from dashboard.ui import state
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.ui.progress import watch
 from dashboard.words import counted, plain
-from model_zoo.core.choices import Finding
 from model_zoo.core.label_space.labels import LeafSpace
 
 PER_PAGE = 48

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.history import in_order, per_image
-from model_zoo.core.choices import Rule as Rule
+from model_zoo.core.review.consensus_rule import Rule as Rule
 
 
 def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> Mapping[str, str]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dashboard.decisions.consensus import in_force, settled
 from dashboard.decisions.decision import LABEL_MAX, Decision, DecisionError
-from model_zoo.core.choices import Rule
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.review.consensus_rule import Rule
 
 
 @dataclass(frozen=True)

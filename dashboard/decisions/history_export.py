@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from dashboard.decisions.consensus import in_force
 from dashboard.decisions.csv_export import decisions_csv
 from dashboard.decisions.decision import Answer, Decision, DecisionError
-from model_zoo.core.choices import LabelFormat
+from dashboard.decisions.label_format import LabelFormat
 
 UNDONE = "undone"
 _TYPES: Mapping[object, pa.DataType] = {

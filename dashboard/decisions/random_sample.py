@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.queue import random_queue
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from dashboard.address.queue import Status
 from dashboard.decisions.consensus import answered, flagged, in_force
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.history import per_image
-from model_zoo.core.choices import Status
 
 
 def with_status(decisions: Iterable[Decision], status: Status, by: str = "") -> frozenset[str]:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from dashboard.address.links import Shown
+from dashboard.address.selection import Space
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.diagnose.subjects import diagnose_all, diagnosed
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.cached import comparison, images_of
 from dashboard.ui.caching import cached
-from model_zoo.core.choices import Space
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 

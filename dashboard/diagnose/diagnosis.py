@@ -3,28 +3,38 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.address.links import Where, images_words
+from dashboard.address.selection import Labels
 from dashboard.decisions.decision import Decision
 from dashboard.diagnose.retraining import NOTHING_RETRAINED, Retrained
 from dashboard.evaluation.annotator_agreement import People, people_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.words import LABELS, images_of_patients
-from model_zoo.core.choices import Cause, ClassFigure, Evidence, Labels, Split
 from model_zoo.core.diagnosis import symptoms
-from model_zoo.core.diagnosis.diagnosis import Measure, measure_causes
+from model_zoo.core.diagnosis.diagnosis import Cause, Measure, measure_causes
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.calibration import Calibration, calibration_there
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, class_figures, evaluate
-from model_zoo.core.evaluation.metrics import Share
+from model_zoo.core.evaluation.metrics import ClassFigure, Share
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.class_groups import shared_meanings
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, common_ground, project
 from model_zoo.workspace.manifest import DataSet
+
+
+class Evidence(StrEnum):
+    """What stands behind the gain that removing a cause would bring."""
+
+    BOUND = "bound"
+    RETRAINED = "measured by retraining"
+    NOT_IDENTIFIABLE = "not identifiable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.links import Cell, Shown
+from dashboard.address.selection import Space
 from dashboard.diagnose import diagnosis_plot, diagnosis_words
-from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.diagnose.diagnosis import Diagnosis, Evidence
 from dashboard.ui import plots, state
 from dashboard.ui.chart_clicks import chart_key, clicked
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain, share_text, signed
-from model_zoo.core.choices import Cause, Evidence, Space
+from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.command_line import command
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.diagnose.diagnosis import Diagnosis, retrained
+from dashboard.diagnose.diagnosis import Diagnosis, Evidence, retrained
 from dashboard.diagnose.retraining import LearningCurve, Wider
 from dashboard.words import (
     counted,
@@ -21,9 +21,9 @@ from dashboard.words import (
     share_text,
     signed,
 )
-from model_zoo.core.choices import Cause, Evidence, Question
 from model_zoo.core.comparison.comparison import Verdict
-from model_zoo.core.diagnosis.diagnosis import may_be_masked_by
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.diagnosis.diagnosis import Cause, may_be_masked_by
 from model_zoo.core.diagnosis.symptoms import Correlation, Pair, imbalance_ratio, strongest
 from model_zoo.core.evaluation.metrics import Share
 from model_zoo.workspace.command_line import command

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
+from dashboard.address.selection import Labels
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation import label_change_effect_words as words
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.words import plain, share_text
-from model_zoo.core.choices import Cause, Headline, Labels
+from model_zoo.core.diagnosis.diagnosis import Cause
+from model_zoo.core.evaluation.metrics import Headline
 
 
 def causes_changed(

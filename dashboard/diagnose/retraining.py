@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.evaluation.comparison import Subject, series_subject
-from model_zoo.core.choices import ClassFigure, Headline, Question, Split
 from model_zoo.core.comparison.comparison import Rule, Verdict, can_answer, pair, verdict
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, class_figures, evaluate
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.learning_curve import Kept, points
 from model_zoo.workspace.run import Run, Series

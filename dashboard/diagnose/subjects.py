@@ -3,11 +3,12 @@
 from collections.abc import Sequence, Set
 
 from dashboard.address.links import Where
+from dashboard.address.selection import Labels
 from dashboard.diagnose.diagnosis import Diagnosis, coarser_spaces, diagnose, find_coarser
 from dashboard.diagnose.retraining import Judge, retrainings
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 

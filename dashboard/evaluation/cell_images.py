@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from dashboard.address.links import Cell, Where
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.filters import images_where
-from model_zoo.core.choices import Split
 from model_zoo.core.evaluation.evaluation import Evaluation, probabilities_in
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.evaluation.probability_summing import change
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from dashboard.address.links import Query, Where, images_words
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.patient_notes import patients_text
 from dashboard.words import LABELS, counted, one_of
-from model_zoo.core.choices import Labels, MappedBy, Space, Split
 from model_zoo.core.comparison.missing_predictions import evaluate_partly
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground, project
 from model_zoo.workspace.run import Run, Series
 

@@ -1,9 +1,8 @@
 """What a page opens with when its address leaves it open."""
 
-from dashboard.address.data_view import DataView
+from dashboard.address.data_view import CountedBy, DataView
 from dashboard.address.links import JUDGED, Shown
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import CountedBy
 from model_zoo.workspace.run import Series
 from model_zoo.workspace.workspace import Workspace
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.address.draft import Draft
+from dashboard.address.selection import Labels
 from dashboard.evaluation.comparison import Subject, series_subject
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Split
 from model_zoo.core.errors import TaxonomyError, TaxoScopeError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
 from model_zoo.core.label_space.edits import (
@@ -27,6 +27,7 @@ from model_zoo.core.label_space.edits import (
     edited,
 )
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, standing_in_the_way
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.manifest import DataSet, ImageRecord

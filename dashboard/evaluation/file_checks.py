@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.address.data_view import Finding
 from dashboard.server_state.jobs import Tell
 from dashboard.server_state.similar_images import file_state
 from dashboard.words import counted
-from model_zoo.core.choices import Finding, Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import file_is_deep
 from model_zoo.images.grey_scale import FULL
 from model_zoo.importing.source import shown

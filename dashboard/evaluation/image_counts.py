@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.address.data_view import CountedBy
 from dashboard.address.links import Where
 from dashboard.evaluation.filters import LABEL, PATIENT, restrictions
-from model_zoo.core.choices import CountedBy, Split
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 

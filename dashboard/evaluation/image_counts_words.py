@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from dashboard.address.data_view import CountedBy
 from dashboard.evaluation.image_counts import Group, effective_number
 from dashboard.words import counted, one_of, share_text
-from model_zoo.core.choices import CountedBy, Split
+from model_zoo.core.label_space.splits import Split
 
 SPLIT_NAMES: Mapping[Split, str] = {
     Split.TRAIN: "train",

@@ -7,14 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.address.links import Where, images_words
+from dashboard.address.selection import Labels, Space
 from dashboard.decisions.random_sample import drawn
 from dashboard.evaluation.comparison import Comparison, Subject, compare, label_space_name
 from dashboard.evaluation.filters import images_where
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Headline, Labels, Moved, Space, Split
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
-from model_zoo.core.review.label_change_effect import BeforeAfter, reviewable_difference, reviewable_label_errors
+from model_zoo.core.label_space.splits import Split
+from model_zoo.core.review.label_change_effect import BeforeAfter, Moved, reviewable_difference, reviewable_label_errors
 from model_zoo.core.review.review_estimate import Estimate, estimate
 
 MOVED = {

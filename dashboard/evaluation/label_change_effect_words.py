@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from dashboard.evaluation.label_change_effect import MOVED, Changed, Reviewing
 from dashboard.words import counted, number_text, plain, points_interval, points_text, share_text, signed
-from model_zoo.core.choices import Cause, Moved
-from model_zoo.core.diagnosis.diagnosis import Measure
+from model_zoo.core.diagnosis.diagnosis import Cause, Measure
+from model_zoo.core.review.label_change_effect import Moved
 from model_zoo.core.review.review_estimate import Estimate
 
 HOW_TO_READ = "Before → after, over the same images"

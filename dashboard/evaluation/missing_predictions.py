@@ -7,7 +7,7 @@ from dashboard.address.links import JUDGED
 from dashboard.evaluation.comparison import Subject
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import one_of, plain
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.run import Run
 

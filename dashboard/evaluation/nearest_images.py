@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.address.selection import Labels
 from dashboard.evaluation.comparison import Subject
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.explanation.nearest_neighbors import nearest
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import embeddings_path
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.manifest import ImageRecord

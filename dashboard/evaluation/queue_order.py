@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from dashboard.address.links import Cell, Where, one_line
-from dashboard.address.queue import where_words
+from dashboard.address.queue import Order, where_words
+from dashboard.address.selection import Labels, Space
 from dashboard.decisions.decision import TEXT_MAX
 from dashboard.decisions.queue import QueueItem, listed_queue, lowest, random_queue, ranked_queue
 from dashboard.decisions.random_sample import Draw
@@ -15,9 +16,9 @@ from dashboard.evaluation.rankings import disagreeing, in_cell, label_errors, lo
 from dashboard.evaluation.stored_predictions import Asked, asked
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import no_run_yet
-from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 from model_zoo.workspace.command_line import command
 

@@ -11,8 +11,8 @@ from PIL import Image
 from dashboard.address.links import choice, text, whole
 from dashboard.server_state.loaded_models import image_of, loaded, png
 from dashboard.server_state.open_workspace import desk
-from model_zoo.core.choices import CamMethod
 from model_zoo.core.errors import LinkError, RunError
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.workspace.run import Run
 
 if TYPE_CHECKING:

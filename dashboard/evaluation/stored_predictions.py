@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from dashboard.evaluation.comparison import Subject
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, probabilities_in
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import Run
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import Comparison, Subject
-from model_zoo.core.choices import ClassFigure, Headline, Labels, Question, Space, Split
 from model_zoo.core.comparison.class_rows import Row, class_rows
 from model_zoo.core.comparison.comparison import (
     MIN_PATIENTS,
@@ -19,8 +19,11 @@ from model_zoo.core.comparison.comparison import (
     pair,
 )
 from model_zoo.core.comparison.comparison import verdict as judge
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.tipping_point import TippingPoint, tipping_point
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
+from model_zoo.core.label_space.splits import Split
 
 
 @dataclass(frozen=True)

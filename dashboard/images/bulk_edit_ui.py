@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.decision import DecisionError
 from dashboard.images.bulk_edit import Changes, Choice, changes, offered
 from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
+from dashboard.ui.controls import Arranged
 from dashboard.words import counted, one_of, plain
-from model_zoo.core.choices import Arranged, Labels
 from model_zoo.core.label_space.labels import Label
 
 SHOWN_LABELS = 4

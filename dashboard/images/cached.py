@@ -3,7 +3,7 @@
 from dashboard.images.embedding import ImageMap, image_map
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.caching import cached, of_files
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 
 
 @cached(entries=8, spinner="Laying the images out so that alike ones are near …", revision=of_files)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LinkError, RunError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import embeddings_path, read_embeddings
 
 FEWEST = 10

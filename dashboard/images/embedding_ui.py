@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.address import links
+from dashboard.address.selection import Labels
 from dashboard.evaluation.cell_images import Listed, n_patients
 from dashboard.evaluation.nearest_images import embed_command
 from dashboard.images.embedding import FEWEST, ImageMap, embedded_runs
@@ -13,8 +14,8 @@ from dashboard.images.embedding_plot import map_figure
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots, state
 from dashboard.words import counted, plain
-from model_zoo.core.choices import Labels, Split
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE
 
 

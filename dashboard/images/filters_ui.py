@@ -11,9 +11,9 @@ from dashboard.evaluation.cell_images import Filters, Right, Sort, Sure
 from dashboard.evaluation.comparison import Subject
 from dashboard.ui import state
 from dashboard.words import plain
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import DataSet
 
 MAX_COLUMN_VALUES = 50

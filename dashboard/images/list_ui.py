@@ -20,8 +20,9 @@ from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.gallery import Tile
 from dashboard.words import counted, one_of, plain, share_text
-from model_zoo.core.choices import MappedBy, Split
+from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 
 
 def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:

@@ -15,8 +15,8 @@ from dashboard.importing.uploads import Intake
 from dashboard.server_state.jobs import Tell
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, share_text
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, ImageError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.workspace.run import ONNX, Run

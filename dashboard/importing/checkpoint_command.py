@@ -16,8 +16,8 @@ from model_zoo.checkpoints.architectures import suggest
 from model_zoo.checkpoints.onnx_models import Graph, read_graph
 from model_zoo.checkpoints.preprocessing_trials import Tried
 from model_zoo.checkpoints.read import Checkpoint, Said, read_checkpoint, short
-from model_zoo.core.choices import Split
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Fit, Interpolation
 from model_zoo.importing.models import Declaration, class_lists, verify

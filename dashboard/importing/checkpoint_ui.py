@@ -27,13 +27,12 @@ from dashboard.importing.checks import (
     tried_title,
     warning_words,
 )
-from dashboard.importing.uploads import WEIGHTS, Given, Intake, incoming, take_weights, why_nothing
+from dashboard.importing.uploads import WEIGHTS, Brought, Given, Intake, incoming, take_weights, why_nothing
 from dashboard.server_state.jobs import Job
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.progress import watch
 from dashboard.words import counted, plain
-from model_zoo.core.choices import Brought
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.workspace.command_line import command

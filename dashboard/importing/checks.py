@@ -10,11 +10,11 @@ from scipy.stats import binom
 
 from dashboard.words import counted, images_of_patients, interval_text, no_interval, share_text
 from model_zoo.checkpoints.preprocessing_trials import Tried, far_better
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.class_order import other_order
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import MAX_INPUT_SIDE
 from model_zoo.workspace.run import check_run_id

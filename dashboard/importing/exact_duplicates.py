@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from model_zoo.core.choices import Split
 from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.files import Found
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
+from dashboard.address.data_view import CountedBy
 from dashboard.evaluation.image_counts import Group, count_by
 from dashboard.importing import write
 from dashboard.importing.plan import ImportPlan
 from dashboard.server_state.jobs import Tell
-from model_zoo.core.choices import CountedBy
 from model_zoo.core.errors import ImageError
 from model_zoo.images.bit_depth import stretched
 from model_zoo.images.decoding import open_image

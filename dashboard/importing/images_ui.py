@@ -12,6 +12,7 @@ from dashboard.importing.images import Preview, bring, label_counts, on_the_page
 from dashboard.importing.plan import ImportPlan, Wishes, plan_import
 from dashboard.importing.plan_words import plan_words
 from dashboard.importing.uploads import (
+    Brought,
     Given,
     Intake,
     Reading,
@@ -26,7 +27,6 @@ from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.progress import watch
 from dashboard.words import counted, plain
-from model_zoo.core.choices import Brought
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.source import Source
 from model_zoo.importing.splits import parse_shares

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.words import counted
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.near_duplicates import HASHES, MAX_DISTANCE, KnownHashes, as_array, pairs_alike
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord

@@ -9,8 +9,8 @@ from dashboard.importing.exact_duplicates import digests, duplicates
 from dashboard.importing.near_duplicates import Lookalikes, lookalike_words, lookalikes
 from dashboard.importing.pixels import pixel_words
 from dashboard.words import counted
-from model_zoo.core.choices import Split
 from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.grey_scale import COLUMN, scales
 from model_zoo.importing.files import Found, find, look_at_depths, look_into

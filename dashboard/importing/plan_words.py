@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from dashboard.importing.plan import ImportPlan
 from dashboard.words import counted
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord
 

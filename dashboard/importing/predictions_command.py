@@ -6,9 +6,9 @@ from rich.console import Console
 
 from dashboard.importing.checkpoint_command import say_accuracy
 from dashboard.importing.checks import check_free, classes_text, ties_words
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import evaluate
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.class_values import ClassValues, read_classes, readings
 from model_zoo.importing.prediction_files import Answers, read_answers

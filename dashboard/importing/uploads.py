@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 
 from dashboard.importing.images import Preview, preview
@@ -24,6 +25,21 @@ from model_zoo.untrusted.limits import limits, variable
 from model_zoo.workspace.command_line import command, dry_run
 from model_zoo.workspace.manifest import write_new
 from model_zoo.workspace.workspace import Workspace
+
+
+class Brought(StrEnum):
+    """What the page Import is opened for."""
+
+    IMAGES = "images"
+    MODEL = "model"
+
+
+class From(StrEnum):
+    """Where what is imported comes from."""
+
+    UPLOAD = "upload"
+    INCOMING = "incoming"
+
 
 INCOMING = "incoming"
 MAX_LISTED = 1_000

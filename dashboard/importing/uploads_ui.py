@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboard.importing.uploads import INCOMING, Given, Intake, listed
+from dashboard.importing.uploads import INCOMING, Brought, From, Given, Intake, listed
 from dashboard.server_state.jobs import Job, Tell
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.progress import watch
 from dashboard.words import plain
-from model_zoo.core.choices import Brought, From
 from model_zoo.untrusted.limits import limits
 
 _FROM = {From.UPLOAD: "Upload", From.INCOMING: f"Folder {INCOMING}"}

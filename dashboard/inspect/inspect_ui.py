@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.links import Query, Shown, image_url, map_url
+from dashboard.address.selection import Labels
 from dashboard.decisions.consensus import history as history_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.saliency import DEPTHS
@@ -18,9 +19,10 @@ from dashboard.server_state.open_workspace import Desk, Upload, kept_id
 from dashboard.ui import state
 from dashboard.ui.decision_table import rows
 from dashboard.words import plain
-from model_zoo.core.choices import CamMethod, Labels, Split
 from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE
 from model_zoo.images.decoding import file_is_deep
 from model_zoo.images.formats import ENDINGS

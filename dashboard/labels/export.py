@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dashboard.decisions.csv_export import safe_cell
+from dashboard.decisions.label_format import LabelFormat
 from dashboard.labels.export_folders import write_folders
 from dashboard.labels.label_table import LabelRow, LabelTable, stored_probabilities
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import LabelFormat
 from model_zoo.core.errors import WorkspaceError
 
 COLUMNS = ("image_id", "label", "reviewer", "split", "patient_id", "path")

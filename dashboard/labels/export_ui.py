@@ -7,12 +7,13 @@ from functools import partial
 import streamlit as st
 
 from dashboard.decisions.history_export import HISTORY_FORMATS, write_history
+from dashboard.decisions.label_format import LabelFormat
 from dashboard.labels.export import write_labels
 from dashboard.labels.label_sets import known_labels, labels_words
 from dashboard.labels.label_table import label_table
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, plain
-from model_zoo.core.choices import LabelFormat, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.label_sets import STANDING

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.consensus import in_force, labels_by_person, standing_labels
 from dashboard.decisions.decision import REVIEWER_MAX, Answer, Decision
 from dashboard.labels.label_files import LabelFile, LabelFileError, Line
@@ -15,7 +16,6 @@ from dashboard.labels.label_values import read_values
 from dashboard.server_state.batch_decisions import Given, decide_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
-from model_zoo.core.choices import Labels
 from model_zoo.core.errors import LabelError
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.taxonomy import Taxonomy

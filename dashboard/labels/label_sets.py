@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.decision import Decision
 from dashboard.server_state.batch_decisions import Given, decide_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
-from model_zoo.core.choices import Labels
 from model_zoo.core.errors import LinkError
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import Taxonomy

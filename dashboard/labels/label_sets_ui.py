@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address.links import LabelsView
+from dashboard.address.selection import Labels, LabelWork
 from dashboard.decisions.decision import REVIEWER_MAX
 from dashboard.labels.comparison_ui import flow_rows
 from dashboard.labels.import_history import LabelBatch
@@ -17,7 +18,6 @@ from dashboard.server_state.open_workspace import Desk, LabelSets
 from dashboard.ui import state
 from dashboard.ui.state import reviewer_name
 from dashboard.words import counted, plain
-from model_zoo.core.choices import Labels, LabelWork
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.review.label_changes import flows, label_changes, named_by

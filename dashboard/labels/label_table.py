@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from dashboard.decisions.consensus import in_force
 from dashboard.labels.label_sets import find_labels
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, project
 from model_zoo.workspace.label_sets import STANDING
 from model_zoo.workspace.manifest import ImageRecord

@@ -21,7 +21,7 @@ from dashboard.report.download_ui import report_button
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, controls, plots, state
 from dashboard.words import no_run_yet, plain
-from model_zoo.core.choices import ClassFigure
+from model_zoo.core.evaluation.metrics import ClassFigure
 
 desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())

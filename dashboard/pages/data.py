@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.address.data_view import read_data_view
+from dashboard.address.selection import Labels
 from dashboard.data import cached as data_cached
 from dashboard.data import counts_ui, file_checks_ui
 from dashboard.evaluation.default_selection import opening_counts
@@ -10,7 +11,6 @@ from dashboard.evaluation.image_counts import splits_of
 from dashboard.runs import overview_ui
 from dashboard.server_state import open_workspace
 from dashboard.ui import controls, counts_only, plots, state
-from model_zoo.core.choices import Labels
 
 desk = open_workspace.desk()
 dataset, taxonomies = desk.dataset(), desk.workspace.taxonomies()

@@ -12,8 +12,8 @@ from dashboard.images.embedding_ui import image_map
 from dashboard.images.filters_ui import image_filters, read_filters
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, controls, counts_only, pager, state
+from dashboard.ui.controls import Arranged
 from dashboard.ui.gallery import gallery
-from model_zoo.core.choices import Arranged
 
 desk = open_workspace.desk()
 dataset, known = desk.dataset(), cached.subjects()

@@ -4,9 +4,9 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.importing import checkpoint_ui, images_ui, uploads_ui
+from dashboard.importing.uploads import Brought
 from dashboard.server_state import open_workspace
 from dashboard.ui import counts_only, state
-from model_zoo.core.choices import Brought
 
 desk = open_workspace.desk()
 brought = links.choice(state.query(), "what", Brought, Brought.IMAGES)

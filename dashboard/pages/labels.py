@@ -3,12 +3,12 @@
 import streamlit as st
 
 from dashboard.address import links
+from dashboard.address.selection import LabelWork
 from dashboard.labels import cached as labels_cached
 from dashboard.labels import comparison_ui, export_ui, label_import_ui, label_sets_ui
 from dashboard.labels.import_history import label_batches
 from dashboard.server_state import open_workspace
 from dashboard.ui import state
-from model_zoo.core.choices import LabelWork
 
 desk = open_workspace.desk()
 view, sets, taxonomies = links.read_labels_view(state.query()), desk.label_sets(), desk.workspace.taxonomies()

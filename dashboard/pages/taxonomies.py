@@ -13,7 +13,7 @@ from dashboard.taxonomies.merge_suggestions_ui import advice
 from dashboard.taxonomies.separability_ui import keep_apart
 from dashboard.taxonomies.subclusters_ui import what_to_split
 from dashboard.ui import cached, controls, plots, state
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 
 desk = open_workspace.desk()
 workspace, dataset, series, query = desk.workspace, desk.dataset(), desk.series(), state.query()

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from dashboard.diagnose import diagnosis_words
-from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.diagnose.diagnosis import Diagnosis, Evidence
 from dashboard.diagnose.diagnosis_plot import (
     curve_figure,
     groups_figure,
@@ -21,7 +21,7 @@ from dashboard.report.examples import mixed_up
 from dashboard.report.page import chart, rich, table
 from dashboard.ui.plots import SUBJECT_COLOURS
 from dashboard.words import plain
-from model_zoo.core.choices import Cause, Evidence
+from model_zoo.core.diagnosis.diagnosis import Cause
 
 N_PAIRS = 8
 """Most pairs of classes in a table."""

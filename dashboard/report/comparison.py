@@ -22,9 +22,11 @@ from dashboard.report.page import chart, table
 from dashboard.ui.matrices_plot import UNITS, UNSETTLED, confusion_figure, difference_figure
 from dashboard.ui.plots import Look, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
-from model_zoo.core.choices import ClassFigure, Per, Question
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Figure, accuracy, churn, class_figures
+from model_zoo.core.evaluation.metrics import ClassFigure
 
 
 def now() -> str:

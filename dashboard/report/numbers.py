@@ -17,11 +17,10 @@ from dashboard.report import many_models
 from dashboard.report.comparison import now
 from dashboard.report.contents import Told
 from dashboard.runs.region_attention import Found
-from model_zoo.core.choices import ClassFigure
 from model_zoo.core.comparison.power import POWER
 from model_zoo.core.diagnosis.diagnosis import LEVEL
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures
-from model_zoo.core.evaluation.metrics import Ratio, Share
+from model_zoo.core.evaluation.metrics import ClassFigure, Ratio, Share
 
 
 def table(judged: Comparison) -> str:

@@ -7,7 +7,7 @@ from dashboard.decisions.conflicts import Conflict, conflicts, open_for
 from dashboard.decisions.queue import QueueItem
 from dashboard.review.queue_items import handed_out
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 
 YOURS = "you are one of those who disagree"
 

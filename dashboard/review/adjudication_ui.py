@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from dashboard.address.queue import Order
 from dashboard.words import counted
-from model_zoo.core.choices import Order, Split
+from model_zoo.core.label_space.splits import Split
 
 
 def open_conflicts(by_split: Mapping[Split, int]) -> None:

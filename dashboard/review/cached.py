@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.address.links import Cell, Shown
-from dashboard.address.queue import QueueView
+from dashboard.address.queue import Order, QueueView
+from dashboard.address.selection import Labels
 from dashboard.evaluation import annotator_agreement, queue_order
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.confusion_cells import class_cells, wrong_cells
 from dashboard.evaluation.filters import images_where_all
 from dashboard.server_state.open_workspace import Desk, desk
 from dashboard.ui.caching import cached
-from model_zoo.core.choices import Labels, Order
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from dashboard.evaluation.comparison import Subject, distinct
 from dashboard.evaluation.stored_predictions import asked
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground, project
 
 

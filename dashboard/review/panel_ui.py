@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.consensus import flagged
 from dashboard.decisions.decision import Reason
 from dashboard.decisions.queue import QueueItem
@@ -18,7 +19,7 @@ from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.state import reviewer_name
-from model_zoo.core.choices import Labels, Split
+from model_zoo.core.label_space.splits import Split
 
 HOUR = timedelta(hours=1)
 

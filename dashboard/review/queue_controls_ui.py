@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard.address.links import Cell, Shown, Where, images_words
-from dashboard.address.queue import QueueView, where_words
+from dashboard.address.queue import Opinion, Order, QueueView, Status, where_words
 from dashboard.decisions.queue import QueueItem
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.confusion_cells import cell_words
@@ -14,7 +14,7 @@ from dashboard.evaluation.filters import LABEL, PATIENT
 from dashboard.evaluation.queue_order import Queue
 from dashboard.ui import controls, state
 from dashboard.words import counted, one_of, plain
-from model_zoo.core.choices import Opinion, Order, Split, Status
+from model_zoo.core.label_space.splits import Split
 
 _ORDERS = {
     Order.WRONG: "Wrong in most runs",

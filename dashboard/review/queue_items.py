@@ -12,8 +12,8 @@ from dashboard.decisions.queue import QueueItem, remaining
 from dashboard.evaluation.comparison import Subject, distinct
 from dashboard.evaluation.stored_predictions import Asked, asked
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import ImageRecord
 from model_zoo.workspace.run import Run
 

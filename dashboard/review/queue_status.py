@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from dashboard.address.queue import QueueView
+from dashboard.address.queue import Order, QueueView, Status
 from dashboard.decisions.consensus import answered
 from dashboard.decisions.decision import TEXT_MAX
 from dashboard.decisions.queue import QueueItem
@@ -11,7 +11,6 @@ from dashboard.evaluation.queue_order import Queue
 from dashboard.review.adjudication_queue import disputed, to_adjudicate, with_other_adjudicators
 from dashboard.review.queue_items import n_with_others, waiting
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Order, Status
 
 _NOBODY_ELSE = (
     "Others have labelled no image of this queue that you have not. Choose another order, or give first opinions."

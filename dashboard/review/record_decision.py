@@ -12,9 +12,9 @@ from dashboard.decisions.decision import SEQ_MAX, Answer, Decision, DecisionErro
 from dashboard.decisions.store import DecisionStore
 from dashboard.decisions.write_log import DecisionLog
 from dashboard.server_state.batch_decisions import batch_of_undo, undo_rest
-from model_zoo.core.choices import Rule
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.review.consensus_rule import Rule
 
 
 @dataclass(frozen=True, slots=True)

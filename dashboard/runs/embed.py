@@ -4,8 +4,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dashboard.settings import Settings
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, embeddings_path, read_embeddings, write_embeddings
 from model_zoo.workspace.workspace import Workspace
 

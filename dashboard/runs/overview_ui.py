@@ -12,10 +12,10 @@ from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.drafting import flow
 from dashboard.ui import plots
 from dashboard.words import counted, interval_text, plain, share_text
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn
 from model_zoo.core.evaluation.hierarchy import longest_chain
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.command_line import dry_run
 from model_zoo.workspace.manifest import DataSet

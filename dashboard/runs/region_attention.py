@@ -14,10 +14,11 @@ from dashboard.runs.interrupt import stopped_between_steps
 from dashboard.runs.region_attention_words import energy_texts, moved_text
 from dashboard.settings import Settings
 from dashboard.words import counted, images_of_patients
-from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.explanation.region_attention import EnergyFigure, Flow, energy_figures, flow
 from model_zoo.core.explanation.regions import Region, read_regions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.inference.region_attention_files import PLACED, Looks, read_looks, write_looks
 from model_zoo.workspace.command_line import command

@@ -22,9 +22,9 @@ from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots, state
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.explanation.region_attention import Flow
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import Run
 
 MAX_TILES = 12

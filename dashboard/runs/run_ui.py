@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.ui import plots
 from dashboard.words import counted, fit_words, images_of_patients, plain, scale_words
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import DataSet
 from model_zoo.workspace.run import Card, Run
 

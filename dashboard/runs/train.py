@@ -9,8 +9,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from dashboard.evaluation.comparison import named_subjects
 from dashboard.words import counted
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.out_of_fold import out_of_fold_path
 from model_zoo.workspace.label_sets import LabelSet
 from model_zoo.workspace.learning_curve import Kept

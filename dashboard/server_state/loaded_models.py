@@ -14,8 +14,8 @@ from PIL import Image
 
 from dashboard.server_state.open_workspace import Desk
 from dashboard.settings import Settings
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import Run
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from threading import Lock
 
 from PIL import Image
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.lease_store import Leases
 from dashboard.decisions.store import DecisionStore
@@ -18,11 +19,12 @@ from dashboard.server_state.comparison_log import FILE as COMPARISONS
 from dashboard.server_state.comparison_log import ComparisonLog
 from dashboard.server_state.similar_images import alike_images, checked_stamp
 from dashboard.settings import Settings
-from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import ImageError, LabelError, LinkError, WorkspaceError
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.explanation.regions import Region, read_regions
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
+from model_zoo.core.review.consensus_rule import Rule
 from model_zoo.images.decoding import decode
 from model_zoo.images.grey_scale import GreyScale
 from model_zoo.inference.embedding_files import Embeddings, embeddings_path, joined, read_embeddings

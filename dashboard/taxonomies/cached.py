@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from dashboard.address.links import Shown
+from dashboard.address.selection import Space
 from dashboard.evaluation import drafting
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.server_state.open_workspace import desk
 from dashboard.taxonomies import merge_suggestions, separability, subclusters
 from dashboard.ui.cached import images_of
 from dashboard.ui.caching import cached, of_files
-from model_zoo.core.choices import Space, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 

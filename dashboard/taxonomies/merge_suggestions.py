@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import Subject, compare, series_subject
 from dashboard.evaluation.drafting import Preview
 from dashboard.evaluation.verdict import Judgement, judgements
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.edits import Merge
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.suggestions.merge_suggestions import Candidate, merge_candidates
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.address.links import Cell, Shown
+from dashboard.address.selection import Space
 from dashboard.decisions.consensus import in_force
 from dashboard.decisions.decision import Decision
 from dashboard.evaluation.annotator_agreement import people_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.drafting import Preview
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Space, Split
 from model_zoo.core.evaluation.evaluation import Evaluation, patient_codes, probabilities_in
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, project
 from model_zoo.core.suggestions.separability import FAIR, Agreement, Distinction, agreements, distinctions
 from model_zoo.workspace.manifest import DataSet

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from dashboard.evaluation.comparison import Subject, series_subject
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, TaxoScopeError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
 from model_zoo.core.label_space.edits import SplitOff
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.suggestions.subclusters import Division, divisions
 from model_zoo.inference.embedding_files import embeddings_path, read_embeddings

@@ -9,13 +9,14 @@ import streamlit as st
 from dashboard.address import links
 from dashboard.address.draft import Draft
 from dashboard.address.links import Shown
+from dashboard.address.selection import Space
 from dashboard.evaluation.drafting import Drafted
 from dashboard.server_state.open_workspace import Desk
 from dashboard.taxonomies.subclusters import Divided, Embedded, find_embedded
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
-from model_zoo.core.choices import Space, Split
 from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.suggestions.subclusters import Division
 from model_zoo.core.suggestions.two_clusters import FEW_PATIENTS, MIN_PATIENTS, N_COMPONENTS, SMALL
 

@@ -11,9 +11,9 @@ from dashboard.address.links import Shown
 from dashboard.evaluation.drafting import Counts, Drafted, Preview, flow, train_command
 from dashboard.ui import controls, plots, state
 from dashboard.words import LABELS, counted, interval_text, no_run_yet, plain, share_text
-from model_zoo.core.choices import Split
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
 from model_zoo.core.label_space.labels import LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.manifest import DataSet
 from model_zoo.workspace.run import Series

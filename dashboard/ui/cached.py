@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dashboard.address.links import Shown, Where
+from dashboard.address.selection import Labels
 from dashboard.evaluation import comparison as comparing
 from dashboard.evaluation.filters import images_where
 from dashboard.evaluation.filters import patients as all_patients
@@ -13,7 +14,8 @@ from dashboard.evaluation.label_change_effect import reviewing as reviewed
 from dashboard.evaluation.verdict import Judgement, judgements
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.caching import cached, of_files
-from model_zoo.core.choices import Labels, MappedBy, Split
+from model_zoo.core.evaluation.metrics import MappedBy
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground
 
 

@@ -7,24 +7,25 @@ from types import MappingProxyType
 import streamlit as st
 
 from dashboard.address.links import JUDGED, Shown, Where
+from dashboard.address.queue import Opinion
+from dashboard.address.selection import ClassOrder, Labels, Matrices, Opens, Space
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.missing_predictions import unasked
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import plain
-from model_zoo.core.choices import (
-    Arranged,
-    ClassFigure,
-    ClassOrder,
-    Labels,
-    Matrices,
-    Opens,
-    Opinion,
-    Per,
-    Space,
-    Split,
-)
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import ClassFigure
+from model_zoo.core.label_space.splits import Split
+
+
+class Arranged(StrEnum):
+    """How a list of images is laid out: one after the other, or as points near those that look alike to a run."""
+
+    GALLERY = "gallery"
+    MAP = "map"
+
 
 _NAMES: Mapping[StrEnum, str] = {
     Space.NATIVE: "Native",

@@ -10,7 +10,7 @@ from dashboard.decisions.consensus import in_force, standing_labels
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.ui import state
 from dashboard.words import counted
-from model_zoo.core.choices import Rule
+from model_zoo.core.review.consensus_rule import Rule
 
 
 def summary(decisions: Sequence[Decision], rule: Rule) -> None:

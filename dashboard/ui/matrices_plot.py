@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from dashboard.ui.plots import Look, as_text, dress, short
 from dashboard.words import share_text, signed
-from model_zoo.core.choices import Per
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, FEW_PATIENTS, Difference
-from model_zoo.core.evaluation.confusion import Confusion
+from model_zoo.core.evaluation.confusion import Confusion, Per
 from model_zoo.core.label_space.taxonomy import ELSEWHERE
 
 NUMBERS_UP_TO = 25

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.edits import check_class_name
 from model_zoo.core.label_space.labels import Label, LeafSpace, join_values
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.confusion_tables import NOTHING, ConfusionTable, Paths, label_texts
 from model_zoo.importing.labels import free_names

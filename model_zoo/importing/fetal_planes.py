@@ -6,7 +6,7 @@ Burgos-Artizzu et al. 2020, Scientific Reports 10:10200, and zenodo.org/records/
 
 from pathlib import Path
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.source import Row, Source, SourceError, shown
 from model_zoo.importing.tables import Table
 

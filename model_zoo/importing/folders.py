@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.formats import is_image
 from model_zoo.importing.source import (
     MAX_ROWS,

@@ -23,10 +23,10 @@ from torch import Tensor
 from model_zoo.checkpoints.crop_probe import PlaceUnknownError, whole
 from model_zoo.checkpoints.onnx_models import Graph, OnnxModel
 from model_zoo.checkpoints.trusted_code import OwnCode, OwnModel
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.inference.predict import fitted_pixels, probabilities

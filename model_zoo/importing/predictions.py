@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import PurePosixPath
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.prediction_files import Answers
 from model_zoo.importing.source import shown

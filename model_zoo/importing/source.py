@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.formats import SUFFIXES
 from model_zoo.workspace.manifest import COLUMNS
 

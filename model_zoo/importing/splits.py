@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from model_zoo.core.choices import Split
 from model_zoo.core.evaluation.folds import patient_folds
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.source import Row, SourceError
 
 N_PARTS = 20

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.source import (
     MAX_CELL,
     MAX_COLUMNS,

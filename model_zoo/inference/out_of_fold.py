@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS
 from model_zoo.workspace.manifest import DataSet, write_whole
 from model_zoo.workspace.run import Run

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.workspace.workspace import Workspace
 

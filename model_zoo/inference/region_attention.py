@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from model_zoo.core.choices import CamMethod, Split
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.explanation.occlusion import beside, paint_out
 from model_zoo.core.explanation.region_attention import Look, Removal
 from model_zoo.core.explanation.regions import Energy, Region, Shape, energy, mask
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.inference.predict import predict_images

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RunError
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.explanation.region_attention import Look, Removal
 from model_zoo.core.explanation.regions import Energy
+from model_zoo.core.label_space.splits import Split
 from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.manifest import write_whole

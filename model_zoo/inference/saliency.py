@@ -30,7 +30,7 @@ from model_zoo.checkpoints.target_layers import (
 )
 from model_zoo.checkpoints.target_layers import target_layers as layers_of_network
 from model_zoo.checkpoints.trusted_code import OwnModel
-from model_zoo.core.choices import CamMethod
+from model_zoo.core.explanation.cam_method import CamMethod
 
 __all__ = ["Explanation", "ExplanationError", "PlaceUnknownError", "TargetLayer", "explain", "target_layers"]
 

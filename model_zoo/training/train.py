@@ -22,11 +22,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
 from model_zoo.core.evaluation.folds import thin
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.inference.out_of_fold import owners

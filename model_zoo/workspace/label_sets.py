@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, WorkspaceError
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.untrusted.parser_errors import is_parsers
 from model_zoo.workspace.manifest import DataSet, write_new
 from model_zoo.workspace.run import is_plain

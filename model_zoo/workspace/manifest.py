@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError, WorkspaceError
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.grey_scale import COLUMN, GreyScale, parse_scale
 
 COLUMNS = ("image_id", "path", "split", "patient_id", "label")

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import ImageError, RunError, TaxonomyError
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS

@@ -12,12 +12,13 @@ from typing import Any
 
 from PIL import Image
 
-from model_zoo.core.choices import Headline, Split
-from model_zoo.core.choices import Rule as ReviewRule
 from model_zoo.core.comparison.comparison import Rule
 from model_zoo.core.errors import ImageError, LabelError, RunError, TaxonomyError, WorkspaceError
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.label_space.labels import Label, LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.core.review.consensus_rule import Rule as ReviewRule
 from model_zoo.images.bit_depth import depth_of
 from model_zoo.images.decoding import decode, open_image
 from model_zoo.images.formats import suffix_of

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from scipy.stats import spearmanr
 from sklearn.metrics import recall_score
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.learning_curve import FOLDER, Kept
 from model_zoo.workspace.run import write_run
 from model_zoo.workspace.workspace import Workspace

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from rich.console import Console
 
 from dashboard.runs.embed import embed_run
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
 from tests.browser.serving import Served, settle, taxoscope
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from sklearn.metrics.pairwise import cosine_similarity
 
 from dashboard.decisions.decision import Reason
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, write_embeddings
 from model_zoo.workspace.workspace import Workspace
 from tests.browser.conftest import Serve

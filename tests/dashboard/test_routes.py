@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from dashboard.address.links import Away, image_url, painted_url
 from dashboard.routes import routes
 from dashboard.server_state.open_workspace import desk
-from model_zoo.core.choices import Split
 from model_zoo.core.explanation.regions import Box
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, write_embeddings
 from model_zoo.workspace.manifest import ImageRecord, read_manifest, write_manifest
 from tests.dashboard.histories import decision

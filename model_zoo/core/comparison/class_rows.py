@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.comparison import Difference, Pair, can_answer
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, Variance
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.evaluation.patient_counts import Counts, Ratios, divided, mean_defined
 
 

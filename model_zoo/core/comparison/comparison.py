@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.missing_predictions import UNPREDICTED, extremes, over_all_images
-from model_zoo.core.comparison.outcomes import Outcome, outcome_of
+from model_zoo.core.comparison.outcomes import Answer, Outcome, Question, outcome_of
 from model_zoo.core.comparison.power import Needs, needs
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Variance
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.metrics import effective_number
+from model_zoo.core.evaluation.metrics import Headline, effective_number
 from model_zoo.core.evaluation.patient_counts import Counts, Ratios, counts_by_patient
 
 MIN_PATIENTS = 20

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import stdtrit
 
-from model_zoo.core.choices import Per
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, unseen_patients
 from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 

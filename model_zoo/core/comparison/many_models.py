@@ -16,16 +16,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtr
 
-from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Difference, answer
 from model_zoo.core.comparison.missing_predictions import UNPREDICTED, all_correct, all_incorrect
-from model_zoo.core.comparison.outcomes import Outcome, outcome_of
+from model_zoo.core.comparison.outcomes import Answer, Outcome, Question, outcome_of
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, LEVEL, Variance
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.metrics import effective_number
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline, effective_number
 from model_zoo.core.evaluation.patient_counts import Counts, counts_by_patient
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, common_ground
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import MappedBy
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
+from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy

@@ -2,7 +2,22 @@
 
 from enum import StrEnum
 
-from model_zoo.core.choices import Answer
+
+class Question(StrEnum):
+    """What a verdict is about: these very runs, or the way in which they were trained."""
+
+    CHECKPOINT = "checkpoint"
+    TRAINING = "training"
+
+
+class Answer(StrEnum):
+    """What a verdict says of A against B."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "the same within the margin"
+    NOT_SETTLED = "not settled"
+    TOO_FEW = "too few to say"
 
 
 class Outcome(StrEnum):

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, ndtr, ndtri, stdtrit
 from scipy.stats.qmc import Sobol
 
-from model_zoo.core.choices import Headline, Question
 from model_zoo.core.comparison import uncertainty
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import Variance
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 
 POWER = 0.8

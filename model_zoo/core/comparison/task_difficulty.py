@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Headline
 from model_zoo.core.comparison.comparison import checkpoint_interval, pair
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, patient_codes
 from model_zoo.core.evaluation.linearised import Judged, over_runs, unbounded
-from model_zoo.core.evaluation.metrics import Share, share
+from model_zoo.core.evaluation.metrics import Headline, Share, share
 
 
 def uniform_chance(evaluation: Evaluation) -> float:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Answer, Headline
 from model_zoo.core.comparison.comparison import Pair, Verdict, pair, verdict
+from model_zoo.core.comparison.outcomes import Answer
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts, count_tables
 
 N_DRAWS = 11

@@ -36,16 +36,26 @@ classes there are too few ways to exchange them: the range is then undefined (Na
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from model_zoo.core.choices import Cause
 from model_zoo.core.diagnosis.quasi_independence import WrongAnswers, quasi_independent, wrong_answers
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.probability_summing import n_ways, net_of_summing, summing
 from model_zoo.core.label_space.class_groups import Group
+
+
+class Cause(StrEnum):
+    """Why a figure is low; the order is that of the pages and ranks nothing."""
+
+    IMBALANCE = "unbalanced, too few images"
+    CONFUSION = "confusable classes"
+    CAPACITY = "capacity wasted, small classes pushed out"
+    SCATTER = "one signal scattered over many classes"
+
 
 LEVEL = 0.99
 """Of the four null ranges together."""

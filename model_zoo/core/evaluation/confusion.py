@@ -1,12 +1,20 @@
 """Confusion matrices that carry their classes: count, project, normalise."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Per
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Projection, Taxonomy
+
+
+class Per(StrEnum):
+    """What the shares of a confusion matrix are shares of."""
+
+    COUNT = "count"
+    TRUE = "true"
+    PREDICTED = "predicted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from model_zoo.core.choices import ClassFigure, MappedBy
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.confusion import Confusion, count, mean
-from model_zoo.core.evaluation.metrics import Share, around, f1_from_overlap, share
+from model_zoo.core.evaluation.metrics import ClassFigure, MappedBy, Share, around, f1_from_overlap, share
 from model_zoo.core.evaluation.predictions import Predictions, summed_answers
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Projection, Taxonomy, project

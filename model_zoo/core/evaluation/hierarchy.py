@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import ClassFigure
 from model_zoo.core.errors import TaxonomyError
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure
 from model_zoo.core.evaluation.linearised import Judged, over_runs
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.label_space.taxonomy import Taxonomy, project
 
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from model_zoo.core.choices import Per
 from model_zoo.core.errors import TaxonomyError
-from model_zoo.core.evaluation.confusion import Confusion
+from model_zoo.core.evaluation.confusion import Confusion, Per
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.taxonomy import Projection, Taxonomy, project
 

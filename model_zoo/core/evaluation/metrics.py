@@ -2,10 +2,35 @@
 
 import math
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
+
+
+class MappedBy(StrEnum):
+    """How a prediction gets into a coarser label space: the model's answer mapped, or its probabilities summed."""
+
+    ANSWER = "answer"
+    SUM = "sum"
+
+
+class ClassFigure(StrEnum):
+    """A figure per class; recall is what the story calls accuracy per class."""
+
+    RECALL = "recall"
+    PRECISION = "precision"
+    F1 = "F1"
+
+
+class Headline(StrEnum):
+    """The one figure that a verdict is about; fixed in the workspace beforehand."""
+
+    ACCURACY = "accuracy"
+    BALANCED_ACCURACY = "balanced accuracy"
+    MACRO_F1 = "macro-F1"
+
 
 LEAST_PATIENTS = 8
 """With fewer patients a share has no interval.

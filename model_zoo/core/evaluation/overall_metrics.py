@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import ClassFigure, Headline
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure
 from model_zoo.core.evaluation.linearised import Judged, mean_of, over_runs
 from model_zoo.core.evaluation.macro_intervals import macro_interval
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
 from model_zoo.core.label_space.taxonomy import OUTSIDE
 

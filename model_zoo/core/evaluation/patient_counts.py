@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import ClassFigure, Headline
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.metrics import effective_number
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline, effective_number
 
 
 @dataclass(frozen=True)

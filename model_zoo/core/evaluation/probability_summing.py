@@ -2,16 +2,24 @@
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Becomes
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure
 from model_zoo.core.evaluation.linearised import mean_of, over_runs
 from model_zoo.core.evaluation.predictions import summed_answers
 from model_zoo.core.label_space.taxonomy import OUTSIDE
+
+
+class Becomes(StrEnum):
+    """What becomes of an answer when probabilities are summed instead."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
 
 _AT_ONCE = 4_000_000  # numbers held in memory
 

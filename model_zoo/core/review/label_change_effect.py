@@ -2,14 +2,24 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Moved
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.review.review_estimate import Reviewable
+
+
+class Moved(StrEnum):
+    """What a reviewed label makes of an answer: right, wrong, as before; or the image is left out, or counted anew."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    SAME = "same"
+    LEFT_OUT = "left-out"
+    COUNTED = "counted"
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,20 @@ for images that the model was not trained on: validation, test, or training imag
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.core.choices import Quality
+
+class Quality(StrEnum):
+    """A score of how well a label fits what a model says; each is in [0, 1], lower is worse."""
+
+    SELF_CONFIDENCE = "self-confidence"
+    NORMALIZED_MARGIN = "normalised margin"
+    CONFIDENCE_WEIGHTED_ENTROPY = "confidence-weighted entropy"
+
 
 _TOLERANCE = 1e-6  # cleanlab's, so that a probability equal to its threshold counts as confident whatever was rounded
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from safetensors.numpy import load_file, save
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LabelError
 from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import read_run, write_run
 from model_zoo.workspace.workspace import Workspace
 from tests.browser.serving import PROJECT

@@ -12,7 +12,7 @@ from dashboard.review import queue_items
 from dashboard.review.panel_ui import review_panel
 from dashboard.ui import state
 from dashboard.ui.state import reviewer_name
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from tests.browser.harness.desks import desk_of
 
 KEY = "panel"

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from dashboard.address import links
 from dashboard.address.draft import Draft, read_draft
 from dashboard.address.links import Away, Cell, MatrixView, Shown, Where
-from model_zoo.core.choices import Becomes, ClassOrder, Labels, LabelWork, Matrices, Per, Space, Split
+from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Space
 from model_zoo.core.errors import LabelError, LinkError
+from model_zoo.core.evaluation.confusion import Per
+from model_zoo.core.evaluation.probability_summing import Becomes
 from model_zoo.core.explanation.regions import Box
 from model_zoo.core.label_space.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 
 names = st.text(min_size=1, max_size=30)
 several = st.lists(names, max_size=3, unique=True).map(tuple)

@@ -7,9 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.address.links import Cell, Shown, Where
-from dashboard.address.queue import QueueView, read_queue_view, read_reviewed, to_review, where_words
-from model_zoo.core.choices import Opinion, Order, Space, Split, Status
+from dashboard.address.queue import (
+    Opinion,
+    Order,
+    QueueView,
+    Status,
+    read_queue_view,
+    read_reviewed,
+    to_review,
+    where_words,
+)
+from dashboard.address.selection import Space
 from model_zoo.core.errors import LinkError
+from model_zoo.core.label_space.splits import Split
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 wheres = st.lists(st.builds(Where, texts, texts), max_size=4, unique=True).map(tuple)

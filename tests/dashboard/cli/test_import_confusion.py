@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_recall_fscore_support
 from typer.testing import CliRunner
 
+from dashboard.address.selection import Labels, Space
 from dashboard.cli.models import commands
 from dashboard.compare.task_difficulty import secondary
 from dashboard.evaluation.comparison import compare, named_subjects
@@ -21,9 +22,10 @@ from dashboard.importing.plan import Wishes, plan_import
 from dashboard.report import report
 from dashboard.server_state.loaded_models import says
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import ClassFigure, Labels, Space, Split
 from model_zoo.core.errors import ImageError, TaxoScopeError, WorkspaceError
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures
+from model_zoo.core.evaluation.metrics import ClassFigure
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.workspace.workspace import Workspace

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from dashboard.address.selection import Labels, Space
 from dashboard.cli.models import commands
 from dashboard.compare.task_difficulty import secondary
 from dashboard.decisions.queue import QueueItem
@@ -22,9 +23,10 @@ from dashboard.review.queue_items import shown_items
 from dashboard.server_state.loaded_models import says
 from dashboard.server_state.open_workspace import Desk
 from dashboard.taxonomies.separability import distinguish
-from model_zoo.core.choices import Cause, Labels, Space, Split
+from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.errors import CheckpointError, RunError, TaxoScopeError
 from model_zoo.core.evaluation.evaluation import accuracy
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import read_run
 from tests.second_workspace import build
 

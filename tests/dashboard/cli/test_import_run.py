@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from dashboard.cli.models import commands
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.run import read_run
 from tests.command import run

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from dashboard.cli.models import commands
 from model_zoo.checkpoints.load import load_model
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import decode
 from model_zoo.inference.saliency import ExplanationError, explain, target_layers
 from model_zoo.workspace.run import read_run

@@ -13,8 +13,9 @@ from dashboard.cli.models import commands
 from dashboard.runs.region_attention import look_at_run
 from model_zoo.checkpoints.load import load_model
 from model_zoo.checkpoints.trusted_code import read_code
-from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
+from model_zoo.core.explanation.cam_method import CamMethod
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.region_attention_files import read_looks
 from model_zoo.inference.saliency import explain, target_layers
 from model_zoo.workspace.run import CODE, read_run

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.run import read_run
 from tests.command import TAXOSCOPE, environment, run

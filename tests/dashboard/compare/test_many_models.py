@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboard.address.selection import Labels, Space
 from dashboard.cli.comparison_text import printed
 from dashboard.compare.many_models import compare_some, compare_subjects, notes, sentences, table_rows
 from dashboard.compare.result_notes import count_shown, result_notes, seeds_note
@@ -15,9 +16,11 @@ from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.verdict import judgements
 from dashboard.server_state.comparison_log import ComparisonLog, comparison_key
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Headline, Labels, Question, Space, Split
 from model_zoo.core.comparison.comparison import Rule
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.errors import WorkspaceError
+from model_zoo.core.evaluation.metrics import Headline
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
 from tests.command import run
 

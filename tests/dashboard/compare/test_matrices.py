@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.address.links import Cell, MatrixView
+from dashboard.address.selection import ClassOrder, Labels, Space
 from dashboard.compare.matrices import (
     MANY_CLASSES,
     groupings,
@@ -16,12 +17,13 @@ from dashboard.compare.matrices import (
 )
 from dashboard.evaluation.cell_images import Filters, Judged, browse, n_runs_in_cell, same_cell_elsewhere
 from dashboard.evaluation.comparison import compare, find_subjects
-from model_zoo.core.choices import ClassOrder, Labels, Per, Space, Split
 from model_zoo.core.comparison.difference_matrix import difference
 from model_zoo.core.errors import LinkError
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.matrix_layout import OTHER
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, Taxonomy
 
 

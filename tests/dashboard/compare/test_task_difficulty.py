@@ -6,14 +6,17 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score
 
 from dashboard.address.links import Where
+from dashboard.address.selection import Labels, Space
 from dashboard.compare.task_difficulty import Side, gap_sentence, secondary, side_by_side
 from dashboard.evaluation.comparison import Subject, compare, find_subjects
 from dashboard.evaluation.filters import images_where
 from dashboard.evaluation.verdict import judgements
 from dashboard.words import points_interval
-from model_zoo.core.choices import Becomes, Headline, Labels, MappedBy, Question, Space, Split
 from model_zoo.core.comparison.comparison import Rule
-from model_zoo.core.evaluation.probability_summing import change
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.evaluation.metrics import Headline, MappedBy
+from model_zoo.core.evaluation.probability_summing import Becomes, change
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from tests.evaluations import judged
 

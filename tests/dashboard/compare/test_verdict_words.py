@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dashboard.address.selection import Labels, Space
 from dashboard.compare import verdict_words as words
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.verdict import judgements
-from model_zoo.core.choices import Answer, ClassFigure, Headline, Labels, Question, Space, Split
 from model_zoo.core.comparison.comparison import Difference, Rule, answer
+from model_zoo.core.comparison.outcomes import Answer, Question
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
+from model_zoo.core.label_space.splits import Split
 
 
 @pytest.fixture

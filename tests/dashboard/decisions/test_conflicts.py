@@ -6,7 +6,7 @@ from hypothesis import given
 from dashboard.decisions.conflicts import Voice, conflicts, open_for
 from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.decision import Answer, Decision
-from model_zoo.core.choices import Rule
+from model_zoo.core.review.consensus_rule import Rule
 from tests.dashboard.histories import decision, undo
 
 

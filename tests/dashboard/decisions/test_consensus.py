@@ -20,7 +20,7 @@ from dashboard.decisions.consensus import (
     undoable,
 )
 from dashboard.decisions.decision import Answer, Decision, DecisionError
-from model_zoo.core.choices import Rule
+from model_zoo.core.review.consensus_rule import Rule
 from tests.dashboard.histories import decision, undo
 
 

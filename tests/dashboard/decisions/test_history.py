@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.address.queue import Status
 from dashboard.decisions.consensus import answered, flagged, standing_labels
 from dashboard.decisions.decision import Answer, DecisionError
 from dashboard.decisions.history import History, per_image
 from dashboard.decisions.status import gone_over, n_decided, with_status
-from model_zoo.core.choices import Rule, Status
+from model_zoo.core.review.consensus_rule import Rule
 from tests.dashboard.histories import NOON, decision, undo
 
 IMAGES, PEOPLE = ("i1", "i2", "i3"), ("Ann", "Ben")

@@ -12,7 +12,7 @@ from dashboard.decisions import random_sample
 from dashboard.decisions.decision import Answer
 from dashboard.decisions.queue import QueueItem, random_queue
 from dashboard.decisions.random_sample import Draw, drawn, read_draw
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from tests.dashboard.histories import decision, undo
 
 IDS = [f"i{k}" for k in range(8)]

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from dashboard.address.queue import Status
 from dashboard.decisions.decision import Answer
 from dashboard.decisions.status import gone_over, n_decided, reviewers, with_status
-from model_zoo.core.choices import Status
 from tests.dashboard.histories import NOON, decision, undo
 
 HISTORY = [

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.queue import QueueItem
 from dashboard.review.adjudication_queue import open_by_split, to_adjudicate
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Rule
+from model_zoo.core.review.consensus_rule import Rule
 from model_zoo.workspace.workspace import Workspace
 from tests.second_workspace import build
 

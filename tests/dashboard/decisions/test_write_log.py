@@ -12,13 +12,14 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.conflicts import conflicts
 from dashboard.decisions.consensus import redoable, undoable
 from dashboard.decisions.store import DecisionStore
 from dashboard.review.record_decision import decide
 from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Rule
+from model_zoo.core.review.consensus_rule import Rule
 from model_zoo.workspace.workspace import Workspace
 from tests.dashboard.histories import NOON
 

@@ -10,13 +10,15 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import recall_score
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.decision import Answer
 from dashboard.diagnose import diagnosis_words
-from dashboard.diagnose.diagnosis import coarser_spaces, diagnose, find_coarser, retrained, training_images
+from dashboard.diagnose.diagnosis import Evidence, coarser_spaces, diagnose, find_coarser, retrained, training_images
 from dashboard.evaluation.annotator_agreement import people_of
 from dashboard.evaluation.comparison import find_subjects
-from model_zoo.core.choices import Cause, Evidence, Labels, Split
+from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.errors import LinkError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
 from tests.dashboard.histories import decision, undo
 

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from dashboard.diagnose import diagnosis_plot
 from dashboard.diagnose.retraining import LearningCurve, Point
 from dashboard.ui import plots
-from model_zoo.core.choices import ClassFigure, Headline, Question
 from model_zoo.core.comparison.comparison import pair, verdict
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.diagnosis.symptoms import group_recalls, mass, pull
 from model_zoo.core.evaluation.calibration import calibration
 from model_zoo.core.evaluation.evaluation import Evaluation, class_figures
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.label_space.class_groups import Group
 from model_zoo.core.label_space.taxonomy import Taxonomy
 

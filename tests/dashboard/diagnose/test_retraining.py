@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score, recall_score
 
 from dashboard.diagnose.retraining import Judge, retrainings
 from dashboard.evaluation.comparison import find_subjects
-from model_zoo.core.choices import Question, Split
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.learning_curve import FOLDER, Kept
 from model_zoo.workspace.run import write_run
 from model_zoo.workspace.workspace import Workspace

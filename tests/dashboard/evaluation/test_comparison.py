@@ -8,11 +8,13 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from dashboard.address.links import Cell
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.cell_images import Filters, Judged, Right, Sure, browse
 from dashboard.evaluation.comparison import all_subjects, compare, find_subjects, named_subjects
-from model_zoo.core.choices import Labels, Per, Space, Split
 from model_zoo.core.errors import LinkError
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import accuracy
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import read_run, write_run
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}

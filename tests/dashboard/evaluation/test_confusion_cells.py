@@ -5,14 +5,16 @@ import pandas as pd
 import pytest
 
 from dashboard.address.links import Cell, Where
+from dashboard.address.queue import Order
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.confusion_cells import class_cells, wrong_cells
 from dashboard.evaluation.filters import images_where_all
 from dashboard.evaluation.queue_order import judge_one, ordered
 from dashboard.review.model_disagreement import witnesses
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.errors import LinkError, TaxonomyError
+from model_zoo.core.label_space.splits import Split
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
 

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score
 from statsmodels.stats.proportion import proportion_confint
 
 from dashboard.address.draft import Draft
+from dashboard.address.selection import Labels
 from dashboard.evaluation.drafting import (
     MAX_DESCRIPTION,
     class_counts,
@@ -22,10 +23,10 @@ from dashboard.evaluation.drafting import (
     train_command,
 )
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Split
 from model_zoo.core.errors import TaxonomyError, TaxoScopeError
 from model_zoo.core.evaluation.evaluation import accuracy
 from model_zoo.core.label_space.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.taxonomy_files import parse_taxonomy, taxonomy_toml
 from model_zoo.workspace.workspace import PROJECT, Workspace
 from tests.second_workspace import build

@@ -6,9 +6,10 @@ import shutil
 import pytest
 from PIL import Image
 
+from dashboard.address.data_view import Finding
 from dashboard.evaluation.file_checks import look_at_files, looked_at, looked_words
 from dashboard.server_state.jobs import StoppedError
-from model_zoo.core.choices import Finding, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import ImageRecord, write_manifest
 from model_zoo.workspace.workspace import Workspace
 from tests.foreign_images import picture

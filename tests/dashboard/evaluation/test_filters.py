@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.address.links import Cell, Where
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.cell_images import Filters, Judged, browse
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.filters import images_where, restrictions
-from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.evaluation import accuracy
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from dashboard.address.links import Where
+from dashboard.address.queue import Order
+from dashboard.address.selection import Labels, Space
 from dashboard.compare import verdict_words as words
 from dashboard.compare.task_difficulty import secondary, side_by_side
 from dashboard.diagnose.subjects import coarser_space, diagnose_all, diagnosed
@@ -17,8 +19,10 @@ from dashboard.evaluation.queue_order import ordered
 from dashboard.evaluation.verdict import judgements, question_of
 from dashboard.report import report
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Answer, Labels, MappedBy, Order, Space, Split
+from model_zoo.core.comparison.outcomes import Answer
 from model_zoo.core.evaluation.evaluation import accuracy
+from model_zoo.core.evaluation.metrics import MappedBy
+from model_zoo.core.label_space.splits import Split
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
 WHERE = Where("camera", "B")

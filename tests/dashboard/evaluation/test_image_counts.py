@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from scipy.stats import entropy
 
-from dashboard.address.data_view import DataView, read_data_view
+from dashboard.address.data_view import CountedBy, DataView, Finding, read_data_view
+from dashboard.address.selection import Labels
 from dashboard.evaluation.cell_images import Filters, browse
 from dashboard.evaluation.default_selection import opening_counts
 from dashboard.evaluation.image_counts import (
@@ -20,8 +21,8 @@ from dashboard.evaluation.image_counts import (
     splits_of,
 )
 from dashboard.evaluation.image_counts_words import balance, spread
-from model_zoo.core.choices import CountedBy, Finding, Labels, Split
 from model_zoo.core.errors import LinkError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 

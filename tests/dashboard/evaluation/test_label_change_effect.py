@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from dashboard.address.links import Cell, Where, read_cell
+from dashboard.address.queue import Order
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation import label_change_effect_words as words
 from dashboard.evaluation.cell_images import Filters, Judged, browse
 from dashboard.evaluation.comparison import compare, find_subjects
@@ -17,8 +19,10 @@ from dashboard.evaluation.label_change_effect import moved_images, reviewing
 from dashboard.evaluation.queue_order import ordered
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Headline, Labels, Moved, Order, Space, Split
 from model_zoo.core.errors import LinkError
+from model_zoo.core.evaluation.metrics import Headline
+from model_zoo.core.label_space.splits import Split
+from model_zoo.core.review.label_change_effect import Moved
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
 OTHER = {"cat.small": "car.small", "car.small": "dog.small", "dog.large": "dog.small"}

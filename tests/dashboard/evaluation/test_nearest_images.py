@@ -10,8 +10,8 @@ from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.nearest_images import N_NEAREST, neighbours, reference
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import LinkError, RunError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, write_embeddings
 
 

@@ -6,13 +6,14 @@ import json
 
 import pytest
 
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.file_checks import look_at_files
 from dashboard.evaluation.patient_notes import patients_text
 from dashboard.importing.near_duplicates import of_workspace
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import images_of_patients
-from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
 from tests.command import run
 

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from cleanlab.rank import get_label_quality_scores
 
+from dashboard.address.queue import Order
+from dashboard.address.selection import Labels, Space
 from dashboard.decisions.queue import QueueItem, ranked_queue
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.queue_order import Queue, ordered
@@ -15,8 +17,8 @@ from dashboard.review import queue_items
 from dashboard.review.queue_items import shown_items
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Order, Space, Split
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.inference.predict import fitted_pixels
 from model_zoo.training.cross_fit import cross_fit

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.verdict import judgements, question_of, too_few, why_none
-from model_zoo.core.choices import Answer, Headline, Labels, Question, Space, Split
 from model_zoo.core.comparison.comparison import Rule
+from model_zoo.core.comparison.outcomes import Answer, Question
+from model_zoo.core.evaluation.metrics import Headline
+from model_zoo.core.label_space.splits import Split
 
 
 def compared(animals, *names, space=Space.COMMON, split=Split.TEST, labels=Labels.ORIGINAL):

@@ -27,10 +27,10 @@ from dashboard.importing.uploads import Given, take_weights
 from dashboard.server_state.jobs import Job
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.checkpoints.read import read_checkpoint
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import evaluate
 from model_zoo.core.evaluation.predictions import Predictions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import Fit, Interpolation, Preprocessing
 from model_zoo.importing.models import Declaration
 from model_zoo.training.train import read_pixels, train

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dashboard.cli.models import commands
 from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.importing.checks import guessing_words
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import read_run
 from tests.drawn_workspace import make, shapes

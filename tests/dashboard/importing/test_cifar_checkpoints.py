@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dashboard.address.selection import Labels, Space
 from dashboard.cli.models import commands
 from dashboard.evaluation.comparison import compare, named_subjects
-from model_zoo.core.choices import Labels, Space, Split
 from model_zoo.core.evaluation.evaluation import accuracy
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
 from tests.command import run
 from tests.real_data import real

@@ -4,13 +4,13 @@ import pytest
 from typer import Typer
 from typer.main import get_command
 
+from dashboard.address.data_view import CountedBy
 from dashboard.cli.data import import_data
 from dashboard.evaluation.default_selection import opening_counts
 from dashboard.importing.images import ON_THE_PAGE, bring, on_the_page, planned_groups
 from dashboard.importing.plan import Wishes, plan_import
 from dashboard.server_state import open_workspace as desks
 from dashboard.server_state.jobs import Job
-from model_zoo.core.choices import CountedBy
 from model_zoo.importing.reading import read_source
 from model_zoo.workspace.new_workspace import init
 from model_zoo.workspace.workspace import Workspace

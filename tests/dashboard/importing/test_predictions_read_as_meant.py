@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 from typer.testing import CliRunner
 
 from dashboard.cli.models import commands
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import ClassValuesError, TaxoScopeError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.class_values import ClassValues, read_classes, readings
 from model_zoo.workspace.run import read_run
 from tests.named_workspace import named_workspace

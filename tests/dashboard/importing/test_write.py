@@ -8,7 +8,7 @@ import pytest
 from dashboard.importing.plan import Wishes, plan_import
 from dashboard.importing.plan_words import plan_words
 from dashboard.importing.write import store
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import Columns

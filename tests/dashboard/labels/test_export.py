@@ -14,13 +14,14 @@ from cleanlab.filter import find_label_issues
 from hypothesis import given, settings
 from PIL import Image
 
+from dashboard.decisions.label_format import LabelFormat
 from dashboard.labels.export import labels_cleanlab, labels_coco, write_labels
 from dashboard.labels.export_folders import NO_CLASS, safe_name
 from dashboard.labels.label_table import LabelRow, LabelTable, label_table, stored_probabilities
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import LabelFormat, Split
 from model_zoo.core.errors import ImageError, TaxonomyError, WorkspaceError
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.manifest import ImageRecord
 from tests.dashboard.labelled_animals import ATTACKS, read, texts, triples

@@ -13,7 +13,7 @@ from dashboard.labels.label_import import Fate, plan_import, plan_words, store_i
 from dashboard.labels.label_sets import find_labels
 from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Rule
+from model_zoo.core.review.consensus_rule import Rule
 from model_zoo.workspace.workspace import Workspace
 from tests.dashboard.labelled_animals import read
 

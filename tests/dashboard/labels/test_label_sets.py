@@ -6,6 +6,7 @@ import hypothesis.strategies as some
 import pytest
 from hypothesis import given, settings
 
+from dashboard.address.selection import Labels
 from dashboard.labels.label_sets import (
     changes_words,
     compare_labels,
@@ -18,8 +19,9 @@ from dashboard.labels.label_sets import (
 from dashboard.runs.train import learnt_words
 from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Rule, Split
 from model_zoo.core.errors import LinkError, WorkspaceError
+from model_zoo.core.label_space.splits import Split
+from model_zoo.core.review.consensus_rule import Rule
 from tests.second_workspace import build
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

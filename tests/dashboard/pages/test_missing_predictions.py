@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.missing_predictions import unasked
 from dashboard.server_state.open_workspace import Desk, desk
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
 from tests.second_workspace import answer_test_alone, build
 

@@ -7,12 +7,13 @@ import os
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.address.selection import Labels, Space
 from dashboard.diagnose.subjects import diagnose_all
 from dashboard.evaluation.comparison import compare, named_subjects, with_subject_ids
 from dashboard.evaluation.verdict import judgements
 from dashboard.report import report
 from dashboard.server_state.open_workspace import Desk, desk
-from model_zoo.core.choices import Labels, Space, Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT
 from tests.second_workspace import build
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from dashboard.address.selection import Labels, Space
 from dashboard.diagnose.diagnosis_words import find, siblings, trained_anew
 from dashboard.diagnose.subjects import diagnose_all
 from dashboard.evaluation.comparison import compare, named_subjects
@@ -25,9 +26,12 @@ from dashboard.review.record_decision import decide
 from dashboard.runs.region_attention import look_at_run
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import share_text
-from model_zoo.core.choices import CamMethod, Cause, Headline, Labels, Space, Split
+from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.evaluation import accuracy, evaluate
+from model_zoo.core.evaluation.metrics import Headline
+from model_zoo.core.explanation.cam_method import CamMethod
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground
 from tests.browser.harness.animals import build_with_weights
 from tests.command import run

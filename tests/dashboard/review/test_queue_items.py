@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dashboard.address.selection import Labels
 from dashboard.decisions.leases import LEASE_S, MOST_LEASED
 from dashboard.decisions.queue import listed_queue
 from dashboard.review.adjudication_queue import YOURS, open_by_split, to_adjudicate, with_other_adjudicators
 from dashboard.review.queue_items import n_with_others, shown_items, waiting
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Labels, Split
+from model_zoo.core.label_space.splits import Split
 
 
 @pytest.fixture

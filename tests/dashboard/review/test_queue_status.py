@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.address.queue import QueueView
+from dashboard.address.queue import Opinion, Order, QueueView, Status
 from dashboard.evaluation.queue_order import listed
 from dashboard.review.queue_status import n_asked, named, wanted
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Opinion, Order, Status
 
 IMAGES = ["i0000", "i0001", "i0002", "i0003", "i0004"]
 UNSEEN, SECOND = QueueView(Order.UNSEEN), QueueView(opinion=Opinion.SECOND)

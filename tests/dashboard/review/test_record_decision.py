@@ -12,9 +12,9 @@ from dashboard.decisions.consensus import redoable, standing_labels, undoable
 from dashboard.decisions.decision import Answer
 from dashboard.decisions.store import DecisionStore
 from dashboard.review.record_decision import Outcome, decide
-from model_zoo.core.choices import Rule
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.review.consensus_rule import Rule
 from tests.dashboard.histories import NOON
 
 # Another workspace than the demo: nothing here may know its parts.

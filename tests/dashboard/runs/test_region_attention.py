@@ -14,10 +14,11 @@ from rich.console import Console
 from dashboard.runs.region_attention import found, look_at_run
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.checkpoints.load import load_model
-from model_zoo.core.choices import CamMethod, Split
 from model_zoo.core.errors import RegionError, RunError, WorkspaceError
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.explanation.occlusion import paint_out
 from model_zoo.core.explanation.regions import Box, Region
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import decode
 from model_zoo.inference.predict import predict_images
 from model_zoo.inference.region_attention_files import paths, read_looks

@@ -13,7 +13,7 @@ from dashboard.decisions.history import by_image
 from dashboard.review.record_decision import decide
 from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import ImageRecord, write_manifest
 from model_zoo.workspace.workspace import Workspace
 from tests.dashboard.histories import NOON

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 
+from dashboard.address.selection import Labels
 from dashboard.review.record_decision import decide
 from dashboard.server_state import open_workspace as desk_module
 from dashboard.server_state.open_workspace import Desk, kept_id
-from model_zoo.core.choices import Labels, Split
 from model_zoo.core.errors import ImageError, LinkError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import write_manifest
 
 

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from dashboard.address.selection import Labels
 from dashboard.evaluation.cell_images import Filters, Judged, browse
 from dashboard.evaluation.comparison import compare
 from dashboard.evaluation.drafting import previews
 from dashboard.server_state.open_workspace import Desk
 from dashboard.taxonomies.separability import distinguish, people
-from model_zoo.core.choices import Labels, Split
+from model_zoo.core.label_space.splits import Split
 from tests.dashboard.histories import decision
 from tests.second_workspace import build
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from dashboard.runs.embed import embed_run
 from dashboard.server_state.open_workspace import Desk
 from dashboard.taxonomies.subclusters import divide, find_embedded
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
 
 MANIFEST = pd.read_csv(PROJECT / "sample_images" / "manifest.csv").set_index("image_id")

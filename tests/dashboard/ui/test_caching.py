@@ -14,14 +14,16 @@ import streamlit as st
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dashboard.address.data_view import DataView
+from dashboard.address.data_view import CountedBy, DataView
 from dashboard.address.links import Shown
-from dashboard.address.queue import QueueView
+from dashboard.address.queue import Order, QueueView
+from dashboard.address.selection import Labels
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.caching import value_of
-from model_zoo.core.choices import CountedBy, Labels, Order, Per, Split
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, write_embeddings
 from model_zoo.workspace.manifest import write_manifest
 

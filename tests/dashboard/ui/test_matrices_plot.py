@@ -5,9 +5,8 @@ import pytest
 
 from dashboard.ui import plots
 from dashboard.ui.matrices_plot import NAMES_UP_TO, confusion_figure, difference_figure
-from model_zoo.core.choices import Per
 from model_zoo.core.comparison.difference_matrix import difference
-from model_zoo.core.evaluation.confusion import Confusion, count
+from model_zoo.core.evaluation.confusion import Confusion, Per, count
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
 

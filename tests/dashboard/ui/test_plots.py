@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dashboard.ui import plots
-from model_zoo.core.choices import ClassFigure
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, class_figures
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 THREE = Taxonomy("three", {name: frozenset({name}) for name in ("a<b>", "b", "c")})

@@ -16,7 +16,7 @@ from dashboard.importing.plan_words import plan_words
 from dashboard.importing.write import store
 from dashboard.routes import routes
 from dashboard.server_state.open_workspace import Desk
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, bits, parse_scale, scales
 from model_zoo.importing.dicom import extract_frames

@@ -79,7 +79,9 @@ def test_orientation_counts_in_every_format_that_holds_it(kind, orientation):
 
 
 @pytest.mark.parametrize(
-    "profile", [b"", b"x", b"\0" * 200, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[:90]]
+    "profile",
+    [b"", b"x", b"\0" * 200, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[:90]],
+    ids=["empty", "short", "zeros", "cut"],
 )
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 def test_a_broken_colour_profile_does_not_hide_the_image(kind, profile):

@@ -5,7 +5,7 @@ import os
 import pytest
 from torchvision.datasets import ImageFolder
 
-from model_zoo.core.choices import Split
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.folders import image_folders
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from dashboard.importing.plan import Wishes, plan_import
 from dashboard.importing.write import store
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.files import find
 from model_zoo.importing.json_tables import read_json
 from model_zoo.importing.reading import read_source

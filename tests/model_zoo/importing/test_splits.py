@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Split
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
 from model_zoo.importing.source import Row, Source, SourceError
 from model_zoo.importing.splits import divide, hold_out, parse_shares, together

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.fetal_planes import LEVELS
 from model_zoo.importing.labels import declared, taxonomies
 from model_zoo.importing.reading import read_source

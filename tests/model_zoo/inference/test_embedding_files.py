@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from model_zoo.checkpoints.load import load_model
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, RunError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embed import embed
 from model_zoo.inference.embedding_files import FOLDER, Embeddings, embeddings_path, read_embeddings, write_embeddings
 from model_zoo.inference.predict import fitted_pixels

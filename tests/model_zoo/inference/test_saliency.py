@@ -13,8 +13,8 @@ from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMElementWise, GradCAMPlusP
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from model_zoo.core.choices import CamMethod
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.inference.saliency import Explanation, ExplanationError, explain, target_layers
 
 PACKAGE = {

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score
 
 from model_zoo.checkpoints.load import load_model
-from model_zoo.core.choices import Split
 from model_zoo.core.evaluation.evaluation import accuracy, evaluate
 from model_zoo.core.explanation.regions import read_regions
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.predict import predict_images
 from model_zoo.workspace.workspace import PROJECT, Workspace
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.out_of_fold import FOLDER, out_of_fold_path, read_out_of_fold
 from model_zoo.inference.predict import fitted_pixels
 from model_zoo.training.cross_fit import cross_fit

@@ -10,8 +10,8 @@ from safetensors.numpy import load, save
 from sklearn.utils.class_weight import compute_class_weight
 
 from model_zoo.checkpoints.load import build, load_model, restore
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import CheckpointError, ImageError, RunError, TaxoScopeError, WorkspaceError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import decode
 from model_zoo.inference.predict import fitted_pixels, predict_images, probabilities

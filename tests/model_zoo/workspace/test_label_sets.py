@@ -9,8 +9,8 @@ import hypothesis.strategies as some
 import pytest
 from hypothesis import given
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.label_sets import LabelSet, learnt_from, read_label_set, write_label_set
 from model_zoo.workspace.manifest import check_no_leak

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import RunError
+from model_zoo.core.label_space.splits import Split
 from model_zoo.training import train as loop
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.learning_curve import FOLDER, Kept, full_key, points

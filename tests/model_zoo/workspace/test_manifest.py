@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Split
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.labels import LeafSpace, Part
+from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import (
     DataSet,
     ImageRecord,

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_zoo.core.choices import ClassFigure, Headline, Split
-from model_zoo.core.choices import Rule as ReviewRule
 from model_zoo.core.comparison.comparison import Rule
 from model_zoo.core.errors import ImageError, LabelError, TaxonomyError, TaxoScopeError, WorkspaceError
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures, evaluate
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
+from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground
+from model_zoo.core.review.consensus_rule import Rule as ReviewRule
 from model_zoo.images.decoding import decode
 from model_zoo.phantom.generate import Recipe, plan
 from model_zoo.workspace.manifest import read_manifest

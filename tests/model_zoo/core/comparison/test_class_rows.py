@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import beta, norm
 from scipy.stats import t as student
 
-from model_zoo.core.choices import ClassFigure, Question
 from model_zoo.core.comparison.class_rows import class_rows
 from model_zoo.core.comparison.comparison import pair
+from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from tests.evaluations import judged
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_score, recall_score
 from statsmodels.stats.contingency_tables import mcnemar
 
-from model_zoo.core.choices import Answer, ClassFigure, Headline, Question
 from model_zoo.core.comparison import comparison
 from model_zoo.core.comparison.class_rows import class_rows
 from model_zoo.core.comparison.comparison import Difference, answer, clustered_mcnemar, pair, verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from model_zoo.core.choices import Per
 from model_zoo.core.comparison.difference_matrix import difference
 from model_zoo.core.errors import RunError
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 

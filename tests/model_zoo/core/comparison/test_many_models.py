@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm, studentized_range
 from scipy.stats import t as student
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison.comparison import Difference, Pair, verdict
 from model_zoo.core.comparison.many_models import (
     Aligned,
@@ -22,8 +21,10 @@ from model_zoo.core.comparison.many_models import (
     compare_many,
     incorrect_alone,
 )
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 from model_zoo.core.label_space.taxonomy import Taxonomy
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.comparison import Pair, verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.uncertainty import unseen_patients
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 
 

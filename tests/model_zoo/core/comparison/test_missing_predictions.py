@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison.comparison import Pair, checkpoint_interval, pair, verdict
 from model_zoo.core.comparison.missing_predictions import UNPREDICTED, evaluate_partly
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 

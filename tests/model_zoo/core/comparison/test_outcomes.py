@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Answer
 from model_zoo.core.comparison.comparison import Difference, answer
-from model_zoo.core.comparison.outcomes import Outcome, outcome_of
+from model_zoo.core.comparison.outcomes import Answer, Outcome, outcome_of
 
 MARGIN = 0.01
 

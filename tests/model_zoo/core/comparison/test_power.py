@@ -8,11 +8,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.comparison import Pair, verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.power import POWER, needs, power, rescaled, smallest_gap
 from model_zoo.core.comparison.uncertainty import Variance
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 
 PER_PATIENT = 4

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison.comparison import pair, verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.tipping_point import tipping_point
+from model_zoo.core.evaluation.metrics import Headline
 from tests.evaluations import judged
 
 MARGIN = 0.01

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, t
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison.comparison import Pair, verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.uncertainty import Variance
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm, t
 
-from model_zoo.core.choices import Headline, Question
 from model_zoo.core.comparison import power
 from model_zoo.core.comparison.comparison import Pair, verdict
+from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import Variance
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts
 
 

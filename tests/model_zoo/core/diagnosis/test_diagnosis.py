@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 
-from model_zoo.core.choices import Cause
 from model_zoo.core.diagnosis.diagnosis import (
+    Cause,
     capacity,
     confusion,
     group_scores,

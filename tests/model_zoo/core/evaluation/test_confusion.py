@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Per
-from model_zoo.core.evaluation.confusion import Confusion, count, mean
+from model_zoo.core.evaluation.confusion import Confusion, Per, count, mean
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, project
 
 FOUR = Taxonomy("four", {name: frozenset(name) for name in "abcd"})

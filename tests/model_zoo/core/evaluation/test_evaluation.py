@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm, t
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
-from model_zoo.core.choices import ClassFigure
 from model_zoo.core.errors import RunError, TaxonomyError
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures, evaluate, support
-from model_zoo.core.evaluation.metrics import LEAST_PATIENTS
+from model_zoo.core.evaluation.metrics import LEAST_PATIENTS, ClassFigure
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 

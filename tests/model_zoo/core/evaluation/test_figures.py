@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from statsmodels.stats.proportion import proportion_confint
 
-from model_zoo.core.choices import ClassFigure, Per
-from model_zoo.core.evaluation.confusion import count
+from model_zoo.core.evaluation.confusion import Per, count
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures, evaluate, support
-from model_zoo.core.evaluation.metrics import share, wilson
+from model_zoo.core.evaluation.metrics import ClassFigure, share, wilson
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground, project
 

@@ -6,10 +6,10 @@ from hiclass import metrics as hiclass_metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import ClassFigure
 from model_zoo.core.errors import TaxonomyError
 from model_zoo.core.evaluation.evaluation import accuracy
 from model_zoo.core.evaluation.hierarchy import Hierarchy, hierarchical, longest_chain, mistake_severity
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from tests.evaluations import FOUR, bootstrap, cases, clustered, judged
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from model_zoo.core.choices import Answer, Headline, Question
 from model_zoo.core.comparison.comparison import Pair, checkpoint_interval, verdict
+from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.evaluation.macro_intervals import macro_difference, macro_interval
+from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import Counts, Ratios
 
 Z = norm.ppf(0.975)

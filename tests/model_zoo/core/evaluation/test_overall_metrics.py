@@ -16,8 +16,8 @@ from sklearn.metrics import (
 )
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from model_zoo.core.choices import ClassFigure
 from model_zoo.core.evaluation.evaluation import class_figures, evaluate, probabilities_in
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.evaluation.overall_metrics import brier, kappa, log_loss, macro, mcc
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy

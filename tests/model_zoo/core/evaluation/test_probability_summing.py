@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Becomes, MappedBy
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import accuracy, evaluate
+from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.evaluation.predictions import Predictions
-from model_zoo.core.evaluation.probability_summing import change
+from model_zoo.core.evaluation.probability_summing import Becomes, change
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from tests.evaluations import FOUR
 

@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
 
-from model_zoo.core.choices import ClassFigure, Per
+from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures, evaluate
+from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 from tests.real_data import real

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_zoo.core.choices import Moved
 from model_zoo.core.errors import RunError
-from model_zoo.core.review.label_change_effect import BeforeAfter, reviewable_difference, reviewable_label_errors
+from model_zoo.core.review.label_change_effect import BeforeAfter, Moved, reviewable_difference, reviewable_label_errors
 from model_zoo.core.review.review_estimate import estimate
 from tests.evaluations import judged
 

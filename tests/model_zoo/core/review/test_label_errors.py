@@ -10,8 +10,7 @@ from cleanlab.rank import get_label_quality_ensemble_scores, get_label_quality_s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_zoo.core.choices import Quality
-from model_zoo.core.review.label_errors import LabelErrors, find_label_errors, label_quality, noise_matrix
+from model_zoo.core.review.label_errors import LabelErrors, Quality, find_label_errors, label_quality, noise_matrix
 from tests.real_data import real
 
 NAME_OF = {
