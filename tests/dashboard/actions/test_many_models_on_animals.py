@@ -15,7 +15,9 @@ from dashboard.actions.printed_comparison import printed
 from dashboard.actions.result_notes import count_shown, result_notes, seeds_note
 from dashboard.actions.smallest_gap import gap_words, smallest_gaps
 from dashboard.actions.verdicts import judgements
+from dashboard.report.many_models import tree
 from dashboard.store.comparison_log import ComparisonLog, comparison_key
+from dashboard.words import one_of
 from model_zoo.core.choices import Headline, Labels, Question, Space, Split
 from model_zoo.core.comparison import Rule
 from model_zoo.core.errors import WorkspaceError
@@ -184,6 +186,26 @@ def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals,
     assert tree["many models"]["groups"]
     assert "All models against things-s1" in report.read_text()
     assert all("comparison" in one["beside"] for one in tree["verdicts"])
+
+
+@pytest.mark.parametrize("figure", [Headline.MACRO_F1, Headline.BALANCED_ACCURACY])
+def test_rare_classes_are_named_beside_the_table(fresh_animals, figure):
+    fresh_animals.rule = Rule(figure)
+    desk = Desk(fresh_animals)
+    judged = compared(fresh_animals, "things-s0", "things-s1", "things-s2")
+    many = many_of(desk, judged)
+    owners = {}
+    for row, image_id in enumerate(judged.evaluations[0].image_ids):
+        name = judged.evaluations[0].taxonomy.names[judged.evaluations[0].truth[row]]
+        owners.setdefault(name, set()).add(judged.patients[image_id])
+    rare = [name for name in judged.evaluations[0].taxonomy.names if 0 < len(owners.get(name, ())) < 10]
+    assert rare
+    assert tree(many)["rare classes"] == rare
+    told = " ".join(sentences(many))
+    assert f"Fewer than 10 patients, so that in these intervals the figure of {one_of(rare, 'and')} may" in told
+    assert told in " ".join(printed(desk, judged, judgements(judged, desk.workspace.rule)))
+    fresh_animals.rule = Rule()
+    assert "Fewer than 10" not in " ".join(sentences(many_of(Desk(fresh_animals), judged)))
 
 
 def test_nothing_but_why_not_is_printed_without_a_verdict(fresh_animals):
