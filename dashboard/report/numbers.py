@@ -12,7 +12,7 @@ from dashboard.actions.diagnose import Diagnosis
 from dashboard.actions.export import safe_cell
 from dashboard.actions.look import Found
 from dashboard.actions.reviewing import Reviewing
-from dashboard.actions.smallest_gap import smallest_gaps
+from dashboard.actions.smallest_gap import rare_names, smallest_gaps
 from dashboard.actions.verdicts import question_of
 from dashboard.report import many_models
 from dashboard.report.comparison import now
@@ -78,6 +78,7 @@ def tree(told: Told) -> dict[str, Any]:
                 "errors as alike as two seeds": _number(one.alike),
                 "patients": one.n_patients,
                 "seeds a side": one.n_runs,
+                "rare classes": list(rare_names(told.judged, one)),
             }
             for one in smallest_gaps(told.judged, told.desk.workspace.rule)
         ],

@@ -1,6 +1,7 @@
 """Three models or more in a workspace: table, class set, counted comparisons, planned seeds, what one model detects."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -168,6 +169,20 @@ def test_one_model_says_what_the_split_can_detect(fresh_animals):
     assert all(0 < one.alike <= one.unrelated < 1 for one in found)
     assert all("80 %" in one for one in gap_words(judged, Rule()))
     assert gap_words(compared(fresh_animals, "things", "kinds"), Rule()) == []
+
+
+@pytest.mark.parametrize("figure", [Headline.MACRO_F1, Headline.BALANCED_ACCURACY])
+def test_the_smallest_gap_names_rare_classes_or_says_that_they_leave_none(fresh_animals, figure):
+    judged = compared(fresh_animals, "things")
+    found = smallest_gaps(judged, Rule(figure))
+    names = [judged.evaluations[0].taxonomy.names[k] for k in found[0].rare]
+    assert names
+    stated = not math.isnan(found[0].unrelated)
+    said = gap_words(judged, Rule(figure))[0]
+    assert f"Fewer than 10 patients: {one_of(names, 'and')}, which may be anything from 0 to 1" in said
+    assert ("no smallest gap" in said) is not stated
+    judged = replace(judged, evaluations=tuple(one.only(one.truth < 0) for one in judged.evaluations))
+    assert "an interval needs 20" in gap_words(judged, Rule(figure))[0]
 
 
 def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals, tmp_path):
