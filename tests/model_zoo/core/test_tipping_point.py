@@ -203,28 +203,22 @@ def test_the_worst_case_of_a_macro_average_is_what_a_scan_finds(figure):
     first, second = judged(truth, [truth]), judged(truth, [b])
     said = asked(first, second, figure)
     assert said.answer is Answer.BETTER
-    labels = truth.copy()
-    for m, row in enumerate(range(300, 360), start=1):
-        labels[row] = 2
-        if asked(judged(labels, [truth]), judged(labels, [b]), figure).answer is not said.answer:
-            break
-    assert tipping_point(first, second, said).worst == m > 1
+
+    def turned(m):
+        labels = truth.copy()
+        labels[300 : 300 + m] = 2
+        return asked(judged(labels, [truth]), judged(labels, [b]), figure).answer is not said.answer
+
+    assert tipping_point(first, second, said).worst == next(m for m in range(61) if turned(m))
 
 
 def test_thousands_of_classes_take_seconds():
     """3,000 classes and 12,000 images of 1,000 patients: 45 s with a table of every class for each number tried."""
     rng = np.random.default_rng(9)
     truth, patients = rng.integers(0, 3000, 12_000), rng.integers(0, 1000, 12_000)
-    a, b = (
-        in_taxonomy(
-            truth,
-            np.where(rng.random(12_000) < right, truth, rng.integers(0, 3000, 12_000)),
-            patients,
-            range(3000),
-            3000,
-        )
-        for right in (0.9, 0.8)
-    )
+    other = rng.integers(0, 3000, (2, 12_000))
+    said = [np.where(rng.random(12_000) < right, truth, one) for right, one in zip((0.9, 0.8), other, strict=True)]
+    a, b = (in_taxonomy(truth, one, patients, range(3000), 3000) for one in said)
     said = asked(a, b)
     start = time.process_time()
     found = tipping_point(a, b, said)
