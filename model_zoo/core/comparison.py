@@ -282,8 +282,11 @@ def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
         variance = uncertainty.over_patients(*influence)
     else:
         variance = uncertainty.over_patients_and_seeds(*influence, (a.figure(), b.figure()))
-    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
+    ends = _seen(pair, a, b, question, variance, value)
     weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
+    if np.count_nonzero(moved) >= FEW_DIFFERING:
+        ends = uncertainty.beside_missed(a, b, value, ends)
+    seen = Difference(value, *ends)
     unseen = uncertainty.unseen_patients(weights)
     missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
     if np.count_nonzero(moved) < FEW_DIFFERING:

@@ -262,10 +262,10 @@ class _Family:
             variance = uncertainty.over_patients(a.influence, b.influence)
         half = _half_width(variance, n_effective, (len(a.values), len(b.values)), tail)
         if np.count_nonzero(a.ratios.moved(b.ratios)) >= FEW_DIFFERING:
-            skewed = 0.0
-            if self._figure is Headline.ACCURACY:
-                skewed = uncertainty.skew(a.influence.mean(axis=0) - b.influence.mean(axis=0), False, tail)
+            between = a.influence.mean(axis=0) - b.influence.mean(axis=0)
+            skewed = uncertainty.skew(between, False, tail) if self._figure is Headline.ACCURACY else 0.0
             low, high = value - half + min(skewed, 0.0), value + half + max(skewed, 0.0)
+            low, high = uncertainty.beside_missed(a.ratios, b.ratios, value, (low, high), tail)
         else:
             half = max(half, _unseen(a, b, tail))
             low, high = min(value - half, 0.0), max(value + half, 0.0)
