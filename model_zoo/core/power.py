@@ -83,7 +83,8 @@ def power(
     seen_enough = 0 < margin >= missed
     spread = math.sqrt(variance.total)
     if spread == 0:
-        return float(gap != 0 or seen_enough)
+        seen = (1 - missed) * abs(gap)  # `uncertainty.beside_missed`
+        return float(seen > missed or (margin > 0 and seen + missed <= margin))
     half = _half_widths(variance, n_effective, n_runs)
     chance = ndtr((gap - half) / spread) + ndtr((-gap - half) / spread)
     if seen_enough:

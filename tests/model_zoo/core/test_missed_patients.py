@@ -174,3 +174,17 @@ def test_a_wholly_different_twentieth_of_patients_is_covered():
         one = judged(np.where(turned, 0, 10), np.where(turned, 10, 0), sizes).difference
         held.append(one.low <= 0.9 <= one.high)
     assert np.mean(held) >= 0.975
+
+
+@pytest.mark.parametrize(("value", "margin"), [(0.1, 0.01), (0.05, 0.01), (0.01, 0.04)])
+def test_a_difference_that_all_patients_share_states_the_patients_that_settle_it(value, margin):
+    """(1 - u) d > u, or (1 - u) d + u within the margin; u = 1 - 0.025^(1 / P)."""
+    u = value / (1 + value) if value > margin else (margin - value) / (1 - value)
+    least = int(np.ceil(np.log(0.025) / np.log1p(-u)))
+
+    def said(n_patients):
+        sizes = np.full(n_patients, 100)
+        return judged(sizes * (0.5 + value), sizes * 0.5, sizes, margin=margin)
+
+    assert said(25).needs.patients == least
+    assert [said(n).answer is Answer.NOT_SETTLED for n in (least - 1, least)] == [True, False]
