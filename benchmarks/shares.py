@@ -8,7 +8,8 @@ trial without an interval counts in ``none`` alone. Width: the mean interval aga
 2 x 1.96 x the standard deviation of the figure over the trials.
 
 - *share*: patients differ by a beta law (`icc` 1: wholly right or wrong), 10 images each; with a *giant*, one patient
-  has 30 % of all images.
+  has 30 % of all images. *few wrong*: a share `icc` of the patients is wholly wrong, and all others' images are right
+  independently of each other, with the accuracy of the cell.
 - *kappa*, *alpha*: two or three people, each wrong with a probability that is the patient's, beta again.
 - *auc*: normal scores of two classes, 5 images a patient, each patient of one class.
 - *macro* figures of one model, and their *difference* between two whose scores correlate by 0.85: right where a normal
@@ -87,6 +88,8 @@ def grid() -> Iterator[Cell]:
         (8, 10, 12, 20, 30, 100), ("even", "giant"), (0.6, 0.8, 0.9, 0.97), (0.0, 0.1, 0.3, 0.5, 1.0)
     ):
         yield Cell("share", layout, patients, 10, right, icc)
+    for patients, right, wrong in itertools.product((20, 30, 60, 100, 200), (0.95, 0.98, 1.0), (0.02, 0.05, 0.1)):
+        yield Cell("share", "few wrong", patients, 20, right, wrong)
     for figure, patients, layout, right, icc in itertools.product(
         ("kappa", "alpha"), (10, 20, 30), ("even", "giant"), (0.7, 0.9, 0.97), (0.1, 0.4)
     ):
@@ -150,6 +153,13 @@ def _patient_rates(rate: float, icc: float, n: int, rng: np.random.Generator) ->
 
 def _share(cell: Cell) -> tuple[Draw, float]:
     sizes = _sizes(cell)
+    if cell.layout == "few wrong":
+
+        def few_wrong(rng: np.random.Generator) -> Found:
+            one = share(rng.binomial(sizes, cell.accuracy) * (rng.random(cell.patients) >= cell.icc), sizes)
+            return one.value, one.low, one.high
+
+        return few_wrong, (1 - cell.icc) * cell.accuracy
 
     def draw(rng: np.random.Generator) -> Found:
         one = share(rng.binomial(sizes, _patient_rates(cell.accuracy, cell.icc, cell.patients, rng)), sizes)

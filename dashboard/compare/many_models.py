@@ -13,6 +13,7 @@ from dashboard.words import counted, one_of, points_interval, points_text, share
 from model_zoo.core.comparison.comparison import MIN_SEEDS, Rule
 from model_zoo.core.comparison.many_models import ManyModels, align, class_sets, compare_many, incorrect_alone
 from model_zoo.core.comparison.outcomes import Question
+from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 
 MANY = 3
 """From so many models on they are compared at once."""
@@ -115,12 +116,23 @@ def sentences(many: ManyCompared) -> list[str]:
         told.append(
             f"Images without a prediction: {one_of(missing, 'and')}. The intervals hold whatever these would have been."
         )
+    if rare := rare_names(many):
+        told.append(
+            f"Fewer than {MIN_CLASS_PATIENTS} patients, so that in these intervals the figure of "
+            f"{one_of(rare, 'and')} may be anything from 0 to 1."
+        )
     for subject, n_shared in many.left_out:
         told.append(
             f"Left out: {subject.title}, which would reduce the shared classes from {n_classes} to {n_shared}. "
             "Compare it with the baseline alone."
         )
     return told
+
+
+def rare_names(many: ManyCompared) -> tuple[str, ...]:
+    """The classes with too few patients, which the intervals of a macro average take as unknown."""
+    names = many.judged.evaluations[0].taxonomy.names
+    return tuple(names[k] for k in many.found.rare)
 
 
 def _over(many: ManyCompared) -> str:

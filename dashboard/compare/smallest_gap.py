@@ -1,13 +1,15 @@
 """Before anything is compared: the smallest gap that the images at hand can detect, from one model alone."""
 
 import math
+from collections.abc import Sequence
 
 from dashboard.address.selection import Labels
 from dashboard.evaluation.comparison import Comparison
-from dashboard.words import counted
+from dashboard.words import counted, one_of
 from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Rule
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.power import POWER, SmallestGap, smallest_gap
+from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
 
 
@@ -30,16 +32,25 @@ def gap_words(judged: Comparison, rule: Rule) -> list[str]:
     if not found:
         n_patients = judged.evaluations[0].n_patients
         return [f"No smallest gap: {counted(n_patients, 'patient')}, and an interval needs {MIN_PATIENTS}."]
-    return [_words(one) for one in found]
+    return [_words(one, rare_names(judged, one)) for one in found]
 
 
-def _words(one: SmallestGap) -> str:
+def rare_names(judged: Comparison, one: SmallestGap) -> tuple[str, ...]:
+    """The classes with too few patients, which a macro average takes as unknown."""
+    names = judged.evaluations[0].taxonomy.names
+    return tuple(names[k] for k in one.rare)
+
+
+def _words(one: SmallestGap, rare: Sequence[str]) -> str:
     over = counted(one.n_patients, "patient")
     if one.question is Question.TRAINING:
         over += f" and {one.n_runs} seeds a side"
         start = "Ways of training"
     else:
         start = "Trained models as they are"
+    unknown = f"Fewer than {MIN_CLASS_PATIENTS} patients: {one_of(rare, 'and')}, which may be anything from 0 to 1"
+    if math.isnan(one.unrelated) and rare:
+        return f"{start}: no smallest gap in {one.figure} can be stated over {over}. {unknown}."
     if math.isnan(one.unrelated):
         return f"{start}: this model's {one.figure} never varies over {over}, so no smallest gap can be stated."
     alike = ""
@@ -49,4 +60,5 @@ def _words(one: SmallestGap) -> str:
         f"{start}: with {over}, the smallest difference in {one.figure} that is detected with {100 * POWER:.0f} % "
         f"power is {100 * one.unrelated:.1f} pp if the other model errs independently{alike}. "
         "It rests on this model alone; the other is assumed to vary as much."
+        + (f" {unknown} on each side; the gap allows for it, if every class has the same." if rare else "")
     )

@@ -67,8 +67,8 @@ def missing(judgement: Judgement) -> str:
         return ""
     return (
         f" {counted(on_a, 'image')} without a prediction of {judgement.subject.title}, {on_b:,} without one of "
-        f"{judgement.reference.title}: the 95 % CI holds whatever these would have been (worst case); precision and "
-        "F1 of single classes get none. Predict them to narrow it."
+        f"{judgement.reference.title}: the 95 % CI holds whatever these would have been (worst case). "
+        "Predict them to narrow it."
     )
 
 

@@ -1,9 +1,7 @@
 """What a comparison says of each subject against the first: the verdict, what backs it, what it does not cover."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import Comparison, Subject
@@ -11,7 +9,6 @@ from model_zoo.core.comparison.class_rows import Row, class_rows
 from model_zoo.core.comparison.comparison import (
     MIN_PATIENTS,
     MIN_SEEDS,
-    Difference,
     Pair,
     Rule,
     Verdict,
@@ -45,14 +42,10 @@ class Judgement:
     def rows(self, question: Question, figure: ClassFigure) -> tuple[Row, ...]:
         """Every class in ``figure``, in class order, its intervals holding for all at once.
 
-        Where predictions are missing, intervals of recall hold whatever these would have been; others are NaN.
+        Where predictions are missing, an interval holds whatever these would have been.
         """
         if (question, figure) not in self._rows:
-            rows = class_rows(self.pair, figure, question)
-            if self.pair.extremes is not None:
-                low, high = (class_rows(one, figure, question) for one in self.pair.extremes)
-                rows = [_in_worst_case(*of_class, figure) for of_class in zip(rows, low, high, strict=True)]
-            self._rows[question, figure] = tuple(rows)
+            self._rows[question, figure] = tuple(class_rows(self.pair, figure, question))
         return self._rows[question, figure]
 
     def tipping_point(self, figure: Headline) -> TippingPoint | None:
@@ -60,15 +53,6 @@ class Judgement:
         if figure not in self._points:
             self._points[figure] = tipping_point(*self.evaluations, self.verdicts[question_of(self), figure])
         return self._points[figure]
-
-
-def _in_worst_case(row: Row, least: Row, most: Row, figure: ClassFigure) -> Row:
-    """A class's row with the interval from its lowest to its highest completion."""
-    value = row.difference.value
-    if figure is not ClassFigure.RECALL:
-        return replace(row, difference=Difference(value))
-    low, high = np.minimum(value, least.difference.low), np.maximum(value, most.difference.high)
-    return replace(row, difference=Difference(value, float(low), float(high)))
 
 
 def question_of(judgement: Judgement) -> Question:

@@ -4,7 +4,7 @@ import math
 from html import escape
 from typing import Any
 
-from dashboard.compare.many_models import ManyCompared, sentences, table_rows
+from dashboard.compare.many_models import ManyCompared, rare_names, sentences, table_rows
 from dashboard.compare.smallest_gap import gap_words
 from dashboard.report.contents import Told
 from dashboard.report.page import table
@@ -57,6 +57,7 @@ def tree(many: ManyCompared) -> dict[str, Any]:
         "rows": [contrast(one) for one in found.rows],
         "pairs": [contrast(one) for one in found.pairs],
         "groups": [[ids[k] for k in group] for group in found.groups],
+        "rare classes": list(rare_names(many)),
         "left out": {subject.subject_id: n for subject, n in many.left_out},
         "incorrect alone": {one: list(images) for one, images in zip(ids, many.alone, strict=True)},
     }

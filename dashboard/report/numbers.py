@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from dashboard.compare.smallest_gap import smallest_gaps
+from dashboard.compare.smallest_gap import rare_names, smallest_gaps
 from dashboard.decisions.csv_export import safe_cell
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
@@ -77,6 +77,7 @@ def tree(told: Told) -> dict[str, Any]:
                 "errors as alike as two seeds": _number(one.alike),
                 "patients": one.n_patients,
                 "seeds a side": one.n_runs,
+                "rare classes": list(rare_names(told.judged, one)),
             }
             for one in smallest_gaps(told.judged, told.desk.workspace.rule)
         ],

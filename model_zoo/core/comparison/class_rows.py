@@ -39,8 +39,9 @@ def class_rows(pair: Pair, figure: ClassFigure, question: Question) -> list[Row]
     images, patients = pair.a.images[0].sum(axis=0), (pair.a.images[0] > 0).sum(axis=0)
     gap = mean_a - mean_b
     low, high = np.full((2, len(gap)), np.nan)
-    shown = (patients >= MIN_CLASS_PATIENTS) & ~np.isnan(gap)
-    if shown.any() and can_answer(pair, question):
+    over = pair.extremes[0] if pair.extremes else pair  # all images, also those without a prediction
+    shown = ((over.a.images[0] > 0).sum(axis=0) >= MIN_CLASS_PATIENTS) & ~np.isnan(gap)
+    if shown.any() and can_answer(over, question):
         few = np.count_nonzero(_moved(a.only(shown), b.only(shown)), axis=0) < FEW_DIFFERING
         sides = [(one.only(shown), other.only(shown)) for one, other in _extremes(pair, figure)]
         ends = np.array([_simultaneous(*both, question, few) for both in sides])

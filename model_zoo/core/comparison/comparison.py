@@ -286,7 +286,10 @@ def _found_in(pair: Pair, figure: Headline, question: Question) -> _Found:
     weights, moved = (a.weights() + b.weights()) / 2, a.moved(b)
     if figure is Headline.ACCURACY:
         variance = replace(variance, differing=effective_number(moved))
-    seen = Difference(value, *_seen(pair, a, b, question, variance, value))
+    ends = _seen(pair, a, b, question, variance, value)
+    if np.count_nonzero(moved) >= FEW_DIFFERING:
+        ends = uncertainty.beside_missed(a, b, value, ends)
+    seen = Difference(value, *ends)
     unseen = uncertainty.unseen_patients(weights)
     missed = unseen + (abs(value) if _few_dominate(moved, weights) else 0)
     if np.count_nonzero(moved) < FEW_DIFFERING:

@@ -68,7 +68,7 @@ class ManyModels:
 
     ``figures`` (M,) are means over runs. ``rows`` set each model but the baseline against it, in their order;
     ``pairs`` are all pairs, a family of its own. ``groups`` hold positions, best model first; empty where there are no
-    intervals, or more than `MAX_GROUPS`.
+    intervals, or more than `MAX_GROUPS`. ``rare`` are the indices of the classes that all intervals take as unknown.
     """
 
     question: Question
@@ -83,6 +83,7 @@ class ManyModels:
     rows: tuple[Contrast, ...]
     pairs: tuple[Contrast, ...]
     groups: tuple[tuple[int, ...], ...]
+    rare: tuple[int, ...] = ()
 
     def outcome(self, contrast: Contrast) -> Outcome:
         """The result of a contrast, as the decision rule words it."""
@@ -162,6 +163,7 @@ def compare_many(
         rows,
         pairs,
         _ordered(groups, family.figures) if len(groups) <= MAX_GROUPS else (),
+        family.rare,
     )
 
 
@@ -212,9 +214,8 @@ class _Side:
     """One model's metric: its ratios, how far each patient moves each run's, (S, P), and each run's value, (S,)."""
 
     def __init__(self, counts: Counts, figure: Headline, rare: NDArray[np.bool_]) -> None:
-        whole, known = counts.headline(figure), np.ones(1, dtype=np.bool_)
-        if figure is not Headline.ACCURACY:
-            known = ~rare[counts.images.sum(axis=(0, 1)) > 0]
+        whole, present = counts.headline(figure), counts.images.sum(axis=(0, 1)) > 0
+        known = np.ones(1, dtype=np.bool_) if figure is Headline.ACCURACY else ~rare[present]
         share = float(known.sum()) / max(1, len(known))
         self.figure, self.ratios, self.unknown = float(whole.figure().mean()), whole.only(known), 1 - share
         self.influence, self.values = share * self.ratios.figure_influence(), share * self.ratios.figure()
@@ -224,9 +225,9 @@ class _Family:
     """What all contrasts of some models in one metric rest on."""
 
     def __init__(self, aligned: Aligned, figure: Headline, question: Question) -> None:
-        self._question = question
-        self._counts = aligned.lowest[0]
+        self._question, self._counts = question, aligned.lowest[0]
         self._figure, rare = figure, _rare(aligned.counts, figure)
+        self.rare = tuple(np.flatnonzero(rare & (self._counts.images.sum(axis=(0, 1)) > 0)).tolist())
         self._shared = [_Side(one, figure, rare) for one in aligned.counts]
         self._lowest = self._highest = self._shared
         if any(aligned.n_missing):
@@ -260,14 +261,15 @@ class _Family:
             variance = uncertainty.over_patients_and_seeds(a.influence, b.influence, (a.values, b.values))
         else:
             variance = uncertainty.over_patients(a.influence, b.influence)
-        if self._figure is Headline.ACCURACY:
+        is_accuracy = self._figure is Headline.ACCURACY
+        if is_accuracy:
             variance = replace(variance, differing=effective_number(moved))
         half = _half_width(variance, self._counts.effective_patients, (len(a.values), len(b.values)), tail)
         if np.count_nonzero(moved) >= FEW_DIFFERING:
-            skewed = 0.0
-            if self._figure is Headline.ACCURACY:
-                skewed = uncertainty.skew(a.influence.mean(axis=0) - b.influence.mean(axis=0), False, tail)
+            between = a.influence.mean(axis=0) - b.influence.mean(axis=0)
+            skewed = uncertainty.skew(between, False, tail) if is_accuracy else 0.0
             low, high = value - half + min(skewed, 0.0), value + half + max(skewed, 0.0)
+            low, high = uncertainty.beside_missed(a.ratios, b.ratios, value, (low, high), tail)
         else:
             half = max(half, _unseen(a, b, tail))
             low, high = min(value - half, 0.0), max(value + half, 0.0)
@@ -301,6 +303,8 @@ def _half_width(variance: Variance, n_effective: float, n_runs: tuple[int, int],
 
 def _rare(models: Sequence[Counts], figure: Headline) -> NDArray[np.bool_]:
     """The classes that a macro average takes as unknown, (K,): some model has too few patients for them."""
+    if figure is Headline.ACCURACY:
+        return np.zeros(models[0].images.shape[2], dtype=np.bool_)
     kind = ClassFigure.RECALL if figure is Headline.BALANCED_ACCURACY else ClassFigure.F1
     rare = [macro_intervals.rare_classes(one.images[0], one.classes(kind).below.mean(axis=0)) for one in models]
     return np.any(rare, axis=0)

@@ -17,8 +17,9 @@ from scipy.stats.qmc import Sobol
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import Variance
+from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import Counts, Ratios
 
 POWER = 0.8
 """The chance with which a stated number of patients or seeds gives a result, or the smallest gap is detected."""
@@ -53,6 +54,9 @@ class SmallestGap:
     It rests on one model alone: the other is assumed to vary as much, with as many seeds. ``unrelated``: the two err
     independently of each other. ``alike``: they err on the same patients, as two seeds of this model do; NaN for one
     run. The more errors two models share, the smaller the gap that is detected.
+
+    ``rare`` are the indices of the classes of a macro average that its interval takes as unknown (`macro_intervals`).
+    Both gaps are then those that every class has, and NaN where not even a gap of 1 is detected.
     """
 
     figure: Headline
@@ -61,6 +65,7 @@ class SmallestGap:
     alike: float
     n_patients: int
     n_runs: int
+    rare: tuple[int, ...] = ()
 
 
 def power(
@@ -80,7 +85,8 @@ def power(
     seen_enough = 0 < margin >= missed
     spread = math.sqrt(variance.total)
     if spread == 0:
-        return float(gap != 0 or seen_enough)
+        seen = (1 - missed) * abs(gap)  # `uncertainty.beside_missed`
+        return float(seen > missed or (margin > 0 and seen + missed <= margin))
     half = _half_widths(variance, n_effective, n_runs)
     chance = ndtr((gap - half) / spread) + ndtr((-gap - half) / spread)
     if seen_enough:
@@ -148,22 +154,43 @@ def smallest_gap(counts: Counts, figure: Headline, question: Question) -> Smalle
 
     ``question`` training takes at least two runs.
     """
-    ratios = counts.headline(figure)
-    influence, n_runs = ratios.figure_influence(), counts.n_runs
+    ratios, rare = _known(counts, figure)
+    share = ratios.above.shape[2] / max(1, ratios.above.shape[2] + len(rare))
+    influence, values, n_runs = share * ratios.figure_influence(), share * ratios.figure(), counts.n_runs
     patients = uncertainty.few_patients(counts.n_patients) * float((influence.mean(axis=0) ** 2).sum())
     own = interaction = 0.0
-    if n_runs > 1:
-        alone = uncertainty.over_patients_and_seeds(influence, influence, (ratios.figure(), ratios.figure()))
+    if n_runs > 1 and share:
+        alone = uncertainty.over_patients_and_seeds(influence, influence, (values, values))
         own, interaction = alone.seeds[0], alone.interaction[0]
     unrelated, alike = 2 * patients, 2 * min(patients, interaction)
     seeds, both = (own, own), (interaction, interaction)
     if question is Question.CHECKPOINT:
         seeds = both = (0.0, 0.0)
     found = [
-        _detected(Variance(part, seeds, both), counts.effective_patients, (n_runs, n_runs))
+        _in_every_class(_detected(Variance(part, seeds, both), counts.effective_patients, (n_runs, n_runs)), share)
         for part in (unrelated, alike)
     ]
-    return SmallestGap(figure, question, found[0], found[1] if n_runs > 1 else math.nan, counts.n_patients, n_runs)
+    return SmallestGap(
+        figure, question, found[0], found[1] if n_runs > 1 else math.nan, counts.n_patients, n_runs, rare
+    )
+
+
+def _known(counts: Counts, figure: Headline) -> tuple[Ratios, tuple[int, ...]]:
+    """The ratios of ``figure`` without those of rare classes, and the indices of these classes."""
+    ratios = counts.headline(figure)
+    if figure is Headline.ACCURACY:
+        return ratios, ()
+    present = np.flatnonzero(counts.images.sum(axis=(0, 1)))
+    rare = macro_intervals.rare_classes(counts.images[0][:, present], ratios.below.mean(axis=0))
+    return ratios.only(~rare), tuple(present[rare].tolist())
+
+
+def _in_every_class(gap: float, share: float) -> float:
+    """The gap that adds ``gap`` beyond what is unknown, where the known classes are a ``share`` of all; NaN above 1."""
+    if share == 1:
+        return gap
+    every = (1 - share + gap) / share if share > 0 else math.nan
+    return every if every <= 1 else math.nan
 
 
 def _half_widths(variance: Variance, n_effective: float, n_runs: tuple[int, int]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from model_zoo.core.evaluation.patient_counts import Ratios, mean_defined
+from model_zoo.core.evaluation.patient_counts import Ratios, divided, mean_defined
 
 LEVEL = 0.95
 N_RESAMPLES = 2000
@@ -166,6 +166,23 @@ def unseen_patients(weights: NDArray[np.float64], tail: float = (1 - LEVEL) / 2)
     )  # weight * (1 - p) of the first k
     differing = int((giants > left).sum())
     return max(by_size, float((giants[:differing] - left[differing - 1]).sum()))
+
+
+def beside_missed(
+    a: Ratios, b: Ratios, value: float, ends: tuple[float, float], tail: float = (1 - LEVEL) / 2
+) -> tuple[float, float]:
+    """The interval of a difference ``value`` in [-1, 1], at least as wide as missed patients ask for.
+
+    Where fewer than `FEW_DIFFERING` patients depart from the difference that all others have, hardly any variance was
+    seen, as where A is right and B wrong everywhere; those missed (`unseen_patients`) may differ by -1 or 1.
+    """
+    rates = [np.nan_to_num(divided(one.above.sum(axis=2), one.below.sum(axis=2))).mean(axis=0) for one in (a, b)]
+    _, n_alike = np.unique(np.round(rates[0] - rates[1], 9), return_counts=True)
+    if n_alike.sum() - n_alike.max(initial=0) >= FEW_DIFFERING:
+        return ends
+    missed = unseen_patients((a.weights() + b.weights()) / 2, tail)
+    seen = (1 - missed) * value
+    return min(ends[0], max(-1.0, seen - missed)), max(ends[1], min(1.0, seen + missed))
 
 
 def effective_number(values: NDArray[np.float64]) -> float:

@@ -38,7 +38,8 @@ LEAST_PATIENTS = 8
 Simulated (`benchmarks/shares.py`): from 8 patients on, with intra-patient correlations up to 0.5, 95 % intervals hold
 the truth in 93 % of trials or more, also where one patient has 30 % of the images. Where patients are wholly right or
 wholly wrong it is 90 % or more, with such a giant 87 %. With 5 and 6 patients, 97 % of them wholly right, it is 82 to
-85 %.
+85 %. Where fewer than 5 wholly wrong patients are expected among others whose images err independently, it is 61 % at
+worst: samples that hold none of them show nothing of it.
 """
 
 

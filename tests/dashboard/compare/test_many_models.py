@@ -1,6 +1,7 @@
 """Three models or more in a workspace: table, class set, counted comparisons, planned seeds, what one model detects."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,8 +15,10 @@ from dashboard.compare.result_notes import count_shown, result_notes, seeds_note
 from dashboard.compare.smallest_gap import gap_words, smallest_gaps
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.verdict import judgements
+from dashboard.report.many_models import tree
 from dashboard.server_state.comparison_log import ComparisonLog, comparison_key
 from dashboard.server_state.open_workspace import Desk
+from dashboard.words import one_of
 from model_zoo.core.comparison.comparison import Rule
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.errors import WorkspaceError
@@ -171,6 +174,20 @@ def test_one_model_says_what_the_split_can_detect(fresh_animals):
     assert gap_words(compared(fresh_animals, "things", "kinds"), Rule()) == []
 
 
+@pytest.mark.parametrize("figure", [Headline.MACRO_F1, Headline.BALANCED_ACCURACY])
+def test_the_smallest_gap_names_rare_classes_or_says_that_they_leave_none(fresh_animals, figure):
+    judged = compared(fresh_animals, "things")
+    found = smallest_gaps(judged, Rule(figure))
+    names = [judged.evaluations[0].taxonomy.names[k] for k in found[0].rare]
+    assert names
+    stated = not math.isnan(found[0].unrelated)
+    said = gap_words(judged, Rule(figure))[0]
+    assert f"Fewer than 10 patients: {one_of(names, 'and')}, which may be anything from 0 to 1" in said
+    assert ("no smallest gap" in said) is not stated
+    judged = replace(judged, evaluations=tuple(one.only(one.truth < 0) for one in judged.evaluations))
+    assert "an interval needs 20" in gap_words(judged, Rule(figure))[0]
+
+
 def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals, tmp_path):
     folder, report = str(fresh_animals.writable), tmp_path / "out.html"
     models = ("things-s0", "things-s1", "kinds", "--baseline", "things-s1")
@@ -187,6 +204,26 @@ def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals,
     assert tree["many models"]["groups"]
     assert "All models against things-s1" in report.read_text()
     assert all("comparison" in one["beside"] for one in tree["verdicts"])
+
+
+@pytest.mark.parametrize("figure", [Headline.MACRO_F1, Headline.BALANCED_ACCURACY])
+def test_rare_classes_are_named_beside_the_table(fresh_animals, figure):
+    fresh_animals.rule = Rule(figure)
+    desk = Desk(fresh_animals)
+    judged = compared(fresh_animals, "things-s0", "things-s1", "things-s2")
+    many = many_of(desk, judged)
+    owners = {}
+    for row, image_id in enumerate(judged.evaluations[0].image_ids):
+        name = judged.evaluations[0].taxonomy.names[judged.evaluations[0].truth[row]]
+        owners.setdefault(name, set()).add(judged.patients[image_id])
+    rare = [name for name in judged.evaluations[0].taxonomy.names if 0 < len(owners.get(name, ())) < 10]
+    assert rare
+    assert tree(many)["rare classes"] == rare
+    told = " ".join(sentences(many))
+    assert f"Fewer than 10 patients, so that in these intervals the figure of {one_of(rare, 'and')} may" in told
+    assert told in " ".join(printed(desk, judged, judgements(judged, desk.workspace.rule)))
+    fresh_animals.rule = Rule()
+    assert "Fewer than 10" not in " ".join(sentences(many_of(Desk(fresh_animals), judged)))
 
 
 def test_nothing_but_why_not_is_printed_without_a_verdict(fresh_animals):

@@ -301,3 +301,26 @@ def test_a_normal_quantile_is_not_used_for_few_patients():
     found = compare_many(unrelated(3, 30, 6), Headline.ACCURACY, 0.01)
     sd = math.sqrt(12 / 29 * 30) / 30
     assert half(found.rows[0]) / sd > student.ppf(0.975, 29) > norm.ppf(0.975)
+
+
+@pytest.mark.parametrize("figure", [Headline.BALANCED_ACCURACY, Headline.MACRO_F1])
+@pytest.mark.parametrize(("n_rare", "rare"), [(1, (3,)), (9, (3,)), (10, ())])
+def test_a_macro_average_names_the_classes_that_it_takes_as_unknown(figure, n_rare, rare):
+    """One image a patient, three models that are right everywhere; no image is of the third class."""
+    truth = np.repeat([0, 1, 3], [200, 100, n_rare])
+    ids = tuple(f"i{k:03d}" for k in range(len(truth)))
+    one = Evaluation(ABCD, ids, np.arange(len(truth)), truth, truth[None])
+    found = compare_many(align([one] * 3), figure, 0.01)
+    assert found.rare == rare
+    assert [row.difference.high > 1 / 3 for row in (*found.rows, *found.pairs)] == [bool(rare)] * 5
+    assert compare_many(align([one] * 3), Headline.ACCURACY, 0.01).rare == ()
+
+
+def test_a_class_that_one_model_lacks_predictions_of_is_rare():
+    """20 images of class b; the last model predicts 9 of them, so that all predict too few patients of it."""
+    truth = np.repeat([0, 1], [60, 20])
+    ids = tuple(f"i{k:02d}" for k in range(80))
+    whole = Evaluation(AB, ids, np.arange(80), truth, truth[None])
+    fewer = Evaluation(AB, ids[:69], np.arange(69), truth[:69], truth[None, :69])
+    assert compare_many(align([whole, whole, fewer]), Headline.BALANCED_ACCURACY, 0.01).rare == (1,)
+    assert compare_many(align([whole, whole]), Headline.BALANCED_ACCURACY, 0.01).rare == ()

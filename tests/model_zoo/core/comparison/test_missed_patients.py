@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.comparison import Pair, verdict
+from model_zoo.core.comparison.many_models import Aligned, compare_many
 from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.uncertainty import unseen_patients
 from model_zoo.core.evaluation.metrics import Headline
@@ -19,6 +20,11 @@ def counts(hits, sizes):
     """One class; ``hits`` (S, P) of ``sizes`` (P,) images."""
     hits = np.atleast_2d(np.asarray(hits, dtype=np.float64))
     return Counts(np.asarray(sizes, dtype=np.float64)[None, :, None], hits[:, :, None], hits[:, :, None])
+
+
+def alike(*sides):
+    """Models over the same images."""
+    return Aligned(sides, sides, sides, (0,) * len(sides))
 
 
 def judged(a, b, sizes, question=Question.CHECKPOINT, margin=0.01):
@@ -122,3 +128,64 @@ def test_wholly_wrong_patients_are_hardly_ever_called_the_same(n_patients, per_p
     assert binomtest(n_wrong, n_trials, 0.025, alternative="greater").pvalue > 0.01, n_wrong
     n_worse = sum(one is Answer.WORSE for one in answers)
     assert binomtest(n_worse, n_trials, 0.035, alternative="greater").pvalue > 0.01, n_worse
+
+
+@pytest.mark.parametrize("question", Question)
+@pytest.mark.parametrize(("right", "wrong"), [(4, 0), (0, 4), (3, 1), (2, 1)])
+@pytest.mark.parametrize("n_patients", [25, 60, 400])
+def test_a_difference_that_all_patients_share_is_no_narrower_than_missed_patients_allow(
+    question, right, wrong, n_patients
+):
+    """Every patient differs by the same; with 97.5 % no more than a share u was missed, who may differ by -1 or 1."""
+    sizes, u = np.full(n_patients, 4), binomtest(0, n_patients).proportion_ci(0.95).high
+    hits = np.ones((3 if question is Question.TRAINING else 1, 1)) * sizes / 4
+    said = judged(right * hits, wrong * hits, sizes, question)
+    value = (right - wrong) / 4
+    expected = max(-1, (1 - u) * value - u), min(1, (1 - u) * value + u)
+    assert (said.difference.low, said.difference.high) == pytest.approx(expected, abs=1e-9)
+    many = compare_many(alike(counts(wrong * hits, sizes), counts(right * hits, sizes)), Headline.ACCURACY, 0.01)
+    row = many.rows[0].difference
+    assert (row.low, row.high) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("figure", Headline)
+@pytest.mark.parametrize("departing", [0, 1, 4])
+def test_right_everywhere_against_wrong_everywhere_but_for_few_patients(figure, departing):
+    """Two classes, 30 patients each of 5 images; B finds some images of ``departing`` patients."""
+    images = np.zeros((1, 60, 2))
+    images[0, :30, 0] = images[0, 30:, 1] = 5
+    found = np.zeros_like(images)
+    found[0, :departing, 0] = 2
+    called = images[:, :, ::-1].copy()
+    called[0, :departing] = 2, 3
+    right, wrong = Counts(images, images, images), Counts(images, found, called)
+    said = verdict(Pair(("one", "two"), right, wrong), figure, Question.CHECKPOINT, 0.01)
+    u = binomtest(0, 60).proportion_ci(0.95).high
+    assert said.difference.low <= (1 - u) * said.difference.value - u + 1e-9
+    assert said.difference.value <= said.difference.high <= 1
+    row = compare_many(alike(wrong, right), figure, 0.01).rows[0].difference
+    assert row.low <= (1 - u) * said.difference.value - u + 1e-9
+
+
+def test_a_wholly_different_twentieth_of_patients_is_covered():
+    """40 patients: A is right and B wrong, but in 5 % of the patients the other way round; the truth is 0.9."""
+    rng, sizes, held = np.random.default_rng(4), np.full(40, 10), []
+    for _ in range(300):
+        turned = rng.random(40) < 0.05
+        one = judged(np.where(turned, 0, 10), np.where(turned, 10, 0), sizes).difference
+        held.append(one.low <= 0.9 <= one.high)
+    assert np.mean(held) >= 0.975
+
+
+@pytest.mark.parametrize(("value", "margin"), [(0.1, 0.01), (0.05, 0.01), (0.01, 0.04)])
+def test_a_difference_that_all_patients_share_states_the_patients_that_settle_it(value, margin):
+    """(1 - u) d > u, or (1 - u) d + u within the margin; u = 1 - 0.025^(1 / P)."""
+    u = value / (1 + value) if value > margin else (margin - value) / (1 - value)
+    least = int(np.ceil(np.log(0.025) / np.log1p(-u)))
+
+    def said(n_patients):
+        sizes = np.full(n_patients, 100)
+        return judged(sizes * (0.5 + value), sizes * 0.5, sizes, margin=margin)
+
+    assert said(25).needs.patients == least
+    assert [said(n).answer is Answer.NOT_SETTLED for n in (least - 1, least)] == [True, False]

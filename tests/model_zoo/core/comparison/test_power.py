@@ -169,3 +169,61 @@ def test_without_any_error_one_side_says_nothing():
     images = np.ones((1, 50, 1))
     found = smallest_gap(Counts(images, images, images), Headline.ACCURACY, Question.CHECKPOINT)
     assert math.isnan(found.unrelated)
+
+
+def in_classes(rng, sizes, recall, n_runs=1, seed_sd=0.0):
+    """Runs over the same images, one a patient, ``sizes`` of each class; an error falls on any other class."""
+    truth, n_classes = np.repeat(np.arange(len(sizes)), sizes), len(sizes)
+    skill = recall + rng.normal(0, seed_sd, (n_runs, 1))
+    other = (truth + rng.integers(1, n_classes, (n_runs, len(truth)))) % n_classes
+    said = np.where(rng.random(other.shape) < skill, truth, other)
+    place = np.eye(n_classes)
+    return Counts(place[truth][None], place[said] * (said == truth)[:, :, None], place[said])
+
+
+@pytest.mark.parametrize("figure", [Headline.BALANCED_ACCURACY, Headline.MACRO_F1])
+@pytest.mark.parametrize("rare", [(), (5,), (9, 1)])
+def test_the_smallest_gap_of_a_macro_average_holds_what_rare_classes_may_be(figure, rare):
+    """Of K classes the u rare ones add up to u / K on either side; all others add (K - u) / K of a gap in each."""
+    sizes = [60] * 20 + list(rare)
+    side = in_classes(np.random.default_rng(5), sizes, 0.8)
+    images, hits, called = (table[0] for table in (side.images, side.hits, side.called))
+    below = images if figure is Headline.BALANCED_ACCURACY else images + called
+    above = hits if figure is Headline.BALANCED_ACCURACY else 2 * hits
+    moves = (above - above.sum(0) / below.sum(0) * below) / below.sum(0)
+    by_patient = moves[:, :20].sum(axis=1) / len(sizes)
+    spread = math.sqrt(2) * by_patient.std(ddof=1) * len(by_patient)  # of what a patient adds to a mean of two sides
+    seen = TTestPower().solve_power(effect_size=None, nobs=len(by_patient), power=0.8, alpha=0.05) * spread
+    expected = (len(rare) / len(sizes) + seen) / (20 / len(sizes))
+    found = smallest_gap(side, figure, Question.CHECKPOINT)
+    assert found.unrelated == pytest.approx(expected, rel=0.01)
+    assert found.rare == tuple(range(20, len(sizes)))
+    assert smallest_gap(side, Headline.ACCURACY, Question.CHECKPOINT).rare == ()
+
+
+@pytest.mark.parametrize("question", Question)
+def test_the_smallest_gap_beside_a_rare_class_is_found_in_eight_of_ten_samples(question):
+    rng, sizes = np.random.default_rng(6), [40] * 19 + [5]
+    runs = (8, 0.015) if question is Question.TRAINING else (1, 0.0)
+    figure = Headline.BALANCED_ACCURACY
+    gap = np.mean([smallest_gap(in_classes(rng, sizes, 0.8, *runs), figure, question).unrelated for _ in range(60)])
+    names = tuple(str(k) for k in range(20))
+    found = [
+        verdict(
+            Pair(names, *(in_classes(rng, sizes, 0.8 + sign * gap / 2, *runs) for sign in (1, -1))),
+            figure,
+            question,
+            0.001,
+        )
+        for _ in range(250)
+    ]
+    assert np.mean([one.difference.low > 0 for one in found]) == pytest.approx(POWER, abs=0.07)
+
+
+@pytest.mark.parametrize("sizes", [(400, 9), (40, 40, 9, 9), (9, 9), (60, 60, 0, 9, 9, 9)])
+def test_where_rare_classes_hide_any_gap_none_is_stated(sizes):
+    side = in_classes(np.random.default_rng(7), sizes, 0.8, 2)
+    found = smallest_gap(side, Headline.BALANCED_ACCURACY, Question.CHECKPOINT)
+    assert math.isnan(found.unrelated)
+    assert math.isnan(found.alike)
+    assert found.rare == tuple(k for k, size in enumerate(sizes) if 0 < size < 10)
