@@ -10,8 +10,9 @@ from dashboard.evaluation.patient_notes import patients_text
 from dashboard.evaluation.verdict import why_none
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, one_of, points_interval, points_text, share_text
+from model_zoo.core.comparison.aligned import align
 from model_zoo.core.comparison.comparison import MIN_SEEDS, Rule
-from model_zoo.core.comparison.many_models import ManyModels, align, class_sets, compare_many, incorrect_alone
+from model_zoo.core.comparison.many_models import ManyModels, class_sets, compare_many, incorrect_alone
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm, studentized_range
 from scipy.stats import t as student
 
+from model_zoo.core.comparison.aligned import Aligned, align
 from model_zoo.core.comparison.comparison import Difference, Pair, verdict
 from model_zoo.core.comparison.many_models import (
-    Aligned,
     Contrast,
     ManyModels,
     _groups,
-    align,
     class_sets,
     compare_many,
     incorrect_alone,

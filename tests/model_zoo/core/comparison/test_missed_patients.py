@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 from scipy.stats import binomtest
 
 from model_zoo.core.comparison import uncertainty
+from model_zoo.core.comparison.aligned import Aligned
 from model_zoo.core.comparison.comparison import Pair, verdict
-from model_zoo.core.comparison.many_models import Aligned, compare_many
+from model_zoo.core.comparison.many_models import compare_many
 from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.uncertainty import unseen_patients
 from model_zoo.core.evaluation.metrics import Headline
