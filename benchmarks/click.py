@@ -15,10 +15,11 @@ from statistics import median, quantiles
 
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browser.serving import settle, taxoscope
 from empty_page import empty_page, opened, rerun_s
+
+from tests.browser.serving import settle, taxoscope
 
 ALLOWED_S = 0.3
 

@@ -4,8 +4,9 @@ import sys
 import time
 from pathlib import Path
 
-from browser.serving import Served, free_port, settle
 from playwright.sync_api import Page
+
+from tests.browser.serving import Served, free_port, settle
 
 SCRIPT = """
 import streamlit as st

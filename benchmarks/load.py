@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from browser.light_reviewers import LightReviewer, faults, work_with_kills
-from browser.serving import taxoscope
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.store import DecisionStore
+from tests.browser.light_reviewers import LightReviewer, faults, work_with_kills
+from tests.browser.serving import taxoscope
 
 RATE = 0.3
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from browser.recomputed import MANIFEST
-from browser.serving import settle, taxoscope
 from empty_page import empty_page, opened, rerun_s
 
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.store import DecisionStore
+from tests.browser.recomputed import MANIFEST
+from tests.browser.serving import settle, taxoscope
 
 ALLOWED_MS = {"next image": 150, "saved": 300}
 EVERY_MS = 1200
