@@ -167,7 +167,8 @@ def plan_import(
 def store_import(desk: Desk, plan: ImportPlan, time: datetime) -> tuple[Decision, ...]:
     """Store what was planned as one batch, once: sent again, the same decisions are returned.
 
-    `LabelFileError` where this file is imported already and no opinion in it has changed since, or a line has no reviewer and nobody imports it.
+    `LabelFileError` where this file is imported already and no opinion in it has changed since, or a line has no
+    reviewer and nobody imports it.
     """
     if plan.already:
         raise LabelFileError(plan.already)

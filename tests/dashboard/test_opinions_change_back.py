@@ -34,7 +34,7 @@ def test_the_latest_file_is_the_opinion_in_every_order(tmp_path, order, by):
     for k, name in enumerate(order):
         wanted = dict(enumerate(FILES[name]))
         time = NOON + timedelta(hours=k)
-        changes = by and wanted != last or not by and wanted != (last or {0: "cat", 1: "cat"})
+        changes = (by and wanted != last) or (not by and wanted != (last or {0: "cat", 1: "cat"}))
         if changes:
             store(desk, raw_of(name), by, time=time)
         else:
