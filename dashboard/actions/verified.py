@@ -14,6 +14,7 @@ from model_zoo.core.choices import Split
 from model_zoo.core.class_order import other_order
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import Evaluation, accuracy
+from model_zoo.core.metrics import LEAST_PATIENTS
 from model_zoo.core.predictions import Predictions
 from model_zoo.core.taxonomy import Taxonomy
 from model_zoo.images import MAX_INPUT_SIDE
@@ -154,9 +155,13 @@ def tried_title(tried: Sequence[Tried]) -> str:
 
 
 def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
-    """Preparation, share of right answers and its interval, as text: the given one first, the others best first."""
+    """Preparation, share of right answers and its interval, as text: the given one first, the others best first.
+
+    Fewer than `LEAST_PATIENTS` images, of at most as many patients, give no interval.
+    """
     ordered = [*tried[:1], *sorted(tried[1:], key=lambda one: -one.share)]
-    return [(one.name, share_text(one.share), interval_text(one.low, one.high)) for one in ordered]
+    enough = tried[0].n_images >= LEAST_PATIENTS
+    return [(one.name, share_text(one.share), interval_text(one.low, one.high) if enough else "–") for one in ordered]
 
 
 def tried_words(tried: Sequence[Tried]) -> str:
