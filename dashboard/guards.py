@@ -21,7 +21,7 @@ FRAMING = [("Content-Security-Policy", "frame-ancestors 'self'"), ("X-Frame-Opti
 HEALTH = "/health"
 """Answers ``ok`` whatever the ``Host``, for checks by machines; it tells nothing else."""
 
-FOR_OWN_PAGES = "Images and maps are for this dashboard's own pages; open them there."
+FOR_OWN_PAGES = "This address is for this dashboard's own pages; open the dashboard's start page in a new tab."
 
 _OWN = "This address answers to its own pages only; open it directly."
 _ISOLATED = {"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}

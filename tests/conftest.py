@@ -29,6 +29,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(skip)
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes of files hold the time at which they were made: no name that two workers agree on."""
+    return argname if isinstance(val, bytes) and len(val) > 8 else None
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two workers for the whole suite; none for a few files, which they would only delay."""
     return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0

@@ -13,6 +13,7 @@ from model_zoo.checkpoints.preprocessing_trials import Tried, far_better
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.class_order import other_order
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
+from model_zoo.core.evaluation.metrics import LEAST_PATIENTS
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -144,9 +145,13 @@ def tried_title(tried: Sequence[Tried]) -> str:
 
 
 def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
-    """Preparation, share of right answers and its interval, as text: the given one first, the others best first."""
+    """Preparation, share of right answers and its interval, as text: the given one first, the others best first.
+
+    Fewer than `LEAST_PATIENTS` images, of at most as many patients, give no interval.
+    """
     ordered = [*tried[:1], *sorted(tried[1:], key=lambda one: -one.share)]
-    return [(one.name, share_text(one.share), interval_text(one.low, one.high)) for one in ordered]
+    enough = tried[0].n_images >= LEAST_PATIENTS
+    return [(one.name, share_text(one.share), interval_text(one.low, one.high) if enough else "–") for one in ordered]
 
 
 def tried_words(tried: Sequence[Tried]) -> str:

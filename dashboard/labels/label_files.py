@@ -331,10 +331,12 @@ def _columns(names: Sequence[str], label: str, where: str = "") -> list[str]:
 def _cell(value: object, where: str, column: str, *, empty: bool = False) -> str:
     if value is None and empty:
         return ""
-    if type(value) is int and column in ("id", "image", "image_id"):
+    if type(value) is int:  # the label 3 is the class "3", as it is in CSV; a float or a boolean is no name
         value = str(value)
     if not isinstance(value, str):
-        raise LabelFileError(f"{where}: {column} is {_one_line(repr(value))}; expected text.")
+        raise LabelFileError(
+            f"{where}: {column} is {_one_line(repr(value))}; expected text: write it as a word in quotes."
+        )
     if len(value) > MAX_CELL:
         raise LabelFileError(f"{where}: {column} has {len(value):,} characters; at most {MAX_CELL:,} are read.")
     if not value.strip() and not empty:

@@ -130,17 +130,22 @@ def plan_import(
             )
     fates = dict.fromkeys(Fate, 0)
     given, n_equal = [], 0
+    batch, earlier_import = _batch(desk, file, annotator)
+    held = {
+        (one.image_id, one.after) for one in earlier_import if said.get(one.image_id, {}).get(one.reviewer) == one.after
+    }
     for (image_id, who), (line, label) in read.items():
         fate = _fate(now[image_id], label, space)
         fates[fate] += 1
         text = space.format(label)
         if said.get(image_id, {}).get(who) == text:
             continue
-        if line.reviewer.strip() or annotator.strip() or fate is not Fate.EQUAL:
+        is_opinion = bool(line.reviewer.strip() or annotator.strip())
+        if is_opinion or (fate is not Fate.EQUAL and (image_id, text) not in held):
             given.append(Given(image_id, text, who))
         else:
             n_equal += 1
-    batch, already = _batch(desk, file, annotator)
+    already = "" if given else _already(earlier_import)
     touched, named = {one.image_id for one in given}, {image_id for image_id, _ in read}
     after = {**now, **{one: dataset.labels[one] for one in touched}, **_standing_with(desk, given, time)}
     return ImportPlan(
@@ -151,7 +156,7 @@ def plan_import(
         tuple(unreadable),
         {image_id: now[image_id] for image_id in dataset.by_id if image_id in named},
         {image_id: after[image_id] for image_id in dataset.by_id if image_id in named},
-        batch,
+        earlier_import[0].batch if already else batch,
         taxonomy.pinned if taxonomy else "",
         already,
         n_equal,
@@ -162,7 +167,8 @@ def plan_import(
 def store_import(desk: Desk, plan: ImportPlan, time: datetime) -> tuple[Decision, ...]:
     """Store what was planned as one batch, once: sent again, the same decisions are returned.
 
-    `LabelFileError` where this file is imported already, or a line has no reviewer and nobody imports it.
+    `LabelFileError` where this file is imported already and no opinion in it has changed since, or a line has no
+    reviewer and nobody imports it.
     """
     if plan.already:
         raise LabelFileError(plan.already)
@@ -271,23 +277,31 @@ def _finder(dataset: DataSet) -> Callable[[str], str | None]:
     return find
 
 
-def _batch(desk: Desk, file: LabelFile, annotator: str) -> tuple[str, str]:
-    """The batch of an import of ``file``, and, where an earlier one is in force, a sentence that says so.
+def _batch(desk: Desk, file: LabelFile, annotator: str) -> tuple[str, tuple[Decision, ...]]:
+    """A new batch for an import of ``file``, and the decisions in force of its latest import, () where there are none.
 
-    The opinions of two annotators are two imports, also if their files are equal byte for byte.
+    The opinions of two annotators are two imports, also if their files are equal byte for byte. Two processes that
+    plan from the same decisions get the same batch, which is stored once.
     """
     person = unicodedata.normalize("NFC", annotator.strip())
     of = f"{file.sha256} {person}" if person and any(not one.reviewer.strip() for one in file.lines) else ""
     stem = f"import-{hashlib.sha256(of.encode()).hexdigest()[:40] if of else file.sha256[:40]}"
-    history = [one for one in desk.store.all() if one.batch.startswith(stem) and one.answer is not Answer.UNDO]
-    kept = {one.decision_id for one in in_force(desk.store.all())}
-    if stored := [one for one in history if one.decision_id in kept]:
-        return stored[0].batch, (
-            f"This file was imported on {stored[0].time:%Y-%m-%d %H:%M} UTC already ({len(stored):,} decisions, "
-            f"{stored[0].chosen_by}); undo that import first to import it anew."
-        )
-    n_before = len({one.batch for one in history})
-    return (stem if n_before == 0 else f"{stem}-{n_before + 1}"), ""
+    every = desk.store.all()
+    n_before = len({one.batch for one in every if one.batch.startswith(stem) and one.answer is not Answer.UNDO})
+    kept = [one for one in in_force(every) if one.batch.startswith(stem) and one.answer is not Answer.UNDO]
+    latest = tuple(one for one in kept if one.batch == kept[-1].batch)
+    return (stem if n_before == 0 else f"{stem}-{n_before + 1}"), latest
+
+
+def _already(stored: Sequence[Decision]) -> str:
+    """That the file is imported already as ``stored``; '' where it is not."""
+    if not stored:
+        return ""
+    return (
+        f"This file was imported on {stored[0].time:%Y-%m-%d %H:%M} UTC already "
+        f"({counted(len(stored), 'decision')}, {stored[0].chosen_by}) and its labels are unchanged; undo that import "
+        "first to import it anew."
+    )
 
 
 def _standing_with(desk: Desk, given: Sequence[Given], time: datetime) -> Mapping[str, Label]:

@@ -42,6 +42,9 @@ _KINDS = {
 _ENDINGS = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar")
 T = TypeVar("T")
 
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+"""How a zip may pack its members."""
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -138,6 +141,11 @@ class _Unpacking:
                 kind = stat.S_IFMT(one.external_attr >> 16)
                 if one.flag_bits & 1:
                     raise SourceError(f"{self.title} is encrypted; unpack it with its password and give the folder.")
+                if one.compress_type not in _METHODS:
+                    raise SourceError(
+                        f"{self.title} packs {shown(one.filename)} by method {one.compress_type}, which is not read "
+                        "here; pack it anew as zip with the method Deflate (zip -r), or unpack it and give the folder."
+                    )
                 if kind and kind not in (stat.S_IFREG, stat.S_IFDIR):
                     raise self._no_file(one.filename)
                 parts = self._parts(one.filename)

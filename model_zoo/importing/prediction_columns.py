@@ -39,6 +39,9 @@ EXPECTED = frozenset({*LABEL, "labels", "classes"})
 OTHER = frozenset({"score", "scores", "confidence", "entropy", "index", "fold", "seed", "epoch", "age", "correct"})
 """Words in the name of a column that holds no classes, whatever its values are."""
 
+MADE_WITH = frozenset({"version", "versions", "name", "id", "type", "hash", "arch", "file", "path", "date", "run"})
+"""Beside the word "model": the column says which model it was, and holds no classes."""
+
 
 class Role(StrEnum):
     """What the name of a column says that it holds."""
@@ -78,6 +81,8 @@ class Candidate:
     def role(self) -> Role:
         """What its name says; a set of zeros and ones without a word for predictions is unclear."""
         words = words_of(self.name)
+        if "model" in words and words & MADE_WITH and not words & PREDICTED - {"model"}:
+            return Role.NEITHER
         if words & TRUE:
             return Role.UNCLEAR if words & PREDICTED else Role.TRUE
         if words & PREDICTED:

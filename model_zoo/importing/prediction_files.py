@@ -110,7 +110,7 @@ def read_answers(path: Path, classes: Sequence[str], column: str = "", values: C
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if start[:4] == b"PK\x03\x04" or start == b"\x93NUMPY":
             arrays = _npz(path) if start[:2] == b"PK" else {"array": _npy(path)}
-            images, candidates = _of_arrays(name, arrays, tuple(classes))
+            images, candidates = _of_arrays(name, arrays, tuple(classes), column)
             return _answers(name, digest, images, candidates, tuple(classes), column, values)
     table = read_json(path, path.parent) if path.suffix.lower() in ENDINGS else read_table(path)
     images, candidates = _of_table(table, classes)
@@ -165,7 +165,7 @@ def _of_table(table: Table, classes: Sequence[str]) -> tuple[tuple[str, ...], li
 
 
 def _of_arrays(
-    name: str, arrays: Mapping[str, NDArray[np.generic]], classes: tuple[str, ...]
+    name: str, arrays: Mapping[str, NDArray[np.generic]], classes: tuple[str, ...], wanted: str = ""
 ) -> tuple[tuple[str, ...], list[Candidate]]:
     by_name = {key.casefold(): key for key in arrays}
     ids = next((by_name[key] for key in _OF_IMAGES if key in by_name), None)
@@ -187,9 +187,11 @@ def _of_arrays(
             candidates.append(Candidate(key, tuple(map(text_of, flat.tolist()))))
         elif array.ndim == 2 and array.shape[1] == len(classes) and array.dtype.kind in "fiu":
             candidates.append(Candidate(key, (), columns, partial(array.astype, np.float64)))
-        elif len(arrays) == 1 or words_of(key) & PREDICTED or _are_shares(array):
+        elif key.casefold() == wanted.casefold() or (not wanted and (len(arrays) == 1 or _is_of_answers(key, array))):
             raise RunError(
-                f"{name} holds {array.dtype} of shape {array.shape}; expected (images, {len(classes)} classes)."
+                f"{name}: array {shown(key)} holds {array.dtype} of shape {array.shape}; expected (images, "
+                f"{len(classes)} classes) or one class for each image: save it so, or name the array of predictions "
+                "with --prediction-column."
             )
     if images and (other := next((one for one in candidates if one.n_images != len(images)), None)):
         raise RunError(
@@ -197,6 +199,15 @@ def _of_arrays(
             "image has one."
         )
     return images, candidates
+
+
+def _is_of_answers(key: str, array: NDArray[np.generic]) -> bool:
+    """Whether an array of another shape may hold the predictions: by its name, or as shares.
+
+    ``topk`` (N, 2) holds the best two classes of each image.
+    """
+    of_ranks = {"topk", "top", "ranks", "ranking", "ranked"} | {f"top{k}" for k in range(1, 11)}
+    return bool(words_of(key) & (PREDICTED | of_ranks)) or _are_shares(array)
 
 
 def _are_shares(array: NDArray[np.generic]) -> bool:

@@ -98,7 +98,8 @@ HEAD = b"image,label,reviewer\n"
         (b"{", "damaged"),
         (b'{"image": "a"', "damaged"),
         (b'{"image": "a", "label": NaN}', "line 1: label is nan; expected text"),
-        (b'{"image": "a", "label": 1}', "line 1: label is 1; expected text"),
+        (b'{"image": "a", "label": 1.0}', "line 1: label is 1.0; expected text"),
+        (b'{"image": "a", "label": true}', "line 1: label is True; expected text"),
         (b'{"image": "a", "label": ["cat"]}', "label is ['cat']; expected text"),
         (b'{"image": null, "label": "cat"}', "image is None"),
         (b'{"image": "a", "label": "cat"}\n[]', "line 2 is no JSON object"),
@@ -153,3 +154,12 @@ def test_a_huge_file_is_not_even_read() -> None:
 def test_formula_cells_elsewhere_are_text() -> None:
     (line,) = read(b"image,label\n=1+1,=cmd|' /C calc'!A0\n").lines
     assert (line.image, line.label) == ("=1+1", "=cmd|' /C calc'!A0")
+
+
+def test_an_integer_label_in_json_lines_is_read_as_in_csv():
+    def labels_of(raw, name):
+        return [(one.image, one.label) for one in read_label_file(io.BytesIO(raw), name).lines]
+
+    lines = b'{"image": 7, "label": 3}\n{"image": 8, "label": "3"}\n'
+    wanted = [("7", "3"), ("8", "3")]
+    assert labels_of(lines, "a.jsonl") == labels_of(b"image,label\n7,3\n8,3\n", "a.csv") == wanted

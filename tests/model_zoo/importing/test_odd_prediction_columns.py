@@ -1,0 +1,30 @@
+"""Names beside the predictions: a model's version is no prediction, ranked classes are no probabilities."""
+
+import numpy as np
+import pytest
+
+from model_zoo.core.errors import RunError
+from model_zoo.importing.prediction_files import read_answers
+
+CLASSES = ("cat", "dog")
+
+
+@pytest.mark.parametrize("column", ["model_version", "model name", "modelId", "model_hash"])
+def test_which_model_it_was_is_no_prediction(tmp_path, column):
+    path = tmp_path / "p.csv"
+    path.write_text(f"image_id,{column},y_pred\na,1,cat\nb,1,dog\nc,0,dog\n")
+    read = read_answers(path, CLASSES)
+    assert read.labels.tolist() == [0, 1, 1]
+    path.write_text(f"image_id,{column},label\na,1,cat\nb,1,dog\nc,0,dog\n")
+    assert read_answers(path, CLASSES).labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("key", ["topk", "top5", "preds"])
+def test_an_array_of_ranked_classes_is_named(tmp_path, key):
+    path, labels = tmp_path / "p.npz", np.array([0, 1, 1])
+    np.savez(path, ids=np.array(["a", "b", "c"]), label=labels, **{key: np.arange(9).reshape(3, 3)})
+    with pytest.raises(RunError, match=f"array '?{key}.*--prediction-column"):
+        read_answers(path, CLASSES)
+    assert read_answers(path, CLASSES, "label").labels.tolist() == labels.tolist()  # the remedy
+    with pytest.raises(RunError, match="one class for each image"):
+        read_answers(path, CLASSES, key)
