@@ -68,7 +68,7 @@ def recomputed(taxonomy, mapped, split="validation"):
 
 
 def with_interval(runs, by, owners):
-    """Accuracy and its interval: Wilson with Student's t at effective patients, as CONTRIBUTING says."""
+    """Accuracy and its interval: Wilson with Student's t at effective patients, as docs/metrics.md says."""
     accuracy = sum(accuracy_score(truth.map(by), said.map(by)) for truth, said in runs) / len(runs)
     right = sum((truth.map(by) == said.map(by)).astype(float) for truth, said in runs) / len(runs)
     effective = trials_of(right.groupby(owners).sum(), owners.value_counts().sort_index())

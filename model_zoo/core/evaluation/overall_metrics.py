@@ -1,6 +1,6 @@
 """Figures of a whole run or series beside accuracy: macro averages, agreement beyond chance, probabilities.
 
-The conventions stand in CONTRIBUTING.md. Macro averages run over the classes present in the data set; a present
+The conventions are in docs/metrics.md. Macro averages run over the classes present in the data set; a present
 class never predicted has F1 = 0 and no precision, so that macro precision is then undefined. A prediction outside
 the label space is a class that no image is of.
 """
