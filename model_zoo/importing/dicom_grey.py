@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.core.errors import ImageError
 from model_zoo.images.grey_scale import FULL, Depth, GreyScale, bits
 
 if TYPE_CHECKING:
@@ -88,7 +89,21 @@ def _has_voi_lut(dataset: "Dataset") -> bool:
 
 
 def _has_window(dataset: "Dataset") -> bool:
-    return all(dataset.get(name) not in (None, "") for name in ("WindowCenter", "WindowWidth"))
+    """Whether the file has a window; `ImageError` where its width is none that PS3.3 C.11.2.1.2 allows."""
+    from pydicom.multival import MultiValue
+
+    if any(dataset.get(name) in (None, "") for name in ("WindowCenter", "WindowWidth")):
+        return False
+    widths = dataset.WindowWidth
+    width = float(widths[0] if isinstance(widths, (list, tuple, MultiValue)) else widths)
+    exact = str(dataset.get("VOILUTFunction", "LINEAR")).upper() in ("LINEAR_EXACT", "SIGMOID")
+    if not (width > 0 if exact else width >= 1):
+        least = "more than 0" if exact else "1 or more"
+        raise ImageError(
+            f"Window Width is {width:g}; expected {least}. Correct the tag, or delete Window Center and Window Width, "
+            "so that the declared range of values counts."
+        )
+    return True
 
 
 def _declared(dataset: "Dataset", in_full: bool = False) -> GreyScale | None:

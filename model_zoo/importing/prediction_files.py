@@ -93,6 +93,10 @@ class Answers:
         return shares
 
 
+_RANKED = frozenset({"topk", "top", "ranks", "rank", "ranking", "ranked", *(f"top{k}" for k in range(1, 11))})
+"""Words in the name of an array that lists classes from the best on."""
+
+
 def read_answers(path: Path, classes: Sequence[str], column: str = "", values: ClassValues | None = None) -> Answers:
     """The answers in a CSV, Parquet, JSON, NPZ or NPY file; `TaxoScopeError` in one sentence.
 
@@ -185,7 +189,12 @@ def _of_arrays(
         flat = array.ravel() if array.shape[1:] == (1,) else array
         if flat.ndim == 1:
             candidates.append(Candidate(key, tuple(map(text_of, flat.tolist()))))
-        elif array.ndim == 2 and array.shape[1] == len(classes) and array.dtype.kind in "fiu":
+        elif (
+            array.ndim == 2
+            and array.shape[1] == len(classes)
+            and array.dtype.kind in "fiu"
+            and not _is_ranked(key, array)
+        ):
             candidates.append(Candidate(key, (), columns, partial(array.astype, np.float64)))
         elif key.casefold() == wanted.casefold() or (not wanted and (len(arrays) == 1 or _is_of_answers(key, array))):
             raise RunError(
@@ -202,12 +211,13 @@ def _of_arrays(
 
 
 def _is_of_answers(key: str, array: NDArray[np.generic]) -> bool:
-    """Whether an array of another shape may hold the predictions: by its name, or as shares.
+    """Whether an array of another shape may hold the predictions: by its name, or as shares."""
+    return bool(words_of(key) & (PREDICTED | _RANKED)) or _are_shares(array)
 
-    ``topk`` (N, 2) holds the best two classes of each image.
-    """
-    of_ranks = {"topk", "top", "ranks", "ranking", "ranked"} | {f"top{k}" for k in range(1, 11)}
-    return bool(words_of(key) & (PREDICTED | of_ranks)) or _are_shares(array)
+
+def _is_ranked(key: str, array: NDArray[np.generic]) -> bool:
+    """Whether the rows list the best classes of each image, as ``topk`` (N, 2) does, also where there are 2 classes."""
+    return array.dtype.kind in "iu" and bool(words_of(key) & _RANKED)
 
 
 def _are_shares(array: NDArray[np.generic]) -> bool:

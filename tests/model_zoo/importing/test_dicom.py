@@ -322,3 +322,14 @@ def test_that_names_of_files_are_kept_and_shown_is_said(tmp_path):
     assert any("Names of files and folders are kept" in one and "Rename" in one for one in told)
     (row,) = read_source(tmp_path / "out").rows
     assert "Doe^Jane" in row.patient_id
+
+
+@pytest.mark.parametrize(
+    ("width", "function", "least"),
+    [("0", "LINEAR", "1 or more"), ("-3", "", "1 or more"), ("0", "SIGMOID", "more than 0")],
+)
+def test_a_window_without_width_is_said_and_its_remedy_works(tmp_path, width, function, least):
+    tags = {"VOILUTFunction": function} if function else {}
+    with pytest.raises(SourceError, match=f"Window Width is {width}; expected {least}"):
+        frame(tmp_path / "a", RAMP, WindowCenter="128", WindowWidth=width, **tags)
+    assert np.array_equal(frame(tmp_path / "b", RAMP), RAMP)  # without the two tags

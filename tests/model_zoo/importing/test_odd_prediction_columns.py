@@ -28,3 +28,17 @@ def test_an_array_of_ranked_classes_is_named(tmp_path, key):
     assert read_answers(path, CLASSES, "label").labels.tolist() == labels.tolist()  # the remedy
     with pytest.raises(RunError, match="one class for each image"):
         read_answers(path, CLASSES, key)
+
+
+@pytest.mark.parametrize("key", ["topk", "top2", "ranking"])
+def test_the_two_best_of_two_classes_are_no_scores(tmp_path, key):
+    """Rows such as [0, 1] list class 0 first; read as scores, they would say class 1."""
+    path = tmp_path / "p.npz"
+    np.savez(path, ids=np.array(["a", "b"]), **{key: np.array([[0, 1], [1, 0]])})
+    with pytest.raises(RunError, match="one class for each image"):
+        read_answers(path, ("cat", "dog"))
+    np.savez(path, ids=np.array(["a", "b"]), **{key: np.array([[0.9, 0.1], [0.2, 0.8]])})
+    assert read_answers(path, ("cat", "dog")).probabilities.argmax(axis=1).tolist() == [
+        0,
+        1,
+    ]  # shares are scores, whatever their name
