@@ -41,4 +41,4 @@ def test_the_two_best_of_two_classes_are_no_scores(tmp_path, key):
     assert read_answers(path, ("cat", "dog")).probabilities.argmax(axis=1).tolist() == [
         0,
         1,
-    ]  # shares are scores, whatever their name
+    ]
