@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from dashboard.compare import label_noise_words
 from dashboard.compare import verdict_words as words
-from dashboard.compare.many_models import compare_some, compare_subjects, notes, sentences, table_rows
+from dashboard.compare.many_models import compare_subjects, compare_subset, many_models_note, sentences, table_rows
 from dashboard.compare.result_notes import result_notes
-from dashboard.compare.smallest_gap import gap_words
+from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import reviewing
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
@@ -20,19 +20,23 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
     lines = [f"{judged.basis(one)}." for one in judged.evaluations] if not judged.one_basis else []
     lines = lines or [f"{judged.basis(judged.evaluations[0])}."]
     if len(judged.subjects) == 1:
-        return [*lines, *gap_words(judged, rule)]
+        return [*lines, *detectable_difference_words(judged, rule)]
     if sentence := why_none(judged):
         return [*lines, sentence]
     for one in found:
         said = one.verdicts[question_of(one), rule.figure]
-        told = (words.headline(one, said, judged.where), words.figures(one, said), beside[one.subject.subject_id])
+        told = (
+            words.verdict_sentence(one, said, judged.where),
+            words.accuracy_sentence(one, said),
+            beside[one.subject.subject_id],
+        )
         lines.append(" ".join(part for part in told if part))
         if point := one.tipping_point(rule.figure):
             reviewed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
             lines.append(f"Label errors: {' '.join(label_noise_words.sentences(point, reviewed))}")
-    many = compare_subjects(judged, rule, lambda some: compare_some(desk, judged, some))
+    many = compare_subjects(judged, rule, lambda some: compare_subset(desk, judged, some))
     if many:
-        lines += ["", *_table(table_rows(many)), *sentences(many), notes(desk, many)]
+        lines += ["", *_table(table_rows(many)), *sentences(many), many_models_note(desk, many)]
         lines += [
             f"Alone: {command('compare', many.baseline.subject_id, subject.subject_id, folders=desk.workspace.folders)}"
             for subject, _ in many.left_out

@@ -215,8 +215,7 @@ def compare(
     from dashboard.evaluation import comparison as comparing
     from dashboard.evaluation.filters import images_where
     from dashboard.evaluation.verdict import judgements
-    from dashboard.report import report as made
-    from dashboard.report import write_report
+    from dashboard.report.report import build_report, write_report
     from dashboard.server_state.open_workspace import Desk
 
     if report and (report.suffix != ".html" or not report.parent.is_dir()):
@@ -243,7 +242,7 @@ def compare(
     for line in printed(desk, judged, found):
         console.print(line, soft_wrap=True)
     if report:
-        for path in write_report(made(desk, judged, found, diagnose_all(desk, judged, only)), report):
+        for path in write_report(build_report(desk, judged, found, diagnose_all(desk, judged, only)), report):
             console.print(f"Written: {path}", soft_wrap=True)
 
 

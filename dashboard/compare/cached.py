@@ -5,7 +5,7 @@ from dataclasses import replace
 from dashboard.address.links import Shown
 from dashboard.address.selection import Space
 from dashboard.compare import task_difficulty
-from dashboard.compare.many_models import ManyCompared, compare_subjects
+from dashboard.compare.many_models import ManyModelsResult, compare_subjects
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.cached import comparison
@@ -18,7 +18,7 @@ from model_zoo.core.evaluation.metrics import MappedBy
 
 
 @cached(entries=32)
-def many_models(shown: Shown) -> ManyCompared | None:
+def many_models(shown: Shown) -> ManyModelsResult | None:
     """The subjects of ``shown`` against the first, all at once; None for fewer than three, or without a verdict."""
 
     def again(kept: tuple[Subject, ...]) -> Comparison:
@@ -40,13 +40,15 @@ def _side_by_side(shown: Shown) -> task_difficulty.SideBySide:
 
 
 @cached(entries=32)
-def secondary(shown: Shown) -> tuple[task_difficulty.Secondary, ...]:
+def secondary_metrics(shown: Shown) -> tuple[task_difficulty.SecondaryMetrics, ...]:
     """Further figures of the subjects of ``shown``."""
-    return task_difficulty.secondary(comparison(shown), tuple(desk().workspace.taxonomies().values()), desk().said)
+    return task_difficulty.secondary_metrics(
+        comparison(shown), tuple(desk().workspace.taxonomies().values()), desk().said
+    )
 
 
 @cached(entries=64)
-def difference(shown: Shown, layout: Layout, per: Per) -> Difference:
+def matrix_difference(shown: Shown, layout: Layout, per: Per) -> Difference:
     """The second subject's matrix minus the first's, in the lines of ``layout``."""
     first, second = (one.project(layout.projection) for one in comparison(shown).evaluations)
     return subtract(first, second, per)

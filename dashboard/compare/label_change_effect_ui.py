@@ -15,7 +15,7 @@ from dashboard.words import plain
 from model_zoo.core.review.label_change_effect import Moved
 
 
-def what_changed(found: Reviewing | None, shown: Shown) -> None:
+def label_change_section(found: Reviewing | None, shown: Shown) -> None:
     """A row per subject, which way it leans, and the estimate from the random queue; nothing where none is."""
     if found is None:
         return
@@ -29,7 +29,7 @@ def what_changed(found: Reviewing | None, shown: Shown) -> None:
     if found.drawn:
         st.caption(plain(words.sample(found)))
     if not found.complete:
-        _draw_more(found, shown)
+        _sample_more(found, shown)
 
 
 def _link(changed: Changed, shown: Shown, moved: Moved, n_images: int) -> str:
@@ -40,7 +40,7 @@ def _link(changed: Changed, shown: Shown, moved: Moved, n_images: int) -> str:
     return f"[{n_images:,}](images?{urlencode(query, doseq=True)})"
 
 
-def _draw_more(found: Reviewing, shown: Shown) -> None:
+def _sample_more(found: Reviewing, shown: Shown) -> None:
     if not found.drawn:
         st.caption(words.WHAT_FOR)
     seed = {"seed": [str(found.seed)]} if found.seed else {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dashboard.compare.result_notes import count_shown, seeds_note, shown_note
+from dashboard.compare.result_notes import comparisons_shown_note, count_comparisons_shown, seeds_note
 from dashboard.evaluation.comparison import Comparison, Subject, compare
 from dashboard.evaluation.filters import images_where
 from dashboard.evaluation.patient_notes import patients_text
@@ -16,12 +16,12 @@ from model_zoo.core.comparison.many_models import ManyModels, class_sets, compar
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 
-MANY = 3
+MIN_MODELS = 3
 """From so many models on they are compared at once."""
 
 
 @dataclass(frozen=True)
-class ManyCompared:
+class ManyModelsResult:
     """The models of ``judged`` against its first one; ``left_out`` are other models, each with how many
     classes would be shared with it.
 
@@ -41,21 +41,21 @@ class ManyCompared:
 
 def compare_subjects(
     judged: Comparison, rule: Rule, again: Callable[[tuple[Subject, ...]], Comparison]
-) -> ManyCompared | None:
-    """All subjects against the first, in the classes that those kept share; None below `MANY` or without a result.
+) -> ManyModelsResult | None:
+    """All subjects against the first, in the classes that those kept share; None below `MIN_MODELS` or without a result.
 
     ``again`` judges some of the subjects as ``judged`` does, on their own common ground.
     """
-    if len(judged.subjects) < MANY or why_none(judged):
+    if len(judged.subjects) < MIN_MODELS or why_none(judged):
         return None
     sets = class_sets([subject.taxonomy for subject in judged.subjects])
     left_out = tuple((judged.subjects[k], n_classes) for k, n_classes in sets.left_out.items())
     kept = again(tuple(judged.subjects[k] for k in sets.kept)) if left_out else judged
     found = compare_many(align(kept.evaluations, kept.partly), rule.figure, rule.margin)
-    return ManyCompared(kept, found, left_out, incorrect_alone(kept.evaluations))
+    return ManyModelsResult(kept, found, left_out, incorrect_alone(kept.evaluations))
 
 
-def compare_some(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) -> Comparison:
+def compare_subset(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) -> Comparison:
     """Some of the subjects of ``judged`` over the same images and labels, on their own common ground."""
     dataset, labels = desk.dataset(), desk.labels(judged.labels)
     only = images_where(judged.where, dataset, labels) if judged.where else None
@@ -73,7 +73,7 @@ def compare_some(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) 
     )
 
 
-def table_rows(many: ManyCompared) -> list[dict[str, str]]:
+def table_rows(many: ManyModelsResult) -> list[dict[str, str]]:
     """A line per model: its metric, the difference from the baseline with its interval, the result and its groups."""
     rows = {row.of: row for row in many.found.rows}
     made = []
@@ -94,7 +94,7 @@ def table_rows(many: ManyCompared) -> list[dict[str, str]]:
     return made
 
 
-def sentences(many: ManyCompared) -> list[str]:
+def sentences(many: ManyModelsResult) -> list[str]:
     """What the table rests on, one sentence or two each: class set, question, families, what is left out."""
     found, judged = many.found, many.judged
     n_classes = len(judged.evaluations[0].taxonomy.classes)
@@ -117,7 +117,7 @@ def sentences(many: ManyCompared) -> list[str]:
         told.append(
             f"Images without a prediction: {one_of(missing, 'and')}. The intervals hold whatever these would have been."
         )
-    if rare := rare_names(many):
+    if rare := rare_class_names(many):
         told.append(
             f"Fewer than {MIN_CLASS_PATIENTS} patients, so that in these intervals the figure of "
             f"{one_of(rare, 'and')} may be anything from 0 to 1."
@@ -130,26 +130,26 @@ def sentences(many: ManyCompared) -> list[str]:
     return told
 
 
-def rare_names(many: ManyCompared) -> tuple[str, ...]:
+def rare_class_names(many: ManyModelsResult) -> tuple[str, ...]:
     """The classes with too few patients, which the intervals of a macro average take as unknown."""
     names = many.judged.evaluations[0].taxonomy.names
     return tuple(names[k] for k in many.found.rare)
 
 
-def _over(many: ManyCompared) -> str:
+def _over(many: ManyModelsResult) -> str:
     """The images that all models predicted, of how many patients."""
     judged, shared = many.judged, set.intersection(*(set(one.image_ids) for one in many.judged.evaluations))
     image_ids = [one for one in judged.evaluations[0].image_ids if one in shared]
     return patients_text(image_ids, many.found.n_patients, judged.patients, judged.alike)
 
 
-def notes(desk: Desk, many: ManyCompared) -> str:
+def many_models_note(desk: Desk, many: ManyModelsResult) -> str:
     """Seeds beside the plan, and how many comparisons the split has seen; every row is counted as shown."""
     judged, baseline = many.judged, many.baseline
     pairs = [(subject, baseline) for subject in judged.subjects[1:]]
-    n_shown = count_shown(desk, judged, judged.ground, pairs)
+    n_shown = count_comparisons_shown(desk, judged, judged.ground, pairs)
     told: Sequence[str] = (
         seeds_note(judged.subjects, desk.workspace.rule.planned_seeds),
-        shown_note(n_shown, judged.split),
+        comparisons_shown_note(n_shown, judged.split),
     )
     return " ".join(one for one in told if one)

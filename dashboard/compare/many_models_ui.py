@@ -7,14 +7,14 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.links import Shown
-from dashboard.compare.many_models import ManyCompared, sentences, table_rows
+from dashboard.compare.many_models import ManyModelsResult, sentences, table_rows
 from dashboard.ui import state
 from dashboard.words import counted, plain
 
 MOST_LISTED = 200
 
 
-def many_models(many: ManyCompared, note: str, shown: Shown) -> None:
+def many_models(many: ManyModelsResult, note: str, shown: Shown) -> None:
     """The table with what it rests on. ``note`` stands beside the result."""
     st.subheader("All models against a baseline", anchor=False)
     titles = {

@@ -27,7 +27,7 @@ Groups = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class LaidOut:
+class MatrixLayouts:
     """Evaluations with one layout each, and the choices that there are for them.
 
     ``groupings`` maps what an address calls a grouping to its groups, over all label spaces shown; ``group``
@@ -46,7 +46,7 @@ class LaidOut:
         return tuple(self.groupings.get(self.group, {}))
 
 
-def no_difference(judged: Comparison) -> str:
+def why_no_difference(judged: Comparison) -> str:
     """Why these subjects have no difference matrix, in one sentence; empty where they have one."""
     if len(judged.subjects) != 2:
         return "A difference needs exactly two runs or series: choose two above."
@@ -61,7 +61,9 @@ def no_difference(judged: Comparison) -> str:
     return ""
 
 
-def lay_out(judged: Comparison, view: MatrixView, taxonomies: Iterable[Taxonomy], leaves: LeafSpace) -> LaidOut:
+def matrix_layouts(
+    judged: Comparison, view: MatrixView, taxonomies: Iterable[Taxonomy], leaves: LeafSpace
+) -> MatrixLayouts:
     """The layout of every subject's matrix; subjects judged in the same classes share one.
 
     `LinkError` for a grouping, group or line that no matrix shown has.
@@ -87,7 +89,7 @@ def lay_out(judged: Comparison, view: MatrixView, taxonomies: Iterable[Taxonomy]
             for space, layout in layouts.items()
         }
     chosen = tuple(layouts[evaluation.taxonomy] for evaluation in judged.evaluations)
-    return LaidOut(chosen, known, group, order, lines)
+    return MatrixLayouts(chosen, known, group, order, lines)
 
 
 def groupings(space: Taxonomy, taxonomies: Iterable[Taxonomy], leaves: LeafSpace) -> Mapping[str, Groups]:

@@ -12,7 +12,14 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.address.links import Cell, MatrixView, Shown, images_url
 from dashboard.address.queue import to_review
 from dashboard.address.selection import Matrices, Opens, Space
-from dashboard.compare.matrices import UNGROUPED, LaidOut, largest_changes, lay_out, no_difference, unlisted_changes
+from dashboard.compare.matrices import (
+    UNGROUPED,
+    MatrixLayouts,
+    largest_changes,
+    matrix_layouts,
+    unlisted_changes,
+    why_no_difference,
+)
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.ui import controls, state
@@ -51,7 +58,7 @@ def matrices(
         open_cell = partial(_review, shown)
     head, switches = st.columns([1, 4], vertical_alignment="bottom")
     head.subheader("Confusion", anchor=False)
-    laid_out = lay_out(judged, view, workspace.taxonomies().values(), workspace.space)
+    laid_out = matrix_layouts(judged, view, workspace.taxonomies().values(), workspace.space)
     with switches.container(horizontal=True, horizontal_alignment="right"):
         controls.matrices_switch(view.matrices)
         controls.per_switch(view.per)
@@ -60,7 +67,7 @@ def matrices(
     _class_choices(laid_out, view)
     if view.matrices is Matrices.EACH:
         _each(judged, view, laid_out, look, open_cell, reviewing.reviewed if reviewing else frozenset())
-    elif why := no_difference(judged):
+    elif why := why_no_difference(judged):
         st.info(why)
         if judged.mixes_label_spaces and len(judged.subjects) == 2:
             st.button(
@@ -77,7 +84,7 @@ def _review(shown: Shown, cell: Cell) -> None:
     state.go("review.py", to_review(shown, cell))
 
 
-def _class_choices(laid_out: LaidOut, view: MatrixView) -> None:
+def _class_choices(laid_out: MatrixLayouts, view: MatrixView) -> None:
     """Which classes are lines of their own; each choice goes to the address."""
     group, opened, only = st.columns([1.2, 2, 2])
     options = [UNGROUPED, *laid_out.groupings]
@@ -115,7 +122,7 @@ def _class_choices(laid_out: LaidOut, view: MatrixView) -> None:
 def _each(
     judged: Comparison,
     view: MatrixView,
-    laid_out: LaidOut,
+    laid_out: MatrixLayouts,
     look: Look,
     open_cell: Open,
     reviewed: frozenset[str],
@@ -160,7 +167,7 @@ def _difference(
     judged: Comparison,
     found: Difference,
     view: MatrixView,
-    laid_out: LaidOut,
+    laid_out: MatrixLayouts,
     shown: Shown,
     look: Look,
     open_cell: Open,
@@ -268,7 +275,7 @@ def _grouping_name(group: str) -> str:
     return {"taxonomy": f"taxonomy {name}", "part": f"part {name}"}.get(kind, "nothing")
 
 
-def _chart_name(judged: Comparison, view: MatrixView, laid_out: LaidOut) -> str:
+def _chart_name(judged: Comparison, view: MatrixView, laid_out: MatrixLayouts) -> str:
     return f"{view.per}_{laid_out.order}_{laid_out.group}_{view.opened}_{view.only}_{judged.space}_{judged.split}"
 
 

@@ -47,7 +47,7 @@ def label_space(judged: Comparison, reviewing: Reviewing | None) -> None:
         _what_is_kept(judged)
 
 
-def headline(judged: Comparison) -> None:
+def overall_metrics(judged: Comparison) -> None:
     """Accuracy, spread and churn of each subject."""
     for column, (subject, evaluation) in zip(st.columns(max(2, len(judged.subjects))), _pairs(judged)):
         figure = accuracy(evaluation)
@@ -70,7 +70,7 @@ def headline(judged: Comparison) -> None:
             st.caption("  \n".join(lines))
 
 
-def classes(judged: Comparison, figure: ClassFigure, look: plots.Look, open_cell: Open) -> None:
+def per_class_metrics(judged: Comparison, figure: ClassFigure, look: plots.Look, open_cell: Open) -> None:
     """A figure of every class; a click opens the images that the mark rests on."""
     together = judged.one_space
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]

@@ -14,17 +14,19 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 def result_notes(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> Mapping[str, str]:
     """Subject id -> the sentences beside its result; each result is counted as shown, once."""
     pairs = [(one.subject, one.reference) for one in found]
-    n_shown = count_shown(desk, judged, judged.ground, pairs)
+    n_shown = count_comparisons_shown(desk, judged, judged.ground, pairs)
     planned = desk.workspace.rule.planned_seeds
     return {
         subject.subject_id: " ".join(
-            one for one in (seeds_note([subject, reference], planned), shown_note(n_shown, judged.split)) if one
+            one
+            for one in (seeds_note([subject, reference], planned), comparisons_shown_note(n_shown, judged.split))
+            if one
         )
         for subject, reference in pairs
     }
 
 
-def count_shown(
+def count_comparisons_shown(
     desk: Desk, judged: Comparison, classes: Taxonomy, pairs: Sequence[tuple[Subject, Subject]]
 ) -> int | None:
     """Count these pairs as shown: each once by runs, classes, split, labels, restriction and metric.
@@ -42,7 +44,7 @@ def count_shown(
     return desk.comparison_log.record(str(judged.split), keys) if keys else None
 
 
-def shown_note(n_shown: int | None, split: Split) -> str:
+def comparisons_shown_note(n_shown: int | None, split: Split) -> str:
     """How many comparisons were shown on a split; empty where it is not known."""
     return "" if n_shown is None else f"{counted(n_shown, 'comparison')} on this {split} split so far."
 

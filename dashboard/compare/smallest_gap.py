@@ -13,7 +13,7 @@ from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
 
 
-def smallest_gaps(judged: Comparison, rule: Rule) -> tuple[SmallestGap, ...]:
+def smallest_detectable_differences(judged: Comparison, rule: Rule) -> tuple[SmallestGap, ...]:
     """Of the one model compared, for each question that it can answer; empty for several models or few patients."""
     if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
         return ()
@@ -24,18 +24,18 @@ def smallest_gaps(judged: Comparison, rule: Rule) -> tuple[SmallestGap, ...]:
     return tuple(smallest_gap(counts, rule.figure, question) for question in asked)
 
 
-def gap_words(judged: Comparison, rule: Rule) -> list[str]:
+def detectable_difference_words(judged: Comparison, rule: Rule) -> list[str]:
     """What the test split can detect, a sentence per question, or why not; empty unless one model is selected."""
     if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
         return []
-    found = smallest_gaps(judged, rule)
+    found = smallest_detectable_differences(judged, rule)
     if not found:
         n_patients = judged.evaluations[0].n_patients
         return [f"No smallest gap: {counted(n_patients, 'patient')}, and an interval needs {MIN_PATIENTS}."]
-    return [_words(one, rare_names(judged, one)) for one in found]
+    return [_words(one, rare_class_names(judged, one)) for one in found]
 
 
-def rare_names(judged: Comparison, one: SmallestGap) -> tuple[str, ...]:
+def rare_class_names(judged: Comparison, one: SmallestGap) -> tuple[str, ...]:
     """The classes with too few patients, which a macro average takes as unknown."""
     names = judged.evaluations[0].taxonomy.names
     return tuple(names[k] for k in one.rare)

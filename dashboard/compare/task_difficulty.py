@@ -18,7 +18,7 @@ from model_zoo.workspace.run import Run
 
 
 @dataclass(frozen=True)
-class Side:
+class SubjectInBothSpaces:
     """One subject in its own classes and on common ground, and what summing probabilities would change there."""
 
     subject: Subject
@@ -33,12 +33,12 @@ class SideBySide:
 
     native: Comparison
     common: Comparison
-    sides: tuple[Side, ...]
+    sides: tuple[SubjectInBothSpaces, ...]
     sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Secondary:
+class SecondaryMetrics:
     """Figures of one subject that decide nothing; ``chain`` is what the hierarchical ones climb, if anything."""
 
     subject: Subject
@@ -52,21 +52,23 @@ def side_by_side(native: Comparison, common: Comparison, sums: Comparison, patie
     Each other label space is set against the finest; ``patients`` maps image id to patient id.
     """
     sides = tuple(
-        Side(subject, own, shared, change(shared, summed))
+        SubjectInBothSpaces(subject, own, shared, change(shared, summed))
         for subject, own, shared, summed in zip(
             native.subjects, native.evaluations, common.evaluations, sums.evaluations, strict=True
         )
     )
     finest = max(sides, key=lambda side: len(side.subject.taxonomy.classes))
     sentences = tuple(
-        gap_sentence(finest, other, len(sides), patients)
+        accuracy_gap_sentence(finest, other, len(sides), patients)
         for other in sides
         if other.subject.taxonomy.hash != finest.subject.taxonomy.hash
     )
     return SideBySide(native, common, sides, sentences)
 
 
-def gap_sentence(one: Side, other: Side, n_subjects: int, patients: Mapping[str, str]) -> str:
+def accuracy_gap_sentence(
+    one: SubjectInBothSpaces, other: SubjectInBothSpaces, n_subjects: int, patients: Mapping[str, str]
+) -> str:
     """What the native gap between two of ``n_subjects`` says, and no more than the patients' intervals carry."""
     lower, higher = sorted((one, other), key=lambda side: accuracy(side.native).mean)
     if not (len(lower.native.truth) and len(higher.native.truth) and len(lower.common.truth)):
@@ -86,11 +88,11 @@ def gap_sentence(one: Side, other: Side, n_subjects: int, patients: Mapping[str,
     )
 
 
-def secondary(
+def secondary_metrics(
     judged: Comparison,
     taxonomies: Sequence[Taxonomy],
     read: Callable[[Run, Split], Predictions] = Run.predictions,
-) -> tuple[Secondary, ...]:
+) -> tuple[SecondaryMetrics, ...]:
     """Further figures of every subject in the label space shown; ``taxonomies`` are the workspace's.
 
     ``read`` gives a run's predictions.
@@ -112,7 +114,7 @@ def secondary(
         if len(chain) > 1:
             hierarchy = Hierarchy(chain)
             figures += [hierarchical(evaluation, hierarchy, ClassFigure.F1), mistake_severity(evaluation, hierarchy)]
-        made.append(Secondary(subject, tuple(figures), chain if len(chain) > 1 else ()))
+        made.append(SecondaryMetrics(subject, tuple(figures), chain if len(chain) > 1 else ()))
     return tuple(made)
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.address import links
 from dashboard.address.links import Cell, Shown
 from dashboard.address.selection import Labels, Space
-from dashboard.compare.task_difficulty import Secondary, Side, SideBySide
+from dashboard.compare.task_difficulty import SecondaryMetrics, SideBySide, SubjectInBothSpaces
 from dashboard.evaluation.comparison import Comparison
 from dashboard.words import (
     LABELS,
@@ -65,7 +65,7 @@ def side_by_side(both: SideBySide, shown: Shown) -> None:
     _open_changed(both, shown)
 
 
-def more_figures(judged: Comparison, figures: Sequence[Secondary]) -> None:
+def secondary_metrics_table(judged: Comparison, figures: Sequence[SecondaryMetrics]) -> None:
     """Figures that decide nothing, in the label space shown."""
     with st.expander("More figures (secondary: none of them decides)"):
         if judged.mixes_label_spaces and judged.space is Space.NATIVE:
@@ -108,7 +108,7 @@ def _open_changed(both: SideBySide, shown: Shown) -> None:
                     )
 
 
-def _by_summing(side: Side) -> str:
+def _by_summing(side: SubjectInBothSpaces) -> str:
     right, wrong = (side.by_summing.n_images(becomes).mean() for becomes in (Becomes.RIGHT, Becomes.WRONG))
     if not right and not wrong:
         return "no image changes"

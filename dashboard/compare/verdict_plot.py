@@ -15,7 +15,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ForestLine:
     """One line of the plot; ``class_name`` is empty for a figure over all classes."""
 
     title: str
@@ -30,23 +30,23 @@ class Line:
 
 def forest_lines(
     judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure, classes: Sequence[int]
-) -> list[Line]:
+) -> list[ForestLine]:
     """The deciding figure, the secondary ones, and ``figure`` of the ``classes`` at these positions."""
     lines = []
     for headline in sorted(Headline, key=lambda one: one is not rule.figure):
         said = judgement.verdicts[question, headline]
         deciding = headline is rule.figure
         title = str(headline) if deciding else f"{headline} (secondary)"
-        lines.append(Line(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
+        lines.append(ForestLine(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
     lines += [
-        Line(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
+        ForestLine(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
         for row in (judgement.rows(question, figure)[k] for k in classes)
     ]
     return lines
 
 
 def forest_figure(
-    lines: Sequence[Line], subject_id: str, names: tuple[str, str], margin: float, look: Look
+    lines: Sequence[ForestLine], subject_id: str, names: tuple[str, str], margin: float, look: Look
 ) -> go.Figure:
     """A - B in pp, one line each with its interval; the band is the margin, the deciding figure stands out.
 
@@ -108,12 +108,12 @@ def forest_figure(
     return dress(figure, look, height=height, hoverdistance=14, clickmode="event+select", dragmode=False)
 
 
-def _class_tick(line: Line, look: Look) -> str:
+def _class_tick(line: ForestLine, look: Look) -> str:
     support = f"  <span style='color:{look.muted}'>{line.n_images:,}</span>" if line.class_name else ""
     return f"{as_text(line.title)}{support}"
 
 
-def _hover(line: Line, names: tuple[str, str]) -> str:
+def _hover(line: ForestLine, names: tuple[str, str]) -> str:
     interval = (
         f"95 % CI {points_interval(line.difference.low, line.difference.high)}"
         if not np.isnan(line.difference.low)

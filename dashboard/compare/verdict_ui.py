@@ -58,18 +58,18 @@ def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> N
         else "Verdict",
         help=words.HELP,
     )
-    st.subheader(plain(words.headline(judgement, said, judged.where)), anchor=False)
-    st.markdown(plain(words.figures(judgement, said)))
+    st.subheader(plain(words.verdict_sentence(judgement, said, judged.where)), anchor=False)
+    st.markdown(plain(words.accuracy_sentence(judgement, said)))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
-    st.caption(f"{plain(basis)}. {plain(words.uncertain(judgement, asked))}")
+    st.caption(f"{plain(basis)}. {plain(words.uncertainty_note(judgement, asked))}")
     if beside:
         st.caption(plain(beside))
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
         said = judgement.verdicts[other, rule.figure]
-        sentences = (words.ASKED[other] + ".", words.headline(judgement, said, judged.where))
-        st.markdown(plain(" ".join((*sentences, words.figures(judgement, said)))))
-        st.markdown("\n".join(f"- {plain(line)}" for line in words.method(judgement, rule)))
+        sentences = (words.QUESTION_TEXTS[other] + ".", words.verdict_sentence(judgement, said, judged.where))
+        st.markdown(plain(" ".join((*sentences, words.accuracy_sentence(judgement, said)))))
+        st.markdown("\n".join(f"- {plain(line)}" for line in words.decision_method(judgement, rule)))
 
 
 def _draw(

@@ -10,7 +10,7 @@ from model_zoo.core.comparison.outcomes import Answer, Outcome, Question
 from model_zoo.core.comparison.power import POWER
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING
 
-ASKED = {
+QUESTION_TEXTS = {
     Question.TRAINING: "This way of training",
     Question.CHECKPOINT: "These trained models as they are",
 }
@@ -22,7 +22,7 @@ HELP = (
 )
 
 
-def headline(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
+def verdict_sentence(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
     """The result in one sentence; what holds for the images of ``where`` alone says so first."""
     a, b = judgement.subject.title, judgement.reference.title
     if said.answer is Answer.TOO_FEW:
@@ -47,7 +47,7 @@ def headline(judgement: Judgement, said: Verdict, where: Where | None = None) ->
     return f"{start}{a} is {said.answer} than {b}, possibly by less than the margin of {margin}"
 
 
-def figures(judgement: Judgement, said: Verdict) -> str:
+def accuracy_sentence(judgement: Judgement, said: Verdict) -> str:
     """Both figures, their difference with its interval, and what would settle an open question."""
     gap = said.difference.value
     ends = f"{share_text(said.a)} against {share_text(said.b)}: {points_text(gap)} pp{rounding(said.a, said.b, gap)}"
@@ -55,12 +55,12 @@ def figures(judgement: Judgement, said: Verdict) -> str:
         return f"{ends}, no interval."
     return (
         f"{ends}, 95 % CI {points_interval(said.difference.low, said.difference.high)}; "
-        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{missing(judgement)}"
-        f"{rare_classes(said.rare)}{needed(said)}"
+        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{missing_predictions_note(judgement)}"
+        f"{rare_classes(said.rare)}{sample_size_note(said)}"
     )
 
 
-def missing(judgement: Judgement) -> str:
+def missing_predictions_note(judgement: Judgement) -> str:
     """How many images have no prediction on each side, and what the interval makes of them; empty where none lack."""
     on_a, on_b = judgement.pair.n_missing
     if not judgement.pair.n_apart:
@@ -72,17 +72,17 @@ def missing(judgement: Judgement) -> str:
     )
 
 
-def uncertain(judgement: Judgement, question: Question) -> str:
+def uncertainty_note(judgement: Judgement, question: Question) -> str:
     """What could have come otherwise, for the question asked."""
     what = (
         f"other patients and other seeds ({judgement.pair.a.n_runs} and {judgement.pair.b.n_runs}) could have come."
         if question is Question.TRAINING
         else "other patients could have come; how other trainings would do is not asked."
     )
-    return f"{ASKED[question]}: {what}"
+    return f"{QUESTION_TEXTS[question]}: {what}"
 
 
-def needed(said: Verdict) -> str:
+def sample_size_note(said: Verdict) -> str:
     """How many patients or seeds would give a result, and with which power; empty where there is one."""
     needs = said.needs
     if needs is None:
@@ -111,7 +111,7 @@ def needed(said: Verdict) -> str:
     )
 
 
-def method(judgement: Judgement, rule: Rule) -> list[str]:
+def decision_method(judgement: Judgement, rule: Rule) -> list[str]:
     """How the verdict is decided, one sentence or two each."""
     margin = f"{100 * rule.margin:g} pp"
     lines = [

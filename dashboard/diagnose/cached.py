@@ -5,7 +5,7 @@ from dataclasses import replace
 from dashboard.address.links import Shown
 from dashboard.address.selection import Space
 from dashboard.diagnose.diagnosis import Diagnosis
-from dashboard.diagnose.subjects import diagnose_all, diagnosed
+from dashboard.diagnose.subjects import diagnose_all, diagnose_subject
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.cached import comparison, images_of
@@ -21,7 +21,9 @@ def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> Diagnosis:
 @cached(entries=64, spinner="Four causes, each against thousands of chance draws …")
 def _diagnosis(coarser: Taxonomy, shown: Shown) -> Diagnosis:
     (subject,) = find_subjects(desk().series(), shown.subjects)
-    return diagnosed(desk(), subject, coarser, shown.split, shown.labels, where=shown.where, only=images_of(shown))
+    return diagnose_subject(
+        desk(), subject, coarser, shown.split, shown.labels, where=shown.where, only=images_of(shown)
+    )
 
 
 def diagnoses(shown: Shown) -> tuple[Diagnosis, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dashboard.address.links import Where, images_words
 from dashboard.address.selection import Labels
 from dashboard.decisions.decision import Decision
-from dashboard.diagnose.retraining import NOTHING_RETRAINED, Retrained
+from dashboard.diagnose.retraining import NO_RETRAINING, RetrainingResults
 from dashboard.evaluation.annotator_agreement import People, people_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.words import LABELS, images_of_patients
@@ -84,7 +84,7 @@ class Diagnosis:
     lost: NDArray[np.int64]
     calibration: Calibration
     groups: tuple[symptoms.GroupRecall, ...]
-    retrained: Retrained = NOTHING_RETRAINED
+    retrained: RetrainingResults = NO_RETRAINING
     where: Where | None = None
     graded: bool = True
 
@@ -165,14 +165,14 @@ def diagnose(
     stored: Sequence[Predictions],
     decisions: Iterable[Decision],
     *,
-    retrained: Retrained = NOTHING_RETRAINED,
+    retrained: RetrainingResults = NO_RETRAINING,
     where: Where | None = None,
 ) -> Diagnosis:
     """All that the four causes show of ``subject``, whose runs' predictions are ``stored``.
 
     ``which`` names what the ``labels`` (image id -> label) are, ``where`` what restricts ``stored``; training
     images are never restricted and count by their original label, as the runs were trained on it. ``retrained``
-    is what `retrainings` found over the same images and labels.
+    is what `retraining_results` found over the same images and labels.
     """
     taxonomy, groups = subject.taxonomy, shared_meanings(subject.taxonomy, dataset.space)
     evaluation = evaluate(stored, taxonomy, taxonomy, labels, dataset.patients)

@@ -21,7 +21,7 @@ NAMES_UP_TO = 25
 """Above this many classes the marks have no names; hovering shows them."""
 
 
-def support_figure(
+def recall_by_size_figure(
     recalls: Sequence[Figure], training: NDArray[np.int64], subject_id: str, look: Look, colour: str
 ) -> go.Figure:
     """Recall of each class against its training images, with intervals."""
@@ -45,7 +45,7 @@ def support_figure(
     return figure
 
 
-def curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Figure:
+def learning_curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Figure:
     """Recall of a class against how many of its images were trained on, a line per class, a stroke per seed."""
     figure = go.Figure()
     for k, curve in enumerate(curves):
@@ -81,7 +81,7 @@ def curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Figure:
     return dress(figure, look, height=300, legend=_LEGEND, showlegend=True, dragmode=False)
 
 
-def pull_figure(
+def prediction_bias_figure(
     names: Sequence[str], pulls: Sequence[Ratio], training: NDArray[np.int64], subject_id: str, look: Look, colour: str
 ) -> go.Figure:
     """How often each class is called over how often it is true, against its training images."""
@@ -106,7 +106,7 @@ def pull_figure(
     return figure
 
 
-def mass_figure(names: Sequence[str], mass: NDArray[np.float64], look: Look) -> go.Figure:
+def probability_mass_figure(names: Sequence[str], mass: NDArray[np.float64], look: Look) -> go.Figure:
     """Where the probability of each class's images goes: itself, its siblings, elsewhere; ``mass`` (K, 3)."""
     figure = go.Figure()
     for k, (part, colour) in enumerate(zip(("own class", "siblings", "elsewhere"), _PARTS, strict=True)):

@@ -29,7 +29,7 @@ N_TILES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageContext:
     """What the sections share: what is shown, in which colours, what opens the images of a cell, and the workspace's
     folders, which commands name.
     """
@@ -53,7 +53,7 @@ def coarser_picker(spaces: Mapping[str, Taxonomy], chosen: Taxonomy) -> None:
     )
 
 
-def alone(shown: Shown, subject_id: str) -> Shown:
+def single_subject_shown(shown: Shown, subject_id: str) -> Shown:
     """One subject in its own classes, over the same split and labels."""
     return replace(shown, subjects=(subject_id,), space=Space.NATIVE)
 
@@ -63,14 +63,14 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
     if len(shown.subjects) > len(diagnoses):
         st.info(f"Diagnose shows at most {len(diagnoses)} side by side: the first of the {len(shown.subjects)} chosen.")
     st.markdown(diagnosis_words.INTRODUCTION)
-    if together := diagnosis_words.trained_anew(diagnoses):
+    if together := diagnosis_words.retraining_effect(diagnoses):
         st.markdown(
             f"*{str(Evidence.RETRAINED).capitalize()}*, {together} How sure that is, "
             f"[Compare](compare?{urlencode(shown.query(), doseq=True)}) says."
         )
 
 
-def cards(diagnoses: Sequence[Diagnosis], page: Page) -> str | None:
+def cards(diagnoses: Sequence[Diagnosis], page: PageContext) -> str | None:
     """The four cards; returns the id of an image that was just opened, else None."""
     opened = None
     for number, cause in enumerate(Cause, start=1):
@@ -82,8 +82,8 @@ def cards(diagnoses: Sequence[Diagnosis], page: Page) -> str | None:
     return opened
 
 
-def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
-    said = diagnosis_words.find(cause, diagnosis, page.folders)
+def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: PageContext) -> str | None:
+    said = diagnosis_words.cause_finding(cause, diagnosis, page.folders)
     st.markdown(f"**{plain(diagnosis.subject.title)}** · {said.sentence}")
     st.caption(f"{said.measure} {plain(diagnosis.basis)}.")
     opened = _FIGURES[cause](diagnosis, colour, page)
@@ -92,11 +92,11 @@ def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: Page) -> str | 
     return opened
 
 
-def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
-    st.markdown(diagnosis_words.support(diagnosis))
+def _imbalance(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
+    st.markdown(diagnosis_words.class_imbalance(diagnosis))
     if not diagnosis.counts_training:
         return
-    figure = diagnosis_plot.support_figure(
+    figure = diagnosis_plot.recall_by_size_figure(
         diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, page.look, colour
     )
     _chart(figure, f"support_{diagnosis.subject.subject_id}", page)
@@ -104,7 +104,7 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
     st.markdown(diagnosis_words.LEARNING_CURVE)
     subject_id, curves = diagnosis.subject.subject_id, diagnosis.retrained.curves
     if curves:
-        _still(diagnosis_plot.curve_figure(curves, page.look), f"curve_{subject_id}")
+        _still(diagnosis_plot.learning_curve_figure(curves, page.look), f"curve_{subject_id}")
         st.caption(diagnosis_words.CURVE)
     elif diagnosis.trained_elsewhere:
         st.caption("None: how it was trained is not known here, so it cannot be trained with fewer images.")
@@ -113,13 +113,13 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: Page) -> None:
             "None has been trained. This trains one, for the class found least among those with few images; each "
             "point takes as long as a training:"
         )
-        needed = command("learn-curve", subject_id, diagnosis_words.scarce(diagnosis), folders=page.folders)
+        needed = command("learn-curve", subject_id, diagnosis_words.rarest_found_class(diagnosis), folders=page.folders)
         st.code(needed, None, wrap_lines=True)
 
 
-def _confusion(diagnosis: Diagnosis, colour: str, page: Page) -> None:
+def _confusion(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
     people = diagnosis.people
-    st.markdown(diagnosis_words.split(diagnosis))
+    st.markdown(diagnosis_words.error_split(diagnosis))
     rows = [
         {
             "classes": f"{plain(diagnosis.names[pair.first])} / {plain(diagnosis.names[pair.second])}",
@@ -138,23 +138,23 @@ def _confusion(diagnosis: Diagnosis, colour: str, page: Page) -> None:
             "opens them. Expected: going by how these classes, and groups of shared meaning, are mixed up otherwise."
             + (" People: how often two people gave these two classes to one image." if people.n_images else "")
         )
-    st.markdown(diagnosis_words.people(diagnosis))
+    st.markdown(diagnosis_words.rater_confusion(diagnosis))
 
 
-def _capacity(diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
+def _capacity(diagnosis: Diagnosis, colour: str, page: PageContext) -> str | None:
     subject_id = diagnosis.subject.subject_id
-    st.markdown(diagnosis_words.frequencies(diagnosis))
+    st.markdown(diagnosis_words.underpredicted_class(diagnosis))
     if diagnosis.counts_training:
-        figure = diagnosis_plot.pull_figure(
+        figure = diagnosis_plot.prediction_bias_figure(
             diagnosis.names, diagnosis.pulls, diagnosis.training, subject_id, page.look, colour
         )
         _chart(figure, f"pull_{subject_id}", page)
         st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
     if diagnosis.merges:
-        figure = diagnosis_plot.mass_figure(diagnosis.names, diagnosis.mass, page.look)
+        figure = diagnosis_plot.probability_mass_figure(diagnosis.names, diagnosis.mass, page.look)
         _still(figure, f"mass_{subject_id}")
-        st.caption(diagnosis_words.siblings(diagnosis))
-    st.markdown(diagnosis_words.calibration(diagnosis))
+        st.caption(diagnosis_words.sibling_classes(diagnosis))
+    st.markdown(diagnosis_words.calibration_sentence(diagnosis))
     _still(diagnosis_plot.reliability_figure(diagnosis.calibration, page.look, colour), f"reliability_{subject_id}")
     st.caption("Lines: 95 % interval, patients only. On the dotted line confidence is what it says.")
     opened = None
@@ -169,7 +169,7 @@ def _capacity(diagnosis: Diagnosis, colour: str, page: Page) -> str | None:
     return opened
 
 
-def _scatter(diagnosis: Diagnosis, colour: str, page: Page) -> None:
+def _scatter(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
     groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
     if not groups:
         return
@@ -195,7 +195,7 @@ def _scatter(diagnosis: Diagnosis, colour: str, page: Page) -> None:
         st.table(pd.DataFrame(rows).set_index("group"), border="horizontal")
 
 
-_FIGURES: Mapping[Cause, Callable[[Diagnosis, str, Page], str | None]] = {
+_FIGURES: Mapping[Cause, Callable[[Diagnosis, str, PageContext], str | None]] = {
     Cause.IMBALANCE: _imbalance,
     Cause.CONFUSION: _confusion,
     Cause.CAPACITY: _capacity,
@@ -203,16 +203,16 @@ _FIGURES: Mapping[Cause, Callable[[Diagnosis, str, Page], str | None]] = {
 }
 
 
-def _link(page: Page, diagnosis: Diagnosis, true: int, predicted: int, count: float) -> str:
+def _link(page: PageContext, diagnosis: Diagnosis, true: int, predicted: int, count: float) -> str:
     if not count:
         return "–"
     cell = Cell(diagnosis.subject.subject_id, (diagnosis.names[true],), (diagnosis.names[predicted],))
-    address = links.to_cell(alone(page.shown, cell.subject), cell)
+    address = links.to_cell(single_subject_shown(page.shown, cell.subject), cell)
     return f"[{count:,.1f}](images?{urlencode(address, doseq=True)})"
 
 
-def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: Page) -> Tile:
-    shown = alone(page.shown, diagnosis.subject.subject_id)
+def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: PageContext) -> Tile:
+    shown = single_subject_shown(page.shown, diagnosis.subject.subject_id)
     href = "inspect?" + urlencode(links.to_image(image_id, shown), doseq=True)
     row = diagnosis.evaluation.image_ids.index(image_id)
     true = diagnosis.names[diagnosis.evaluation.truth[row]]
@@ -220,7 +220,7 @@ def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: Pag
     return Tile(image_id, links.image_url(image_id), href, image_id, times, true)
 
 
-def _chart(figure: object, name: str, page: Page) -> None:
+def _chart(figure: object, name: str, page: PageContext) -> None:
     """A chart whose marks carry ``[subject, class]``; a click opens the images of that class."""
     key = chart_key(name)
     st.plotly_chart(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.diagnose.diagnosis import Diagnosis, Evidence, retrained
-from dashboard.diagnose.retraining import LearningCurve, Wider
+from dashboard.diagnose.retraining import LargerModel, LearningCurve
 from dashboard.words import (
     counted,
     interval_text,
@@ -36,7 +36,7 @@ INTRODUCTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CauseFinding:
     """One sentence on what was found, one on the measure behind it, and what removing the cause would buy."""
 
     sentence: str
@@ -49,9 +49,9 @@ LEARNING_CURVE = "**Learning curve**: fewer training images of one class, everyt
 CURVE = "Lines up and down: 95 % interval, patients only; strokes: each seed."
 
 
-def find(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> Finding:
+def cause_finding(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> CauseFinding:
     """What one cause's card begins and ends with; commands name the workspace made of ``folders``."""
-    cards: Mapping[Cause, Callable[[Diagnosis], Finding]] = {
+    cards: Mapping[Cause, Callable[[Diagnosis], CauseFinding]] = {
         Cause.IMBALANCE: _imbalance,
         Cause.CONFUSION: _confusion,
         Cause.CAPACITY: partial(_capacity, folders=folders),
@@ -65,7 +65,7 @@ def find(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> Fi
     return replace(found, sentence=masked)
 
 
-def support(diagnosis: Diagnosis) -> str:
+def class_imbalance(diagnosis: Diagnosis) -> str:
     """How unevenly the classes are supported, and whom the answers lean to."""
     if not diagnosis.counts_training:
         return "No training image is listed here: how many each class was taught with is not known."
@@ -88,7 +88,7 @@ def support(diagnosis: Diagnosis) -> str:
     )
 
 
-def split(diagnosis: Diagnosis) -> str:
+def error_split(diagnosis: Diagnosis) -> str:
     """The wrong answers, split by the coarser space."""
     errors, coarser = diagnosis.errors, plain(diagnosis.coarser.name)
     if not diagnosis.merges:
@@ -99,7 +99,7 @@ def split(diagnosis: Diagnosis) -> str:
     )
 
 
-def people(diagnosis: Diagnosis) -> str:
+def rater_confusion(diagnosis: Diagnosis) -> str:
     """Whether people mix up the pairs that models mix up; or why that cannot be said yet."""
     asked = diagnosis.people
     if asked.n_people < 2:
@@ -118,7 +118,7 @@ def people(diagnosis: Diagnosis) -> str:
     )
 
 
-def trained_anew(diagnoses: Sequence[Diagnosis]) -> str:
+def retraining_effect(diagnoses: Sequence[Diagnosis]) -> str:
     """Of two subjects trained in different classes, what that changed in all; empty for any others."""
     if len(diagnoses) != 2 or len({one.evaluation.taxonomy.hash for one in diagnoses}) < 2:
         return ""
@@ -131,14 +131,14 @@ def trained_anew(diagnoses: Sequence[Diagnosis]) -> str:
     )
 
 
-def worst_pair(diagnosis: Diagnosis) -> Pair | None:
+def most_confused_pair(diagnosis: Diagnosis) -> Pair | None:
     """The pair that is mixed up most beyond what is expected; ``None`` where pairs do not stand out."""
     if not diagnosis.measures[Cause.CONFUSION].stands_out:
         return None
     return max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
 
 
-def frequencies(diagnosis: Diagnosis) -> str:
+def underpredicted_class(diagnosis: Diagnosis) -> str:
     """Which class is called least for how often it is true."""
     known = [(one.value, k) for k, one in enumerate(diagnosis.pulls) if not math.isnan(one.value)]
     if not known:
@@ -154,7 +154,7 @@ def frequencies(diagnosis: Diagnosis) -> str:
     )
 
 
-def calibration(diagnosis: Diagnosis) -> str:
+def calibration_sentence(diagnosis: Diagnosis) -> str:
     """The calibration error in the coarser space, with its bias."""
     if not diagnosis.graded:
         return "These answers came as labels without probabilities: there is no confidence to be checked."
@@ -165,12 +165,12 @@ def calibration(diagnosis: Diagnosis) -> str:
     )
 
 
-def siblings(diagnosis: Diagnosis) -> str:
+def sibling_classes(diagnosis: Diagnosis) -> str:
     """Whose probability a chart of the mass shows apart."""
     return f"Siblings: classes that are one class in {plain(diagnosis.coarser.name)}."
 
 
-def scarce(diagnosis: Diagnosis) -> str:
+def rarest_found_class(diagnosis: Diagnosis) -> str:
     """The class found least, but found, among those with no more training images than the median class.
 
     Of a class that is never found fewer images could not be worth less.
@@ -182,7 +182,7 @@ def scarce(diagnosis: Diagnosis) -> str:
     ).name
 
 
-def curve(one: LearningCurve) -> str:
+def learning_curve_sentence(one: LearningCurve) -> str:
     """What the images of one class were worth, to itself and to all others."""
     fewest, all_of_them = one.points[0].n_train, one.points[-1].n_train
     return (
@@ -191,7 +191,7 @@ def curve(one: LearningCurve) -> str:
     )
 
 
-def wider(one: Wider, diagnosis: Diagnosis) -> str:
+def larger_model_sentence(one: LargerModel, diagnosis: Diagnosis) -> str:
     """What a larger model, trained alike, changed in the coarser space."""
     now = diagnosis.subject.runs[0].card.n_parameters
     return (
@@ -207,7 +207,7 @@ def _points(said: Verdict) -> str:
     return f"{points_text(gap.value)} points ({interval}; {n})"
 
 
-def _imbalance(diagnosis: Diagnosis) -> Finding:
+def _imbalance(diagnosis: Diagnosis) -> CauseFinding:
     measure = diagnosis.measures[Cause.IMBALANCE]
     if not diagnosis.counts_training:
         sentence = "Nobody knows: how many images of each class it was trained on cannot be said here."
@@ -218,22 +218,22 @@ def _imbalance(diagnosis: Diagnosis) -> Finding:
     else:
         sentence = "There are too few classes, or too little between them, to tell whether training images matter."
     (gain,) = diagnosis.gains[Cause.IMBALANCE]
-    return Finding(
+    return CauseFinding(
         sentence,
         f"Measure: rank correlation of recall with training images {_correlation(diagnosis.recall_and_support)}; "
         f"{_by_chance(measure.null_high, number_text)}.",
         [
             *([(gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
                 "images than the median class.")] if diagnosis.counts_training else []),
-            *((Evidence.RETRAINED, curve(one)) for one in diagnosis.retrained.curves),
+            *((Evidence.RETRAINED, learning_curve_sentence(one)) for one in diagnosis.retrained.curves),
             (Evidence.NOT_IDENTIFIABLE, "what more images than there are would bring."),
         ],
     )  # fmt: skip
 
 
-def _confusion(diagnosis: Diagnosis) -> Finding:
+def _confusion(diagnosis: Diagnosis) -> CauseFinding:
     measure, names = diagnosis.measures[Cause.CONFUSION], diagnosis.names
-    worst = worst_pair(diagnosis)
+    worst = most_confused_pair(diagnosis)
     if worst:
         sentence = (
             "Some pairs of classes are mixed up more often than each of them is with others, above all "
@@ -245,7 +245,7 @@ def _confusion(diagnosis: Diagnosis) -> Finding:
     else:
         sentence = "There are too few classes or wrong answers to tell whether certain pairs are mixed up."
     (gain,) = diagnosis.gains[Cause.CONFUSION]
-    return Finding(
+    return CauseFinding(
         sentence,
         "Measure: share of the wrong answers that rates, pulls and groups of classes, fitted to all of them, leave "
         f"over on pairs {share_text(measure.value)}; "
@@ -259,7 +259,7 @@ def _confusion(diagnosis: Diagnosis) -> Finding:
     )  # fmt: skip
 
 
-def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> Finding:
+def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> CauseFinding:
     measure, coarser = diagnosis.measures[Cause.CAPACITY], plain(diagnosis.coarser.name)
     larger = command("train", "--taxonomy", "NAME", "--architecture", "NAME", folders=folders)
     changes = (
@@ -277,14 +277,14 @@ def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> Finding:
     else:
         sentence = f"There are too few ways to put these classes together to tell: {changes}."
     (gain,) = diagnosis.gains[Cause.CAPACITY]
-    return Finding(
+    return CauseFinding(
         sentence,
         f"Measure: images made right less images made wrong {signed(100 * measure.value, 2)} points; "
         f"{_by_chance(100 * measure.null_high, lambda high: f'{signed(high, 2)} points')}.",
         [
             (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "
              "right, on these predictions." if diagnosis.merges else "nothing, as there are no siblings."),
-            *((Evidence.RETRAINED, wider(one, diagnosis)) for one in diagnosis.retrained.wider),
+            *((Evidence.RETRAINED, larger_model_sentence(one, diagnosis)) for one in diagnosis.retrained.wider),
             (Evidence.NOT_IDENTIFIABLE, "what freed capacity would bring without training anew" if
              diagnosis.retrained.wider else "what freed capacity, or a larger model, would bring; "
              f"`{larger}` trains one, to be shown here."),
@@ -292,7 +292,7 @@ def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> Finding:
     )  # fmt: skip
 
 
-def _scatter(diagnosis: Diagnosis) -> Finding:
+def _scatter(diagnosis: Diagnosis) -> CauseFinding:
     measure, top = diagnosis.measures[Cause.SCATTER], strongest(diagnosis.groups)
     if top is None:
         sentence = "No group of three or more classes with a shared meaning, and three others, can be judged here."
@@ -315,7 +315,7 @@ def _scatter(diagnosis: Diagnosis) -> Finding:
             f"at most {_share(gain.share)} in its own classes: the wrong answers inside {plain(top.group.name)}. Where "
             "the members are one class they are no mistakes, so this is no gain there."
         )
-    return Finding(
+    return CauseFinding(
         sentence,
         f"Measure: by how many SD of random groups wrong answers stay inside, largest of all groups "
         f"{number_text(measure.value, 1)}; {_by_chance(measure.null_high, lambda high: number_text(high, 1))}.",

@@ -14,7 +14,7 @@ from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.evaluation.metrics import Headline
 
 
-def causes_changed(
+def changed_causes(
     diagnoses: Sequence[Diagnosis],
     found: Sequence[Reviewing | None],
     under: Callable[[str, Labels], Diagnosis],

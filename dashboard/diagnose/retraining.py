@@ -18,7 +18,7 @@ from model_zoo.workspace.run import Run, Series
 
 
 @dataclass(frozen=True)
-class Point:
+class LearningCurvePoint:
     """Recall of a class when ``n_train`` of its images were trained on."""
 
     n_train: int
@@ -34,13 +34,13 @@ class LearningCurve:
     """
 
     name: str
-    points: tuple[Point, ...]
+    points: tuple[LearningCurvePoint, ...]
     rise: Verdict
     others: Verdict
 
 
 @dataclass(frozen=True)
-class Wider:
+class LargerModel:
     """A series trained alike with a larger model; ``verdict`` compares it with the subject in the coarser space."""
 
     subject: Subject
@@ -49,18 +49,18 @@ class Wider:
 
 
 @dataclass(frozen=True)
-class Retrained:
+class RetrainingResults:
     """All such runs of one subject."""
 
     curves: tuple[LearningCurve, ...] = ()
-    wider: tuple[Wider, ...] = ()
+    wider: tuple[LargerModel, ...] = ()
 
 
-NOTHING_RETRAINED = Retrained()
+NO_RETRAINING = RetrainingResults()
 
 
 @dataclass(frozen=True)
-class Judge:
+class RunEvaluator:
     """Over which images and by which labels runs are judged; ``only`` restricts the images if given."""
 
     split: Split
@@ -75,32 +75,37 @@ class Judge:
         return evaluate(restricted, runs[0].card.taxonomy, space, self.labels, self.patients)
 
 
-def retrainings(
-    subject: Subject, series: Sequence[Series], thinned: Sequence[Series], coarser: Taxonomy, judge: Judge, rule: Rule
-) -> Retrained:
+def retraining_results(
+    subject: Subject,
+    series: Sequence[Series],
+    thinned: Sequence[Series],
+    coarser: Taxonomy,
+    judge: RunEvaluator,
+    rule: Rule,
+) -> RetrainingResults:
     """What ``series`` of the workspace, and the ``thinned`` ones of its learning curves, say about ``subject``."""
     card = subject.runs[0].card
     curves = tuple(_curve(subject, name, some, judge, rule) for name, some in points(card, thinned).items())
     wider = tuple(
-        Wider(
+        LargerModel(
             series_subject(one),
             one.card.n_parameters,
-            decide(judge(one.runs, coarser), judge(subject.runs, coarser), rule),
+            compare_accuracy(judge(one.runs, coarser), judge(subject.runs, coarser), rule),
         )
         for one in series
         if _is_wider(one, subject.runs[0])
     )
-    return Retrained(curves, wider)
+    return RetrainingResults(curves, wider)
 
 
-def decide(a: Evaluation, b: Evaluation, rule: Rule) -> Verdict:
+def compare_accuracy(a: Evaluation, b: Evaluation, rule: Rule) -> Verdict:
     """Accuracy of A against B: over patients and seeds where there are enough of both, else over patients."""
     both = pair(a, b)
     question = Question.TRAINING if can_answer(both, Question.TRAINING) else Question.CHECKPOINT
     return verdict(both, Headline.ACCURACY, question, rule.margin)
 
 
-def _curve(subject: Subject, name: str, thinned: Sequence[Series], judge: Judge, rule: Rule) -> LearningCurve:
+def _curve(subject: Subject, name: str, thinned: Sequence[Series], judge: RunEvaluator, rule: Rule) -> LearningCurve:
     taxonomy, card = subject.taxonomy, subject.runs[0].card
     k = card.classes.index(name)
     fewest, *_ = judged = [judge(runs, taxonomy) for runs in (*(series.runs for series in thinned), subject.runs)]
@@ -108,9 +113,14 @@ def _curve(subject: Subject, name: str, thinned: Sequence[Series], judge: Judge,
     n_all = card.n_train_images - thinned[0].card.n_train_images + kept[0]
     recalls = [class_figures(one, ClassFigure.RECALL)[k] for one in judged]
     own = fewest.truth == k
-    rise, others = (decide(judged[-1].only(rows), fewest.only(rows), rule) for rows in (own, np.logical_not(own)))
+    rise, others = (
+        compare_accuracy(judged[-1].only(rows), fewest.only(rows), rule) for rows in (own, np.logical_not(own))
+    )
     return LearningCurve(
-        name, tuple(Point(n, recall) for n, recall in zip([*kept, n_all], recalls, strict=True)), rise, others
+        name,
+        tuple(LearningCurvePoint(n, recall) for n, recall in zip([*kept, n_all], recalls, strict=True)),
+        rise,
+        others,
     )
 
 

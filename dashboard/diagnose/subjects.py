@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 from dashboard.address.links import Where
 from dashboard.address.selection import Labels
 from dashboard.diagnose.diagnosis import Diagnosis, coarser_spaces, diagnose, find_coarser
-from dashboard.diagnose.retraining import Judge, retrainings
+from dashboard.diagnose.retraining import RunEvaluator, retraining_results
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.label_space.splits import Split
@@ -17,7 +17,7 @@ def coarser_space(desk: Desk, subjects: Sequence[Subject]) -> Taxonomy:
     return find_coarser(coarser_spaces(subjects, desk.workspace.taxonomies(), desk.workspace.opening), None)
 
 
-def diagnosed(
+def diagnose_subject(
     desk: Desk,
     subject: Subject,
     coarser: Taxonomy,
@@ -30,7 +30,7 @@ def diagnosed(
     """One subject over the images ``only`` of ``split``, which are those of ``where``; else over all of them."""
     stored = [desk.predictions(run.run_id, split) for run in subject.runs]
     workspace, dataset, label_of = desk.workspace, desk.dataset(), desk.labels(labels)
-    judge = Judge(split, label_of, dataset.patients, only)
+    judge = RunEvaluator(split, label_of, dataset.patients, only)
     return diagnose(
         subject,
         coarser,
@@ -40,15 +40,17 @@ def diagnosed(
         dataset,
         stored if only is None else [said.only(only) for said in stored],
         desk.store.all(),
-        retrained=retrainings(subject, desk.series(), workspace.learning_curves(), coarser, judge, workspace.rule),
+        retrained=retraining_results(
+            subject, desk.series(), workspace.learning_curves(), coarser, judge, workspace.rule
+        ),
         where=where,
     )
 
 
 def diagnose_all(desk: Desk, judged: Comparison, only: Set[str] | None = None) -> tuple[Diagnosis, ...]:
-    """Every subject of ``judged`` in its own classes, seen from the same coarser ones; ``only`` as in `diagnosed`."""
+    """Every subject of ``judged`` in its own classes, seen from the same coarser ones; ``only`` as in `diagnose_subject`."""
     coarser = coarser_space(desk, judged.subjects)
     return tuple(
-        diagnosed(desk, subject, coarser, judged.split, judged.labels, where=judged.where, only=only)
+        diagnose_subject(desk, subject, coarser, judged.split, judged.labels, where=judged.where, only=only)
         for subject in judged.subjects
     )

@@ -7,12 +7,12 @@ import streamlit as st
 from dashboard.address import links
 from dashboard.compare import cached as compare_cached
 from dashboard.compare import metrics_ui, task_difficulty_ui
-from dashboard.compare.label_change_effect_ui import what_changed
-from dashboard.compare.many_models import notes
+from dashboard.compare.label_change_effect_ui import label_change_section
+from dashboard.compare.many_models import many_models_note
 from dashboard.compare.many_models_ui import many_models
 from dashboard.compare.matrices_ui import matrices
 from dashboard.compare.result_notes import result_notes
-from dashboard.compare.smallest_gap import gap_words
+from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.compare.verdict_ui import verdict
 from dashboard.diagnose import cached as diagnose_cached
 from dashboard.evaluation.comparison import find_subjects, mix_label_spaces, with_subject_ids
@@ -58,18 +58,20 @@ def open_cell(cell: links.Cell) -> None:
 look = plots.look(state.dark())
 beside = result_notes(desk, judged, found)
 verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, reviewing)
-for sentence in gap_words(judged, desk.workspace.rule):
+for sentence in detectable_difference_words(judged, desk.workspace.rule):
     st.markdown(plain(sentence))
 if many := compare_cached.many_models(shown):
-    many_models(many, notes(desk, many), shown)
-metrics_ui.headline(judged)
+    many_models(many, many_models_note(desk, many), shown)
+metrics_ui.overall_metrics(judged)
 task_difficulty_ui.side_by_side(compare_cached.side_by_side(shown), shown)
-task_difficulty_ui.more_figures(judged, compare_cached.secondary(shown))
-what_changed(reviewing, shown)
+task_difficulty_ui.secondary_metrics_table(judged, compare_cached.secondary_metrics(shown))
+label_change_section(reviewing, shown)
 
 head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
     controls.figure_switch(figure)
-metrics_ui.classes(judged, figure, look, open_cell)
-matrices(judged, view, desk.workspace, partial(compare_cached.difference, shown), shown, look, open_cell, reviewing)
+metrics_ui.per_class_metrics(judged, figure, look, open_cell)
+matrices(
+    judged, view, desk.workspace, partial(compare_cached.matrix_difference, shown), shown, look, open_cell, reviewing
+)

@@ -8,7 +8,7 @@ from dashboard.address import links
 from dashboard.diagnose import cached as diagnose_cached
 from dashboard.diagnose import diagnosis_ui
 from dashboard.diagnose.diagnosis import coarser_spaces, find_coarser
-from dashboard.diagnose.label_change_effect_ui import causes_changed
+from dashboard.diagnose.label_change_effect_ui import changed_causes
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.server_state import open_workspace
@@ -44,19 +44,19 @@ found = [diagnose_cached.diagnosis(subject.subject_id, coarser, shown) for subje
 if controls.nothing_left([one.evaluation for one in found], shown):
     st.stop()
 diagnosis_ui.introduction(found, shown)
-causes_changed(
+changed_causes(
     found,
-    [cached.reviewing(diagnosis_ui.alone(shown, one.subject.subject_id)) for one in found],
+    [cached.reviewing(diagnosis_ui.single_subject_shown(shown, one.subject.subject_id)) for one in found],
     lambda subject_id, labels: diagnose_cached.diagnosis(subject_id, coarser, replace(shown, labels=labels)),
 )
 
 
 def open_cell(cell: links.Cell) -> None:
     """The images behind a mark, before this page is drawn again."""
-    state.go("images.py", links.to_cell(diagnosis_ui.alone(shown, cell.subject), cell))
+    state.go("images.py", links.to_cell(diagnosis_ui.single_subject_shown(shown, cell.subject), cell))
 
 
-page = diagnosis_ui.Page(shown, plots.look(state.dark()), open_cell, desk.workspace.folders)
+page = diagnosis_ui.PageContext(shown, plots.look(state.dark()), open_cell, desk.workspace.folders)
 opened = diagnosis_ui.cards(found, page)
 if opened:
     st.switch_page("inspect.py", query_params=links.to_image(opened, shown))

@@ -9,9 +9,9 @@ from dashboard.evaluation.drafting import class_counts, open_draft
 from dashboard.server_state import open_workspace
 from dashboard.taxonomies import cached as taxonomies_cached
 from dashboard.taxonomies import draft_ui, editor_ui, taxonomy_ui
-from dashboard.taxonomies.merge_suggestions_ui import advice
-from dashboard.taxonomies.separability_ui import keep_apart
-from dashboard.taxonomies.subclusters_ui import what_to_split
+from dashboard.taxonomies.merge_suggestions_ui import merge_suggestions_section
+from dashboard.taxonomies.separability_ui import indistinguishable_pairs
+from dashboard.taxonomies.subclusters_ui import split_suggestions
 from dashboard.ui import cached, controls, plots, state
 from model_zoo.core.label_space.splits import Split
 
@@ -23,7 +23,7 @@ title, which, files = st.columns([2, 4, 2], vertical_alignment="center")
 title.title("Taxonomies", anchor=False)
 if not versions:
     st.info("No taxonomy yet: import one, or put a file into the workspace's folder `taxonomies`.")
-    draft_ui.importing(workspace, {})
+    draft_ui.import_taxonomy(workspace, {})
     st.stop()
 opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
 drafted = open_draft(read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
@@ -33,8 +33,8 @@ with which:
     taxonomy_ui.picker(versions, drafted, space)
 with files.container(horizontal=True, horizontal_alignment="right"):
     draft_ui.export(drafted, space)
-    draft_ui.importing(workspace, workspace.taxonomies())
-taxonomy_ui.headline(drafted, series, workspace, counts_alone=dataset.counts_alone)
+    draft_ui.import_taxonomy(workspace, workspace.taxonomies())
+taxonomy_ui.taxonomy_summary(drafted, series, workspace, counts_alone=dataset.counts_alone)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
@@ -42,7 +42,7 @@ with left:
     editor_ui.editor(drafted, space)
     draft_ui.steps(drafted, space)
     with st.expander("Save", expanded=drafted.changed):
-        draft_ui.saving(drafted, workspace)
+        draft_ui.save_controls(drafted, workspace)
 with right:
     head, switches = st.columns([3, 2], vertical_alignment="bottom")
     head.subheader("Trained series in these classes", anchor=False)
@@ -53,10 +53,10 @@ with right:
     taxonomy_ui.flow_chart(drafted, dataset, look)
 
 st.subheader("What to merge", anchor=False)
-advice(taxonomies_cached.advice(drafted.taxonomy), drafted, workspace.rule, space)
+merge_suggestions_section(taxonomies_cached.suggested_merges(drafted.taxonomy), drafted, workspace.rule, space)
 
-keep_apart(taxonomies_cached.distinguished(drafted.taxonomy))
-if opened_image := what_to_split(desk, taxonomies_cached.divided, drafted):
+indistinguishable_pairs(taxonomies_cached.pair_separability(drafted.taxonomy))
+if opened_image := split_suggestions(desk, taxonomies_cached.class_subclusters, drafted):
     st.switch_page("inspect.py", query_params=opened_image)
 
 taxonomy_ui.class_table(drafted.taxonomy, class_counts(drafted.taxonomy, dataset, dataset.labels), space)

@@ -9,12 +9,12 @@ import numpy as np
 from dashboard.diagnose import diagnosis_words
 from dashboard.diagnose.diagnosis import Diagnosis, Evidence
 from dashboard.diagnose.diagnosis_plot import (
-    curve_figure,
     groups_figure,
-    mass_figure,
-    pull_figure,
+    learning_curve_figure,
+    prediction_bias_figure,
+    probability_mass_figure,
+    recall_by_size_figure,
     reliability_figure,
-    support_figure,
 )
 from dashboard.report.contents import Told
 from dashboard.report.examples import mixed_up
@@ -32,7 +32,7 @@ _INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
 def section(told: Told) -> str:
     """The four causes in their fixed order, each for every subject."""
     parts = [f"<h2>Why answers are wrong</h2><p>{rich(diagnosis_words.INTRODUCTION)}</p>"]
-    if together := diagnosis_words.trained_anew(told.diagnoses):
+    if together := diagnosis_words.retraining_effect(told.diagnoses):
         evidence = str(Evidence.RETRAINED).capitalize()
         parts.append(f"<p><i>{escape(evidence)}</i>, {rich(together)} How sure that is, the verdict says.</p>")
     for number, cause in enumerate(Cause, start=1):
@@ -42,7 +42,7 @@ def section(told: Told) -> str:
 
 
 def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
-    said = diagnosis_words.find(cause, diagnosis)
+    said = diagnosis_words.cause_finding(cause, diagnosis)
     gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in said.gains)
     colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
     return (
@@ -54,15 +54,21 @@ def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
 
 
 def _imbalance(told: Told, diagnosis: Diagnosis, colour: str) -> str:
-    draw = partial(support_figure, diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, colour=colour)
+    draw = partial(
+        recall_by_size_figure,
+        diagnosis.recalls,
+        diagnosis.training,
+        diagnosis.subject.subject_id,
+        colour=colour,
+    )
     drawn = f"{chart(draw)}{_INTERVAL}{_curves(diagnosis)}" if diagnosis.counts_training else ""
-    return f"<p>{rich(diagnosis_words.support(diagnosis))}</p>{drawn}"
+    return f"<p>{rich(diagnosis_words.class_imbalance(diagnosis))}</p>{drawn}"
 
 
 def _curves(diagnosis: Diagnosis) -> str:
     if not diagnosis.retrained.curves:
         return ""
-    draw = partial(curve_figure, diagnosis.retrained.curves)
+    draw = partial(learning_curve_figure, diagnosis.retrained.curves)
     return f'<p>{rich(diagnosis_words.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{diagnosis_words.CURVE}</p>'
 
 
@@ -83,14 +89,14 @@ def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
         "runs. Expected: going by how these classes, and groups of shared meaning, are mixed up otherwise.</p>"
     )
     return (
-        f"<p>{rich(diagnosis_words.split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
-        f"<p>{rich(diagnosis_words.people(diagnosis))}</p>{mixed_up(told.desk, diagnosis)}"
+        f"<p>{rich(diagnosis_words.error_split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
+        f"<p>{rich(diagnosis_words.rater_confusion(diagnosis))}</p>{mixed_up(told.desk, diagnosis)}"
     )
 
 
 def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     pulls = partial(
-        pull_figure,
+        prediction_bias_figure,
         diagnosis.names,
         diagnosis.pulls,
         diagnosis.training,
@@ -98,14 +104,16 @@ def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
         colour=colour,
     )
     drawn = f"{chart(pulls)}{_INTERVAL}" if diagnosis.counts_training else ""
-    mass = partial(mass_figure, diagnosis.names, diagnosis.mass)
+    mass = partial(probability_mass_figure, diagnosis.names, diagnosis.mass)
     siblings = (
-        f'{chart(mass)}<p class="quiet">{rich(diagnosis_words.siblings(diagnosis))}</p>' if diagnosis.merges else ""
+        f'{chart(mass)}<p class="quiet">{rich(diagnosis_words.sibling_classes(diagnosis))}</p>'
+        if diagnosis.merges
+        else ""
     )
     reliability = partial(reliability_figure, diagnosis.calibration, colour=colour)
     return (
-        f"<p>{rich(diagnosis_words.frequencies(diagnosis))}</p>{drawn}{siblings}"
-        f"<p>{rich(diagnosis_words.calibration(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
+        f"<p>{rich(diagnosis_words.underpredicted_class(diagnosis))}</p>{drawn}{siblings}"
+        f"<p>{rich(diagnosis_words.calibration_sentence(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
     )
 
 

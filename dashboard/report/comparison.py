@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard.compare import label_noise_words
 from dashboard.compare import verdict_words as words
-from dashboard.compare.matrices import no_difference
+from dashboard.compare.matrices import why_no_difference
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
 from dashboard.evaluation.class_selection import Drawn, drawn, drawn_differences
 from dashboard.evaluation.comparison import Comparison
@@ -92,7 +92,7 @@ def matrices(judged: Comparison) -> str:
             f"{interval_text(figure.share.low, figure.share.high)}){spread}.{no_interval(figure.share.n_patients)} "
             f"{escape(judged.basis(evaluation))}; {of}, % of the true class.</p>" + chart(draw)
         )
-    return "".join(parts) + ("" if no_difference(judged) else _difference(judged))
+    return "".join(parts) + ("" if why_no_difference(judged) else _difference(judged))
 
 
 def sources(judged: Comparison) -> str:
@@ -130,16 +130,16 @@ def _verdict(told: Told, judgement: Judgement) -> str:
         if judged.where
         else ""
     )
-    method = "".join(f"<li>{escape(line)}</li>" for line in words.method(judgement, rule))
+    method = "".join(f"<li>{escape(line)}</li>" for line in words.decision_method(judgement, rule))
     draw = partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin)
     return (
-        f"<section><h2>{escape(words.headline(judgement, said, judged.where))}</h2>{secondary}"
-        f"<p>{escape(words.figures(judgement, said))}</p>"
-        f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertain(judgement, asked))} '
+        f"<section><h2>{escape(words.verdict_sentence(judgement, said, judged.where))}</h2>{secondary}"
+        f"<p>{escape(words.accuracy_sentence(judgement, said))}</p>"
+        f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertainty_note(judgement, asked))} '
         f"{escape(told.beside.get(judgement.subject.subject_id, ''))}</p>"
         + (f"<p><b>Label errors.</b> {escape(errors)}</p>" if errors else "")
-        + f"<p>{escape(words.ASKED[other])}. {escape(words.headline(judgement, beside, judged.where))} "
-        f"{escape(words.figures(judgement, beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
+        + f"<p>{escape(words.QUESTION_TEXTS[other])}. {escape(words.verdict_sentence(judgement, beside, judged.where))} "
+        f"{escape(words.accuracy_sentence(judgement, beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
         f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dashboard.address.links import JUDGED
-from dashboard.compare.many_models import ManyCompared
+from dashboard.compare.many_models import ManyModelsResult
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import Reviewing
@@ -28,7 +28,7 @@ class Told:
     diagnoses: Sequence[Diagnosis]
     looks: Mapping[str, tuple[Found, ...]]
     reviewing: Reviewing | None = None
-    many: ManyCompared | None = None
+    many: ManyModelsResult | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
     many_beside: str = ""
 

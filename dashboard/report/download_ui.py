@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.verdict import Judgement
-from dashboard.report import report
+from dashboard.report.report import build_report
 from dashboard.server_state.open_workspace import Desk
 
 
@@ -20,7 +20,7 @@ def report_button(
     """Download what is compared as one page to send to a colleague; ``diagnoses`` is asked on a click."""
     st.download_button(
         "Report",
-        lambda: report(desk, judged, found, diagnoses()).html,
+        lambda: build_report(desk, judged, found, diagnoses()).html,
         "comparison.html",
         "text/html",
         icon=":material/download:",

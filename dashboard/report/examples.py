@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.diagnose.diagnosis import Diagnosis
-from dashboard.diagnose.diagnosis_words import worst_pair
+from dashboard.diagnose.diagnosis_words import most_confused_pair
 from dashboard.evaluation.verdict import Judgement
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import ImageError
@@ -40,7 +40,7 @@ def differing(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) ->
 
 def mixed_up(desk: Desk, diagnosis: Diagnosis) -> str:
     """Images of the two classes that are mixed up above all, those that most runs call the other first."""
-    pair = worst_pair(diagnosis)
+    pair = most_confused_pair(diagnosis)
     if pair is None:
         return ""
     evaluation, names = diagnosis.evaluation, diagnosis.names

@@ -4,8 +4,8 @@ import math
 from html import escape
 from typing import Any
 
-from dashboard.compare.many_models import ManyCompared, rare_names, sentences, table_rows
-from dashboard.compare.smallest_gap import gap_words
+from dashboard.compare.many_models import ManyModelsResult, rare_class_names, sentences, table_rows
+from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.report.contents import Told
 from dashboard.report.page import table
 from dashboard.words import plain
@@ -14,7 +14,9 @@ from model_zoo.core.comparison.many_models import Contrast
 
 def section(told: Told) -> str:
     """The table with what it rests on; of one model the smallest gap; else nothing."""
-    gaps = "".join(f"<p>{escape(one)}</p>" for one in gap_words(told.judged, told.desk.workspace.rule))
+    gaps = "".join(
+        f"<p>{escape(one)}</p>" for one in detectable_difference_words(told.judged, told.desk.workspace.rule)
+    )
     if told.many is None:
         return gaps
     rows = [{name: plain(cell) for name, cell in row.items()} for row in table_rows(told.many)]
@@ -30,7 +32,7 @@ def section(told: Told) -> str:
     )
 
 
-def tree(many: ManyCompared) -> dict[str, Any]:
+def tree(many: ManyModelsResult) -> dict[str, Any]:
     """The same as numbers; undefined is ``None``."""
     found, ids = many.found, [subject.subject_id for subject in many.judged.subjects]
 
@@ -57,7 +59,7 @@ def tree(many: ManyCompared) -> dict[str, Any]:
         "rows": [contrast(one) for one in found.rows],
         "pairs": [contrast(one) for one in found.pairs],
         "groups": [[ids[k] for k in group] for group in found.groups],
-        "rare classes": list(rare_names(many)),
+        "rare classes": list(rare_class_names(many)),
         "left out": {subject.subject_id: n for subject, n in many.left_out},
         "incorrect alone": {one: list(images) for one, images in zip(ids, many.alone, strict=True)},
     }

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from dashboard.compare.smallest_gap import rare_names, smallest_gaps
+from dashboard.compare.smallest_gap import rare_class_names, smallest_detectable_differences
 from dashboard.decisions.csv_export import safe_cell
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
@@ -77,9 +77,9 @@ def tree(told: Told) -> dict[str, Any]:
                 "errors as alike as two seeds": _number(one.alike),
                 "patients": one.n_patients,
                 "seeds a side": one.n_runs,
-                "rare classes": list(rare_names(told.judged, one)),
+                "rare classes": list(rare_class_names(told.judged, one)),
             }
-            for one in smallest_gaps(told.judged, told.desk.workspace.rule)
+            for one in smallest_detectable_differences(told.judged, told.desk.workspace.rule)
         ],
         "label errors": _label_errors(told),
         "classes": _classes(told),

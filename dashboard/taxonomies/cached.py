@@ -25,24 +25,24 @@ def _previews(taxonomy: Taxonomy, shown: Shown) -> tuple[drafting.Preview, ...]:
 
 
 @cached(entries=32)
-def advice(taxonomy: Taxonomy) -> merge_suggestions.Advice | None:
+def suggested_merges(taxonomy: Taxonomy) -> merge_suggestions.MergeSuggestions | None:
     """What to merge in ``taxonomy``, from answers over validation."""
-    return merge_suggestions.advise(desk(), taxonomy, previews(taxonomy, Shown(split=Split.VALIDATION)))
+    return merge_suggestions.suggest_merges(desk(), taxonomy, previews(taxonomy, Shown(split=Split.VALIDATION)))
 
 
 @cached(entries=32)
-def distinguished(taxonomy: Taxonomy) -> separability.Distinguished | None:
+def pair_separability(taxonomy: Taxonomy) -> separability.SeparabilityResult | None:
     """What to keep apart in ``taxonomy``, over validation."""
-    return separability.distinguish(desk(), taxonomy, previews(taxonomy, Shown(split=Split.VALIDATION)))
+    return separability.class_separability(desk(), taxonomy, previews(taxonomy, Shown(split=Split.VALIDATION)))
 
 
-def divided(embedded: subclusters.Embedded) -> subclusters.Divided:
+def class_subclusters(embedded: subclusters.EmbeddedRun) -> subclusters.SubclusterResult:
     """What to split, as an embedded run sees it."""
-    return _divided(embedded.subject.subject_id, embedded.run.run_id, embedded.stamp)
+    return _class_subclusters(embedded.subject.subject_id, embedded.run.run_id, embedded.stamp)
 
 
 @cached(entries=32, spinner="Two clusters or one cloud, class by class …", revision=of_files)
-def _divided(subject_id: str, run_id: str, stamp: str) -> subclusters.Divided:
+def _class_subclusters(subject_id: str, run_id: str, stamp: str) -> subclusters.SubclusterResult:
     (subject,) = find_subjects(desk().series(), (subject_id,))
     (run,) = (one for one in subject.runs if one.run_id == run_id)
-    return subclusters.divide(desk(), subclusters.Embedded(subject, run, stamp, ""))
+    return subclusters.find_subclusters(desk(), subclusters.EmbeddedRun(subject, run, stamp, ""))

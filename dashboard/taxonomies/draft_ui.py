@@ -35,7 +35,7 @@ def steps(drafted: Drafted, space: LeafSpace) -> None:
     st.caption("The draft is in this page's address: it survives a reload, and the link hands it to a colleague.")
 
 
-def saving(drafted: Drafted, workspace: Workspace) -> None:
+def save_controls(drafted: Drafted, workspace: Workspace) -> None:
     """Name, description, and the button that makes a new version of the draft."""
     space, taxonomy = workspace.space, drafted.taxonomy
     if drafted.overtaken and drafted.changed and drafted.newest:
@@ -88,7 +88,7 @@ def export(drafted: Drafted, space: LeafSpace) -> None:
     )
 
 
-def importing(workspace: Workspace, newest: Mapping[str, Taxonomy]) -> None:
+def import_taxonomy(workspace: Workspace, newest: Mapping[str, Taxonomy]) -> None:
     """A taxonomy file from elsewhere: read, shown, and kept as a new version if wanted."""
     n_kept = state.get(IMPORTED, 0)
     with st.popover("Import", icon=":material/upload:", key=f"taxonomies_import_{n_kept}"):

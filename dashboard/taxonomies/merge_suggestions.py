@@ -16,7 +16,7 @@ from model_zoo.core.suggestions.merge_suggestions import Candidate, merge_candid
 
 
 @dataclass(frozen=True)
-class Advice:
+class MergeSuggestions:
     """Every merge of ``taxonomy``'s classes worth a look, judged by the answers of ``subject`` over validation.
 
     ``bought`` gives, for a candidate's members, the judgement of the series trained on the merged classes against
@@ -30,7 +30,7 @@ class Advice:
     bought: Mapping[tuple[str, ...], Judgement]
 
 
-def advise(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> Advice | None:
+def suggest_merges(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> MergeSuggestions | None:
     """Advice from the answers of the series trained on ``taxonomy``, else of the finest that can answer in it.
 
     ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer.
@@ -45,14 +45,14 @@ def advise(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> Advic
     if _same_partition(chosen.subject.taxonomy, taxonomy):
         others = [series_subject(one) for one in desk.series()]
         for candidate in candidates:
-            merged = Merge(candidate.members, into_name(candidate)).apply(taxonomy, desk.workspace.space)
+            merged = Merge(candidate.members, merged_class_name(candidate)).apply(taxonomy, desk.workspace.space)
             for other in others:
                 if _same_partition(other.taxonomy, merged) and _has_test(other) and _has_test(chosen.subject):
                     bought[candidate.members] = _verdict(desk, chosen.subject, other)
-    return Advice(taxonomy, chosen.subject, chosen.mapped, candidates, bought)
+    return MergeSuggestions(taxonomy, chosen.subject, chosen.mapped, candidates, bought)
 
 
-def into_name(candidate: Candidate) -> str:
+def merged_class_name(candidate: Candidate) -> str:
     """What the merged class would be called."""
     return candidate.meaning.name if candidate.meaning else " or ".join(candidate.members)[:300]
 

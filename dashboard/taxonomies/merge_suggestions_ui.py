@@ -10,7 +10,7 @@ from dashboard.address.draft import Draft
 from dashboard.address.links import Shown
 from dashboard.evaluation.drafting import Drafted
 from dashboard.evaluation.verdict import Judgement, question_of
-from dashboard.taxonomies.merge_suggestions import Advice, into_name
+from dashboard.taxonomies.merge_suggestions import MergeSuggestions, merged_class_name
 from dashboard.words import counted, images_of_patients, one_of, plain, points_interval, points_text, signed
 from model_zoo.core.comparison.comparison import Rule
 from model_zoo.core.label_space.edits import Merge
@@ -21,7 +21,7 @@ SHOWN = 8
 """Candidates shown before the others are asked for."""
 
 
-def advice(given: Advice | None, drafted: Drafted, rule: Rule, space: LeafSpace) -> None:
+def merge_suggestions_section(given: MergeSuggestions | None, drafted: Drafted, rule: Rule, space: LeafSpace) -> None:
     """One sentence, then a row per candidate; each opens as a step of the draft."""
     if given is None:
         st.info("No trained series can answer in these classes over validation, so nothing can be advised yet.")
@@ -61,7 +61,9 @@ def advice(given: Advice | None, drafted: Drafted, rule: Rule, space: LeafSpace)
     )
 
 
-def _table(given: Advice, rows: tuple[Candidate, ...], drafted: Drafted, rule: Rule, space: LeafSpace) -> None:
+def _table(
+    given: MergeSuggestions, rows: tuple[Candidate, ...], drafted: Drafted, rule: Rule, space: LeafSpace
+) -> None:
     table = [
         {
             "merge": f"[{plain(_title(one))}](taxonomies?{_as_step(one, drafted, space)})",
@@ -87,7 +89,10 @@ def _title(candidate: Candidate) -> str:
 def _as_step(candidate: Candidate, drafted: Drafted, space: LeafSpace) -> str:
     draft = drafted.draft
     step = Draft(
-        draft.base, (*draft.edits, Merge(candidate.members, into_name(candidate))), draft.name, draft.description
+        draft.base,
+        (*draft.edits, Merge(candidate.members, merged_class_name(candidate))),
+        draft.name,
+        draft.description,
     )
     return urlencode(step.query(space), doseq=True)
 

@@ -21,7 +21,7 @@ from model_zoo.workspace.manifest import DataSet
 
 
 @dataclass(frozen=True)
-class Distinguished:
+class SeparabilityResult:
     """Every pair of classes of ``taxonomy``, the least separable first, judged over validation.
 
     The separations of each stand in the order of ``subjects``: the series that can answer in these classes.
@@ -68,7 +68,7 @@ class Distinguished:
         return agreement is not None and agreement.beyond_chance
 
 
-def distinguish(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> Distinguished | None:
+def class_separability(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> SeparabilityResult | None:
     """Every pair of classes, from the series trained on ``taxonomy`` or finer and from what people decided.
 
     ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer, or there
@@ -82,8 +82,8 @@ def distinguish(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> 
         assert one.mapped is not None
         stored = [desk.predictions(run.run_id, Split.VALIDATION) for run in one.subject.runs]
         answers.append((one.mapped, list(probabilities_in(one.mapped, stored, one.subject.taxonomy))))
-    found, n_twice = people(desk.store.all(), taxonomy, desk.dataset())
-    return Distinguished(
+    found, n_twice = rater_agreements(desk.store.all(), taxonomy, desk.dataset())
+    return SeparabilityResult(
         taxonomy, tuple(one.subject for one in able), answers[0][0], distinctions(answers), found, n_twice
     )
 
@@ -93,7 +93,7 @@ def _is_graded(one: Preview) -> bool:
     return not any(run.card.labels_alone for run in one.subject.runs)
 
 
-def people(
+def rater_agreements(
     decisions: Iterable[Decision], taxonomy: Taxonomy, dataset: DataSet
 ) -> tuple[Mapping[tuple[int, int], Agreement], int]:
     """How people agree about each pair of classes, and how many images two people or more gave a label."""

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address.links import MatrixView, images_url
-from dashboard.taxonomies.separability import Distinguished
+from dashboard.taxonomies.separability import SeparabilityResult
 from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
 from model_zoo.core.suggestions.separability import CHANCE, FAIR, MIN_PATIENTS, Distinction, Separation
 
@@ -15,7 +15,7 @@ SHOWN = 8
 """Pairs shown before the others are asked for."""
 
 
-def keep_apart(found: Distinguished | None) -> None:
+def indistinguishable_pairs(found: SeparabilityResult | None) -> None:
     """What looks like chance, in a sentence; the least separable pairs in a table, all of them in another."""
     st.subheader("What to keep apart", anchor=False)
     if found is None:
@@ -31,7 +31,7 @@ def keep_apart(found: Distinguished | None) -> None:
     _caption(found)
 
 
-def _sentence(found: Distinguished) -> str:
+def _sentence(found: SeparabilityResult) -> str:
     pairs, alike = found.distinctions, found.like_chance
     n_apart = sum(one.told_apart for one in pairs)
     n_poor = sum(one.measured and one.poorly_at_best for one in pairs)
@@ -58,7 +58,7 @@ def _sentence(found: Distinguished) -> str:
     return f"**{plain(lead)}** {plain(more)} {counts}"
 
 
-def _row(found: Distinguished, one: Distinction) -> dict[str, str]:
+def _row(found: SeparabilityResult, one: Distinction) -> dict[str, str]:
     best = one.separations[one.best]
     shown, cell = found.images(one)
     people = {"people": plain(_people(found, one))} if found.n_twice else {}
@@ -72,7 +72,7 @@ def _row(found: Distinguished, one: Distinction) -> dict[str, str]:
     }
 
 
-def _all(found: Distinguished) -> None:
+def _all(found: SeparabilityResult) -> None:
     rows = []
     for one in found.distinctions:
         best = one.separations[one.best]
@@ -100,7 +100,7 @@ def _all(found: Distinguished) -> None:
     )
 
 
-def _caption(found: Distinguished) -> None:
+def _caption(found: SeparabilityResult) -> None:
     evaluation, subjects = found.evaluation, found.subjects
     n_intervals = sum(not math.isnan(s.low) for one in found.distinctions for s in one.separations)
     several = "; of several series, that with the highest mean over its seeds" if len(subjects) > 1 else ""
@@ -127,7 +127,7 @@ def _separated(one: Distinction) -> str:
     return "no" if one.poorly_at_best else "not settled"
 
 
-def _people(found: Distinguished, one: Distinction) -> str:
+def _people(found: SeparabilityResult, one: Distinction) -> str:
     if not found.n_twice:
         return "nobody has decided twice yet"
     agreement = found.agreements.get(one.pair)

@@ -16,7 +16,7 @@ from model_zoo.workspace.run import Run
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedRun:
     """The run whose embeddings tell what to split in the classes that it was trained on.
 
     ``stamp`` changes with the file of its embeddings; it is empty where nobody made any, and ``command`` makes them.
@@ -29,7 +29,7 @@ class Embedded:
 
 
 @dataclass(frozen=True)
-class Divided:
+class SubclusterResult:
     """Every class large enough, in two clusters, as ``run`` sees the images of validation.
 
     ``evaluation`` judges them in the run's own classes; it is ``None`` where ``problem`` says what is in the way.
@@ -66,7 +66,7 @@ class Divided:
         return SplitOff(name, one.meaning.leaves, f"{name} {one.meaning.value}")
 
 
-def find_embedded(desk: Desk, taxonomy: Taxonomy) -> Embedded | None:
+def find_embedded_run(desk: Desk, taxonomy: Taxonomy) -> EmbeddedRun | None:
     """A run trained on exactly these classes: the first that was embedded, else the first that can be.
 
     A run trained on finer classes was told of them and would find them again. ``None`` where there is no such run
@@ -80,7 +80,7 @@ def find_embedded(desk: Desk, taxonomy: Taxonomy) -> Embedded | None:
     return next((one for one in found if one.stamp), found[0] if found else None)
 
 
-def divide(desk: Desk, embedded: Embedded) -> Divided:
+def find_subclusters(desk: Desk, embedded: EmbeddedRun) -> SubclusterResult:
     """Every class of the run's taxonomy in two clusters, over validation and original labels: test is for verdicts."""
     run, dataset, taxonomy = embedded.run, desk.dataset(), embedded.run.card.taxonomy
     try:
@@ -93,11 +93,11 @@ def divide(desk: Desk, embedded: Embedded) -> Divided:
         labels = [dataset.labels[image_id] for image_id in evaluation.image_ids]
         found = divisions(made.of(evaluation.image_ids), evaluation, labels, dataset.space)
     except TaxoScopeError as error:
-        return Divided(run, None, problem=str(error))
-    return Divided(run, evaluation, found)
+        return SubclusterResult(run, None, problem=str(error))
+    return SubclusterResult(run, evaluation, found)
 
 
-def _embedded(desk: Desk, subject: Subject, run: Run) -> Embedded:
+def _embedded(desk: Desk, subject: Subject, run: Run) -> EmbeddedRun:
     path = embeddings_path(desk.workspace.folders, run, Split.VALIDATION)
     stamp = f"{path} {path.stat().st_mtime_ns}" if path else ""
-    return Embedded(subject, run, stamp, command("embed", run.run_id, folders=desk.workspace.folders))
+    return EmbeddedRun(subject, run, stamp, command("embed", run.run_id, folders=desk.workspace.folders))

@@ -12,7 +12,7 @@ from dashboard.address.links import Shown
 from dashboard.address.selection import Space
 from dashboard.evaluation.drafting import Drafted
 from dashboard.server_state.open_workspace import Desk
-from dashboard.taxonomies.subclusters import Divided, Embedded, find_embedded
+from dashboard.taxonomies.subclusters import EmbeddedRun, SubclusterResult, find_embedded_run
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
 from model_zoo.core.label_space.labels import LeafSpace
@@ -23,10 +23,12 @@ from model_zoo.core.suggestions.two_clusters import FEW_PATIENTS, MIN_PATIENTS, 
 MAX_TILES = 12
 
 
-def what_to_split(desk: Desk, divide: Callable[[Embedded], Divided], drafted: Drafted) -> dict[str, list[str]] | None:
+def split_suggestions(
+    desk: Desk, divide: Callable[[EmbeddedRun], SubclusterResult], drafted: Drafted
+) -> dict[str, list[str]] | None:
     """A sentence, a row per candidate and its images; returns the address of an image that was just opened."""
     st.subheader("What to split", anchor=False)
-    embedded, space = find_embedded(desk, drafted.taxonomy), desk.workspace.space
+    embedded, space = find_embedded_run(desk, drafted.taxonomy), desk.workspace.space
     if embedded is None:
         st.info("No run with weights was trained on exactly these classes, so nothing is known about splitting them.")
         return None
@@ -54,7 +56,7 @@ def what_to_split(desk: Desk, divide: Callable[[Embedded], Divided], drafted: Dr
     return opened
 
 
-def _sentences(found: Divided) -> list[str]:
+def _sentences(found: SubclusterResult) -> list[str]:
     """Which classes are two clusters, and which are one wide cloud whose halves differ in meaning."""
     seen = f"As {found.run.run_id} sees them, the images of"
     two, wide = (
@@ -71,7 +73,7 @@ def _sentences(found: Divided) -> list[str]:
     return said or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
 
 
-def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
+def _row(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
     between, cloud = one.clusters.between, one.clusters.one_cloud
     return {
         "class": plain(found.name(one)),
@@ -84,7 +86,7 @@ def _row(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> d
     }
 
 
-def _meaning(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) -> str:
+def _meaning(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSpace) -> str:
     """In words, as a link to the draft that splits the class by it."""
     step, meaning = found.step(one, drafted.taxonomy), one.meaning
     if step is None or meaning is None:
@@ -97,7 +99,7 @@ def _meaning(found: Divided, one: Division, drafted: Drafted, space: LeafSpace) 
     return f"{link}: {shares} are {plain(meaning.value)}; {agreement}"
 
 
-def _images(found: Divided, one: Division) -> dict[str, list[str]] | None:
+def _images(found: SubclusterResult, one: Division) -> dict[str, list[str]] | None:
     """Either cluster's clearest images; returns the address of one that was just opened."""
     shown = Shown((found.run.run_id,), Space.NATIVE, Split.VALIDATION)
     names = found.run.card.taxonomy.names
@@ -124,7 +126,7 @@ def _images(found: Divided, one: Division) -> dict[str, list[str]] | None:
     return links.to_image(opened, shown) if opened else None
 
 
-def _all(found: Divided) -> None:
+def _all(found: SubclusterResult) -> None:
     rows = [
         {
             "class": found.name(one),
@@ -146,7 +148,7 @@ def _all(found: Divided) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="taxonomies_clusters", column_config=config, lazy=False)
 
 
-def _caption(found: Divided) -> None:
+def _caption(found: SubclusterResult) -> None:
     assert found.evaluation is not None
     evaluation, n_left = found.evaluation, len(found.run.card.classes) - len(found.divisions)
     few = f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS} patients." if n_left else ""

@@ -47,7 +47,9 @@ def picker(versions: Versions, drafted: Drafted, space: LeafSpace) -> None:
     )
 
 
-def headline(drafted: Drafted, series: Sequence[Series], workspace: Workspace, *, counts_alone: bool = False) -> None:
+def taxonomy_summary(
+    drafted: Drafted, series: Sequence[Series], workspace: Workspace, *, counts_alone: bool = False
+) -> None:
     """What is shown: a saved version or a draft, what it asks, and how it is trained where images are to learn from."""
     taxonomy = drafted.taxonomy
     text = f"**{plain(taxonomy.name)}** · {counted(len(taxonomy.classes), 'class', 'classes')}"

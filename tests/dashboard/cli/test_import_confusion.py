@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from dashboard.address.selection import Labels, Space
 from dashboard.cli.models import commands
-from dashboard.compare.task_difficulty import secondary
+from dashboard.compare.task_difficulty import secondary_metrics
 from dashboard.evaluation.comparison import compare, named_subjects
 from dashboard.evaluation.drafting import previews
 from dashboard.evaluation.verdict import why_none
 from dashboard.importing.plan import Wishes, plan_import
-from dashboard.report import report
+from dashboard.report.report import build_report
 from dashboard.server_state.loaded_models import says
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import ImageError, TaxoScopeError, WorkspaceError
@@ -72,7 +72,7 @@ def test_every_figure_is_that_of_the_table(made):
     of = dict(zip(("precision", "recall", "f1"), precision_recall_fscore_support(true, predicted, labels=range(5))))
     for name, figure in (("precision", ClassFigure.PRECISION), ("recall", ClassFigure.RECALL), ("f1", ClassFigure.F1)):
         assert [one.mean for one in class_figures(evaluation, figure)[:5]] == pytest.approx(of[name].tolist())
-    more = {one.name: one.mean for one in secondary(comparison, [workspace.taxonomy("classes")])[0].figures}
+    more = {one.name: one.mean for one in secondary_metrics(comparison, [workspace.taxonomy("classes")])[0].figures}
     assert more["Cohen's kappa"] == pytest.approx(cohen_kappa_score(true, predicted))
     assert np.isnan(more["log loss"])
     assert "43 counted answers in 6 classes: 62.8 % right" in said  # 9 + 5 + 4 + 6 + 3 = 27 of 43
@@ -90,7 +90,7 @@ def test_what_needs_images_or_a_model_says_why_not(made, tmp_path):
         desk.image_bytes(image.image_id)
     assert says(desk, desk.runs()["theirs"], image.image_id).max() == 1  # what was counted is known
     assert why_none(comparison) == "A verdict needs two: choose another run or series above."
-    page = report(desk, comparison, (), ()).html
+    page = build_report(desk, comparison, (), ()).html
     assert "43 counted answers and no image" in page
     assert "<script>alert(1)" not in page
     (tmp_path / "images" / "cat").mkdir(parents=True)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from dashboard.address.selection import Labels, Space
 from dashboard.cli.models import commands
-from dashboard.compare.task_difficulty import secondary
+from dashboard.compare.task_difficulty import secondary_metrics
 from dashboard.decisions.queue import QueueItem
 from dashboard.diagnose.diagnosis import diagnose
 from dashboard.evaluation.comparison import compare, named_subjects
@@ -22,7 +22,7 @@ from dashboard.evaluation.drafting import previews
 from dashboard.review.queue_items import shown_items
 from dashboard.server_state.loaded_models import says
 from dashboard.server_state.open_workspace import Desk
-from dashboard.taxonomies.separability import distinguish
+from dashboard.taxonomies.separability import class_separability
 from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.errors import CheckpointError, RunError, TaxoScopeError
 from model_zoo.core.evaluation.evaluation import accuracy
@@ -104,7 +104,7 @@ def test_labels_alone_are_judged_and_everything_about_probabilities_is_left_open
     labels, graded = judged.evaluations
     assert np.array_equal(labels.predicted, graded.predicted)
     assert accuracy(labels).mean == accuracy(graded).mean
-    figures = {figure.name: figure.mean for figure in secondary(judged, [taxonomy])[0].figures}
+    figures = {figure.name: figure.mean for figure in secondary_metrics(judged, [taxonomy])[0].figures}
     assert np.isnan(figures["log loss"])
     assert np.isnan(figures["Brier score"])
     assert figures["macro-F1"] > 0
@@ -123,7 +123,7 @@ def test_labels_alone_are_judged_and_everything_about_probabilities_is_left_open
     assert np.isnan(found.calibration.ece)
     assert np.isnan(found.gained_share.value)
     assert found.measures[Cause.CONFUSION].value >= 0
-    told = distinguish(desk, taxonomy, previews(desk, taxonomy, Split.VALIDATION, Labels.ORIGINAL))
+    told = class_separability(desk, taxonomy, previews(desk, taxonomy, Split.VALIDATION, Labels.ORIGINAL))
     assert name not in [subject.subject_id for subject in told.subjects]
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from dashboard.address.selection import Labels, Space
 from dashboard.cli.comparison_text import printed
-from dashboard.compare.many_models import compare_some, compare_subjects, notes, sentences, table_rows
-from dashboard.compare.result_notes import count_shown, result_notes, seeds_note
-from dashboard.compare.smallest_gap import gap_words, smallest_gaps
+from dashboard.compare.many_models import compare_subjects, compare_subset, many_models_note, sentences, table_rows
+from dashboard.compare.result_notes import count_comparisons_shown, result_notes, seeds_note
+from dashboard.compare.smallest_gap import detectable_difference_words, smallest_detectable_differences
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.verdict import judgements
 from dashboard.report.many_models import tree
@@ -36,7 +36,7 @@ def compared(workspace, *names, split=Split.TEST):
 
 
 def many_of(desk, judged):
-    return compare_subjects(judged, desk.workspace.rule, lambda some: compare_some(desk, judged, some))
+    return compare_subjects(judged, desk.workspace.rule, lambda some: compare_subset(desk, judged, some))
 
 
 def test_the_table_has_a_row_per_model_against_the_first(fresh_animals):
@@ -88,21 +88,21 @@ def test_each_distinct_comparison_is_counted_once_and_survives_a_restart(fresh_a
         fresh_animals, "things-s0", "things-s1", "things-s2"
     )  # a pair that is new: s1 and s2 are not shown
     many = many_of(desk, judged)
-    assert "2 comparisons on" in notes(desk, many)
+    assert "2 comparisons on" in many_models_note(desk, many)
 
 
 def test_another_class_set_split_restriction_or_metric_is_another_comparison(fresh_animals):
     desk = Desk(fresh_animals)
     judged = compared(fresh_animals, "things-s0", "kinds-s0")
     pairs = [(judged.subjects[1], judged.subjects[0])]
-    assert count_shown(desk, judged, judged.ground, pairs) == 1
-    assert count_shown(desk, judged, judged.subjects[0].taxonomy, pairs) == 2
-    assert count_shown(desk, replace(judged, labels=Labels.REVIEWED), judged.ground, pairs) == 3
-    assert count_shown(desk, replace(judged, split=Split.VALIDATION), judged.ground, pairs) == 1
+    assert count_comparisons_shown(desk, judged, judged.ground, pairs) == 1
+    assert count_comparisons_shown(desk, judged, judged.subjects[0].taxonomy, pairs) == 2
+    assert count_comparisons_shown(desk, replace(judged, labels=Labels.REVIEWED), judged.ground, pairs) == 3
+    assert count_comparisons_shown(desk, replace(judged, split=Split.VALIDATION), judged.ground, pairs) == 1
     desk.workspace.rule = Rule(Headline.MACRO_F1)
-    assert count_shown(desk, judged, judged.ground, pairs) == 4
+    assert count_comparisons_shown(desk, judged, judged.ground, pairs) == 4
     more_seeds = compared(fresh_animals, "things", "kinds-s0")
-    assert count_shown(desk, more_seeds, judged.ground, [more_seeds.subjects]) == 5
+    assert count_comparisons_shown(desk, more_seeds, judged.ground, [more_seeds.subjects]) == 5
 
 
 def test_the_log_is_safe_beside_others_and_passes_over_broken_lines(tmp_path):
@@ -167,25 +167,25 @@ def test_planned_seeds_are_read_from_the_declaration(fresh_animals, where):
 
 def test_one_model_says_what_the_split_can_detect(fresh_animals):
     judged = compared(fresh_animals, "things")
-    found = smallest_gaps(judged, Rule())
+    found = smallest_detectable_differences(judged, Rule())
     assert [one.question for one in found] == [Question.CHECKPOINT, Question.TRAINING]
     assert all(0 < one.alike <= one.unrelated < 1 for one in found)
-    assert all("80 %" in one for one in gap_words(judged, Rule()))
-    assert gap_words(compared(fresh_animals, "things", "kinds"), Rule()) == []
+    assert all("80 %" in one for one in detectable_difference_words(judged, Rule()))
+    assert detectable_difference_words(compared(fresh_animals, "things", "kinds"), Rule()) == []
 
 
 @pytest.mark.parametrize("figure", [Headline.MACRO_F1, Headline.BALANCED_ACCURACY])
 def test_the_smallest_gap_names_rare_classes_or_says_that_they_leave_none(fresh_animals, figure):
     judged = compared(fresh_animals, "things")
-    found = smallest_gaps(judged, Rule(figure))
+    found = smallest_detectable_differences(judged, Rule(figure))
     names = [judged.evaluations[0].taxonomy.names[k] for k in found[0].rare]
     assert names
     stated = not math.isnan(found[0].unrelated)
-    said = gap_words(judged, Rule(figure))[0]
+    said = detectable_difference_words(judged, Rule(figure))[0]
     assert f"Fewer than 10 patients: {one_of(names, 'and')}, which may be anything from 0 to 1" in said
     assert ("no smallest gap" in said) is not stated
     judged = replace(judged, evaluations=tuple(one.only(one.truth < 0) for one in judged.evaluations))
-    assert "an interval needs 20" in gap_words(judged, Rule(figure))[0]
+    assert "an interval needs 20" in detectable_difference_words(judged, Rule(figure))[0]
 
 
 def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals, tmp_path):

@@ -11,9 +11,9 @@ from dashboard.compare.matrices import (
     MANY_CLASSES,
     groupings,
     largest_changes,
-    lay_out,
-    no_difference,
+    matrix_layouts,
     unlisted_changes,
+    why_no_difference,
 )
 from dashboard.evaluation.cell_images import Filters, Judged, browse, n_runs_in_cell, same_cell_elsewhere
 from dashboard.evaluation.comparison import compare, find_subjects
@@ -35,7 +35,7 @@ def judged(animals, space, *names):
 
 
 def laid_out(animals, comparison, **view):
-    return lay_out(comparison, MatrixView(**view), animals.taxonomies().values(), animals.space)
+    return matrix_layouts(comparison, MatrixView(**view), animals.taxonomies().values(), animals.space)
 
 
 def test_classes_are_grouped_by_a_coarser_taxonomy_or_a_part(animals):
@@ -103,9 +103,9 @@ def test_large_label_spaces_open_collapsed_or_ordered(animals):
         large = replace(
             comparison, evaluations=(replace(evaluation, taxonomy=fine, truth=truth, predicted=truth[None]),)
         )
-        found = lay_out(large, MatrixView(), (), space)
+        found = matrix_layouts(large, MatrixView(), (), space)
         assert (found.group, found.order) == (group, order)
-    assert lay_out(large, MatrixView(group="none"), (), space).order is ClassOrder.CONFUSED
+    assert matrix_layouts(large, MatrixView(group="none"), (), space).order is ClassOrder.CONFUSED
 
 
 @pytest.mark.parametrize("names", [("things",), ("things-s1",)])
@@ -140,10 +140,10 @@ def test_a_cell_of_the_difference_opens_the_images_of_both(animals):
 
 
 def test_there_is_a_difference_of_two_in_the_same_classes_only(animals):
-    assert no_difference(judged(animals, Space.COMMON, "things", "kinds")) == ""
-    assert no_difference(judged(animals, Space.NATIVE, "things-s0", "things-s1")) == ""
-    assert "common ground" in no_difference(judged(animals, Space.NATIVE, "things", "kinds"))
-    assert "exactly two" in no_difference(judged(animals, Space.COMMON, "things"))
+    assert why_no_difference(judged(animals, Space.COMMON, "things", "kinds")) == ""
+    assert why_no_difference(judged(animals, Space.NATIVE, "things-s0", "things-s1")) == ""
+    assert "common ground" in why_no_difference(judged(animals, Space.NATIVE, "things", "kinds"))
+    assert "exactly two" in why_no_difference(judged(animals, Space.COMMON, "things"))
     apart = judged(animals, Space.NATIVE, "things-s0", "kinds-s0")
     assert same_cell_elsewhere(apart, Cell("things-s0", ("cat",))) == []
 

@@ -7,7 +7,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa
 
 from dashboard.address.links import Where
 from dashboard.address.selection import Labels, Space
-from dashboard.compare.task_difficulty import Side, gap_sentence, secondary, side_by_side
+from dashboard.compare.task_difficulty import (
+    SubjectInBothSpaces,
+    accuracy_gap_sentence,
+    secondary_metrics,
+    side_by_side,
+)
 from dashboard.evaluation.comparison import Subject, compare, find_subjects
 from dashboard.evaluation.filters import images_where
 from dashboard.evaluation.verdict import judgements
@@ -29,7 +34,7 @@ def side(title, truth, fine=None, pairs=None):
     truth = np.array(truth)
     common = judged(truth // 2, np.array(fine) // 2 if pairs is None else pairs, taxonomy=PAIRS)
     native = common if fine is None else judged(truth, fine)
-    return Side(Subject(title, title, ()), native, common, change(common, common))
+    return SubjectInBothSpaces(Subject(title, title, ()), native, common, change(common, common))
 
 
 def answers(truth, n_wrong_in_pair, n_wrong_pair):
@@ -45,32 +50,32 @@ TRUTH = np.tile([0, 1, 2, 3], 100)
 
 def test_a_rise_that_vanishes_on_common_ground_is_the_easier_question():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH, pairs=answers(TRUTH, 0, 20) // 2)
-    text = gap_sentence(fine, pairs, 2, {})
+    text = accuracy_gap_sentence(fine, pairs, 2, {})
     assert text.startswith("P: 95.0 % in its own 2 classes, 20.0 points (95 % interval +")
     assert (
         "above the 75.0 % of F in its own 4. On the 2 that both can tell apart, neither is ahead (95 % interval −"
         in text
     )
     assert text.endswith("most of the rise is the easier question; whether any of it remains is not settled.")
-    assert gap_sentence(pairs, fine, 2, {}) == text
+    assert accuracy_gap_sentence(pairs, fine, 2, {}) == text
 
 
 def test_a_rise_that_stays_is_called_so():
     fine = side("F", TRUTH, fine=answers(TRUTH, 10, 100))
-    text = gap_sentence(fine, side("P", TRUTH, pairs=TRUTH // 2), 3, {})
+    text = accuracy_gap_sentence(fine, side("P", TRUTH, pairs=TRUTH // 2), 3, {})
     assert "On the 2 that all can tell apart, P is 25.0 points (95 % interval +" in text
     assert text.endswith("For these runs most of the rise remains where both answer the same question.")
 
 
 def test_a_part_that_remains_is_told():
     fine = side("F", TRUTH, fine=answers(TRUTH, 120, 24))
-    text = gap_sentence(fine, side("P", TRUTH, pairs=TRUTH // 2), 2, {})
+    text = accuracy_gap_sentence(fine, side("P", TRUTH, pairs=TRUTH // 2), 2, {})
     assert text.endswith("For these runs most of the rise is the easier question; a part of it remains.")
 
 
 def test_a_rise_that_turns_around_is_told_with_the_leader_named():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 160, 0)), side("P", TRUTH, pairs=answers(TRUTH, 0, 60) // 2)
-    text = gap_sentence(fine, pairs, 2, {})
+    text = accuracy_gap_sentence(fine, pairs, 2, {})
     assert "F is 15.0 points (95 % interval +" in text
     assert text.endswith("whole rise is the easier question: where both answer the same one, it turns around.")
 
@@ -78,27 +83,28 @@ def test_a_rise_that_turns_around_is_told_with_the_leader_named():
 def test_few_patients_settle_nothing():
     truth = TRUTH[:12]
     fine = side("F", truth, fine=answers(truth, 1, 1))
-    text = gap_sentence(fine, side("P", truth, pairs=truth // 2), 2, {})
+    text = accuracy_gap_sentence(fine, side("P", truth, pairs=truth // 2), 2, {})
     assert text.endswith("Whether there is a rise at all is not settled by these patients.")
     half = side("F", TRUTH, fine=answers(TRUTH, 40, 40))
-    assert gap_sentence(half, side("P", TRUTH, pairs=TRUTH // 2), 2, {}).endswith(
+    assert accuracy_gap_sentence(half, side("P", TRUTH, pairs=TRUTH // 2), 2, {}).endswith(
         "Whether most of the rise is the easier question is not settled by these patients."
     )
 
 
 def test_what_rests_on_one_patient_or_none_has_no_interval():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH, pairs=TRUTH // 2)
-    alone = gap_sentence(fine, pairs, 2, {f"i{k}": "p" for k in range(len(TRUTH))})
+    alone = accuracy_gap_sentence(fine, pairs, 2, {f"i{k}": "p" for k in range(len(TRUTH))})
     assert "25.0 points (no interval: fewer than 8 patients)" in alone
     assert alone.endswith("not settled by these patients.")
     nothing = side("F", [], fine=[[]])
-    assert gap_sentence(nothing, side("P", [], pairs=[[]]), 2, {}) == "P and F: no image to judge both on."
+    assert accuracy_gap_sentence(nothing, side("P", [], pairs=[[]]), 2, {}) == "P and F: no image to judge both on."
 
 
 def test_equally_right_on_the_same_images_is_told_without_a_lead():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 0)), side("P", TRUTH, pairs=TRUTH // 2)
-    assert "both can tell apart, they are right and wrong on the same images. For these runs most" in gap_sentence(
-        fine, pairs, 2, {}
+    assert (
+        "both can tell apart, they are right and wrong on the same images. For these runs most"
+        in accuracy_gap_sentence(fine, pairs, 2, {})
     )
 
 
@@ -147,7 +153,7 @@ def test_both_label_spaces_and_the_change_by_summing_are_those_of_the_files(anim
 def test_further_figures_are_those_of_the_files(animals):
     for space, name_of in ((Space.NATIVE, None), (Space.COMMON, KIND)):
         judged_ = compared(animals, space, "things", "kinds")
-        things, kinds = secondary(judged_, tuple(animals.taxonomies().values()))
+        things, kinds = secondary_metrics(judged_, tuple(animals.taxonomies().values()))
         figures = {figure.name: figure for figure in things.figures}
         for k in range(3):
             manifest, frame = table(animals, f"things-s{k}")
@@ -182,5 +188,5 @@ def test_the_interval_on_common_ground_is_the_verdicts_own_and_the_minus_sign_to
 
 def test_images_that_one_side_alone_was_asked_about_are_named():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH[:-4], pairs=TRUTH[:-4] // 2)
-    sentence = gap_sentence(fine, pairs, 2, {})
+    sentence = accuracy_gap_sentence(fine, pairs, 2, {})
     assert "(Of 4 images a side has no prediction: the result above takes the worst case.)" in sentence

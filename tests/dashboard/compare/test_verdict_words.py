@@ -49,7 +49,7 @@ def said(judgement, low, high, unseen=0.0, nothing_seen=False):
     ],
 )
 def test_each_outcome_has_its_sentence_which_ends_with_the_training_set(judgement, low, high, words_in):
-    sentence = words.headline(judgement, said(judgement, low, high))
+    sentence = words.verdict_sentence(judgement, said(judgement, low, high))
     assert words_in.format(b=judgement.reference.title) in sentence
     assert sentence.endswith(", for this training set.")
 
@@ -57,9 +57,9 @@ def test_each_outcome_has_its_sentence_which_ends_with_the_training_set(judgemen
 def test_what_was_possibly_missed_is_stated(judgement):
     nothing = said(judgement, -0.002, 0.004, unseen=0.137, nothing_seen=True)
     assert nothing.answer is Answer.NOT_SETTLED
-    sentence = words.headline(judgement, nothing)
+    sentence = words.verdict_sentence(judgement, nothing)
     assert "no difference seen; up to 13.7 % of patients could still differ, for this training set." in sentence
-    method = " ".join(words.method(judgement, Rule()))
+    method = " ".join(words.decision_method(judgement, Rule()))
     assert "picked among many comparisons overstates" in method
     assert "possibly by less than the margin into equivalent" in method
 
@@ -76,18 +76,18 @@ def test_missing_predictions_are_counted_for_each_side_and_widen_the_interval(an
 
     (whole,), (found,) = judged(animals), judged(animals, partly)
     assert whole.pair.n_missing == (0, 0)
-    assert words.missing(whole) == ""
+    assert words.missing_predictions_note(whole) == ""
     assert found.pair.n_missing == (2, 0)
     assert found.pair.a.n_images == whole.pair.a.n_images - 2
     ends = [one.verdicts[Question.CHECKPOINT, Headline.ACCURACY].difference for one in (whole, found)]
     if not np.isnan(ends[0].low):
         assert ends[1].low <= ends[0].low <= ends[0].high <= ends[1].high
-    sentence = words.missing(found)
+    sentence = words.missing_predictions_note(found)
     assert sentence.startswith(f" 2 images without a prediction of {found.subject.title}, 0 without one of ")
     assert "worst case" in sentence
-    assert sentence in words.figures(found, found.verdicts[Question.CHECKPOINT, Headline.ACCURACY]) or np.isnan(
-        ends[1].low
-    )
+    assert sentence in words.accuracy_sentence(
+        found, found.verdicts[Question.CHECKPOINT, Headline.ACCURACY]
+    ) or np.isnan(ends[1].low)
 
 
 def test_a_run_without_any_prediction_of_an_image_set_is_bounded_too(animals):

@@ -74,8 +74,8 @@ def test_of_an_imported_run_nobody_knows_what_it_was_trained_on(fresh_animals):
     unknown = (
         "What it was trained on is not known, as it was imported; counted are the training images of this workspace."
     )
-    assert diagnosis_words.support(diagnosed(fresh_animals, "sizes", "sizes")).startswith(unknown)
-    assert unknown not in diagnosis_words.support(diagnosed(fresh_animals, "things", "kinds"))
+    assert diagnosis_words.class_imbalance(diagnosed(fresh_animals, "sizes", "sizes")).startswith(unknown)
+    assert unknown not in diagnosis_words.class_imbalance(diagnosed(fresh_animals, "things", "kinds"))
 
 
 def test_without_training_images_nothing_is_said_of_them(fresh_animals):
@@ -84,14 +84,14 @@ def test_without_training_images_nothing_is_said_of_them(fresh_animals):
     manifest.loc[manifest.split == "train", "split"] = "none"
     manifest.to_csv(path, index=False)
     found = diagnosed(fresh_animals, "things", "kinds")
-    said = diagnosis_words.find(Cause.IMBALANCE, found)
-    assert "is not known" in diagnosis_words.support(found)
+    said = diagnosis_words.cause_finding(Cause.IMBALANCE, found)
+    assert "is not known" in diagnosis_words.class_imbalance(found)
     assert said.sentence.startswith("Nobody knows")
     assert [evidence for evidence, _ in said.gains] == [Evidence.NOT_IDENTIFIABLE]
 
 
 def test_commands_name_the_workspace(animals):
-    said = diagnosis_words.find(Cause.CAPACITY, diagnosed(animals, "things", "kinds"), animals.folders)
+    said = diagnosis_words.cause_finding(Cause.CAPACITY, diagnosed(animals, "things", "kinds"), animals.folders)
     assert f"--architecture NAME --workspace {animals.writable}`" in said.gains[-1][1]
 
 

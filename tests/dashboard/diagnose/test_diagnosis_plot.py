@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.diagnose import diagnosis_plot
-from dashboard.diagnose.retraining import LearningCurve, Point
+from dashboard.diagnose.retraining import LearningCurve, LearningCurvePoint
 from dashboard.ui import plots
 from model_zoo.core.comparison.comparison import pair, verdict
 from model_zoo.core.comparison.outcomes import Question
@@ -43,8 +43,8 @@ def ends(values, bars):
 def test_each_mark_stands_at_its_class_with_its_interval(seed):
     evaluation = drawn(seed)
     recalls, pulls = class_figures(evaluation, ClassFigure.RECALL), pull(evaluation)
-    recall = diagnosis_plot.support_figure(recalls, TRAINING, "s", plots.LIGHT, "#000").data[0]
-    ratio = diagnosis_plot.pull_figure(NAMES, pulls, TRAINING, "s", plots.DARK, "#000").data[0]
+    recall = diagnosis_plot.recall_by_size_figure(recalls, TRAINING, "s", plots.LIGHT, "#000").data[0]
+    ratio = diagnosis_plot.prediction_bias_figure(NAMES, pulls, TRAINING, "s", plots.DARK, "#000").data[0]
     for trace in (recall, ratio):
         assert [list(one) for one in trace.customdata] == [["s", name] for name in NAMES]
         assert list(trace.x) == [0.5, 5, 50, 500]  # a logarithmic axis has no 0
@@ -59,19 +59,19 @@ def test_each_mark_stands_at_its_class_with_its_interval(seed):
 def test_the_axis_has_two_numbers_however_alike_the_classes_are():
     recalls = class_figures(drawn(0), ClassFigure.RECALL)
     for counts, wanted in (([46, 47, 48, 48], (46, 48)), ([7, 7, 7, 7], (7,))):
-        axis = diagnosis_plot.support_figure(recalls, np.array(counts), "s", plots.LIGHT, "#000").layout.xaxis
+        axis = diagnosis_plot.recall_by_size_figure(recalls, np.array(counts), "s", plots.LIGHT, "#000").layout.xaxis
         assert axis.tickvals == wanted
         assert 10 ** axis.range[0] < min(counts) <= max(counts) < 10 ** axis.range[1]
     assert {5, 50, 500} <= set(
-        diagnosis_plot.support_figure(recalls, TRAINING, "s", plots.LIGHT, "#000").layout.xaxis.tickvals
+        diagnosis_plot.recall_by_size_figure(recalls, TRAINING, "s", plots.LIGHT, "#000").layout.xaxis.tickvals
     )
 
 
 def test_a_learning_curve_carries_its_points_their_intervals_and_its_seeds():
     recalls = [class_figures(drawn(seed), ClassFigure.RECALL)[0] for seed in (1, 2)]
     nothing = verdict(pair(drawn(1), drawn(2)), Headline.ACCURACY, Question.CHECKPOINT, 0.01)
-    curve = LearningCurve("a<b>", tuple(map(Point, (4, 9), recalls)), nothing, nothing)
-    strokes, line = diagnosis_plot.curve_figure([curve], plots.LIGHT).data
+    curve = LearningCurve("a<b>", tuple(map(LearningCurvePoint, (4, 9), recalls)), nothing, nothing)
+    strokes, line = diagnosis_plot.learning_curve_figure([curve], plots.LIGHT).data
     assert (list(line.x), list(line.y)) == ([4, 9], [one.mean for one in recalls])
     assert np.array(ends(line.y, line.error_y)) == pytest.approx(np.array([drawn_ends(one) for one in recalls]).T)
     assert (list(strokes.x), list(strokes.y)) == ([4, 4, 9, 9], [v for one in recalls for v in one.per_run])
@@ -81,7 +81,7 @@ def test_a_learning_curve_carries_its_points_their_intervals_and_its_seeds():
 
 def test_a_class_that_is_never_called_is_in_the_picture():
     evaluation = Evaluation(TAXONOMY, ("i", "j"), np.array([0, 1]), np.array([0, 1]), np.array([[1, 1]]))
-    figure = diagnosis_plot.pull_figure(NAMES, pull(evaluation), TRAINING, "s", plots.LIGHT, "#000")
+    figure = diagnosis_plot.prediction_bias_figure(NAMES, pull(evaluation), TRAINING, "s", plots.LIGHT, "#000")
     low, high = figure.layout.yaxis.range
     assert figure.data[0].y[0] == 0
     assert low < 0 < 2 < high
@@ -91,7 +91,7 @@ def test_probability_bars_sum_to_one():
     evaluation = drawn(1)
     p = np.random.default_rng(1).dirichlet(np.ones(4), (2, 30))
     shares = mass(evaluation, p, np.array([0, 0, 1, 1]))
-    figure = diagnosis_plot.mass_figure(NAMES, shares, plots.LIGHT)
+    figure = diagnosis_plot.probability_mass_figure(NAMES, shares, plots.LIGHT)
     assert sum(np.array(bar.x)[:3] for bar in figure.data) == pytest.approx(np.ones(3))
     assert figure.data[0].y[0] == "a&lt;b&gt;"
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
-from dashboard.diagnose.retraining import Judge, retrainings
+from dashboard.diagnose.retraining import RunEvaluator, retraining_results
 from dashboard.evaluation.comparison import find_subjects
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.label_space.splits import Split
@@ -44,9 +44,9 @@ def found(workspace, subject_id, coarser="kinds"):
     dataset, series = workspace.dataset(), workspace.series()
     names = {f"{one.card.taxonomy.name} {one.card.architecture}": one.series_id for one in series}
     (subject,) = find_subjects(series, [names.get(subject_id, subject_id)])
-    judge = Judge(Split.TEST, dataset.labels, dataset.patients)
+    judge = RunEvaluator(Split.TEST, dataset.labels, dataset.patients)
     thinned = workspace.learning_curves()
-    return retrainings(subject, series, thinned, workspace.taxonomy(coarser), judge, workspace.rule)
+    return retraining_results(subject, series, thinned, workspace.taxonomy(coarser), judge, workspace.rule)
 
 
 def answers(folder, pattern):

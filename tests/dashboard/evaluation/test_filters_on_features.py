@@ -10,14 +10,14 @@ from dashboard.address.links import Where
 from dashboard.address.queue import Order
 from dashboard.address.selection import Labels, Space
 from dashboard.compare import verdict_words as words
-from dashboard.compare.task_difficulty import secondary, side_by_side
-from dashboard.diagnose.subjects import coarser_space, diagnose_all, diagnosed
+from dashboard.compare.task_difficulty import secondary_metrics, side_by_side
+from dashboard.diagnose.subjects import coarser_space, diagnose_all, diagnose_subject
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.drafting import previews
 from dashboard.evaluation.filters import images_where
 from dashboard.evaluation.queue_order import ordered
 from dashboard.evaluation.verdict import judgements, question_of
-from dashboard.report import report
+from dashboard.report.report import build_report
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.comparison.outcomes import Answer
 from model_zoo.core.evaluation.evaluation import accuracy
@@ -97,7 +97,7 @@ def test_likely_label_errors_are_sought_among_its_images_alone(desk, subjects, o
 
 
 def test_the_diagnosis_counts_its_images_and_all_training_images(desk, subjects, only):
-    found = diagnosed(
+    found = diagnose_subject(
         desk, subjects[0], coarser_space(desk, subjects), Split.TEST, Labels.ORIGINAL, where=WHERE, only=only
     )
     own, coarse = accuracy_of(desk, "things", "test"), accuracy_of(desk, "things", "test", to_kinds)
@@ -135,7 +135,7 @@ def test_a_verdict_on_some_images_says_so_whatever_it_is(desk, subjects, only):
     assert said.a == pytest.approx(accuracy_of(desk, "kinds", "test", to_kinds))
     for answer in Answer:
         one = replace(said, answer=answer)
-        some, every = words.headline(judgement, one, WHERE), words.headline(judgement, one)
+        some, every = words.verdict_sentence(judgement, one, WHERE), words.verdict_sentence(judgement, one)
         assert some.startswith("On these images: ")
         assert some.removeprefix("On these images: ").lower() == every.lower()
         assert not every.startswith("On these images")
@@ -152,13 +152,13 @@ def test_where_no_image_is_left_nothing_is_claimed_and_nothing_breaks(desk, subj
     judged = spaces[Space.COMMON]
     summed = compared(desk, subjects, where, nothing, mapped_by=MappedBy.SUM)
     side_by_side(spaces[Space.NATIVE], judged, summed, desk.dataset().patients)
-    secondary(judged, tuple(desk.workspace.taxonomies().values()))
+    secondary_metrics(judged, tuple(desk.workspace.taxonomies().values()))
     for judgement in judgements(judged, desk.workspace.rule):
         for said in judgement.verdicts.values():
             assert said.answer is Answer.TOO_FEW
     diagnoses = diagnose_all(desk, judged, nothing)
     assert not any(measure.stands_out for one in diagnoses for measure in one.measures.values())
-    made = report(desk, judged, judgements(judged, desk.workspace.rule), diagnoses)
+    made = build_report(desk, judged, judgements(judged, desk.workspace.rule), diagnoses)
     body = made.html[made.html.index("</script></head>") :]
     assert "0 images of 0 patients" in body
     assert "Too few patients: 0" in body

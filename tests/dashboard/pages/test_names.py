@@ -11,7 +11,7 @@ from dashboard.address.selection import Labels, Space
 from dashboard.diagnose.subjects import diagnose_all
 from dashboard.evaluation.comparison import compare, named_subjects, with_subject_ids
 from dashboard.evaluation.verdict import judgements
-from dashboard.report import report
+from dashboard.report.report import build_report
 from dashboard.server_state.open_workspace import Desk, desk
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT
@@ -78,7 +78,7 @@ def test_a_report_counts_in_whole_numbers(workspace):
     dataset = opened.dataset()
     subjects = named_subjects(opened.series(), ["things", "kinds"])
     judged = compare(subjects, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
-    made = report(opened, judged, judgements(judged, opened.workspace.rule), diagnose_all(opened, judged))
+    made = build_report(opened, judged, judgements(judged, opened.workspace.rule), diagnose_all(opened, judged))
     rows = list(csv.DictReader(io.StringIO(made.csv)))
     assert {row["images"] for row in rows if row["figure"] == "accuracy"} == {str(len(judged.evaluations[0].truth))}
     of_one_run = [row for row in rows if row["figure"] in ("accuracy", "recall")]

@@ -15,13 +15,13 @@ from PIL import Image
 from rich.console import Console
 
 from dashboard.address.selection import Labels, Space
-from dashboard.diagnose.diagnosis_words import find, siblings, trained_anew
+from dashboard.diagnose.diagnosis_words import cause_finding, retraining_effect, sibling_classes
 from dashboard.diagnose.subjects import diagnose_all
 from dashboard.evaluation.comparison import compare, named_subjects
 from dashboard.evaluation.label_change_effect import reviewing
 from dashboard.evaluation.label_change_effect_words import lean
 from dashboard.evaluation.verdict import judgements
-from dashboard.report import report
+from dashboard.report.report import build_report
 from dashboard.review.record_decision import decide
 from dashboard.runs.region_attention import look_at_run
 from dashboard.server_state.open_workspace import Desk
@@ -49,13 +49,13 @@ def judged_of(desk, subjects, space=Space.COMMON):
 
 def made_of(desk, *names, subjects=None):
     judged = judged_of(desk, subjects or named_subjects(desk.series(), names))
-    return report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
+    return build_report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
 
 
 def test_native_each_subject_stands_in_its_own_classes(desk):
     judged = judged_of(desk, named_subjects(desk.series(), ["things", "kinds"]), Space.NATIVE)
     assert judged.same_images
-    made = report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
+    made = build_report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
     assert "Each in its own classes: answers to different questions" in made.html
     assert json.loads(made.json)["basis"]["label space"] is None
     rows = {row["class"] for row in csv.DictReader(io.StringIO(made.csv)) if row["figure"] == "recall"}
@@ -117,24 +117,24 @@ def test_example_images_are_those_on_which_the_two_differ_without_what_the_file_
 def test_every_cause_is_told_in_the_words_of_the_page_with_its_measure_beside_it(desk):
     judged = judged_of(desk, named_subjects(desk.series(), ["things", "kinds"]))
     diagnoses = diagnose_all(desk, judged)
-    made = report(desk, judged, judgements(judged, desk.workspace.rule), diagnoses)
+    made = build_report(desk, judged, judgements(judged, desk.workspace.rule), diagnoses)
     body = made.html[made.html.index("</script></head>") :]
     shown = unescape(re.sub(r"<[^>]+>", "", body))
     causes = json.loads(made.json)["causes"]
     for diagnosis in diagnoses:
         for cause in Cause:
-            said = find(cause, diagnosis)
+            said = cause_finding(cause, diagnosis)
             for sentence in (said.sentence, said.measure, *(text for _, text in said.gains)):
                 assert re.sub(r"\\(.)", r"\1", sentence).replace("`", "") in shown
             measure = diagnosis.measures[cause]
             told = causes[diagnosis.subject.subject_id]["measures"][cause]
             for mine, theirs in (("value", measure.value), ("chance gives up to", measure.null_high)):
                 assert told[mine] == (None if math.isnan(theirs) else pytest.approx(theirs))
-    together = re.sub(r"\\(.)", r"\1", trained_anew(diagnoses))
+    together = re.sub(r"\\(.)", r"\1", retraining_effect(diagnoses))
     assert f"Measured by retraining, {together}" in shown
-    assert trained_anew(diagnoses[:1]) == ""
+    assert retraining_effect(diagnoses[:1]) == ""
     things = next(one for one in diagnoses if one.merges)
-    assert siblings(things) in shown
+    assert sibling_classes(things) in shown
     assert made.html.count("of the probability on siblings") == 2  # light and dark, of the one that has siblings
 
 

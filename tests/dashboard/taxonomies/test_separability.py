@@ -12,7 +12,7 @@ from dashboard.evaluation.cell_images import Filters, Judged, browse
 from dashboard.evaluation.comparison import compare
 from dashboard.evaluation.drafting import previews
 from dashboard.server_state.open_workspace import Desk
-from dashboard.taxonomies.separability import distinguish, people
+from dashboard.taxonomies.separability import class_separability, rater_agreements
 from model_zoo.core.label_space.splits import Split
 from tests.dashboard.histories import decision
 from tests.second_workspace import build
@@ -27,7 +27,7 @@ def desk(tmp_path_factory):
 
 def found_in(desk, name):
     taxonomy = desk.workspace.taxonomy(name)
-    return distinguish(desk, taxonomy, previews(desk, taxonomy, Split.VALIDATION, Labels.ORIGINAL))
+    return class_separability(desk, taxonomy, previews(desk, taxonomy, Split.VALIDATION, Labels.ORIGINAL))
 
 
 def areas(desk, name, pair):
@@ -56,7 +56,7 @@ def test_pairs_are_judged_on_validation_by_every_series_that_can_answer(desk):
 def test_what_is_finer_than_any_series_is_judged_by_none(desk):
     assert [one.taxonomy.name for one in found_in(desk, "things").subjects] == ["things"]
     taxonomy = desk.workspace.taxonomy("things")
-    assert distinguish(desk, taxonomy, []) is None
+    assert class_separability(desk, taxonomy, []) is None
 
 
 def test_the_images_of_a_pair_are_those_labelled_as_either(desk):
@@ -83,7 +83,7 @@ def test_people_count_where_two_decided_about_the_same_image(desk):
             said.append(decision(number, image_id=f"i{k:04d}", before="*", after=after, reviewer=reviewer))
     number += 1
     said.append(decision(number, image_id="i0300", before="*", after="dog.small"))  # by one person alone
-    found, n_twice = people(said, taxonomy, dataset)
+    found, n_twice = rater_agreements(said, taxonomy, dataset)
     assert n_twice == 40
     assert list(found) == [(0, 1)]
     assert (found[0, 1].n_same, found[0, 1].n_answers) == (30, 40)
@@ -94,7 +94,7 @@ def test_people_count_where_two_decided_about_the_same_image(desk):
 
 def test_before_anybody_decided_twice_there_is_nothing_to_say_of_people(desk):
     once = [decision(1, image_id="i0000", before="*", after="cat.small")]
-    assert people(once, desk.workspace.taxonomy("things"), desk.dataset()) == ({}, 0)
+    assert rater_agreements(once, desk.workspace.taxonomy("things"), desk.dataset()) == ({}, 0)
     found = found_in(desk, "things")
     assert (found.agreements, found.n_twice) == ({}, 0)
 
@@ -115,6 +115,6 @@ def test_a_pair_looks_like_chance_only_while_people_are_not_known_to_agree(desk)
         for reviewer in ("Ann", "Bob"):
             after = ("cat.small", "dog.small")[k % 2]
             said.append(decision(len(said) + 1, image_id=f"i{k:04d}", before="*", after=after, reviewer=reviewer))
-    agreed, n_twice = people(said, unsure.taxonomy, desk.dataset())
+    agreed, n_twice = rater_agreements(said, unsure.taxonomy, desk.dataset())
     agreed_on = replace(unsure, agreements=agreed, n_twice=n_twice)
     assert {one.pair for one in unsure.like_chance} - {one.pair for one in agreed_on.like_chance} == {(0, 1)}

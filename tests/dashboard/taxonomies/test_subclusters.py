@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dashboard.runs.embed import embed_run
 from dashboard.server_state.open_workspace import Desk
-from dashboard.taxonomies.subclusters import divide, find_embedded
+from dashboard.taxonomies.subclusters import find_embedded_run, find_subclusters
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
 
@@ -27,7 +27,7 @@ def desk(tmp_path_factory):
 
 
 def divided(desk, name):
-    return divide(desk, find_embedded(desk, desk.workspace.taxonomy(name)))
+    return find_subclusters(desk, find_embedded_run(desk, desk.workspace.taxonomy(name)))
 
 
 def test_classes_that_were_merged_across_the_markers_are_two_clusters_named_after_them(desk):
@@ -65,16 +65,16 @@ def test_classes_that_nothing_divides_are_not_advised_to_be_split(desk):
 
 
 def test_a_run_trained_on_finer_classes_is_not_asked(desk):
-    assert find_embedded(desk, desk.workspace.taxonomy("fine")).stamp == ""
+    assert find_embedded_run(desk, desk.workspace.taxonomy("fine")).stamp == ""
     merged = replace(desk.workspace.taxonomy("volume"), classes={"all": desk.workspace.space.everything})
-    assert find_embedded(desk, merged) is None
+    assert find_embedded_run(desk, merged) is None
 
 
 def test_before_it_is_embedded_the_command_is_said(desk):
-    asked = find_embedded(desk, desk.workspace.taxonomy("fine"))
+    asked = find_embedded_run(desk, desk.workspace.taxonomy("fine"))
     assert asked.command == "uv run taxoscope embed fine-s0"
     assert (
-        divide(desk, asked).problem
+        find_subclusters(desk, asked).problem
         == "Run 'fine-s0' has no embeddings; make them with `uv run taxoscope embed fine-s0`."
     )
 

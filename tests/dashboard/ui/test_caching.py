@@ -111,13 +111,17 @@ def calls(now):
         "dashboard.ui.cached.patients": (Split.TEST,),
         "dashboard.compare.cached.many_models": (shown,),
         "dashboard.compare.cached._side_by_side": (shown,),
-        "dashboard.compare.cached.secondary": (shown,),
-        "dashboard.compare.cached.difference": (replace(shown, subjects=("things-s0", "things-s1")), own, Per.COUNT),
+        "dashboard.compare.cached.secondary_metrics": (shown,),
+        "dashboard.compare.cached.matrix_difference": (
+            replace(shown, subjects=("things-s0", "things-s1")),
+            own,
+            Per.COUNT,
+        ),
         "dashboard.diagnose.cached._diagnosis": (taxonomy, replace(shown, subjects=("things-s0",))),
         "dashboard.taxonomies.cached._previews": (taxonomy, shown),
-        "dashboard.taxonomies.cached.advice": (taxonomy,),
-        "dashboard.taxonomies.cached.distinguished": (taxonomy,),
-        "dashboard.taxonomies.cached._divided": (series["things"], run.run_id, "stamp"),
+        "dashboard.taxonomies.cached.suggested_merges": (taxonomy,),
+        "dashboard.taxonomies.cached.pair_separability": (taxonomy,),
+        "dashboard.taxonomies.cached._class_subclusters": (series["things"], run.run_id, "stamp"),
         "dashboard.review.cached._queue": (shown, QueueView(Order.WRONG), None),
         "dashboard.review.cached._cells": (shown, QueueView(Order.CELL), series["things"]),
         "dashboard.review.cached.agreement": (taxonomy,),
@@ -132,7 +136,7 @@ def calls(now):
 FILES_ONLY = {
     "dashboard.ui.cached.restrictions",
     "dashboard.ui.cached.patients",
-    "dashboard.taxonomies.cached._divided",
+    "dashboard.taxonomies.cached._class_subclusters",
     "dashboard.images.cached.mapped",
 }
 """What rests on no decision: patients, images and predictions alone."""

@@ -1,0 +1,57 @@
+"""A comparison as one self-contained page to send to a colleague, with its numbers beside it as CSV and JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from dashboard.compare.many_models import compare_subjects, compare_subset, many_models_note
+from dashboard.compare.result_notes import result_notes
+from dashboard.diagnose.diagnosis import Diagnosis
+from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.label_change_effect import reviewing
+from dashboard.evaluation.verdict import Judgement
+from dashboard.report import causes, comparison, label_change_effect, many_models, numbers, page, region_attention
+from dashboard.report.contents import Told, looks_of
+from dashboard.server_state.open_workspace import Desk
+from model_zoo.workspace.manifest import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The page, its numbers as a table with a row per subject and class, and as JSON with where they come from."""
+
+    html: str
+    csv: str
+    json: str
+
+
+def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
+    """What Compare says of ``judged`` and the judgements ``found`` in it, and Diagnose and Run of its subjects."""
+    changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
+    many = compare_subjects(judged, desk.workspace.rule, partial(compare_subset, desk, judged))
+    beside, many_beside = result_notes(desk, judged, found), many_models_note(desk, many) if many else ""
+    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged), changed, many, beside, many_beside)
+    table, tree = numbers.table(judged), json.dumps(numbers.tree(told), indent=2)
+    sections = [
+        comparison.heading(told),
+        page.downloads({"comparison.csv": table, "comparison.json": tree}),
+        comparison.verdicts(told),
+        many_models.section(told),
+        label_change_effect.section(told),
+        comparison.classes(judged),
+        comparison.matrices(judged),
+        causes.section(told),
+        region_attention.section(told),
+        comparison.sources(judged),
+    ]
+    return Report(page.page(f"{desk.workspace.name}: {comparison.title(judged)}", sections), table, tree)
+
+
+def write_report(made: Report, path: Path) -> tuple[Path, ...]:
+    """Write the page to ``path`` and its numbers beside it; each file whole or not at all."""
+    files = {path: made.html, path.with_suffix(".csv"): made.csv, path.with_suffix(".json"): made.json}
+    for one, text in files.items():
+        write_whole(one, text.encode())
+    return tuple(files)
