@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dashboard.importing.plan import Wishes, plan_import
-from dashboard.importing.write import store
+from dashboard.importing.plan import ImportOptions, plan_import
+from dashboard.importing.write import write_import
 from model_zoo.importing.near_duplicates import pairs_alike
 from model_zoo.importing.reading import read_source
 from model_zoo.workspace.new_workspace import init
@@ -34,8 +34,8 @@ def main() -> None:
         reference, _ = timed(lambda: pd.read_csv(table, dtype=str).to_csv(folder / "again.csv", index=False))
         workspace = Workspace.open(init(folder / "ws"))
         reading, source = timed(lambda: read_source(table))
-        planning, plan = timed(lambda: plan_import(workspace, source, Wishes(check=False)))
-        writing, read = timed(lambda: store(plan))
+        planning, plan = timed(lambda: plan_import(workspace, source, ImportOptions(check=False)))
+        writing, read = timed(lambda: write_import(plan))
         assert len(read.dataset().images) == n
         opening, _ = timed(lambda: Workspace.open(folder / "ws").dataset())
     total = reading + planning + writing

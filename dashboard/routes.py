@@ -14,7 +14,7 @@ from dashboard.address.links import image_url, read_away, whole
 from dashboard.decisions.stored_decisions import StoredDecisions
 from dashboard.evaluation.nearest_images import neighbours
 from dashboard.guards import FOR_OWN_PAGES, from_other_site
-from dashboard.inspect.occlusion import paint
+from dashboard.inspect.occlusion import occlude
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
@@ -115,7 +115,7 @@ def painted_file(request: Request) -> Response:
     """One image as PNG, with the regions and boxes of the address painted out."""
     asked = request.query_params
     away = read_away({name: tuple(asked.getlist(name)) for name in asked})
-    painted = paint(desk(), request.path_params["image_id"], away).painted
+    painted = occlude(desk(), request.path_params["image_id"], away).painted
     return Response(_png(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
 
 

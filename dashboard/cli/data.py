@@ -67,9 +67,9 @@ def import_data(
     name: Annotated[str, typer.Option(help="Folder below images/; default: the source's name.")] = "",
 ) -> None:
     """Bring images and their labels into a workspace, whole or not at all."""
-    from dashboard.importing.plan import Wishes, plan_import
+    from dashboard.importing.plan import ImportOptions, plan_import
     from dashboard.importing.plan_words import plan_words
-    from dashboard.importing.write import store
+    from dashboard.importing.write import write_import
     from model_zoo.importing.reading import read_rules, read_source
     from model_zoo.importing.splits import parse_shares
     from model_zoo.importing.tables import Columns
@@ -89,7 +89,7 @@ def import_data(
                 read = replace(read, told=(*frames.told, *read.told), left_out=(*frames.left_out, *read.left_out))
             with bar:
                 looking = bar.add_task("Looking at images", total=None, visible=check)
-                wishes = Wishes(copy, check, move_patients, shares, hold_out, name)
+                wishes = ImportOptions(copy, check, move_patients, shares, hold_out, name)
                 plan = plan_import(opened, read, wishes, lambda n, of: bar.update(looking, completed=n, total=of))
             for line in plan_words(plan):
                 console.print(told(line), soft_wrap=True)
@@ -99,7 +99,7 @@ def import_data(
             with bar:
                 bar.remove_task(looking)
                 copying = bar.add_task("Copying images", total=None, visible=copy)
-                store(plan, lambda n, of: bar.update(copying, completed=n, total=of))
+                write_import(plan, lambda n, of: bar.update(copying, completed=n, total=of))
                 written = True
     except KeyboardInterrupt:
         console.print(f"Stopped; {'all of it was' if written else 'nothing was'} written.", style="yellow")
@@ -112,7 +112,7 @@ def look_alike(
     at_most: Annotated[int, typer.Option("--show", help="How many pairs to list.")] = 20,
 ) -> None:
     """List images that look alike in two splits or classes; what was hashed before is not hashed again."""
-    from dashboard.importing.near_duplicates import lookalike_words, of_workspace
+    from dashboard.importing.near_duplicates import near_duplicate_words, near_duplicates_of_workspace
     from model_zoo.importing.source import shown
     from model_zoo.workspace.workspace import Workspace
 
@@ -121,12 +121,12 @@ def look_alike(
     try:
         with bar:
             task = bar.add_task("Hashing images", total=None)
-            found, told = of_workspace(opened, lambda n, of: bar.update(task, completed=n, total=of))
+            found, told = near_duplicates_of_workspace(opened, lambda n, of: bar.update(task, completed=n, total=of))
     except KeyboardInterrupt:
         console.print("Stopped; what was hashed is kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)
     console.print(f"{found.n_hashed:,} images compared: {found.n_pairs:,} pairs look alike.", soft_wrap=True)
-    for sentence in (*lookalike_words(found), *told[:at_most]):
+    for sentence in (*near_duplicate_words(found), *told[:at_most]):
         console.print(sentence, soft_wrap=True)
     for pair in found.pairs[:at_most]:
         one, two = pair.first, pair.second
@@ -152,7 +152,7 @@ def _at_hand(
 
     Last comes what writes ``source`` in a sentence instead of that place; errors have it done already.
     """
-    from dashboard.importing.temporary_files import hold
+    from dashboard.importing.temporary_files import temporary_folder
     from model_zoo.importing.archives import is_archive, unpack
     from model_zoo.importing.dicom import extract_frames, holds_dicom
     from model_zoo.importing.source import SourceError
@@ -168,7 +168,7 @@ def _at_hand(
 
         def room() -> Path:
             try:
-                made = hold(workspace, ".unpacked-")
+                made = temporary_folder(workspace, ".unpacked-")
             except OSError as error:
                 raise SourceError(f"{source.name} cannot be unpacked in {workspace} ({error.strerror}).") from error
             until.callback(shutil.rmtree, made, ignore_errors=True)

@@ -169,7 +169,7 @@ def predict(
     trust_code: TrustOption = None,
 ) -> None:
     """Ask a run about a data set or a folder of images; the same command goes on where it was stopped."""
-    from dashboard.runs.predict import predict_over
+    from dashboard.runs.predict import predict_images
     from dashboard.runs.train import cross_fit_run
 
     if (data is None) == (cross_fit is None):
@@ -180,7 +180,7 @@ def predict(
         if cross_fit is not None:
             cross_fit_run(_open(workspace), run, cross_fit, console)
         if data is not None:
-            predict_over(_open(workspace), run, data, out or Path(f"{run}.parquet"), console)
+            predict_images(_open(workspace), run, data, out or Path(f"{run}.parquet"), console)
     except KeyboardInterrupt:
         console.print(f"Stopped; {kept} are kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)
@@ -259,11 +259,11 @@ def look(
     trust_code: TrustOption = None,
 ) -> None:
     """Measure what a run looks at: its maps against known regions, its answers with a region painted out."""
-    from dashboard.runs.region_attention import look_at_run
+    from dashboard.runs.region_attention import measure_region_attention
 
     _trust(trust_code)
     try:
-        look_at_run(_open(workspace), run, split, limit, method, together or [], console)
+        measure_region_attention(_open(workspace), run, split, limit, method, together or [], console)
     except KeyboardInterrupt:
         console.print("Stopped. Nothing is left half-written; the same command starts anew.", style="yellow")
         sys.exit(130)

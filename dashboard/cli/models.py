@@ -69,7 +69,7 @@ def import_run(
 ) -> None:
     """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
     from dashboard.importing import checkpoint_command as importing
-    from dashboard.importing.checkpoint_metadata import contradictions, said_of_it
+    from dashboard.importing.checkpoint_metadata import contradictions, read_metadata
     from model_zoo.checkpoints.onnx_models import Graph
     from model_zoo.importing.models import Declaration
 
@@ -85,7 +85,7 @@ def import_run(
     if isinstance(checkpoint, Graph) and (architecture or code):
         raise RunError("An ONNX file is a model with its architecture; leave out --architecture.")
     made = ONNX if isinstance(checkpoint, Graph) else code.name if code else architecture
-    said = said_of_it(checkpoint)
+    said = read_metadata(checkpoint)
     needed = {
         **{"--name": name, "--taxonomy": taxonomy, "--architecture": made, "--size": size, "--fit": fit},
         **{"--channels": channels, "--mean": mean, "--std": std},
@@ -98,7 +98,7 @@ def import_run(
         console.print("Next, with your own words for those in capitals:")
         console.print(importing.next_command(file, _given(context), missing, known, said, opened), soft_wrap=True)
         raise RunError(f"Nothing was imported: give {', '.join(missing)} as well, as the model was trained.")
-    interpolation, crop_share = importing.left_to_file(interpolation, crop_share, fit, said, console)
+    interpolation, crop_share = importing.settings_from_file(interpolation, crop_share, fit, said, console)
     chosen = opened.taxonomy(taxonomy)
     prepared = Preprocessing(
         channels=channels,

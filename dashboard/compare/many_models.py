@@ -42,7 +42,7 @@ class ManyModelsResult:
 def compare_subjects(
     judged: Comparison, rule: Rule, again: Callable[[tuple[Subject, ...]], Comparison]
 ) -> ManyModelsResult | None:
-    """All subjects against the first, in the classes that those kept share; None below `MIN_MODELS` or without a result.
+    """All subjects against the first, in the classes that they share; None below `MIN_MODELS` or without a result.
 
     ``again`` judges some of the subjects as ``judged`` does, on their own common ground.
     """

@@ -23,7 +23,7 @@ def many_models(many: ManyModelsResult, note: str, shown: Shown) -> None:
     st.selectbox(
         "Baseline",
         list(titles),
-        key=state.shows("shown_baseline", many.baseline.subject_id),
+        key=state.set_widget("shown_baseline", many.baseline.subject_id),
         format_func=titles.__getitem__,
         width=420,
         on_change=lambda: state.write_query({"of": _first(shown, str(state.get("shown_baseline")))}),

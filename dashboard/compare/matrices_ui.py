@@ -23,8 +23,15 @@ from dashboard.compare.matrices import (
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.ui import controls, state
-from dashboard.ui.chart_clicks import Open, chart_key, clicked
-from dashboard.ui.matrices_plot import NUMBERS_UP_TO, UNITS, UNSETTLED, confusion_figure, difference_figure, number
+from dashboard.ui.chart_clicks import Open, chart_key, on_click
+from dashboard.ui.matrices_plot import (
+    INCONCLUSIVE_MARK,
+    NUMBERS_UP_TO,
+    UNITS,
+    confusion_figure,
+    difference_figure,
+    number,
+)
 from dashboard.ui.plots import Look
 from dashboard.words import counted, one_of, plain, signed
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
@@ -92,7 +99,7 @@ def _class_choices(laid_out: MatrixLayouts, view: MatrixView) -> None:
         st.selectbox(
             "Collapse classes by",
             options,
-            key=state.shows("matrix_group", laid_out.group),
+            key=state.set_widget("matrix_group", laid_out.group),
             format_func=_grouping_name,
             disabled=len(options) == 1,
             help="A group of classes becomes one line: images confused inside it then count as right. Groups are "
@@ -103,7 +110,7 @@ def _class_choices(laid_out: MatrixLayouts, view: MatrixView) -> None:
         st.multiselect(
             "Groups shown open",
             list(laid_out.groups),
-            key=state.shows("matrix_open", list(view.opened)),
+            key=state.set_widget("matrix_open", list(view.opened)),
             placeholder="All are collapsed" if laid_out.groups else "No groups",
             disabled=not laid_out.groups,
             on_change=lambda: state.write_query({"open": state.get("matrix_open"), "only": []}),
@@ -112,7 +119,7 @@ def _class_choices(laid_out: MatrixLayouts, view: MatrixView) -> None:
         st.multiselect(
             "Only these classes",
             list(laid_out.lines),
-            key=state.shows("matrix_only", list(view.only)),
+            key=state.set_widget("matrix_only", list(view.only)),
             placeholder="All classes",
             help="All others are kept together as one row and one column, so that no error leaves the matrix.",
             on_change=lambda: state.write_query({"only": state.get("matrix_only")}),
@@ -156,7 +163,7 @@ def _each(
                     reviewed=some.project(layout.projection) if some else None,
                 ),
                 key=key,
-                on_select=clicked(key, _cell_of(layout, who), open_cell),
+                on_select=on_click(key, _cell_of(layout, who), open_cell),
                 selection_mode="points",
                 theme=None,
                 config={"displayModeBar": False, "doubleClick": False},
@@ -181,8 +188,9 @@ def _difference(
         st.caption(
             f"{plain(judged.basis(judged.evaluations[0]))}. Cells: **{UNITS[view.per]}**, "
             f"{plain(second.title)} minus {plain(first.title)}{_of_means(judged)}. Blue: better (more on the "
-            f"diagonal, less beside it); orange: worse. **{UNSETTLED}** behind a number: its 95 % interval (patients "
-            f"only, not seeds) holds 0. Grey: fewer than {FEW_IMAGES} images on both sides.{_lines_text(layout)}"
+            f"diagonal, less beside it); orange: worse. **{INCONCLUSIVE_MARK}** behind a number: its 95 % interval "
+            f"(patients only, not seeds) holds 0. Grey: fewer than {FEW_IMAGES} images on both sides."
+            f"{_lines_text(layout)}"
         )
         key = chart_key(
             f"difference_{first.subject_id}_{second.subject_id}_{view.query()}_{judged.space}_{judged.split}"
@@ -203,7 +211,7 @@ def _difference(
         st.plotly_chart(
             figure,
             key=key,
-            on_select=clicked(key, either_side, open_cell),
+            on_select=on_click(key, either_side, open_cell),
             selection_mode="points",
             theme=None,
             config={"displayModeBar": False, "doubleClick": False},
@@ -292,7 +300,7 @@ def _which_matrix(place: DeltaGenerator, subject: Subject, chosen: Sequence[str]
     place.selectbox(
         "Matrix of",
         [mean, *ids],
-        key=state.shows(key, asked or mean),
+        key=state.set_widget(key, asked or mean),
         label_visibility="collapsed",
         on_change=lambda: state.write_query(
             {"matrix": others + [one for one in [state.get(key)] if one not in (mean, None)]}

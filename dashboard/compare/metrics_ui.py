@@ -12,7 +12,7 @@ from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.evaluation.label_change_effect_words import reviewed_part
 from dashboard.ui import plots
-from dashboard.ui.chart_clicks import Open, chart_key, clicked
+from dashboard.ui.chart_clicks import Open, chart_key, on_click
 from dashboard.ui.class_tables import class_table, figure_table
 from dashboard.words import interval_text, no_interval, plain, share_text
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures, support
@@ -99,7 +99,7 @@ def per_class_metrics(judged: Comparison, figure: ClassFigure, look: plots.Look,
                     colours,
                 ),
                 key=key,
-                on_select=clicked(key, partial(_behind, figure), open_cell),
+                on_select=on_click(key, partial(_behind, figure), open_cell),
                 selection_mode="points",
                 theme=None,
                 config={"displayModeBar": False, "doubleClick": False},

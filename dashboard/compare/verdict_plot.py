@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.evaluation.verdict import Judgement
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress
+from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text
 from dashboard.words import counted, points_interval, points_text, rounding, share_text
 from model_zoo.core.comparison.comparison import Difference, Rule
 from model_zoo.core.comparison.outcomes import Question
@@ -105,7 +105,7 @@ def forest_figure(
         ticksuffix="",
     )
     height = int(96 + 24 * (y[-1] + 1.4))
-    return dress(figure, look, height=height, hoverdistance=14, clickmode="event+select", dragmode=False)
+    return apply_theme(figure, look, height=height, hoverdistance=14, clickmode="event+select", dragmode=False)
 
 
 def _class_tick(line: ForestLine, look: Look) -> str:

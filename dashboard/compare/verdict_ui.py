@@ -13,7 +13,7 @@ from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.ui import plots
-from dashboard.ui.chart_clicks import Open, chart_key, clicked
+from dashboard.ui.chart_clicks import Open, chart_key, on_click
 from dashboard.ui.class_tables import class_table, difference_table
 from dashboard.words import plain
 from model_zoo.core.comparison.comparison import Rule
@@ -95,7 +95,7 @@ def _draw(
     st.plotly_chart(
         forest_figure(lines, judgement.subject.subject_id, names, rule.margin, look),
         key=key,
-        on_select=clicked(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
+        on_select=on_click(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
         selection_mode="points",
         theme=None,
         config={"displayModeBar": False, "doubleClick": False},

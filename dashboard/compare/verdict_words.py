@@ -55,8 +55,8 @@ def accuracy_sentence(judgement: Judgement, said: Verdict) -> str:
         return f"{ends}, no interval."
     return (
         f"{ends}, 95 % CI {points_interval(said.difference.low, said.difference.high)}; "
-        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}.{missing_predictions_note(judgement)}"
-        f"{rare_classes(said.rare)}{sample_size_note(said)}"
+        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}."
+        f"{missing_predictions_note(judgement)}{rare_classes(said.rare)}{sample_size_note(said)}"
     )
 
 

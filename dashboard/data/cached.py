@@ -23,6 +23,6 @@ def _counts(view: DataView, taxonomy: Taxonomy | None) -> tuple[Group, ...]:
 
 
 @cached(entries=4, spinner="Comparing the files with what is known of them …")
-def looked(labels: Labels, stamp: str) -> LookedAt:
+def checked_files(labels: Labels, stamp: str) -> LookedAt:
     """What is known of the image files; ``stamp`` changes with it."""
     return looked_at(desk().workspace, desk().dataset(), desk().labels(labels))

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from dashboard.evaluation.image_counts import Group
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress, short
+from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text, shorten_name
 from model_zoo.core.label_space.splits import Split
 
 ROWS = 30
@@ -34,8 +34,8 @@ def counts_figure(groups: Sequence[Group], splits: Sequence[Split], look: Look) 
             unselected={"marker": {"opacity": 1}},
             customdata=[[one.where.written if one.where else "", str(split)] for one in groups],
             hovertemplate=[
-                f"<b>{as_text(short(one.name))}</b> · {SPLIT_NAMES[split]}<br>{one.images.get(split, 0):,} images of "
-                f"{one.patients.get(split, 0):,} patients<extra></extra>"
+                f"<b>{as_text(shorten_name(one.name))}</b> · {SPLIT_NAMES[split]}<br>"
+                f"{one.images.get(split, 0):,} images of {one.patients.get(split, 0):,} patients<extra></extra>"
                 for one in groups
             ],
         )
@@ -43,11 +43,11 @@ def counts_figure(groups: Sequence[Group], splits: Sequence[Split], look: Look) 
         range=[len(groups) - 0.4, -0.6],
         tickmode="array",
         tickvals=list(range(len(groups))),
-        ticktext=[as_text(short(one.name)) for one in groups],
+        ticktext=[as_text(shorten_name(one.name)) for one in groups],
         type="linear",
     )
     figure.update_xaxes(title={"text": "images"}, showgrid=True, gridcolor=look.grid, rangemode="tozero")
-    return dress(
+    return apply_theme(
         figure,
         look,
         height=110 + 24 * len(groups),

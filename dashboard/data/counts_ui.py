@@ -13,7 +13,7 @@ from dashboard.data.counts_plot import ROWS, counts_figure
 from dashboard.evaluation.image_counts import Group, n_patients
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES, balance, spread
 from dashboard.ui import plots, state
-from dashboard.ui.chart_clicks import chart_key, clicked
+from dashboard.ui.chart_clicks import chart_key, on_click
 from dashboard.words import LABELS, counted, one_of, plain
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -36,7 +36,7 @@ def totals(dataset: DataSet, splits: Sequence[Split]) -> None:
         )
 
 
-def in_two_splits(dataset: DataSet) -> None:
+def patient_leakage(dataset: DataSet) -> None:
     """The patients that a model would learn from and be judged on."""
     spread_out = patients_in_two_splits(dataset.images)
     if not spread_out:
@@ -59,7 +59,7 @@ def in_two_splits(dataset: DataSet) -> None:
         st.caption(f"and {len(spread_out) - MAX_PATIENTS:,} more.")
 
 
-def by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: DataView) -> None:
+def count_by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: DataView) -> None:
     """Choose what to count by; the choice goes to the address."""
     names = {f"class:{name}": f"class of {name} ({len(one.classes)})" for name, one in taxonomies.items()}
     names |= {"label": "label", "patient": "patient"}
@@ -68,13 +68,13 @@ def by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: DataVi
     st.selectbox(
         "Counted by",
         list(names),
-        key=state.shows("data_by", view.written),
+        key=state.set_widget("data_by", view.written),
         format_func=names.__getitem__,
         on_change=lambda: state.write_query({"by": [str(state.get("data_by"))]}),
     )
 
 
-def counted_by(groups: Sequence[Group], splits: Sequence[Split], view: DataView, look: plots.Look) -> None:
+def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataView, look: plots.Look) -> None:
     """The groups as sentences, a chart and a table; a click on either opens their images."""
     basis = f"{'' if view.by in (CountedBy.PATIENT, CountedBy.COLUMN) else LABELS[view.labels] + ', '}all splits"
     if view.by in (CountedBy.CLASS, CountedBy.LABEL):
@@ -90,7 +90,7 @@ def counted_by(groups: Sequence[Group], splits: Sequence[Split], view: DataView,
         st.plotly_chart(
             counts_figure(most, splits, look),
             key=key,
-            on_select=clicked(key, lambda where, split: _images(where, split, view.labels), _open),
+            on_select=on_click(key, lambda where, split: _images(where, split, view.labels), _open),
             theme=None,
             config={"displayModeBar": False},
         )
@@ -117,7 +117,7 @@ def _table(groups: Sequence[Group], splits: Sequence[Split], view: DataView) -> 
     def opened() -> None:
         chosen = state.get(key)["selection"]["rows"]
         if chosen and (where := groups[chosen[0]].where):
-            state.bump("chart_clicks")
+            state.increment_counter("chart_clicks")
             _open(_images(where.written, "", view.labels))
 
     st.dataframe(

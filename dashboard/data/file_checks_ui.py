@@ -14,7 +14,7 @@ from dashboard.server_state.jobs import Tell, jobs
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.gallery import Tile, gallery
-from dashboard.ui.progress import watch
+from dashboard.ui.progress import watch_job
 from dashboard.words import counted, plain
 from model_zoo.core.label_space.labels import LeafSpace
 
@@ -23,11 +23,11 @@ _JOB = "look at files"
 _NO_PICTURE = (Finding.MISSING, Finding.UNREADABLE)
 
 
-def looking(desk: Desk) -> str:
+def file_check_button(desk: Desk) -> str:
     """The button that starts it, or how far it is; returns what changes with each time that it ended."""
     job = jobs().get(_JOB)
     if job is not None and job.running:
-        watch(job, "Looking at files", "files", "data_look_cancel")
+        watch_job(job, "Looking at files", "files", "data_look_cancel")
         return f"running {job.done // 500}"
     if job is not None and job.error:
         st.error(plain(job.error))
@@ -51,7 +51,7 @@ def looking(desk: Desk) -> str:
     return str(id(job))
 
 
-def findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
+def file_findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
     """What was found, one list at a time; returns the id of an image that was just opened, else None."""
     st.markdown(looked_words(looked, n_images))
     if looked.unscaled:
@@ -64,7 +64,7 @@ def findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: Lea
     st.pills(
         "What was found",
         list(listed),
-        key=state.shows("data_found", chosen if chosen in listed else None),
+        key=state.set_widget("data_found", chosen if chosen in listed else None),
         format_func=lambda one: f"{NAMES[one]} ({len(listed[one]):,})",
         label_visibility="collapsed",
         on_change=lambda: state.write_query({"found": [str(state.get("data_found") or "")], "page": []}),

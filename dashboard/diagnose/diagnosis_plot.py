@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from dashboard.diagnose.retraining import LearningCurve
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress, gap, short
+from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text, error_bar_lengths, shorten_name
 from dashboard.words import interval_text, share_text
 from model_zoo.core.diagnosis.symptoms import GroupRecall, Ratio
 from model_zoo.core.evaluation.calibration import Calibration
@@ -64,7 +64,7 @@ def learning_curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Fig
         figure.add_scatter(
             x=n_train,
             y=values,
-            name=as_text(short(curve.name)),
+            name=as_text(shorten_name(curve.name)),
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
             marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": look.background}},
@@ -78,7 +78,7 @@ def learning_curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Fig
         )
     figure.update_xaxes(rangemode="tozero", title={"text": "training images of the class"}, gridcolor=look.grid)
     figure.update_yaxes(title={"text": "recall"}, range=[-0.03, 1.06], tickformat=".0%", gridcolor=look.grid)
-    return dress(figure, look, height=300, legend=_LEGEND, showlegend=True, dragmode=False)
+    return apply_theme(figure, look, height=300, legend=_LEGEND, showlegend=True, dragmode=False)
 
 
 def prediction_bias_figure(
@@ -111,7 +111,7 @@ def probability_mass_figure(names: Sequence[str], mass: NDArray[np.float64], loo
     figure = go.Figure()
     for k, (part, colour) in enumerate(zip(("own class", "siblings", "elsewhere"), _PARTS, strict=True)):
         figure.add_bar(
-            y=[as_text(short(name)) for name in names],
+            y=[as_text(shorten_name(name)) for name in names],
             x=mass[:, k],
             name=part,
             orientation="h",
@@ -121,7 +121,7 @@ def probability_mass_figure(names: Sequence[str], mass: NDArray[np.float64], loo
         )
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title={"text": "mean probability, images of the class"})
     figure.update_yaxes(autorange="reversed", tickmode="linear")
-    return dress(figure, look, height=110 + 20 * len(names), barmode="stack", bargap=0.25, legend=_LEGEND)
+    return apply_theme(figure, look, height=110 + 20 * len(names), barmode="stack", bargap=0.25, legend=_LEGEND)
 
 
 def reliability_figure(calibration: Calibration, look: Look, colour: str) -> go.Figure:
@@ -147,7 +147,7 @@ def reliability_figure(calibration: Calibration, look: Look, colour: str) -> go.
     )
     figure.update_xaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "confidence"}, gridcolor=look.grid)
     figure.update_yaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "share right"}, gridcolor=look.grid)
-    return dress(figure, look, height=300, showlegend=False, dragmode=False)
+    return apply_theme(figure, look, height=300, showlegend=False, dragmode=False)
 
 
 def groups_figure(
@@ -196,7 +196,7 @@ def groups_figure(
         range=[len(groups) - 0.4, -0.6], tickmode="array", tickvals=list(rows), ticktext=labels, gridcolor=look.grid
     )
     figure.update_xaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "share found"}, gridcolor=look.grid)
-    return dress(figure, look, height=150 + 30 * len(groups), legend=_LEGEND, **_CLICKS)
+    return apply_theme(figure, look, height=150 + 30 * len(groups), legend=_LEGEND, **_CLICKS)
 
 
 _PARTS = (SUBJECT_COLOURS[0], SUBJECT_COLOURS[4], "#8A94A0")
@@ -222,7 +222,7 @@ def _marks(
         x=np.maximum(training, 0.5),
         y=values,
         mode="markers+text" if named else "markers",
-        text=[as_text(short(name)) for name in names] if named else None,
+        text=[as_text(shorten_name(name)) for name in names] if named else None,
         textposition=_beside(training),
         textfont={"size": 10, "color": look.muted},
         cliponaxis=False,
@@ -242,7 +242,7 @@ def _marks(
         **_ticks(training),
     )
     figure.update_yaxes(gridcolor=look.grid)
-    return dress(figure, look, height=340, **_CLICKS)
+    return apply_theme(figure, look, height=340, **_CLICKS)
 
 
 def _ticks(training: NDArray[np.int64]) -> dict[str, object]:
@@ -264,8 +264,8 @@ def _interval(values: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str) -
     return {
         "type": "data",
         "symmetric": False,
-        "array": gap(high, values),
-        "arrayminus": gap(values, low),
+        "array": error_bar_lengths(high, values),
+        "arrayminus": error_bar_lengths(values, low),
         "color": colour,
         "thickness": 1.3,
         "width": 3,

@@ -15,7 +15,7 @@ from dashboard.address.selection import Space
 from dashboard.diagnose import diagnosis_plot, diagnosis_words
 from dashboard.diagnose.diagnosis import Diagnosis, Evidence
 from dashboard.ui import plots, state
-from dashboard.ui.chart_clicks import chart_key, clicked
+from dashboard.ui.chart_clicks import chart_key, on_click
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain, share_text, signed
 from model_zoo.core.diagnosis.diagnosis import Cause
@@ -45,7 +45,7 @@ def coarser_picker(spaces: Mapping[str, Taxonomy], chosen: Taxonomy) -> None:
     st.selectbox(
         "Seen from the coarser classes of",
         list(spaces),
-        key=state.shows("diagnose_coarser", chosen.name),
+        key=state.set_widget("diagnose_coarser", chosen.name),
         format_func=lambda name: f"seen from {name} ({len(spaces[name].classes)})",
         label_visibility="collapsed",
         help="Mistakes inside one of these classes and across them are told apart, and what the classes inside share.",
@@ -226,7 +226,7 @@ def _chart(figure: object, name: str, page: PageContext) -> None:
     st.plotly_chart(
         figure,
         key=key,
-        on_select=clicked(key, lambda subject_id, true: Cell(subject_id, (true,)), page.open_cell),
+        on_select=on_click(key, lambda subject_id, true: Cell(subject_id, (true,)), page.open_cell),
         selection_mode="points",
         theme=None,
         config={"displayModeBar": False, "doubleClick": False},

@@ -48,7 +48,7 @@ def diagnose_subject(
 
 
 def diagnose_all(desk: Desk, judged: Comparison, only: Set[str] | None = None) -> tuple[Diagnosis, ...]:
-    """Every subject of ``judged`` in its own classes, seen from the same coarser ones; ``only`` as in `diagnose_subject`."""
+    """Diagnose every subject of ``judged`` with the same coarser classes; ``only`` as in `diagnose_subject`."""
     coarser = coarser_space(desk, judged.subjects)
     return tuple(
         diagnose_subject(desk, subject, coarser, judged.split, judged.labels, where=judged.where, only=only)

@@ -8,11 +8,11 @@ from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 UNKNOWN_VALUE = "unknown"
-LONE = "other"
+SINGLE_CLASSES = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LabelChoice:
     """What images have in common in a reviewer's eyes: a class of a taxonomy, a value of a part, or a lone leaf."""
 
     words: str
@@ -27,7 +27,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class LabelChanges:
     """What a choice makes of the chosen images: new labels by id, those that say it already, those it cannot be.
 
     ``labels`` holds all that can be decided, new or not.
@@ -38,21 +38,21 @@ class Changes:
     impossible: tuple[str, ...]
 
 
-def offered(space: LeafSpace, taxonomies: Iterable[Taxonomy]) -> Mapping[str, tuple[Choice, ...]]:
+def label_choices(space: LeafSpace, taxonomies: Iterable[Taxonomy]) -> Mapping[str, tuple[LabelChoice, ...]]:
     """Every choice, under the name of its taxonomy or part; parts first."""
-    found: dict[str, tuple[Choice, ...]] = {}
+    found: dict[str, tuple[LabelChoice, ...]] = {}
     for part in space.parts:
-        values = [Choice(f"{part.name} = {value}", part=part.name, value=value) for value in part.values]
-        found[part.name] = (*values, Choice(f"{part.name} unknown", part=part.name))
+        values = [LabelChoice(f"{part.name} = {value}", part=part.name, value=value) for value in part.values]
+        found[part.name] = (*values, LabelChoice(f"{part.name} unknown", part=part.name))
     if lone := [leaf for leaf in space.leaves if not space.values_of[leaf]]:
-        found[LONE] = tuple(Choice(leaf, leaves=frozenset((leaf,))) for leaf in lone)
+        found[SINGLE_CLASSES] = tuple(LabelChoice(leaf, leaves=frozenset((leaf,))) for leaf in lone)
     for one in taxonomies:
         classes = one.classes.items()
-        found[f"{one.name} (classes)"] = tuple(Choice(name, one.name, leaves=leaves) for name, leaves in classes)
+        found[f"{one.name} (classes)"] = tuple(LabelChoice(name, one.name, leaves=leaves) for name, leaves in classes)
     return found
 
 
-def changes(choice: Choice, labels: Mapping[str, Label], space: LeafSpace) -> Changes:
+def label_changes(choice: LabelChoice, labels: Mapping[str, Label], space: LeafSpace) -> LabelChanges:
     """What ``choice`` makes of each of ``labels`` (image id -> its label now)."""
     made, same, impossible = {}, set(), []
     for image_id, label in labels.items():
@@ -63,4 +63,4 @@ def changes(choice: Choice, labels: Mapping[str, Label], space: LeafSpace) -> Ch
         else:
             if made[image_id] == label:
                 same.add(image_id)
-    return Changes(made, frozenset(same), tuple(impossible))
+    return LabelChanges(made, frozenset(same), tuple(impossible))

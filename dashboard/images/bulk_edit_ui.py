@@ -9,17 +9,20 @@ import streamlit as st
 
 from dashboard.address.selection import Labels
 from dashboard.decisions.decision import DecisionError
-from dashboard.images.bulk_edit import Changes, Choice, changes, offered
+from dashboard.images.bulk_edit import LabelChanges, LabelChoice, label_changes, label_choices
 from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
-from dashboard.ui.controls import Arranged
+from dashboard.ui.controls import ListLayout
 from dashboard.words import counted, one_of, plain
 from model_zoo.core.label_space.labels import Label
 
 SHOWN_LABELS = 4
 
-CHOSEN_BY = {Arranged.GALLERY: "chosen together in Images", Arranged.MAP: "a loop drawn in the map of Images"}
+SELECTION_SOURCE = {
+    ListLayout.GALLERY: "chosen together in Images",
+    ListLayout.MAP: "a loop drawn in the map of Images",
+}
 
 
 def gallery_key(name: str, image_ids: Sequence[str] = ()) -> str:
@@ -28,7 +31,7 @@ def gallery_key(name: str, image_ids: Sequence[str] = ()) -> str:
     return f"gallery_{name}_{of}_{state.get('bulk_round', 0)}"
 
 
-def chosen_in(key: str, at_first: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
+def selected_images(key: str, at_first: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
     """What a gallery tells: the ids that are chosen in it (``at_first`` before it was drawn), and who is known here."""
     told = state.get(key)
     if told is None:
@@ -36,7 +39,7 @@ def chosen_in(key: str, at_first: Sequence[str] = ()) -> tuple[tuple[str, ...], 
     return tuple(told["chosen"] or ()), str(told["reviewer"] or "")
 
 
-def one_label(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: str) -> None:
+def label_selected(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: str) -> None:
     """At the foot of a gallery: choose a label for ``image_ids``, see what it changes, give it; undo what was given."""
     labels = desk.labels(Labels.REVIEWED)
     known = {image_id: labels[image_id] for image_id in image_ids if image_id in labels}
@@ -46,7 +49,7 @@ def one_label(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: st
     if not known:
         return
     space = desk.workspace.space
-    choices = offered(space, desk.workspace.taxonomies().values())
+    choices = label_choices(space, desk.workspace.taxonomies().values())
     with st.bottom.container():
         by, becomes, who, give = st.columns([1.6, 2.4, 1.6, 1.6], vertical_alignment="bottom")
         group = by.selectbox("Label them by", list(choices), key="bulk_by")
@@ -54,7 +57,7 @@ def one_label(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: st
         words = becomes.selectbox("What they are", list(among), index=None, key=f"bulk_{group}", placeholder="Choose")
         name = who.text_input("Your name", value=reviewer, key="bulk_name", max_chars=100)
         choice = among[words] if words else None
-        made = changes(choice, known, space) if choice else None
+        made = label_changes(choice, known, space) if choice else None
 
         def label() -> None:
             if choice and made:
@@ -71,7 +74,7 @@ def one_label(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: st
         st.caption(_preview(made, space.format) if made else f"**{counted(len(known), 'image')}** chosen.")
 
 
-def _preview(made: Changes, text: Callable[[Label], str]) -> str:
+def _preview(made: LabelChanges, text: Callable[[Label], str]) -> str:
     new = Counter(text(label) for image_id, label in made.labels.items() if image_id not in made.same).most_common()
     parts = [f"{n:,} become {plain(label)}" for label, n in new[:SHOWN_LABELS]]
     if rest := new[SHOWN_LABELS:]:
@@ -84,7 +87,7 @@ def _preview(made: Changes, text: Callable[[Label], str]) -> str:
     return "; ".join(parts) + ". One action: it can be undone as a whole."
 
 
-def _give(desk: Desk, made: Changes, choice: Choice, reviewer: str, chosen_by: str) -> None:
+def _give(desk: Desk, made: LabelChanges, choice: LabelChoice, reviewer: str, chosen_by: str) -> None:
     if not reviewer:
         raise DecisionError("Say who you are first: decisions carry your name.")
     space = desk.workspace.space
@@ -92,7 +95,7 @@ def _give(desk: Desk, made: Changes, choice: Choice, reviewer: str, chosen_by: s
     batch = new_batch()
     decide_many(desk, given, batch, datetime.now(UTC), chosen_by=chosen_by, taxonomy=choice.taxonomy)
     state.put("bulk_done", (batch, reviewer, len(given), choice.words))
-    state.bump("bulk_round")
+    state.increment_counter("bulk_round")
 
 
 def _done(desk: Desk, batch: str, reviewer: str, n_images: int, words: str) -> None:

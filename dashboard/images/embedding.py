@@ -10,13 +10,13 @@ from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import embeddings_path, read_embeddings
 
-FEWEST = 10
+MIN_IMAGES = 10
 """Fewer images are no map."""
 PERPLEXITY = 30
 
 
 @dataclass(frozen=True)
-class ImageMap:
+class EmbeddingLayout:
     """Where each of N images lies, ``places`` (N, 2), without unit: only who is near whom means something."""
 
     run_id: str
@@ -34,7 +34,7 @@ def embedded_runs(desk: Desk, split: Split) -> dict[str, str]:
     return found
 
 
-def image_map(desk: Desk, run_id: str, split: Split) -> ImageMap:
+def layout_embeddings(desk: Desk, run_id: str, split: Split) -> EmbeddingLayout:
     """All images of ``split`` that ``run_id`` embedded, laid out by t-SNE (van der Maaten & Hinton 2008) on cosines.
 
     The same every time. `RunError` where the embeddings are stale or too few, `LinkError` where there are none.
@@ -44,9 +44,9 @@ def image_map(desk: Desk, run_id: str, split: Split) -> ImageMap:
     if run is None or path is None:
         raise LinkError(f"Run {run_id[:100]!r} has no embeddings of the {split} split; choose another.")
     made = read_embeddings(path, run, desk.dataset(), split)
-    if len(made.image_ids) < FEWEST:
-        raise RunError(f"The {split} split has {len(made.image_ids)} embedded images; a map needs {FEWEST}.")
-    return ImageMap(run_id, split, made.image_ids, _laid_out(made.vectors))
+    if len(made.image_ids) < MIN_IMAGES:
+        raise RunError(f"The {split} split has {len(made.image_ids)} embedded images; a map needs {MIN_IMAGES}.")
+    return EmbeddingLayout(run_id, split, made.image_ids, _laid_out(made.vectors))
 
 
 def _laid_out(vectors: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -7,13 +7,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, as_text, dress, short
+from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text, shorten_name
 
 SYMBOLS = ("circle", "square", "triangle-up")
 OTHERS = "all others"
 
 
-def map_figure(
+def embedding_figure(
     image_ids: Sequence[str], places: NDArray[np.float64], groups: Sequence[str], texts: Sequence[str], look: Look
 ) -> go.Figure:
     """N images at ``places`` (N, 2), each kind of ``groups`` (N,) with a colour and symbol, the largest kinds first.
@@ -35,7 +35,7 @@ def map_figure(
             x=places[rows, 0],
             y=places[rows, 1],
             mode="markers",
-            name=f"{as_text(short(name))} ({len(rows):,})",
+            name=f"{as_text(shorten_name(name))} ({len(rows):,})",
             marker={"size": 7, "symbol": symbol, "color": colour, "line": {"width": 0.5, "color": look.background}},
             customdata=[image_ids[row] for row in rows],
             hovertemplate=[f"<b>{as_text(image_ids[row])}</b><br>{as_text(texts[row])}<extra></extra>" for row in rows],
@@ -45,7 +45,7 @@ def map_figure(
     hidden = {"showticklabels": False, "ticks": "", "showgrid": False, "showline": False}
     figure.update_xaxes(**hidden)
     figure.update_yaxes(**hidden)
-    return dress(
+    return apply_theme(
         figure,
         look,
         height=460,

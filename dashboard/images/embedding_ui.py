@@ -9,8 +9,8 @@ from dashboard.address import links
 from dashboard.address.selection import Labels
 from dashboard.evaluation.cell_images import Listed, n_patients
 from dashboard.evaluation.nearest_images import embed_command
-from dashboard.images.embedding import FEWEST, ImageMap, embedded_runs
-from dashboard.images.embedding_plot import map_figure
+from dashboard.images.embedding import MIN_IMAGES, EmbeddingLayout, embedded_runs
+from dashboard.images.embedding_plot import embedding_figure
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots, state
 from dashboard.words import counted, plain
@@ -19,8 +19,8 @@ from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE
 
 
-def image_map(
-    desk: Desk, mapped: Callable[[str, Split, str], ImageMap], listed: Sequence[Listed], split: Split | None
+def embedding_section(
+    desk: Desk, mapped: Callable[[str, Split, str], EmbeddingLayout], listed: Sequence[Listed], split: Split | None
 ) -> tuple[str, ...]:
     """Draw the map of ``listed``; returns the ids inside the loop that was drawn, () before one is."""
     splits = [split] if split else [Split.VALIDATION, Split.TEST, Split.TRAIN]
@@ -36,7 +36,7 @@ def image_map(
     of.selectbox(
         "Alike in the eyes of",
         list(stamps),
-        key=state.shows("image_map_run", asked),
+        key=state.set_widget("image_map_run", asked),
         format_func=lambda one: f"{stamps[one][0]}, {stamps[one][1]} split",
         on_change=lambda: state.write_query({"embedded": [str(state.get("image_map_run"))]}),
     )
@@ -44,7 +44,7 @@ def image_map(
     found = mapped(run_id, asked_split, stamp)
     here = {one.image.image_id: one for one in listed}
     rows = [row for row, image_id in enumerate(found.image_ids) if image_id in here]
-    if len(rows) < FEWEST:
+    if len(rows) < MIN_IMAGES:
         st.info(
             f"{counted(len(rows), 'image')} of this list {'is' if len(rows) == 1 else 'are'} embedded by "
             f"{plain(run_id)}, too few for a map. Set a filter back to 'any'."
@@ -53,7 +53,7 @@ def image_map(
     ids = [found.image_ids[row] for row in rows]
     labels = desk.labels(Labels.REVIEWED)
     kind = _kinds(desk, by)
-    figure = map_figure(
+    figure = embedding_figure(
         ids,
         found.places[rows],
         [kind(labels[one]) for one in ids],

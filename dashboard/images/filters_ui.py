@@ -115,7 +115,7 @@ def _select(
     st.selectbox(
         label,
         options,
-        key=state.shows(key, value),
+        key=state.set_widget(key, value),
         format_func=lambda option: names.get(option, option),
         on_change=changed,
         disabled=disabled,

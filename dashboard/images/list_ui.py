@@ -25,7 +25,7 @@ from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.splits import Split
 
 
-def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
+def cell_comparison(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
     """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
     if cell is None:
         return None
@@ -38,10 +38,12 @@ def judged(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: C
     return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums, moved)
 
 
-def queue(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None, query: Query) -> Queue:
+def queue_of_list(
+    desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None, query: Query
+) -> Queue:
     """The images that an address lists on Images, in that order, as a queue."""
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
-    filters, of_cell = read_filters(query, dataset.space, dataset), judged(desk, compare, shown, cell)
+    filters, of_cell = read_filters(query, dataset.space, dataset), cell_comparison(desk, compare, shown, cell)
     found = browse(dataset, desk.labels(shown.labels), split, filters, of_cell, cell)
     return listed_queue([one.image.image_id for one in found])
 
@@ -113,10 +115,10 @@ def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
             | {"queue": ["listed"]},
         )
     with columns[1]:
-        back(shown, cell)
+        back_link(shown, cell)
 
 
-def back(shown: Shown, cell: Cell | None) -> None:
+def back_link(shown: Shown, cell: Cell | None) -> None:
     """Back to the comparison that a cell came from."""
     if cell:
         st.page_link(
@@ -143,12 +145,12 @@ def tiles(
             below = f"in {one.n_in_cell} of {one.n_runs} · {below}"
         stands = standing.get(image.image_id, image.label)
         badge = f"→ {space.format(stands)}" if stands != image.label else ""
-        href = "inspect?" + urlencode(links.to_image(image.image_id, inspected(shown, cell)), doseq=True)
+        href = "inspect?" + urlencode(links.to_image(image.image_id, runs_to_inspect(shown, cell)), doseq=True)
         made.append(Tile(image.image_id, image_url(image.image_id), href, image.image_id, right, below, badge))
     return made
 
 
-def inspected(shown: Shown, cell: Cell | None) -> Shown:
+def runs_to_inspect(shown: Shown, cell: Cell | None) -> Shown:
     """The runs to inspect an image with: those shown, the cell's first."""
     if cell is None or cell.subject in shown.subjects:
         return shown

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from dashboard.evaluation.saliency import coloured
-from dashboard.importing.checks import check_free
-from dashboard.importing.uploads import Intake
+from dashboard.importing.checks import check_run_id_free
+from dashboard.importing.uploads import ImportFiles
 from dashboard.server_state.jobs import Tell
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, share_text
@@ -33,7 +33,7 @@ SIDE_PX = 160
 
 
 @dataclass(frozen=True)
-class Held:
+class OpenedCheckpoint:
     """A file of weights that was read, nothing in it run: ``notes`` and what fits best, by part.
 
     ``said`` is what it says of itself. ``architecture`` is '' where the file does not bring its own; ``channels`` and
@@ -61,7 +61,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleMap:
+class SampleHeatmap:
     """One image and the map laid over it, as data URIs; ``after`` is '' where there is none."""
 
     image_id: str
@@ -75,10 +75,10 @@ class Trial:
     """A model that was tried, and where it looked in one image."""
 
     imported: "Imported"
-    map: SampleMap
+    map: SampleHeatmap
 
 
-def hold_weights(intake: Intake, tell: Tell) -> Held:
+def open_checkpoint(intake: ImportFiles, tell: Tell) -> OpenedCheckpoint:
     """Read a file of weights and compare it with the architectures known here; `CheckpointError` says what it is."""
     from dashboard.importing.checkpoint_command import graph_words, read_model
     from model_zoo.checkpoints.architectures import suggest
@@ -87,7 +87,7 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
     checkpoint = read_model(intake.path)
     if isinstance(checkpoint, Graph):
         graph = checkpoint
-        return Held(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.channels, graph.n_classes)
+        return OpenedCheckpoint(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.channels, graph.n_classes)
     texts = [one for one in checkpoint.said.values() if isinstance(one, str)][:100]
     notes, fits = {}, {}
     for done, part in enumerate(checkpoint.parts):
@@ -95,7 +95,7 @@ def hold_weights(intake: Intake, tell: Tell) -> Held:
         weights = checkpoint.weights(part)
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
         fits[part] = suggest(weights.tensors, [*texts, intake.name])
-    return Held(checkpoint, notes, fits, checkpoint.said)
+    return OpenedCheckpoint(checkpoint, notes, fits, checkpoint.said)
 
 
 def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
@@ -143,23 +143,25 @@ def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "D
     """The model loaded and asked about validation and test; nothing is written."""
     from model_zoo.importing.models import verify
 
-    check_free(workspace, declared.run_id)
+    check_run_id_free(workspace, declared.run_id)
     return verify(workspace, checkpoint, declared, lambda task, done, of: tell(done, of, task))
 
 
-def trial(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell) -> Trial:
+def try_with_heatmap(
+    workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell
+) -> Trial:
     """What `try_out` finds, with a map of one image."""
     imported = try_out(workspace, checkpoint, declared, tell)
-    return Trial(imported, sample_map(workspace, imported))
+    return Trial(imported, sample_heatmap(workspace, imported))
 
 
 def write(workspace: Workspace, imported: "Imported") -> Run:
     """The run, written whole or not at all."""
-    check_free(workspace, imported.card.run_id)
+    check_run_id_free(workspace, imported.card.run_id)
     return imported.write(workspace)
 
 
-def sample_map(workspace: Workspace, imported: "Imported") -> SampleMap:
+def sample_heatmap(workspace: Workspace, imported: "Imported") -> SampleHeatmap:
     """Where the model looked in the first image that it was judged on, for the class that it answered."""
     import torch
 
@@ -174,15 +176,15 @@ def sample_map(workspace: Workspace, imported: "Imported") -> SampleMap:
         model = restore(card, imported.weights).eval().requires_grad_(False)
         found = explain(model, torch.from_numpy(card.prepared.apply(image))[None])
     except (ExplanationError, CheckpointError) as error:
-        return SampleMap(image_id, before, "", f"No map of it: {error}")
+        return SampleHeatmap(image_id, before, "", f"No map of it: {error}")
     said = f"{card.classes[found.class_index]}, {share_text(float(found.probabilities[found.class_index]))}"
     if found.empty:
-        return SampleMap(image_id, before, "", f"It answers {said}. The map is zero: no place speaks for it.")
+        return SampleHeatmap(image_id, before, "", f"It answers {said}. The map is zero: no place speaks for it.")
     image.thumbnail((SIDE_PX, SIDE_PX))
     heat = Image.fromarray(coloured(card.prepared.place_back(found.heat, *image.size)), "RGBA")
     over = Image.alpha_composite(image.convert("RGBA"), heat).convert("RGB")
     words = f"It answers {said}. {found.method} at {found.layer}: the lighter, the more it speaks for that."
-    return SampleMap(image_id, before, _uri(over), words)
+    return SampleHeatmap(image_id, before, _uri(over), words)
 
 
 def _uri(image: Image.Image) -> str:

@@ -9,8 +9,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from dashboard.evaluation.preprocessing_words import forward_words
-from dashboard.importing.checkpoint_metadata import SaidOfIt, comma_separated
-from dashboard.importing.checks import accuracy_words, check_free, ties_words, tried_rows, tried_title, warning_words
+from dashboard.importing.checkpoint_metadata import CheckpointMetadata, comma_separated
+from dashboard.importing.checks import (
+    accuracy_words,
+    check_run_id_free,
+    ties_words,
+    trials_rows,
+    trials_title,
+    warning_words,
+)
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.checkpoints.architectures import suggest
 from model_zoo.checkpoints.onnx_models import Graph, read_graph
@@ -53,7 +60,7 @@ def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> dic
         return {"--channels": str(checkpoint.channels)} if checkpoint.channels else {}
     known: dict[str, str] = {}
     console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
-    if told := said_words(checkpoint.said):
+    if told := metadata_words(checkpoint.said):
         console.print(f"The file says of itself (nobody vouches for it): {told}.", soft_wrap=True)
     for one in (part,) if part else checkpoint.parts:
         weights = checkpoint.weights(one)
@@ -77,7 +84,7 @@ def next_command(
     given: Mapping[str, str],
     missing: Sequence[str],
     known: Mapping[str, str],
-    said: SaidOfIt,
+    said: CheckpointMetadata,
     workspace: Workspace,
 ) -> str:
     """The whole command that would import ``file``, to be pasted: options as ``given``, '' where one is a flag.
@@ -100,8 +107,8 @@ def next_command(
     return command("import-run", str(file), *words, folders=workspace.folders)
 
 
-def left_to_file(
-    interpolation: Interpolation | None, crop_share: float | None, fit: Fit, said: SaidOfIt, console: Console
+def settings_from_file(
+    interpolation: Interpolation | None, crop_share: float | None, fit: Fit, said: CheckpointMetadata, console: Console
 ) -> tuple[Interpolation, float]:
     """Interpolation and share of a crop as given, else as the file says, which is printed, else bilinear and all."""
     taken = []
@@ -123,18 +130,18 @@ def graph_words(graph: Graph) -> tuple[str, str]:
     return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
 
 
-_TELLING = (
+_METADATA_KEYS = (
     *("arch", "architecture", "model", "model_name", "num_classes", "class_names", "classes"),
     *("img_size", "image_size", "input_size", "imgsz", "crop_pct", "mean", "std", "interpolation", "in_chans"),
 )
 
 
-def said_words(said: Mapping[str, Said]) -> str:
+def metadata_words(said: Mapping[str, Said]) -> str:
     """What a file says of how its model was made and how images reached it, as ``place: value; ...``; '' for nothing.
 
     Places are told by their last name, as training scripts call them.
     """
-    told = {where: value for where, value in said.items() if where.rpartition(".")[2].lower() in _TELLING}
+    told = {where: value for where, value in said.items() if where.rpartition(".")[2].lower() in _METADATA_KEYS}
     return "; ".join(f"{where}: {short(_listed(value))}" for where, value in told.items())
 
 
@@ -144,7 +151,7 @@ def _listed(value: Said) -> Said:
 
 def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
     """Verify a declared model and write it; a failure leaves nothing behind. Every choice and figure is printed."""
-    check_free(workspace, declared.run_id)
+    check_run_id_free(workspace, declared.run_id)
     prepared, classes = declared.preprocessing, ", ".join(declared.order)
     channels = f"{counted(prepared.channels, 'channel')}{', blue first' if prepared.bgr else ''}"
     console.print(
@@ -172,8 +179,8 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
         imported = verify(workspace, checkpoint, declared, watched)
     for note in filter(None, (*imported.notes, forward_words(imported.card), ties_words(imported.predictions))):
         console.print(note, style="yellow" if note.startswith("Warning: ") else None, soft_wrap=True)
-    say_tried(imported.tried, console)
-    say_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
+    print_trials(imported.tried, console)
+    print_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
     run = imported.write(workspace)
     console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
     if run.card.code:
@@ -182,19 +189,19 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
     return run
 
 
-def say_tried(tried: Sequence[Tried], console: Console) -> None:
+def print_trials(tried: Sequence[Tried], console: Console) -> None:
     """Print what other preparations would score, best first below the given one."""
     if not tried:
         return
-    table = Table(title=tried_title(tried))
+    table = Table(title=trials_title(tried))
     for heading in ("preparation", "right", "95 % interval"):
         table.add_column(heading)
-    for row in tried_rows(tried):
+    for row in trials_rows(tried):
         table.add_row(*row)
     console.print(table)
 
 
-def say_accuracy(
+def print_accuracy(
     judged: Evaluation,
     on: Split,
     taxonomy: Taxonomy,

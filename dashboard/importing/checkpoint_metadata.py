@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class SaidOfIt:
+class CheckpointMetadata:
     """What the file itself says of how images reach the model; None where it does not. Nobody vouches for it.
 
     ``size`` reads as people write it (``224``, ``224x320``); ``mean`` and ``std`` have one number, or one per channel.
@@ -28,17 +28,17 @@ class SaidOfIt:
     std: tuple[float, ...] | None = None
 
 
-def said_of_it(checkpoint: "Checkpoint | Graph") -> SaidOfIt:
+def read_metadata(checkpoint: "Checkpoint | Graph") -> CheckpointMetadata:
     """What the file names, wherever it does and as training scripts call it; a graph's size is what it takes."""
     from model_zoo.checkpoints.onnx_models import Graph
 
     if isinstance(checkpoint, Graph):
-        return SaidOfIt(_size_text(checkpoint.size) if all(checkpoint.size) else None)
+        return CheckpointMetadata(_size_text(checkpoint.size) if all(checkpoint.size) else None)
     by_end = {where.rpartition(".")[2].lower(): value for where, value in reversed(list(checkpoint.said.items()))}
     sizes = [_size(by_end[name]) for name in ("img_size", "image_size", "input_size", "imgsz") if name in by_end]
     named, kept = str(by_end.get("interpolation", "")), _numbers(by_end.get("crop_pct", ""))
     mean, std = (_numbers(by_end.get(name, "")) for name in ("mean", "std"))
-    return SaidOfIt(
+    return CheckpointMetadata(
         size=next(filter(None, sizes), None),
         interpolation=Interpolation(named) if named in tuple(Interpolation) else None,
         crop_share=kept[0] if len(kept) == 1 and MIN_CROP_SHARE <= kept[0] <= 1 else None,
@@ -47,7 +47,7 @@ def said_of_it(checkpoint: "Checkpoint | Graph") -> SaidOfIt:
     )
 
 
-def contradictions(said: SaidOfIt, prepared: Preprocessing, values: bool = True) -> tuple[str, ...]:
+def contradictions(said: CheckpointMetadata, prepared: Preprocessing, values: bool = True) -> tuple[str, ...]:
     """A sentence for each thing that the file says and ``prepared`` does not do; without ``values`` none of those."""
     found = []
     if said.size not in (None, _size_text(prepared.size)):

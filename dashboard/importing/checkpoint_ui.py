@@ -9,29 +9,37 @@ from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.importing import preprocessing_ui
 from dashboard.importing import uploads_ui as taking
 from dashboard.importing.checkpoint import (
-    Held,
-    SampleMap,
+    OpenedCheckpoint,
+    SampleHeatmap,
     Trial,
     declare,
     file_orders,
-    hold_weights,
-    trial,
+    open_checkpoint,
+    try_with_heatmap,
     write,
 )
-from dashboard.importing.checkpoint_metadata import contradictions, said_of_it
+from dashboard.importing.checkpoint_metadata import contradictions, read_metadata
 from dashboard.importing.checks import (
     accuracy_words,
     read_class_names,
     ties_words,
-    tried_rows,
-    tried_title,
+    trials_rows,
+    trials_title,
     warning_words,
 )
-from dashboard.importing.uploads import WEIGHTS, Brought, Given, Intake, incoming, take_weights, why_nothing
+from dashboard.importing.uploads import (
+    WEIGHTS,
+    ImportFiles,
+    ImportKind,
+    UploadedFile,
+    incoming_path,
+    take_weights,
+    why_not_writable,
+)
 from dashboard.server_state.jobs import Job
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
-from dashboard.ui.progress import watch
+from dashboard.ui.progress import watch_job
 from dashboard.words import counted, plain
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
@@ -41,9 +49,9 @@ _HELD, _TRIED = "import_held", "import_tried"
 _TAXONOMY_ORDER, _WRITTEN = "the order of the taxonomy", "another order, written below"
 
 
-def possible(desk: Desk) -> bool:
+def can_import(desk: Desk) -> bool:
     """Whether a model can be imported here; if not, says what lacks."""
-    if why := why_nothing(desk.workspace):
+    if why := why_not_writable(desk.workspace):
         st.info(plain(why))
         st.code(command("import-run", "FILE"), language=None)
         return False
@@ -65,19 +73,19 @@ def possible(desk: Desk) -> bool:
     return True
 
 
-def choose(desk: Desk) -> Intake | None:
+def choose_file(desk: Desk) -> ImportFiles | None:
     """The file of weights, once it is there."""
 
-    def uploaded(files: Sequence[Given]) -> taking.Take:
+    def uploaded(files: Sequence[UploadedFile]) -> taking.Take:
         return lambda tell: take_weights(files[0])
 
     def put_there(name: str) -> taking.Take:
-        return lambda tell: Intake(name, incoming(desk.workspace, name))
+        return lambda tell: ImportFiles(name, incoming_path(desk.workspace, name))
 
-    return taking.choose(desk, Brought.MODEL, WEIGHTS, uploaded, put_there)
+    return taking.choose_files(desk, ImportKind.MODEL, WEIGHTS, uploaded, put_there)
 
 
-def importing(desk: Desk, intake: Intake) -> None:
+def import_form(desk: Desk, intake: ImportFiles) -> None:
     """What the file is, what is asked, the trial, the run."""
     held = _held(intake)
     if held is None:
@@ -93,10 +101,10 @@ def importing(desk: Desk, intake: Intake) -> None:
     with left:
         st.subheader("What it does not say", anchor=False)
         named = _named(desk, held, part, intake)
-        said = said_of_it(held.checkpoint)
-        prepared = preprocessing_ui.asked(said, _channels(held, part), intake.key, part)
+        said = read_metadata(held.checkpoint)
+        prepared = preprocessing_ui.preprocessing_form(said, _channels(held, part), intake.key, part)
     with right:
-        preprocessing_ui.shown(desk, prepared)
+        preprocessing_ui.preprocessed_samples(desk, prepared)
     if named is None or prepared is None:
         st.info("Answer everything above as the model was trained; then it can be tried.")
         return
@@ -105,27 +113,27 @@ def importing(desk: Desk, intake: Intake) -> None:
     _trial(desk, held, part, named, prepared, intake)
 
 
-def _held(intake: Intake) -> Held | None:
+def _held(intake: ImportFiles) -> OpenedCheckpoint | None:
     kept = state.get(_HELD)
     if kept is None or kept[0] != intake.key:
-        kept = intake.key, Job(lambda tell: hold_weights(intake, tell))
+        kept = intake.key, Job(lambda tell: open_checkpoint(intake, tell))
         state.put(_HELD, kept)
-    job: Job[Held] = kept[1]
+    job: Job[OpenedCheckpoint] = kept[1]
     if job.running:
-        watch(job, "Comparing it with known architectures", "sets of weights", "import_held_cancel")
+        watch_job(job, "Comparing it with known architectures", "sets of weights", "import_held_cancel")
     elif job.error:
         st.error(plain(job.error))
     return job.result
 
 
-def _part(held: Held) -> str:
+def _part(held: OpenedCheckpoint) -> str:
     parts = tuple(held.notes)
     if len(parts) == 1:
         return parts[0]
     return str(st.selectbox("It holds several sets of weights; which is meant?", parts, key="import_part"))
 
 
-def _fits(held: Held, part: str) -> None:
+def _fits(held: OpenedCheckpoint, part: str) -> None:
     st.markdown(plain(f"{held.checkpoint.name}, sha256 {held.checkpoint.sha256[:12]}. " + " ".join(held.notes[part])))
     if held.architecture:
         return
@@ -146,7 +154,7 @@ def _fits(held: Held, part: str) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="import_fits", lazy=False, column_config=numbers)
 
 
-def _said(held: Held) -> None:
+def _said(held: OpenedCheckpoint) -> None:
     said = held.said
     st.markdown("**What the file says of itself** (nobody vouches for it)" if said else "The file says nothing else.")
     if said:
@@ -157,7 +165,9 @@ def _said(held: Held) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="import_said", lazy=False, height=215)
 
 
-def _named(desk: Desk, held: Held, part: str, intake: Intake) -> tuple[str, str, Taxonomy, tuple[str, ...], str] | None:
+def _named(
+    desk: Desk, held: OpenedCheckpoint, part: str, intake: ImportFiles
+) -> tuple[str, str, Taxonomy, tuple[str, ...], str] | None:
     """Name, architecture, taxonomy, order of the outputs, licence; None while one lacks."""
     key, fits, taxonomies = intake.key, held.fits[part], desk.workspace.taxonomies()
     sides = st.columns(2)
@@ -188,12 +198,12 @@ def _named(desk: Desk, held: Held, part: str, intake: Intake) -> tuple[str, str,
     return name, architecture, taxonomies[chosen], order, licence or "not known"
 
 
-def _channels(held: Held, part: str) -> int | None:
+def _channels(held: OpenedCheckpoint, part: str) -> int | None:
     """As many as its graph or its weights take, where that is a number of channels that images have."""
     return held.channels or next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
 
 
-def _order(held: Held, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
+def _order(held: OpenedCheckpoint, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
     listed = {f"as the file lists them: {', '.join(one)}": one for one in file_orders(held.checkpoint, taxonomy)}
     ways = {**listed, f"{_TAXONOMY_ORDER}: {', '.join(taxonomy.names)}": taxonomy.names, _WRITTEN: ()}
     way = st.selectbox(
@@ -211,11 +221,11 @@ def _order(held: Held, taxonomy: Taxonomy, key: str) -> tuple[str, ...] | None:
 
 def _trial(
     desk: Desk,
-    held: Held,
+    held: OpenedCheckpoint,
     part: str,
     named: tuple[str, str, Taxonomy, tuple[str, ...], str],
     prepared: Preprocessing,
-    intake: Intake,
+    intake: ImportFiles,
 ) -> None:
     name, architecture, taxonomy, order, licence = named
     asked = (intake.key, part, name, architecture, taxonomy.pinned, order, licence, prepared)
@@ -223,7 +233,7 @@ def _trial(
 
     def start() -> None:
         declared = declare(name, architecture, taxonomy, order, prepared, licence, part)
-        state.put(_TRIED, (asked, Job(lambda tell: trial(workspace, held.checkpoint, declared, tell))))
+        state.put(_TRIED, (asked, Job(lambda tell: try_with_heatmap(workspace, held.checkpoint, declared, tell))))
 
     tried = state.get(_TRIED)
     st.button(
@@ -238,7 +248,7 @@ def _trial(
         return
     job: Job[Trial] = tried[1]
     if job.running:
-        watch(job, "Loading the weights", "images", "import_try_cancel")
+        watch_job(job, "Loading the weights", "images", "import_try_cancel")
     elif job.error:
         st.error(plain(job.error))
     elif job.result is None:
@@ -258,17 +268,17 @@ def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         if imported.tried:
-            st.markdown(f"**{plain(tried_title(imported.tried))}**")
-            rows = pd.DataFrame(tried_rows(imported.tried), columns=["preparation", "right", "95 % interval"])
+            st.markdown(f"**{plain(trials_title(imported.tried))}**")
+            rows = pd.DataFrame(trials_rows(imported.tried), columns=["preparation", "right", "95 % interval"])
             st.dataframe(rows, hide_index=True, key="import_tried_otherwise", lazy=False, height=250)
     with right:
         _map(found.map)
 
     def store() -> None:
         run = write(desk.workspace, imported)
-        state.take(_TRIED)
-        state.take(_HELD)
-        taking.finished(f"Run {run.run_id} was written.", run.run_id)
+        state.pop(_TRIED)
+        state.pop(_HELD)
+        taking.finish_import(f"Run {run.run_id} was written.", run.run_id)
 
     st.button(
         f"Write the run {plain(imported.card.run_id)}",
@@ -279,7 +289,7 @@ def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
     )
 
 
-def _map(one: SampleMap) -> None:
+def _map(one: SampleHeatmap) -> None:
     st.markdown(f"**Where it looks: {plain(one.image_id)}**")
     sides = st.columns(2)
     sides[0].image(one.before)

@@ -21,7 +21,7 @@ from model_zoo.images.decoding import MAX_INPUT_SIDE
 from model_zoo.workspace.run import check_run_id
 from model_zoo.workspace.workspace import Workspace
 
-GUESSING_LEVEL = 0.05
+CHANCE_TEST_LEVEL = 0.05
 """One-sided p-value up to which a model is called better than guessing."""
 
 
@@ -47,7 +47,7 @@ def as_numbers(text: str, option: str = "") -> tuple[float, ...]:
     return numbers
 
 
-def check_free(workspace: Workspace, run_id: str) -> None:
+def check_run_id_free(workspace: Workspace, run_id: str) -> None:
     """`RunError` unless a new run can be called so."""
     check_run_id(run_id)
     there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
@@ -124,7 +124,7 @@ def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
     n_correct = round(accuracy(judged).share.value * n_images)
     uniform, majority = 1 / len(taxonomy.names), float(counts.max()) / n_images
     p_value = float(binom.sf(n_correct - 1, n_images, max(uniform, majority)))
-    if p_value <= GUESSING_LEVEL:
+    if p_value <= CHANCE_TEST_LEVEL:
         return ""
     said = (
         f"{n_correct:,} of {counted(n_images, 'image')} predicted correctly. Uniform guessing among "
@@ -139,12 +139,12 @@ def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
     return f"This model cannot be told from guessing on so few images: {said} (exact binomial test, p = {p_value:.2f})."
 
 
-def tried_title(tried: Sequence[Tried]) -> str:
-    """What the rows of `tried_rows` are over."""
+def trials_title(tried: Sequence[Tried]) -> str:
+    """What the rows of `trials_rows` are over."""
     return f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels"
 
 
-def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
+def trials_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
     """Preparation, share of right answers and its interval, as text: the given one first, the others best first.
 
     Fewer than `LEAST_PATIENTS` images, of at most as many patients, give no interval.
@@ -154,7 +154,7 @@ def tried_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
     return [(one.name, share_text(one.share), interval_text(one.low, one.high) if enough else "–") for one in ordered]
 
 
-def tried_words(tried: Sequence[Tried]) -> str:
+def trials_words(tried: Sequence[Tried]) -> str:
     """Which other preparation would be right far more often; '' where none would."""
     better = far_better(tried) if tried else None
     if better is None:
@@ -173,5 +173,5 @@ def warning_words(
     First comes that the model is no better than guessing, where it is not.
     """
     how = {"remedy": remedy} if remedy else {}
-    found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order, **how) or tried_words(tried))
+    found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order, **how) or trials_words(tried))
     return " ".join(filter(None, found))

@@ -22,7 +22,7 @@ from model_zoo.workspace.manifest import DataSet
 from model_zoo.workspace.workspace import Workspace
 
 THUMB_PX = 96
-ON_THE_PAGE: Mapping[str, str] = {
+PAGE_NAMES: Mapping[str, str] = {
     "--image": "Column of the image files",
     "--label": "Columns of labels",
     "--rule": "Labels by rules",
@@ -61,16 +61,16 @@ def preview(source: Source, at_most: int = 8) -> tuple[Preview, ...]:
     return tuple(_preview(row, source) for row in rows)
 
 
-def bring(plan: ImportPlan, tell: Tell) -> Workspace:
+def import_images(plan: ImportPlan, tell: Tell) -> Workspace:
     """Write what was planned, whole or not at all; one import of this process at a time."""
     with _ONE_AT_A_TIME:
-        return write.store(plan, tell)
+        return write.write_import(plan, tell)
 
 
-def on_the_page(sentence: str) -> str:
+def with_page_names(sentence: str) -> str:
     """A sentence that names options of the command, with the names that the page has for them."""
     return re.sub(
-        r"--[a-z-]+", lambda found: f"'{ON_THE_PAGE[found[0]]}'" if found[0] in ON_THE_PAGE else found[0], sentence
+        r"--[a-z-]+", lambda found: f"'{PAGE_NAMES[found[0]]}'" if found[0] in PAGE_NAMES else found[0], sentence
     )
 
 

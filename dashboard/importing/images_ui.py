@@ -8,14 +8,14 @@ import streamlit as st
 from dashboard.evaluation.image_counts import splits_of
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
 from dashboard.importing import uploads_ui as taking
-from dashboard.importing.images import Preview, bring, label_counts, on_the_page, planned_groups
-from dashboard.importing.plan import ImportPlan, Wishes, plan_import
+from dashboard.importing.images import Preview, import_images, label_counts, planned_groups, with_page_names
+from dashboard.importing.plan import ImportOptions, ImportPlan, plan_import
 from dashboard.importing.plan_words import plan_words
 from dashboard.importing.uploads import (
-    Brought,
-    Given,
-    Intake,
-    Reading,
+    ImportFiles,
+    ImportKind,
+    ReadOptions,
+    UploadedFile,
     commands_instead,
     commands_only,
     take_incoming,
@@ -25,7 +25,7 @@ from dashboard.importing.uploads import (
 from dashboard.server_state.jobs import Job, Tell, jobs
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
-from dashboard.ui.progress import watch
+from dashboard.ui.progress import watch_job
 from dashboard.words import counted, plain
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.source import Source
@@ -40,7 +40,7 @@ _SHARES = ("", "70/15/15", "80/10/10", "60/20/20")
 _HELD_OUT = (0, 10, 15, 20, 30)
 
 
-def possible(desk: Desk) -> bool:
+def can_import(desk: Desk) -> bool:
     """Whether images can be imported here; if not, says why and what to type instead."""
     if why := why_no_images(desk.workspace):
         st.info(plain(why))
@@ -64,25 +64,25 @@ def possible(desk: Desk) -> bool:
     return True
 
 
-def choose(desk: Desk) -> Intake | None:
+def choose_file(desk: Desk) -> ImportFiles | None:
     """What is to be imported, once it is taken in; meanwhile an import that another tab began is shown."""
     job = jobs().get(_STORE)
     if job and job.running and state.get(_STORE) is not job:
-        watch(job, "An import is running", "images", "import_elsewhere_cancel")
+        watch_job(job, "An import is running", "images", "import_elsewhere_cancel")
         return None
     if n_images := len(desk.dataset().images):
         st.caption(f"{counted(n_images, 'image')} in this workspace so far.")
 
-    def uploaded(files: Sequence[Given]) -> taking.Take:
+    def uploaded(files: Sequence[UploadedFile]) -> taking.Take:
         return lambda tell: take_upload(files, tell)
 
     def put_there(name: str) -> taking.Take:
         return lambda tell: take_incoming(desk.workspace, name, tell)
 
-    return taking.choose(desk, Brought.IMAGES, ENDINGS, uploaded, put_there)
+    return taking.choose_files(desk, ImportKind.IMAGES, ENDINGS, uploaded, put_there)
 
 
-def importing(desk: Desk, intake: Intake) -> None:
+def import_form(desk: Desk, intake: ImportFiles) -> None:
     """Choices beside a preview, the dry run, the import."""
     if _storing(intake):
         return
@@ -92,33 +92,33 @@ def importing(desk: Desk, intake: Intake) -> None:
             reading = _reading(intake)
             wishes = _wishes(intake)
         except TaxoScopeError as error:
-            st.error(plain(on_the_page(intake.told(str(error)))))
+            st.error(plain(with_page_names(intake.told(str(error)))))
             return
     with right:
         try:
             source, previews = intake.source(reading), intake.previews(reading)
         except TaxoScopeError as error:
-            st.error(plain(on_the_page(intake.told(str(error)))))
+            st.error(plain(with_page_names(intake.told(str(error)))))
             return
         _preview(source, previews, intake, by_rules=reading.rules is not None)
     _dry_run(desk, intake, reading, wishes)
 
 
-def _reading(intake: Intake) -> Reading:
+def _reading(intake: ImportFiles) -> ReadOptions:
     st.subheader("How it is read", anchor=False)
     table = ""
     if tables := intake.tables:
         table = st.selectbox(
             "What says the labels",
             ["", *tables],
-            key=state.keeps(f"import_table_{intake.key}", intake.likeliest_table),
+            key=state.init_widget(f"import_table_{intake.key}", intake.likeliest_table),
             format_func=lambda one: f"table {one}" if one else "the folders",
         )
     if names := intake.columns(table):
         columns, rules = _columns(names, intake.key)
-        return Reading(table, columns, rules=rules)
+        return ReadOptions(table, columns, rules=rules)
     if table or not intake.path.is_dir():
-        return Reading(table)
+        return ReadOptions(table)
     folders = st.text_input(
         "What the folders mean, from the outermost",
         key=f"import_folders_{intake.key}",
@@ -126,7 +126,7 @@ def _reading(intake: Intake) -> Reading:
         help="class, split, patient, - for nothing, or the name of a column, with a slash between: split/class, "
         "patient/class, class/class (a finer class in a coarser one).",
     )
-    return Reading("", Columns(), tuple(one.strip() for one in folders.split("/")) if folders.strip() else ())
+    return ReadOptions("", Columns(), tuple(one.strip() for one in folders.split("/")) if folders.strip() else ())
 
 
 def _columns(names: Sequence[str], key: str) -> tuple[Columns, str | None]:
@@ -170,7 +170,7 @@ def _columns(names: Sequence[str], key: str) -> tuple[Columns, str | None]:
     return Columns(image, classes, patient, split, image_id, parts), rules
 
 
-def _wishes(intake: Intake) -> Wishes:
+def _wishes(intake: ImportFiles) -> ImportOptions:
     key = intake.key
     sides = st.columns(2)
     shares = sides[0].selectbox(
@@ -201,14 +201,15 @@ def _wishes(intake: Intake) -> Wishes:
         key=f"import_check_{key}",
     )
     name = st.text_input("Folder for them below images", key=f"import_folder_{key}", placeholder=intake.path.stem)
-    return Wishes(copy, check, move, parse_shares(shares) if shares else None, held_out or None, name or "")
+    return ImportOptions(copy, check, move, parse_shares(shares) if shares else None, held_out or None, name or "")
 
 
-def _preview(source: Source, previews: Sequence[Preview], intake: Intake, by_rules: bool) -> None:
+def _preview(source: Source, previews: Sequence[Preview], intake: ImportFiles, by_rules: bool) -> None:
     st.subheader("As it is read", anchor=False)
     st.markdown(f"**{counted(len(source.rows), 'image')}** listed: {plain(source.layout)}.")
     st.caption(
-        "\n".join(f"{plain(on_the_page(intake.told(one)))}  " for one in source.told) or "Nothing had to be guessed."
+        "\n".join(f"{plain(with_page_names(intake.told(one)))}  " for one in source.told)
+        or "Nothing had to be guessed."
     )
     if by_rules:
         counts = [{"label": label or "no rule holds", "images": n} for label, n in label_counts(source)]
@@ -238,7 +239,7 @@ def _preview(source: Source, previews: Sequence[Preview], intake: Intake, by_rul
     st.caption("The first image of each label.")
 
 
-def _dry_run(desk: Desk, intake: Intake, reading: Reading, wishes: Wishes) -> None:
+def _dry_run(desk: Desk, intake: ImportFiles, reading: ReadOptions, wishes: ImportOptions) -> None:
     asked, workspace = (intake.key, reading, wishes), desk.workspace
 
     def start() -> None:
@@ -262,20 +263,20 @@ def _dry_run(desk: Desk, intake: Intake, reading: Reading, wishes: Wishes) -> No
     if planned[0] != asked:
         st.info("Something was chosen anew since the last dry run; do it again to see what would be written.")
     elif job.running:
-        watch(job, "Looking at images", "images", "import_dry_cancel")
+        watch_job(job, "Looking at images", "images", "import_dry_cancel")
     elif job.error:
-        st.error(plain(on_the_page(intake.told(job.error))))
+        st.error(plain(with_page_names(intake.told(job.error))))
     elif job.result is None:
         st.info("Cancelled; nothing was written.")
     else:
         _planned(job.result, intake)
 
 
-def _planned(plan: ImportPlan, intake: Intake) -> None:
+def _planned(plan: ImportPlan, intake: ImportFiles) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("What would be written", anchor=False)
-        st.code(on_the_page(intake.told("\n".join(plan_words(plan)))), language=None, wrap_lines=True)
+        st.code(with_page_names(intake.told("\n".join(plan_words(plan)))), language=None, wrap_lines=True)
     with right:
         st.subheader("Counts", anchor=False)
         splits = splits_of(DataSet(plan.space, plan.records))
@@ -288,7 +289,7 @@ def _planned(plan: ImportPlan, intake: Intake) -> None:
 
     def start() -> None:
         def work(tell: Tell) -> Workspace:
-            stored = bring(plan, tell)
+            stored = import_images(plan, tell)
             intake.close()
             return stored
 
@@ -304,21 +305,21 @@ def _planned(plan: ImportPlan, intake: Intake) -> None:
     )
 
 
-def _storing(intake: Intake) -> bool:
+def _storing(intake: ImportFiles) -> bool:
     """Show an import that runs or has ended; whether it still runs."""
     job: Job[Workspace] | None = state.get(_STORE)
     if job is None:
         return False
     if job.running:
-        watch(job, "Importing", "images", "import_do_cancel")
+        watch_job(job, "Importing", "images", "import_do_cancel")
         return True
-    state.take(_STORE)
+    state.pop(_STORE)
     if job.error:
-        st.error(plain(on_the_page(intake.told(job.error))))
+        st.error(plain(with_page_names(intake.told(job.error))))
     elif job.result is None:
         st.info("Cancelled; everything that had been written was taken back.")
     else:
-        planned = state.take(_PLAN)
-        taking.finished(f"{counted(len(planned[1].result.records), 'image')} imported from {intake.name}.")
+        planned = state.pop(_PLAN)
+        taking.finish_import(f"{counted(len(planned[1].result.records), 'image')} imported from {intake.name}.")
         st.rerun()
     return False

@@ -10,11 +10,11 @@ from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord
 from model_zoo.workspace.workspace import Workspace
 
-AT_MOST = 10_000
+MAX_PAIRS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Lookalike:
+class NearDuplicate:
     """Two images whose perceptual hashes differ in ``n_bits`` of 64, and what they are apart in."""
 
     first: ImageRecord
@@ -25,14 +25,14 @@ class Lookalike:
 
 
 @dataclass(frozen=True, slots=True)
-class Lookalikes:
-    """Pairs apart in split or class, the most alike first, at most `AT_MOST`; and how many there are of each kind.
+class NearDuplicates:
+    """Pairs apart in split or class, the most alike first, at most `MAX_PAIRS`; and how many there are of each kind.
 
     ``n_pairs`` counts all that look alike, also within one split and class; ``n_hashed`` the images compared. Where
     ``is_all`` is false there are more than were looked at.
     """
 
-    pairs: tuple[Lookalike, ...]
+    pairs: tuple[NearDuplicate, ...]
     n_across_splits: int
     n_across_classes: int
     n_pairs: int
@@ -40,7 +40,9 @@ class Lookalikes:
     is_all: bool
 
 
-def lookalikes(images: Sequence[ImageRecord], hashes: Sequence[int | None], digests: Sequence[str] = ()) -> Lookalikes:
+def find_near_duplicates(
+    images: Sequence[ImageRecord], hashes: Sequence[int | None], digests: Sequence[str] = ()
+) -> NearDuplicates:
     """Pairs among ``images`` by their hashes (None: not compared); files of equal ``digests`` are no pair."""
     at = [k for k, one in enumerate(hashes) if one is not None]
     found = pairs_alike(as_array([one for one in hashes if one is not None]))
@@ -54,10 +56,10 @@ def lookalikes(images: Sequence[ImageRecord], hashes: Sequence[int | None], dige
         splits = Split.NONE not in (one.split, two.split) and one.split is not two.split
         classes = not one.label & two.label  # no leaf that both could be
         if splits or classes:
-            pairs.append(Lookalike(one, two, n_bits, splits, classes))
+            pairs.append(NearDuplicate(one, two, n_bits, splits, classes))
     pairs.sort(key=lambda pair: pair.n_bits)
-    return Lookalikes(
-        tuple(pairs[:AT_MOST]),
+    return NearDuplicates(
+        tuple(pairs[:MAX_PAIRS]),
         sum(pair.across_splits for pair in pairs),
         sum(pair.across_classes for pair in pairs),
         n_pairs,
@@ -66,9 +68,9 @@ def lookalikes(images: Sequence[ImageRecord], hashes: Sequence[int | None], dige
     )
 
 
-def of_workspace(
+def near_duplicates_of_workspace(
     workspace: Workspace, progress: Callable[[int, int], None] = lambda done, of: None
-) -> tuple[Lookalikes, list[str]]:
+) -> tuple[NearDuplicates, list[str]]:
     """Pairs among all images of a workspace, and a sentence for each file that cannot be read now.
 
     Hashes that are not kept yet are computed and kept one by one: whatever ``progress`` raises stops the work, and the
@@ -80,10 +82,10 @@ def of_workspace(
     told = kept.fill(files, progress)
     known: Mapping[str, int] = kept.of(files)
     hashes = [known.get(image.path) for image in dataset.images]
-    return lookalikes(dataset.images, hashes), told
+    return find_near_duplicates(dataset.images, hashes), told
 
 
-def lookalike_words(found: Lookalikes) -> list[str]:
+def near_duplicate_words(found: NearDuplicates) -> list[str]:
     """Sentences about pairs that are apart in split or class; none where there are none."""
     told = []
     for n, what, example in (

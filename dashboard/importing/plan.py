@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.importing.exact_duplicates import digests, duplicates
-from dashboard.importing.near_duplicates import Lookalikes, lookalike_words, lookalikes
+from dashboard.importing.near_duplicates import NearDuplicates, find_near_duplicates, near_duplicate_words
 from dashboard.importing.pixels import pixel_words
 from dashboard.words import counted
 from model_zoo.core.label_space.labels import LeafSpace
@@ -27,7 +27,7 @@ MAX_ID = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ImportOptions:
     """What the person who imports has chosen; ``shares`` of train, validation and test, ``held_out`` in percent."""
 
     copy: bool = False
@@ -50,13 +50,13 @@ class ImportPlan:
 
     workspace: Workspace
     source: Source
-    wishes: Wishes
+    wishes: ImportOptions
     space: LeafSpace
     before: tuple[ImageRecord, ...]
     records: tuple[ImageRecord, ...]
     files: tuple[str, ...]
     looks: tuple[int | None, ...]
-    alike: Lookalikes
+    alike: NearDuplicates
     base: Path
     folder: str
     declaration: str
@@ -72,7 +72,10 @@ class ImportPlan:
 
 
 def plan_import(
-    workspace: Workspace, source: Source, wishes: Wishes, progress: Callable[[int, int], None] = lambda done, of: None
+    workspace: Workspace,
+    source: Source,
+    wishes: ImportOptions,
+    progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> ImportPlan:
     """What an import would write; `SourceError` in one sentence where it cannot be.
 
@@ -143,7 +146,7 @@ def plan_import(
             *pixel_words(found, records, before, workspace),
             *empty_classes(source, rows),
             *duplicates(found, records, before, digest_of, space),
-            *lookalike_words(alike),
+            *near_duplicate_words(alike),
             *_said_of_labels(records, source, space, is_new),
         ),
     )
@@ -168,10 +171,10 @@ def _alike(
     before: Sequence[ImageRecord],
     digest_of: Mapping[str, str],
     workspace: Workspace,
-) -> Lookalikes:
+) -> NearDuplicates:
     there = {image.path: workspace.writable / image.path for image in before}
     known = KnownHashes(workspace.writable / HASHES).of(there) if before and found[0].sha256 else {}
-    return lookalikes(
+    return find_near_duplicates(
         (*records, *before),
         [*(one.look for one in found), *(known.get(image.path) for image in before)],
         [*(one.sha256 for one in found), *(digest_of.get(image.path, "") for image in before)],
@@ -202,7 +205,9 @@ def _check_ids(found: Sequence[Found], before: Sequence[ImageRecord]) -> None:
         seen[row.image_id] = row
 
 
-def _in_splits(rows: Sequence[Row], before: Sequence[ImageRecord], wishes: Wishes) -> tuple[list[Row], list[str]]:
+def _in_splits(
+    rows: Sequence[Row], before: Sequence[ImageRecord], wishes: ImportOptions
+) -> tuple[list[Row], list[str]]:
     if wishes.shares:
         rows = _with(rows, divide(rows, wishes.shares))
     if wishes.held_out:
@@ -226,7 +231,7 @@ def _with(rows: Sequence[Row], splits: Sequence[Split]) -> list[Row]:
     return [row if row.split is split else replace(row, split=split) for row, split in zip(rows, splits, strict=True)]
 
 
-def _folder(workspace: Workspace, source: Source, wishes: Wishes, base: Path) -> str:
+def _folder(workspace: Workspace, source: Source, wishes: ImportOptions, base: Path) -> str:
     """Where the images will be found, relative to the workspace; '' where they lie in it and stay."""
     if not wishes.copy and base.is_relative_to(workspace.writable.resolve()):
         return ""

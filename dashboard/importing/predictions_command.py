@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dashboard.importing.checkpoint_command import say_accuracy
-from dashboard.importing.checks import check_free, classes_text, ties_words
+from dashboard.importing.checkpoint_command import print_accuracy
+from dashboard.importing.checks import check_run_id_free, classes_text, ties_words
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import evaluate
 from model_zoo.core.label_space.splits import Split
@@ -34,7 +34,7 @@ def import_predictions(
     ``order`` names the classes of ``taxonomy`` in the order of unnamed columns and of indices. ``column`` and
     ``values``: see `read_answers`.
     """
-    check_free(workspace, run_id)
+    check_run_id_free(workspace, run_id)
     dataset = workspace.dataset()
     if dataset.counts_alone:
         raise RunError(
@@ -55,7 +55,7 @@ def import_predictions(
     }
     judged_on = next((one for one, evaluation in judged.items() if len(evaluation.truth)), next(iter(judged)))
     outputs, remedy = order_remedy(answers, order)
-    say_accuracy(judged[judged_on], judged_on, taxonomy, outputs, console, remedy=remedy)
+    print_accuracy(judged[judged_on], judged_on, taxonomy, outputs, console, remedy=remedy)
     run = write_run(card, workspace.writable / "runs", b"", (), found.predictions)
     console.print(
         f"{run.run_id}: written to {run.folder}. It has no model: no maps, no embeddings, no new images; all else "

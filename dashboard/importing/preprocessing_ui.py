@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.importing.checkpoint import samples
-from dashboard.importing.checkpoint_metadata import SaidOfIt, comma_separated
+from dashboard.importing.checkpoint_metadata import CheckpointMetadata, comma_separated
 from dashboard.importing.checks import as_numbers, as_size
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
@@ -31,7 +31,7 @@ _SCALES = {
 _PER_IMAGE, _OWN = "each image to mean 0 and std 1", "other numbers"
 
 
-def asked(said: SaidOfIt, n_channels: int | None, key: str, part: str) -> Preprocessing | None:
+def preprocessing_form(said: CheckpointMetadata, n_channels: int | None, key: str, part: str) -> Preprocessing | None:
     """How images reach the model; None while something lacks.
 
     Prefilled is only what the file says or, of ``n_channels``, its weights do.
@@ -51,11 +51,11 @@ def asked(said: SaidOfIt, n_channels: int | None, key: str, part: str) -> Prepro
         return None
 
 
-def _fitted(said: SaidOfIt, key: str) -> tuple[str, Fit | None, float]:
+def _fitted(said: CheckpointMetadata, key: str) -> tuple[str, Fit | None, float]:
     sides = st.columns(2)
     size = sides[0].text_input(
         f"Size{_TOLD if said.size else ''}",
-        key=state.keeps(f"import_size_{key}", said.size or ""),
+        key=state.init_widget(f"import_size_{key}", said.size or ""),
         placeholder="224, or 224x320 (height x width)",
     )
     fit = sides[1].selectbox(
@@ -80,7 +80,9 @@ def _fitted(said: SaidOfIt, key: str) -> tuple[str, Fit | None, float]:
     return size, fit, crop_share
 
 
-def _read(said: SaidOfIt, n_channels: int | None, key: str, part: str) -> tuple[Interpolation | None, int | None, bool]:
+def _read(
+    said: CheckpointMetadata, n_channels: int | None, key: str, part: str
+) -> tuple[Interpolation | None, int | None, bool]:
     """How pixels are resampled, how many channels they have, and whether blue is the first."""
     sides, ways = st.columns(2), list(Interpolation)
     interpolation = sides[0].selectbox(
@@ -102,7 +104,7 @@ def _read(said: SaidOfIt, n_channels: int | None, key: str, part: str) -> tuple[
     return interpolation, channels, bgr
 
 
-def _scaled(said: SaidOfIt, key: str) -> Scale | None:
+def _scaled(said: CheckpointMetadata, key: str) -> Scale | None:
     """What becomes of the pixels' values; `RunError` for numbers that cannot be read."""
     scales: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = dict(_SCALES)
     if said.mean and said.std:
@@ -134,7 +136,7 @@ def _scaled(said: SaidOfIt, key: str) -> Scale | None:
     return (value_range, mean, std, False) if value_range and mean and std else None
 
 
-def shown(desk: Desk, prepared: Preprocessing | None) -> None:
+def preprocessed_samples(desk: Desk, prepared: Preprocessing | None) -> None:
     """Some images as they are and, below each, as the model would get it."""
     st.subheader("Images as the model would get them", anchor=False)
     if prepared is None:

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 
-def hold(parent: Path, prefix: str) -> Path:
+def temporary_folder(parent: Path, prefix: str) -> Path:
     """A new folder in ``parent``; those that processes of this machine left there when they were killed are removed.
 
     Machine and process are in its name: ``parent`` may be shared with another machine, whose processes are not known.

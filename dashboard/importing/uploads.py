@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from dashboard.importing.images import Preview, preview
-from dashboard.importing.temporary_files import hold
+from dashboard.importing.temporary_files import temporary_folder
 from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unpack
 from model_zoo.importing.dicom import Frames, extract_frames, holds_dicom
 from model_zoo.importing.files import inside
@@ -27,14 +27,14 @@ from model_zoo.workspace.manifest import write_new
 from model_zoo.workspace.workspace import Workspace
 
 
-class Brought(StrEnum):
+class ImportKind(StrEnum):
     """What the page Import is opened for."""
 
     IMAGES = "images"
     MODEL = "model"
 
 
-class From(StrEnum):
+class UploadSource(StrEnum):
     """Where what is imported comes from."""
 
     UPLOAD = "upload"
@@ -48,14 +48,14 @@ TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 _WITH_COLUMNS = (".csv", ".tsv", ".parquet")
 WEIGHTS = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".onnx")
 
-Tell = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 _HELD = "taxoscope-held-"
 _PACKED, _UNPACKED, _FRAMES, _TABLE = "packed", "unpacked", "frames", "table"
 """What lies in a held folder; names that users gave lie below the last three."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class UploadedFile:
     """One uploaded file: what it is called, its bytes, and what gives them."""
 
     name: str
@@ -64,7 +64,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadOptions:
     """How an intake is read: by which table in its folder ('' for none), columns, and what its folders mean.
 
     ``rules`` is the text of rules that give the labels instead of columns; None where columns do.
@@ -76,7 +76,7 @@ class Reading:
     rules: str | None = None
 
 
-class Intake:
+class ImportFiles:
     """Files to be imported: ``path`` is a folder or a file, ``images`` the folder of a table's images, if another.
 
     What was uploaded, unpacked or written out of DICOM lies in a folder of its own, which is removed with `close`, with
@@ -86,7 +86,7 @@ class Intake:
     def __init__(self, name: str, path: Path, images: Path | None = None, held: Path | None = None) -> None:
         self.key, self.name, self.path, self.images = uuid.uuid4().hex, name, path, images
         self.held, self.frames = held, Frames(0, 0, (), ())
-        self._read: tuple[Reading, Source] | None = None
+        self._read: tuple[ReadOptions, Source] | None = None
         self._previews: tuple[Preview, ...] = ()
         self._columns: dict[str, tuple[str, ...]] = {}
         self._end = weakref.finalize(self, shutil.rmtree, held, True) if held else None
@@ -117,7 +117,7 @@ class Intake:
             self._columns[table] = read_table(path).names if has_some else ()
         return self._columns[table]
 
-    def source(self, reading: Reading) -> Source:
+    def source(self, reading: ReadOptions) -> Source:
         """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
         if self._read is None or self._read[0] != reading:
             path = self._read_from(reading.table)
@@ -129,7 +129,7 @@ class Intake:
             self._read = reading, source
         return self._read[1]
 
-    def previews(self, reading: Reading) -> tuple[Preview, ...]:
+    def previews(self, reading: ReadOptions) -> tuple[Preview, ...]:
         """Some of its rows with their images; read once like `source`."""
         self.source(reading)
         return self._previews
@@ -161,10 +161,10 @@ def why_no_images(workspace: Workspace) -> str:
             "This is the demo that ships with TaxoScope: its images and labels stay as they are. Make a workspace of "
             "your own, serve it, and import there:"
         )
-    return why_nothing(workspace)
+    return why_not_writable(workspace)
 
 
-def why_nothing(workspace: Workspace) -> str:
+def why_not_writable(workspace: Workspace) -> str:
     """Why nothing at all can be written into this workspace; '' where it can."""
     if os.access(workspace.writable, os.W_OK):
         return ""
@@ -185,7 +185,7 @@ def commands_instead(workspace: Workspace) -> str:
     return dry_run(workspace.writable)
 
 
-def listed(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]:
+def list_incoming(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]:
     """What lies in `incoming` and does not lead out of it, by name; with ``endings`` files that have one of them."""
     folder = workspace.writable / INCOMING
     if not folder.is_dir():
@@ -197,7 +197,7 @@ def listed(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]
     return tuple(found[:MAX_LISTED])
 
 
-def incoming(workspace: Workspace, name: str) -> Path:
+def incoming_path(workspace: Workspace, name: str) -> Path:
     """The path of one entry of `incoming`; `SourceError` for anything that is not in it."""
     found = _inside(workspace, name)
     if found is None:
@@ -205,43 +205,43 @@ def incoming(workspace: Workspace, name: str) -> Path:
     return found
 
 
-def take_incoming(workspace: Workspace, name: str, tell: Tell) -> Intake:
+def take_incoming(workspace: Workspace, name: str, tell: ProgressCallback) -> ImportFiles:
     """A folder, table, archive or DICOM of `incoming`; the latter two are unpacked elsewhere."""
-    path = incoming(workspace, name)
+    path = incoming_path(workspace, name)
     if not is_archive(path) and not holds_dicom(path):
-        return Intake(name, path)
+        return ImportFiles(name, path)
     held = _hold()
-    with _taking(Intake(name, path, held=held)) as intake:
+    with _taking(ImportFiles(name, path, held=held)) as intake:
         if is_archive(path):
             intake.path = _unpacked(path, held, name, tell, None)
         _take_frames(intake, held, tell, None)
     return intake
 
 
-def take_upload(files: Sequence[Given], tell: Tell) -> Intake:
+def take_upload(files: Sequence[UploadedFile], tell: ProgressCallback) -> ImportFiles:
     """An archive of images, alone or with a table that lists them. `SourceError` says what else was given.
 
     Whatever stops it leaves nothing behind.
     """
     _check_size(files)
     held = _hold()
-    with _taking(Intake(files[0].name, held, held=held)) as intake:
+    with _taking(ImportFiles(files[0].name, held, held=held)) as intake:
         _take(intake, held, files, tell)
     return intake
 
 
-def take_weights(given: Given) -> Intake:
+def take_weights(given: UploadedFile) -> ImportFiles:
     """One uploaded checkpoint, held as a file."""
     _check_size([given])
     held = _hold()
     path = held / _named(given.name)
-    intake = Intake(given.name, path, held=held)
+    intake = ImportFiles(given.name, path, held=held)
     write_new(path, given.read())
     return intake
 
 
 @contextmanager
-def _taking(intake: Intake) -> Iterator[Intake]:
+def _taking(intake: ImportFiles) -> Iterator[ImportFiles]:
     """Whatever stops it leaves nothing behind, and says nothing of where it was held."""
     try:
         yield intake
@@ -252,7 +252,7 @@ def _taking(intake: Intake) -> Iterator[Intake]:
         raise
 
 
-def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> None:
+def _take(intake: ImportFiles, held: Path, files: Sequence[UploadedFile], tell: ProgressCallback) -> None:
     tables = [one for one in files if Path(one.name).suffix.lower() in TABLES]
     packed = [one for one in files if one not in tables]
     if len(packed) != 1 or len(tables) > 1:
@@ -272,7 +272,7 @@ def _take(intake: Intake, held: Path, files: Sequence[Given], tell: Tell) -> Non
         write_new(intake.path, tables[0].read())
 
 
-def _take_frames(intake: Intake, held: Path, tell: Tell, room: Room | None) -> None:
+def _take_frames(intake: ImportFiles, held: Path, tell: ProgressCallback, room: Room | None) -> None:
     """Where the files are DICOM, their frames stand in their place."""
     if holds_dicom(intake.path):
         target = held / _FRAMES / plain_name(Path(intake.name).stem, "frames")[:80]
@@ -281,7 +281,7 @@ def _take_frames(intake: Intake, held: Path, tell: Tell, room: Room | None) -> N
         intake.path = target
 
 
-def _check_size(files: Sequence[Given]) -> None:
+def _check_size(files: Sequence[UploadedFile]) -> None:
     """A browser's own limit is none to whoever writes to the server."""
     at_most = limits().upload_mb
     if sum(one.n_bytes for one in files) > at_most * 2**20:
@@ -305,7 +305,7 @@ def _inside(workspace: Workspace, name: str) -> Path | None:
 
 
 def _hold() -> Path:
-    return hold(Path(tempfile.gettempdir()), _HELD)
+    return temporary_folder(Path(tempfile.gettempdir()), _HELD)
 
 
 def _named(name: str) -> str:
@@ -314,7 +314,7 @@ def _named(name: str) -> str:
     return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
 
 
-def _unpacked(path: Path, held: Path, name: str, tell: Tell, room: Room | None) -> Path:
+def _unpacked(path: Path, held: Path, name: str, tell: ProgressCallback, room: Room | None) -> Path:
     target = held / _UNPACKED / plain_name(Path(name).stem, "images")[:80]
     try:
         return unpack(path, target, tell, room)

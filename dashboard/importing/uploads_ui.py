@@ -4,27 +4,27 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from dashboard.importing.uploads import INCOMING, Brought, From, Given, Intake, listed
+from dashboard.importing.uploads import INCOMING, ImportFiles, ImportKind, UploadedFile, UploadSource, list_incoming
 from dashboard.server_state.jobs import Job, Tell
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
-from dashboard.ui.progress import watch
+from dashboard.ui.progress import watch_job
 from dashboard.words import plain
 from model_zoo.untrusted.limits import limits
 
-_FROM = {From.UPLOAD: "Upload", From.INCOMING: f"Folder {INCOMING}"}
+_FROM = {UploadSource.UPLOAD: "Upload", UploadSource.INCOMING: f"Folder {INCOMING}"}
 _TAKING, _DONE, _TIMES = "import_taking", "import_done", "import_times"
 
-Take = Callable[[Tell], Intake]
+Take = Callable[[Tell], ImportFiles]
 
 
-def work_switch(brought: Brought) -> None:
+def import_kind_switch(brought: ImportKind) -> None:
     """Images or a model; the choice goes to the address."""
-    names = {Brought.IMAGES: "Images and labels", Brought.MODEL: "Model"}
+    names = {ImportKind.IMAGES: "Images and labels", ImportKind.MODEL: "Model"}
     st.segmented_control(
         "What to import",
-        list(Brought),
-        key=state.shows("import_what", brought),
+        list(ImportKind),
+        key=state.set_widget("import_what", brought),
         format_func=names.__getitem__,
         required=True,
         label_visibility="collapsed",
@@ -32,9 +32,9 @@ def work_switch(brought: Brought) -> None:
     )
 
 
-def done() -> None:
+def last_import_message() -> None:
     """What was imported last, once, with where to go."""
-    if told := state.take(_DONE):
+    if told := state.pop(_DONE):
         sentence, run_id = told
         st.success(plain(sentence))
         with st.container(horizontal=True):
@@ -47,48 +47,50 @@ def done() -> None:
                 st.page_link("images.py", label="Browse the images", icon=":material/photo_library:")
 
 
-def finished(sentence: str, run_id: str = "") -> None:
+def finish_import(sentence: str, run_id: str = "") -> None:
     """Forget what was given, and say on the next page run what became of it: images, or the run ``run_id``."""
-    forget()
-    state.bump(_TIMES)
+    forget_upload()
+    state.increment_counter(_TIMES)
     state.put(_DONE, (sentence, run_id))
 
 
-def forget() -> None:
+def forget_upload() -> None:
     """Give up what was taken in; nothing of it is left."""
-    if taking := state.take(_TAKING):
-        job: Job[Intake] = taking[1]
+    if taking := state.pop(_TAKING):
+        job: Job[ImportFiles] = taking[1]
         job.cancel()
         if job.result is not None:
             job.result.close()
 
 
-def choose(
+def choose_files(
     desk: Desk,
-    brought: Brought,
+    brought: ImportKind,
     endings: Sequence[str],
-    uploaded: Callable[[Sequence[Given]], Take],
+    uploaded: Callable[[Sequence[UploadedFile]], Take],
     put_there: Callable[[str], Take],
-) -> Intake | None:
+) -> ImportFiles | None:
     """Ask for files, take them in; None until that is done. A failure is one sentence, and leaves nothing behind."""
     where, what = st.columns([2, 5], vertical_alignment="top")
     origin = where.segmented_control(
         "Where from",
-        list(From),
-        key=state.keeps(f"import_from_{brought}", From.UPLOAD, list(From)),
+        list(UploadSource),
+        key=state.init_widget(f"import_from_{brought}", UploadSource.UPLOAD, list(UploadSource)),
         format_func=_FROM.__getitem__,
         required=True,
     )
     with what:
         sign, take = (
-            _uploads(brought, endings, uploaded) if origin is From.UPLOAD else _there(desk, brought, endings, put_there)
+            _uploads(brought, endings, uploaded)
+            if origin is UploadSource.UPLOAD
+            else _there(desk, brought, endings, put_there)
         )
     if take is None:
-        forget()
+        forget_upload()
         return None
     taking = state.get(_TAKING)
     if taking is None or taking[0] != sign:
-        forget()
+        forget_upload()
         job = Job(take)
         job.wait(0.5)
         state.put(_TAKING, (sign, job))
@@ -97,19 +99,19 @@ def choose(
     return _taken(job)
 
 
-def _taken(job: Job[Intake]) -> Intake | None:
+def _taken(job: Job[ImportFiles]) -> ImportFiles | None:
     if job.running:
-        watch(job, "Unpacking", "bytes or files", "import_taking_cancel")
+        watch_job(job, "Unpacking", "bytes or files", "import_taking_cancel")
     elif job.error:
         st.error(plain(job.error))
     elif job.result is None:
         st.info("Cancelled; nothing of it was kept.")
-        st.button("Take it in again", key="import_again", on_click=forget)
+        st.button("Take it in again", key="import_again", on_click=forget_upload)
     return job.result
 
 
 def _uploads(
-    brought: Brought, endings: Sequence[str], uploaded: Callable[[Sequence[Given]], Take]
+    brought: ImportKind, endings: Sequence[str], uploaded: Callable[[Sequence[UploadedFile]], Take]
 ) -> tuple[tuple[str, ...], Take | None]:
     files = st.file_uploader(
         f"At most {limits().upload_mb:,} MB; held only until it is imported or given up",
@@ -119,14 +121,14 @@ def _uploads(
         max_upload_size=limits().upload_mb,
     )
     sign = (str(brought), *(one.file_id for one in files))
-    return sign, uploaded([Given(one.name, one.size, one.getvalue) for one in files]) if files else None
+    return sign, uploaded([UploadedFile(one.name, one.size, one.getvalue) for one in files]) if files else None
 
 
 def _there(
-    desk: Desk, brought: Brought, endings: Sequence[str], put_there: Callable[[str], Take]
+    desk: Desk, brought: ImportKind, endings: Sequence[str], put_there: Callable[[str], Take]
 ) -> tuple[tuple[str, ...], Take | None]:
     folder = desk.workspace.writable / INCOMING
-    names = listed(desk.workspace, endings if brought is Brought.MODEL else ())
+    names = list_incoming(desk.workspace, endings if brought is ImportKind.MODEL else ())
     if not names:
         st.info(
             "Nothing to import lies in the folder below. Put it there and reload this page; links are not followed."

@@ -15,7 +15,7 @@ from model_zoo.workspace.taxonomy_files import taxonomy_toml
 from model_zoo.workspace.workspace import DECLARATION, Workspace
 
 
-def store(plan: ImportPlan, progress: Callable[[int, int], None] = lambda done, of: None) -> Workspace:
+def write_import(plan: ImportPlan, progress: Callable[[int, int], None] = lambda done, of: None) -> Workspace:
     """Write what was planned, the manifest last; returns the workspace as it is read back.
 
     Whatever stops it, Ctrl-C included, everything written is taken back. `SourceError` if the manifest changed since

@@ -11,7 +11,7 @@ from dashboard.address.links import MAX_BOXES, Away, image_url, painted_url
 from model_zoo.core.explanation.regions import Box, Region
 
 
-def sketch(image_id: str, known: Sequence[Region], away: Away, *, key: str, on_boxes: Callable[[], None]) -> None:
+def box_drawing(image_id: str, known: Sequence[Region], away: Away, *, key: str, on_boxes: Callable[[], None]) -> None:
     """Draw the image, and beside it the image without what ``away`` names, if anything.
 
     ``on_boxes`` is called when a box is drawn, with the mouse or by numbers, or removed; all boxes then stand in

@@ -95,14 +95,14 @@ def run_picker(known: Mapping[str, Subject], shown: Shown) -> list[Run]:
         f"Runs side by side (at most {MAX_RUNS})",
         sorted(by_id),
         max_selections=MAX_RUNS,
-        key=state.shows("inspect_runs", opened),
+        key=state.set_widget("inspect_runs", opened),
         on_change=lambda: state.write_query({"of": state.get("inspect_runs") or [""]}),
         placeholder="Choose runs",
     )
     return [by_id[run_id] for run_id in opened]
 
 
-def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
+def heatmap_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
     """Method, depth and class of the maps; the address holds them."""
     method = links.choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
     depth = min(links.whole(query, "depth", 1), len(DEPTHS))
@@ -115,7 +115,7 @@ def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
         st.selectbox(
             "Map",
             list(CamMethod),
-            key=state.shows("inspect_method", method),
+            key=state.set_widget("inspect_method", method),
             help="How features and gradients become a map. HiRes-CAM and Layer-CAM keep each place's own gradient; "
             "Grad-CAM and its kin average it over the image first, which can light up places that played no part.",
             on_change=lambda: state.write_query({"method": [str(state.get("inspect_method"))]}),
@@ -124,7 +124,7 @@ def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
         st.select_slider(
             "Depth of the map",
             DEPTHS,
-            key=state.shows("inspect_depth", DEPTHS[depth - 1]),
+            key=state.set_widget("inspect_depth", DEPTHS[depth - 1]),
             help="Coarse maps (last stage) show what the decision rests on; fine ones (early stage) where exactly: "
             "only they can tell a small mark from what lies under it.",
             on_change=lambda: state.write_query({"depth": [str(DEPTHS.index(state.get("inspect_depth")) + 1)]}),
@@ -133,7 +133,7 @@ def map_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
         st.selectbox(
             "Class to explain",
             ["", *names],
-            key=state.shows("inspect_class", asked if asked in names else ""),
+            key=state.set_widget("inspect_class", asked if asked in names else ""),
             disabled=not method.uses_class,
             format_func=lambda name: name or "what each run predicts",
             help=None if method.uses_class else "Eigen-CAM ignores the class: it shows what stands out to the model.",
@@ -200,7 +200,7 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
     }
 
 
-def keep(desk: Desk, upload_id: str) -> str | None:
+def keep_upload(desk: Desk, upload_id: str) -> str | None:
     """Offer to keep an upload in the workspace; returns the new image's id once it is."""
     upload = desk.upload(upload_id)
     if upload is None or not st.button("Keep this image in the workspace", icon=":material/add_photo_alternate:"):
@@ -209,7 +209,7 @@ def keep(desk: Desk, upload_id: str) -> str | None:
     return record.image_id
 
 
-def history(desk: Desk, image_id: str) -> None:
+def decision_history(desk: Desk, image_id: str) -> None:
     """Every decision about this image."""
     decisions = desk.store.all()
     about = history_of(decisions, image_id)

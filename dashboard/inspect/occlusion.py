@@ -17,11 +17,11 @@ from model_zoo.core.explanation.regions import Energy, Shape, mask
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import Run
 
-DRAWN = "drawn boxes"
+DRAWN_BOXES = "drawn boxes"
 
 
 @dataclass(frozen=True)
-class Painted:
+class OccludedImage:
     """An image, the named shapes that were taken away, and the image without them."""
 
     image: Image.Image
@@ -30,7 +30,7 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class AskedAgain:
+class OcclusionResult:
     """What one run says with and without: probabilities (K,), its answer in each label space, its map's energies.
 
     ``moves`` stand in the order of the label spaces asked for, ``None`` where its answer cannot be told there;
@@ -45,7 +45,7 @@ class AskedAgain:
     how: str
 
 
-def paint(desk: Desk, image_id: str, away: Away) -> Painted:
+def occlude(desk: Desk, image_id: str, away: Away) -> OccludedImage:
     """The image without what ``away`` names; `LinkError` if nothing of that lies in it."""
     known = {region.name: region.shapes for region in desk.regions(image_id)}
     if strangers := [name for name in away.regions if not known.get(name)]:
@@ -55,16 +55,18 @@ def paint(desk: Desk, image_id: str, away: Away) -> Painted:
         )
     taken: dict[str, tuple[Shape, ...]] = {name: known[name] for name in away.regions}
     if away.boxes:
-        taken[DRAWN] = away.boxes
+        taken[DRAWN_BOXES] = away.boxes
     image = image_of(desk, image_id)
     covered = mask([shape for shapes in taken.values() for shape in shapes], image.size)
     if not covered.any():
         width, height = image.size
         raise LinkError(f"Nothing of the image lies there; it has {width} x {height} pixels. Draw a box inside it.")
-    return Painted(image, Image.fromarray(paint_out(np.asarray(image), covered)), taken)
+    return OccludedImage(image, Image.fromarray(paint_out(np.asarray(image), covered)), taken)
 
 
-def ask_again(run: Run, painted: Painted, spaces: Sequence[Taxonomy], options: Mapping[str, str]) -> AskedAgain:
+def predict_occluded(
+    run: Run, painted: OccludedImage, spaces: Sequence[Taxonomy], options: Mapping[str, str]
+) -> OcclusionResult:
     """Ask a run about the image with and without; its map is that of the image as it is.
 
     ``options`` are the parameters of the map (see `explain.map_picture`); a class that the run lacks is left out.
@@ -89,14 +91,14 @@ def ask_again(run: Run, painted: Painted, spaces: Sequence[Taxonomy], options: M
         }
     except PlaceUnknownError as error:
         energies, how = {}, str(error)
-    return AskedAgain(run, before, after, moves(run.card.taxonomy, before, after, spaces), energies, how)
+    return OcclusionResult(run, before, after, moves(run.card.taxonomy, before, after, spaces), energies, how)
 
 
-def boxes_of(told: object) -> Away:
+def parse_boxes(told: object) -> Away:
     """Boxes as a browser tells them, ``[[left, top, right, bottom], ...]``; `RegionError` for anything else."""
     from model_zoo.core.explanation.regions import Box, read_regions
 
-    (region,) = read_regions({DRAWN: told})
+    (region,) = read_regions({DRAWN_BOXES: told})
     boxes = tuple(shape for shape in region.shapes if isinstance(shape, Box))
     if len(boxes) < len(region.shapes):
         raise RegionError("Only boxes can be drawn; draw it again.")

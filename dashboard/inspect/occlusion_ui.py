@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.links import Away, Query
-from dashboard.inspect.box_drawing_ui import sketch
-from dashboard.inspect.occlusion import AskedAgain, ask_again, boxes_of, paint
+from dashboard.inspect.box_drawing_ui import box_drawing
+from dashboard.inspect.occlusion import OcclusionResult, occlude, parse_boxes, predict_occluded
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import plain, points_text, share_text
@@ -21,7 +21,7 @@ TOP = 4
 _BOXES = "take_away_sketch"
 
 
-def take_away(desk: Desk, runs: Sequence[Run], image_id: str, query: Query, options: Mapping[str, str]) -> None:
+def occlusion_test(desk: Desk, runs: Sequence[Run], image_id: str, query: Query, options: Mapping[str, str]) -> None:
     """Choose or draw a region; the runs are asked once there is one. The address holds the choice."""
     away = links.read_away(query)
     with st.expander("Take it away: paint a part of the image out and ask again", expanded=away != Away()):
@@ -39,11 +39,11 @@ def _section(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
             "Known regions",
             [region.name for region in known],
             selection_mode="multi",
-            key=state.shows("take_away_regions", [one.name for one in known if one.name in away.regions]),
+            key=state.set_widget("take_away_regions", [one.name for one in known if one.name in away.regions]),
             format_func=plain,
             on_change=lambda: state.write_query({"region": list(state.get("take_away_regions") or [])}),
         )
-    sketch(image_id, known, away, key=_BOXES, on_boxes=state.guarded(_write_boxes))
+    box_drawing(image_id, known, away, key=_BOXES, on_boxes=state.guarded(_write_boxes))
     if away == Away():
         return
     try:
@@ -56,15 +56,15 @@ def _section(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
 def _write_boxes() -> None:
     told = state.get(_BOXES)
     boxes = told.get("boxes") if isinstance(told, Mapping) else getattr(told, "boxes", None)
-    state.write_query({"box": boxes_of(boxes or []).query()["box"]})
+    state.write_query({"box": parse_boxes(boxes or []).query()["box"]})
 
 
 def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options: Mapping[str, str]) -> None:
-    painted, spaces = paint(desk, image_id, away), list(desk.workspace.taxonomies().values())
-    asked: list[AskedAgain] = []
+    painted, spaces = occlude(desk, image_id, away), list(desk.workspace.taxonomies().values())
+    asked: list[OcclusionResult] = []
     for run in runs:
         try:
-            asked.append(ask_again(run, painted, spaces, options))
+            asked.append(predict_occluded(run, painted, spaces, options))
         except CheckpointError as error:
             st.info(plain(str(error)))
     if not asked:
@@ -87,13 +87,13 @@ def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
         st.table(pd.DataFrame(rows).set_index("run"))
 
 
-def _verdict(one: AskedAgain) -> str:
+def _verdict(one: OcclusionResult) -> str:
     classes = one.run.card.classes
     before, after = classes[int(one.before.argmax())], classes[int(one.after.argmax())]
     return f"stays {plain(before)}" if before == after else f"{plain(before)} → {plain(after)}"
 
 
-def _probabilities(one: AskedAgain) -> pd.DataFrame:
+def _probabilities(one: OcclusionResult) -> pd.DataFrame:
     """The classes that are likeliest before or after."""
     order = np.argsort(-np.maximum(one.before, one.after), kind="stable")[:TOP]
     rows = [
@@ -116,7 +116,7 @@ def _move_text(move: Move | None) -> str:
     return f"**{before} → {after}** · {shares}" if move.moved else f"{before} · {shares}"
 
 
-def _energy_rows(one: AskedAgain) -> list[dict[str, str]]:
+def _energy_rows(one: OcclusionResult) -> list[dict[str, str]]:
     return [
         {
             "run": plain(one.run.run_id),

@@ -168,7 +168,7 @@ def _select(
     column.selectbox(
         title,
         options,
-        key=state.shows(key, value),
+        key=state.set_widget(key, value),
         format_func=lambda option: names.get(option, option),
         on_change=lambda: state.write_query({**_ALL, parameter: [state.get(key)]}),
     )

@@ -75,7 +75,7 @@ def _read_as(reviewer: str, n_stored: int) -> tuple[str, str, ClassValues | None
     who, column, values = st.columns(3)
     annotator = who.text_input(
         _ON_THE_PAGE["--by"],
-        key=state.keeps(f"labels_import_by_{n_stored}_{reviewer}", reviewer),
+        key=state.init_widget(f"labels_import_by_{n_stored}_{reviewer}", reviewer),
         help="Every label is stored as this person's opinion, also one that is equal to the current label. Empty: only "
         "changes are stored, in your name.",
     )
@@ -138,7 +138,7 @@ def _storing(desk: Desk, plan: ImportPlan) -> None:
 
     def store() -> None:
         stored = store_import(desk, plan, datetime.now(UTC))
-        state.bump("labels_imported")
+        state.increment_counter("labels_imported")
         state.put("labels_done", f"{counted(len(stored), 'label')} imported from {plan.file.name}.")
 
     st.button(

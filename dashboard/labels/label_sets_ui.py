@@ -33,7 +33,7 @@ def work_switch(view: LabelsView) -> None:
     st.segmented_control(
         "What to do",
         list(LabelWork),
-        key=state.shows("labels_work", view.work),
+        key=state.set_widget("labels_work", view.work),
         format_func=_WORK.__getitem__,
         required=True,
         label_visibility="collapsed",
@@ -45,7 +45,7 @@ def your_name() -> str:
     """In whose name sets are made and labels stored; the reviewer's where Review knows it."""
     name = st.text_input(
         "Your name",
-        key=state.keeps("labels_who", reviewer_name("review_panel")),
+        key=state.init_widget("labels_who", reviewer_name("review_panel")),
         max_chars=REVIEWER_MAX,
         placeholder="Your name",
         label_visibility="collapsed",
@@ -56,7 +56,7 @@ def your_name() -> str:
 
 def problems(sets: LabelSets) -> None:
     """What was done last, and a sentence for each file that cannot be used."""
-    if done := state.take(_DONE):
+    if done := state.pop(_DONE):
         st.success(plain(done))
     for sentence in sets.damaged:
         st.warning(plain(sentence))
@@ -130,7 +130,7 @@ def restoring(desk: Desk, sets: LabelSets, view: LabelsView, reviewer: str, taxo
     with st.expander("Go back to a label set", icon=":material/settings_backup_restore:"):
         asked = [one for one in (view.before, view.after) if one in sets.usable]
         names = list(sets.usable)[::-1]
-        key = state.keeps("labels_restore", [*asked, *names][0], known=names)
+        key = state.init_widget("labels_restore", [*asked, *names][0], known=names)
         chosen = sets.usable[str(st.selectbox("Label set to go back to", names, key=key, width=320))]
         now, wanted = desk.labels(Labels.REVIEWED), to_restore(desk, chosen)
         if not wanted:

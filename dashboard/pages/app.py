@@ -31,10 +31,10 @@ page = st.navigation(
     position="top",
 )
 try:
-    state.follow()
+    state.follow_request()
     open_workspace.reopened()
     state.show_sentence()
-    counts_only.banner(open_workspace.desk().dataset())
+    counts_only.counts_only_notice(open_workspace.desk().dataset())
     page.run()
 except TaxoScopeError as error:
     st.error(plain(str(error)))

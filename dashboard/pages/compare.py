@@ -41,8 +41,10 @@ with row:
     controls.labels_switch(shown)
     controls.split_switch(shown)
     controls.space_switch(shown, mix_label_spaces(subjects))
-    controls.where_picker(cached.restrictions(shown), shown)
-if controls.not_asked(desk, subjects, shown) or controls.nothing_left(cached.comparison(shown).evaluations, shown):
+    controls.filter_picker(cached.restrictions(shown), shown)
+if controls.no_predictions(desk, subjects, shown) or controls.no_images_left(
+    cached.comparison(shown).evaluations, shown
+):
     st.stop()
 judged, found, reviewing = cached.comparison(shown), cached.verdicts(shown), cached.reviewing(shown)
 with row:

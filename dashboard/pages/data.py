@@ -28,18 +28,18 @@ counts_ui.totals(dataset, splits)
 head, by = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("How many of what", anchor=False)
 with by:
-    counts_ui.by_picker(dataset, taxonomies, view)
-counts_ui.counted_by(data_cached.counts(view), splits, view, plots.look(state.dark()))
+    counts_ui.count_by_picker(dataset, taxonomies, view)
+counts_ui.group_counts(data_cached.counts(view), splits, view, plots.look(state.dark()))
 
 st.subheader("Patients in two splits", anchor=False)
-counts_ui.in_two_splits(dataset)
+counts_ui.patient_leakage(dataset)
 
 head, look = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Image files", anchor=False)
-if counts_only.nothing_to_see(dataset, "there are no files to look into."):
+if counts_only.no_images_notice(dataset, "there are no files to look into."):
     st.stop()
 with look:
-    stamp = file_checks_ui.looking(desk)
-looked = data_cached.looked(view.labels, stamp)
-if opened := file_checks_ui.findings(looked, len(dataset.images), view.found, dataset.space):
+    stamp = file_checks_ui.file_check_button(desk)
+looked = data_cached.checked_files(view.labels, stamp)
+if opened := file_checks_ui.file_findings(looked, len(dataset.images), view.found, dataset.space):
     st.switch_page("inspect.py", query_params={"image": [opened]})

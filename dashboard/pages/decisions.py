@@ -22,13 +22,13 @@ if not decisions:
     st.info("Nobody has decided anything yet. Open Review and correct the first image.")
     st.page_link("review.py", label="Review what is wrong", icon=":material/rate_review:")
     st.stop()
-decision_table.summary(decisions, desk.review_rule)
+decision_table.decisions_summary(decisions, desk.review_rule)
 adjudication_ui.open_conflicts(open_by_split(desk))
 for sentence in desk.obsolete():
     st.warning(plain(sentence))
 export_ui.history_files(desk, "decisions_export")
 who, which = links.text(state.query(), "reviewer"), links.text(state.query(), "image")
-chosen = decision_table.table(decision_table.filtered(decisions, who, which), decisions, key="decisions_table")
+chosen = decision_table.table(decision_table.filter_decisions(decisions, who, which), decisions, key="decisions_table")
 if chosen:
     st.switch_page("inspect.py", query_params={"image": [chosen]})
 

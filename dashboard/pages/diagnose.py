@@ -35,13 +35,13 @@ coarser = find_coarser(spaces, links.text(query, "coarser"))
 with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.labels_switch(shown)
     controls.split_switch(shown)
-    controls.where_picker(cached.restrictions(shown), shown)
+    controls.filter_picker(cached.restrictions(shown), shown)
     diagnosis_ui.coarser_picker(spaces, coarser)
 
-if controls.not_asked(desk, subjects, shown):
+if controls.no_predictions(desk, subjects, shown):
     st.stop()
 found = [diagnose_cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
-if controls.nothing_left([one.evaluation for one in found], shown):
+if controls.no_images_left([one.evaluation for one in found], shown):
     st.stop()
 diagnosis_ui.introduction(found, shown)
 changed_causes(

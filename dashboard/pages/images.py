@@ -8,11 +8,11 @@ from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.images import bulk_edit_ui, list_ui
 from dashboard.images import cached as images_cached
-from dashboard.images.embedding_ui import image_map
+from dashboard.images.embedding_ui import embedding_section
 from dashboard.images.filters_ui import image_filters, read_filters
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, controls, counts_only, pager, state
-from dashboard.ui.controls import Arranged
+from dashboard.ui.controls import ListLayout
 from dashboard.ui.gallery import gallery
 
 desk = open_workspace.desk()
@@ -24,9 +24,9 @@ filters = read_filters(query, dataset.space, dataset)
 
 st.title("Images", anchor=False)
 image_filters(dataset, filters, split, cell.subject if cell else "", known)
-if cell and controls.not_asked(desk, find_subjects(desk.series(), shown.beside(cell.subject).subjects), shown):
+if cell and controls.no_predictions(desk, find_subjects(desk.series(), shown.beside(cell.subject).subjects), shown):
     st.stop()
-judged = list_ui.judged(desk, cached.comparison, shown, cell)
+judged = list_ui.cell_comparison(desk, cached.comparison, shown, cell)
 listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)
 list_ui.sentence(listed, cell, split, filters, judged, desk.standing())
 list_ui.same_cell(cached.comparison, shown, cell)
@@ -34,23 +34,23 @@ list_ui.same_cell(cached.comparison, shown, cell)
 if not listed:
     st.info("No image is behind this cell or passes these filters. Set one of them back to 'any'.")
     st.stop()
-if counts_only.nothing_to_see(dataset, "those of one cell differ in nothing, and none can be shown."):
-    list_ui.back(shown, cell)
+if counts_only.no_images_notice(dataset, "those of one cell differ in nothing, and none can be shown."):
+    list_ui.back_link(shown, cell)
     st.stop()
-arranged = links.choice(query, "as", Arranged, Arranged.GALLERY)
-controls.arranged_switch(arranged)
+arranged = links.choice(query, "as", ListLayout, ListLayout.GALLERY)
+controls.layout_switch(arranged)
 list_ui.actions(listed, shown, cell)
-if arranged is Arranged.MAP:
-    inside = image_map(desk, images_cached.mapped, listed, split)
+if arranged is ListLayout.MAP:
+    inside = embedding_section(desk, images_cached.embedding_layout, listed, split)
     listed = tuple(one for one in listed if one.image.image_id in frozenset(inside))
     key, at_first = bulk_edit_ui.gallery_key("map", inside), inside
 else:
     key, at_first = bulk_edit_ui.gallery_key("images"), ()
 page, pages = pager.page_of(listed)
-chosen, reviewer = bulk_edit_ui.chosen_in(key, at_first)
-bulk_edit_ui.one_label(desk, chosen, reviewer, bulk_edit_ui.CHOSEN_BY[arranged])
+chosen, reviewer = bulk_edit_ui.selected_images(key, at_first)
+bulk_edit_ui.label_selected(desk, chosen, reviewer, bulk_edit_ui.SELECTION_SOURCE[arranged])
 tiles = list_ui.tiles(pager.on_page(listed, page), shown, cell, dataset.space, desk.standing())
 opened = gallery(tiles, key=key, chosen=chosen)
 pager.pager(pages, page)
 if opened:
-    st.switch_page("inspect.py", query_params=links.to_image(opened, list_ui.inspected(shown, cell)))
+    st.switch_page("inspect.py", query_params=links.to_image(opened, list_ui.runs_to_inspect(shown, cell)))

@@ -7,7 +7,7 @@ from dashboard.evaluation import queue_order
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
 from dashboard.inspect import inspect_ui
-from dashboard.inspect.occlusion_ui import take_away
+from dashboard.inspect.occlusion_ui import occlusion_test
 from dashboard.review.panel_ui import review_panel
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, counts_only, state
@@ -17,7 +17,7 @@ query = with_subject_ids(desk.series(), state.query())
 shown, image_id = links.read_shown(query, opening(desk)), links.text(query, "image")
 
 st.title("Inspect", anchor=False)
-if counts_only.nothing_to_see(desk.dataset(), "there is none to open, and no model to ask about others."):
+if counts_only.no_images_notice(desk.dataset(), "there is none to open, and no model to ask about others."):
     st.stop()
 uploads = inspect_ui.uploader(desk)
 if uploads:
@@ -27,12 +27,12 @@ if image_id is None:
     st.stop()
 find_subjects(desk.series(), shown.subjects)
 runs = inspect_ui.run_picker(known, shown)
-options = inspect_ui.map_options(runs, query)
+options = inspect_ui.heatmap_options(runs, query)
 inspect_ui.header(desk, image_id)
 inspect_ui.panels(desk, runs, image_id, options)
-take_away(desk, runs, image_id, query, options)
+occlusion_test(desk, runs, image_id, query, options)
 if desk.upload(image_id) is not None:
-    if kept := inspect_ui.keep(desk, image_id):
+    if kept := inspect_ui.keep_upload(desk, image_id):
         st.switch_page("inspect.py", query_params=links.to_image(kept, shown))
     st.stop()
 st.subheader("Decide", anchor=False)
@@ -48,4 +48,4 @@ review_panel(
     position=image_id,
     compact=True,
 )
-inspect_ui.history(desk, image_id)
+inspect_ui.decision_history(desk, image_id)

@@ -24,7 +24,7 @@ subjects = tuple(known[one] for one in shown.subjects if one in known)
 
 title, switches = st.columns([1, 10], vertical_alignment="center")
 title.title("Review", anchor=False)
-if counts_only.nothing_to_see(desk.dataset(), "whether a label is right cannot be seen, so nothing can be reviewed."):
+if counts_only.no_images_notice(desk.dataset(), "whether a label is right cannot be seen, so nothing can be reviewed."):
     st.stop()
 controls.subject_picker(known, shown)
 is_list = is_listed(query)
@@ -36,10 +36,12 @@ if not is_list:
         queue_controls_ui.filters(
             view, shown, subjects, cached.restrictions(shown), cached.patients(shown.split), reviewers(desk.store.all())
         )
-if (cell if is_list else view.order.uses_runs) and controls.not_asked(desk, subjects, shown):
+if (cell if is_list else view.order.uses_runs) and controls.no_predictions(desk, subjects, shown):
     st.stop()
 queue = (
-    list_ui.queue(desk, cached.comparison, shown, cell, query) if is_list else review_cached.queue(shown, view, cell)
+    list_ui.queue_of_list(desk, cached.comparison, shown, cell, query)
+    if is_list
+    else review_cached.queue(shown, view, cell)
 )
 queue = named(queue, view)
 name = reviewer_name("review_panel")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.runs import run_ui
-from dashboard.runs.region_attention_ui import run_looks
+from dashboard.runs.region_attention_ui import region_attention_section
 from dashboard.server_state import open_workspace
 from dashboard.ui import plots, state
 from dashboard.words import no_run_yet, plain
@@ -22,7 +22,7 @@ if not runs:
 name = st.selectbox(
     "Run",
     list(runs),
-    key=state.shows("run_name", asked or next(iter(runs))),
+    key=state.set_widget("run_name", asked or next(iter(runs))),
     on_change=lambda: state.write_query({"run": [state.get("run_name")], "region": []}),
 )
 run = runs[name]
@@ -31,5 +31,5 @@ run_ui.card(run.card)
 st.subheader("Training", anchor=False)
 run_ui.curves(run, open_workspace.desk().dataset(), plots.look(state.dark()))
 st.subheader("What does it look at?", anchor=False)
-if opened := run_looks(open_workspace.desk(), run, state.query(), plots.look(state.dark())):
+if opened := region_attention_section(open_workspace.desk(), run, state.query(), plots.look(state.dark())):
     st.switch_page("inspect.py", query_params=opened)

@@ -16,8 +16,8 @@ from dashboard.diagnose.diagnosis_plot import (
     recall_by_size_figure,
     reliability_figure,
 )
-from dashboard.report.contents import Told
-from dashboard.report.examples import mixed_up
+from dashboard.report.contents import ReportContents
+from dashboard.report.examples import confused_examples
 from dashboard.report.page import chart, rich, table
 from dashboard.ui.plots import SUBJECT_COLOURS
 from dashboard.words import plain
@@ -29,7 +29,7 @@ N_PAIRS = 8
 _INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
 
 
-def section(told: Told) -> str:
+def section(told: ReportContents) -> str:
     """The four causes in their fixed order, each for every subject."""
     parts = [f"<h2>Why answers are wrong</h2><p>{rich(diagnosis_words.INTRODUCTION)}</p>"]
     if together := diagnosis_words.retraining_effect(told.diagnoses):
@@ -41,7 +41,7 @@ def section(told: Told) -> str:
     return "".join(parts)
 
 
-def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
+def _card(told: ReportContents, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
     said = diagnosis_words.cause_finding(cause, diagnosis)
     gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in said.gains)
     colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
@@ -53,7 +53,7 @@ def _card(told: Told, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
     )
 
 
-def _imbalance(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+def _imbalance(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     draw = partial(
         recall_by_size_figure,
         diagnosis.recalls,
@@ -72,7 +72,7 @@ def _curves(diagnosis: Diagnosis) -> str:
     return f'<p>{rich(diagnosis_words.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{diagnosis_words.CURVE}</p>'
 
 
-def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+def _confusion(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     names = diagnosis.names
     rows = [
         {
@@ -90,11 +90,11 @@ def _confusion(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     )
     return (
         f"<p>{rich(diagnosis_words.error_split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
-        f"<p>{rich(diagnosis_words.rater_confusion(diagnosis))}</p>{mixed_up(told.desk, diagnosis)}"
+        f"<p>{rich(diagnosis_words.rater_confusion(diagnosis))}</p>{confused_examples(told.desk, diagnosis)}"
     )
 
 
-def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+def _capacity(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     pulls = partial(
         prediction_bias_figure,
         diagnosis.names,
@@ -117,7 +117,7 @@ def _capacity(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     )
 
 
-def _scatter(told: Told, diagnosis: Diagnosis, colour: str) -> str:
+def _scatter(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
     if not groups:
         return ""
@@ -128,7 +128,7 @@ def _scatter(told: Told, diagnosis: Diagnosis, colour: str) -> str:
     )
 
 
-_FIGURES: Mapping[Cause, Callable[[Told, Diagnosis, str], str]] = {
+_FIGURES: Mapping[Cause, Callable[[ReportContents, Diagnosis, str], str]] = {
     Cause.IMBALANCE: _imbalance,
     Cause.CONFUSION: _confusion,
     Cause.CAPACITY: _capacity,

@@ -16,10 +16,10 @@ from dashboard.compare.verdict_plot import forest_figure, forest_lines
 from dashboard.evaluation.class_selection import Drawn, drawn, drawn_differences
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
-from dashboard.report.contents import Told
-from dashboard.report.examples import differing
+from dashboard.report.contents import ReportContents
+from dashboard.report.examples import differing_examples
 from dashboard.report.page import chart, table
-from dashboard.ui.matrices_plot import UNITS, UNSETTLED, confusion_figure, difference_figure
+from dashboard.ui.matrices_plot import INCONCLUSIVE_MARK, UNITS, confusion_figure, difference_figure
 from dashboard.ui.plots import Look, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference
@@ -34,7 +34,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def heading(told: Told) -> str:
+def heading(told: ReportContents) -> str:
     """What is compared, over what, and by which version."""
     judged, dataset = told.judged, told.desk.dataset()
     basis = judged.basis(judged.evaluations[0]) if judged.one_basis else _each_its_own(judged)
@@ -51,7 +51,7 @@ def title(judged: Comparison) -> str:
     return f"{compared}, where {judged.where.words}" if judged.where else compared
 
 
-def verdicts(told: Told) -> str:
+def verdicts(told: ReportContents) -> str:
     """One card per subject against the first, or one sentence that says why there is none."""
     if sentence := why_none(told.judged):
         return f"<p>{escape(sentence)}</p>"
@@ -113,7 +113,7 @@ def sources(judged: Comparison) -> str:
     return f"<h2>Where it comes from</h2>{table(rows)}"
 
 
-def _verdict(told: Told, judgement: Judgement) -> str:
+def _verdict(told: ReportContents, judgement: Judgement) -> str:
     judged, rule, asked = told.judged, told.desk.workspace.rule, question_of(judgement)
     said = judgement.verdicts[asked, rule.figure]
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
@@ -138,9 +138,11 @@ def _verdict(told: Told, judgement: Judgement) -> str:
         f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertainty_note(judgement, asked))} '
         f"{escape(told.beside.get(judgement.subject.subject_id, ''))}</p>"
         + (f"<p><b>Label errors.</b> {escape(errors)}</p>" if errors else "")
-        + f"<p>{escape(words.QUESTION_TEXTS[other])}. {escape(words.verdict_sentence(judgement, beside, judged.where))} "
-        f"{escape(words.accuracy_sentence(judgement, beside))}</p>{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
-        f'<ul class="quiet">{method}</ul>{differing(told.desk, judgement, a, b)}</section>'
+        + f"<p>{escape(words.QUESTION_TEXTS[other])}. "
+        f"{escape(words.verdict_sentence(judgement, beside, judged.where))} "
+        f"{escape(words.accuracy_sentence(judgement, beside))}</p>"
+        f"{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
+        f'<ul class="quiet">{method}</ul>{differing_examples(told.desk, judgement, a, b)}</section>'
     )
 
 
@@ -154,8 +156,8 @@ def _difference(judged: Comparison) -> str:
     return (
         f"<h2>{escape(second.title)} minus {escape(first.title)}</h2>"
         f"<p>{escape(judged.basis(before))}; {UNITS[Per.TRUE]}. Blue: better, orange: worse, on the "
-        f"diagonal and beside it alike; {UNSETTLED}: the 95 % interval (patients only) holds 0; grey: fewer than "
-        f"{counted(FEW_IMAGES, 'image')} on both sides.</p>" + chart(draw)
+        f"diagonal and beside it alike; {INCONCLUSIVE_MARK}: the 95 % interval (patients only) holds 0; "
+        f"grey: fewer than {counted(FEW_IMAGES, 'image')} on both sides.</p>" + chart(draw)
     )
 
 

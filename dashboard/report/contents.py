@@ -9,12 +9,12 @@ from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.evaluation.verdict import Judgement
-from dashboard.runs.region_attention import Found, found
+from dashboard.runs.region_attention import RegionAttention, stored_region_attention
 from dashboard.server_state.open_workspace import Desk
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportContents:
     """A comparison, its verdicts, one diagnosis per subject in their order, and what each run looks at.
 
     ``looks`` maps a run's id to what was found over each split; empty where nobody has looked.
@@ -26,18 +26,20 @@ class Told:
     judged: Comparison
     judgements: Sequence[Judgement]
     diagnoses: Sequence[Diagnosis]
-    looks: Mapping[str, tuple[Found, ...]]
+    looks: Mapping[str, tuple[RegionAttention, ...]]
     reviewing: Reviewing | None = None
     many: ManyModelsResult | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
     many_beside: str = ""
 
 
-def looks_of(desk: Desk, judged: Comparison) -> Mapping[str, tuple[Found, ...]]:
+def region_attention_of_runs(desk: Desk, judged: Comparison) -> Mapping[str, tuple[RegionAttention, ...]]:
     """Run id -> what `taxoscope look` found about it, for all runs of all subjects."""
     runs = {run.run_id: run for subject in judged.subjects for run in subject.runs}
     dataset, workspace = desk.dataset(), desk.workspace
     return {
-        run_id: tuple(one for split in JUDGED if (one := found(workspace, run, dataset, split)) is not None)
+        run_id: tuple(
+            one for split in JUDGED if (one := stored_region_attention(workspace, run, dataset, split)) is not None
+        )
         for run_id, run in runs.items()
     }

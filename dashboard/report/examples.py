@@ -23,7 +23,7 @@ N_OF_PAIR = 6
 MAX_SIDE_PX = 480
 
 
-def differing(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) -> str:
+def differing_examples(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) -> str:
     """The images on which the two differ most: in how much larger a share of its runs one is right than the other."""
     if a.image_ids != b.image_ids:
         return ""
@@ -38,7 +38,7 @@ def differing(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) ->
     return _tiles(desk, about, [a.image_ids[row] for row in rows], captions)
 
 
-def mixed_up(desk: Desk, diagnosis: Diagnosis) -> str:
+def confused_examples(desk: Desk, diagnosis: Diagnosis) -> str:
     """Images of the two classes that are mixed up above all, those that most runs call the other first."""
     pair = most_confused_pair(diagnosis)
     if pair is None:

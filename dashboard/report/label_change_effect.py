@@ -1,12 +1,12 @@
 """What reviewing changed, as a section of a report: the words and the table of Compare."""
 
 from dashboard.evaluation import label_change_effect_words as words
-from dashboard.report.contents import Told
+from dashboard.report.contents import ReportContents
 from dashboard.report.page import rich, table
 from dashboard.words import plain
 
 
-def section(told: Told) -> str:
+def section(told: ReportContents) -> str:
     """A row per subject, which way it leans, and the estimate from the random queue; empty where nobody reviewed."""
     found = told.reviewing
     if found is None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from dashboard.compare.many_models import ManyModelsResult, rare_class_names, sentences, table_rows
 from dashboard.compare.smallest_gap import detectable_difference_words
-from dashboard.report.contents import Told
+from dashboard.report.contents import ReportContents
 from dashboard.report.page import table
 from dashboard.words import plain
 from model_zoo.core.comparison.many_models import Contrast
 
 
-def section(told: Told) -> str:
+def section(told: ReportContents) -> str:
     """The table with what it rests on; of one model the smallest gap; else nothing."""
     gaps = "".join(
         f"<p>{escape(one)}</p>" for one in detectable_difference_words(told.judged, told.desk.workspace.rule)

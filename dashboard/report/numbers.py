@@ -15,8 +15,8 @@ from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.evaluation.verdict import question_of
 from dashboard.report import many_models
 from dashboard.report.comparison import now
-from dashboard.report.contents import Told
-from dashboard.runs.region_attention import Found
+from dashboard.report.contents import ReportContents
+from dashboard.runs.region_attention import RegionAttention
 from model_zoo.core.comparison.power import POWER
 from model_zoo.core.diagnosis.diagnosis import LEVEL
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures
@@ -41,7 +41,7 @@ def table(judged: Comparison) -> str:
     return out.getvalue()
 
 
-def tree(told: Told) -> dict[str, Any]:
+def tree(told: ReportContents) -> dict[str, Any]:
     """Where the numbers come from, verdicts, matrices, causes, looks; undefined is ``None``."""
     judged = told.judged
     return {
@@ -97,7 +97,7 @@ def tree(told: Told) -> dict[str, Any]:
     }
 
 
-def _verdicts(told: Told) -> list[dict[str, Any]]:
+def _verdicts(told: ReportContents) -> list[dict[str, Any]]:
     return [
         {
             "of": judgement.subject.subject_id,
@@ -125,7 +125,7 @@ def _verdicts(told: Told) -> list[dict[str, Any]]:
     ]
 
 
-def _label_errors(told: Told) -> dict[str, Any]:
+def _label_errors(told: ReportContents) -> dict[str, Any]:
     """How many wrong labels would turn each stated result, and the share that the random review estimates."""
     rule, rate = told.desk.workspace.rule, told.reviewing.label_errors if told.reviewing else None
     points = ((one, one.tipping_point(rule.figure)) for one in told.judgements)
@@ -147,7 +147,7 @@ def _label_errors(told: Told) -> dict[str, Any]:
     }
 
 
-def _classes(told: Told) -> list[dict[str, Any]]:
+def _classes(told: ReportContents) -> list[dict[str, Any]]:
     """Every class's difference, for the question that the verdict answers; intervals hold for all at once."""
     return [
         {
@@ -204,7 +204,7 @@ def _causes(diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _looks(one: Found) -> dict[str, Any]:
+def _looks(one: RegionAttention) -> dict[str, Any]:
     looks = one.looks
     return {
         "run": looks.run_id,

@@ -13,7 +13,7 @@ from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import reviewing
 from dashboard.evaluation.verdict import Judgement
 from dashboard.report import causes, comparison, label_change_effect, many_models, numbers, page, region_attention
-from dashboard.report.contents import Told, looks_of
+from dashboard.report.contents import ReportContents, region_attention_of_runs
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.manifest import write_whole
 
@@ -32,7 +32,9 @@ def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], dia
     changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
     many = compare_subjects(judged, desk.workspace.rule, partial(compare_subset, desk, judged))
     beside, many_beside = result_notes(desk, judged, found), many_models_note(desk, many) if many else ""
-    told = Told(desk, judged, found, diagnoses, looks_of(desk, judged), changed, many, beside, many_beside)
+    told = ReportContents(
+        desk, judged, found, diagnoses, region_attention_of_runs(desk, judged), changed, many, beside, many_beside
+    )
     table, tree = numbers.table(judged), json.dumps(numbers.tree(told), indent=2)
     sections = [
         comparison.heading(told),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.evaluation.annotator_agreement import Agreements, Opinions
 from dashboard.ui import plots, state
-from dashboard.ui.matrices_plot import people_figure
+from dashboard.ui.matrices_plot import rater_confusion_figure
 from dashboard.words import counted, images_of_patients, interval_text, number_text, plain, share_text
 from model_zoo.core.evaluation.confusion import Confusion
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -25,7 +25,7 @@ def taxonomy_picker(taxonomies: Mapping[str, Taxonomy], chosen: str) -> None:
     st.selectbox(
         "In the classes of",
         list(taxonomies),
-        key=state.shows("agreement_taxonomy", chosen),
+        key=state.set_widget("agreement_taxonomy", chosen),
         format_func=lambda name: f"{name} ({len(taxonomies[name].classes)})",
         on_change=lambda: state.write_query({"taxonomy": [str(state.get("agreement_taxonomy"))]}),
         width=280,
@@ -73,7 +73,7 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, look
     )
     right.markdown("What one person calls the row, another calls the column")
     right.plotly_chart(
-        people_figure(_matrix(found), look),
+        rater_confusion_figure(_matrix(found), look),
         key="agreement_matrix",
         theme=None,
         config={"displayModeBar": False},

@@ -44,7 +44,7 @@ def order_picker(order: Order) -> None:
     st.selectbox(
         "Order of the queue",
         list(Order),
-        key=state.shows("review_order", order),
+        key=state.set_widget("review_order", order),
         format_func=_ORDERS.__getitem__,
         on_change=lambda: state.write_query({"order": [str(state.get("review_order"))], **controls.ANY_SIDES}),
         label_visibility="collapsed",
@@ -65,7 +65,7 @@ def cell_picker(cells: Mapping[Cell, int], subjects: Sequence[Subject], cell: Ce
         st.selectbox(
             "Whose classes",
             list(titles),
-            key=state.shows("review_of", subject_id),
+            key=state.set_widget("review_of", subject_id),
             format_func=titles.__getitem__,
             on_change=lambda: state.write_query({**controls.ANY_CELL, "cell": [state.get("review_of")]}),
             label_visibility="collapsed",
@@ -78,7 +78,7 @@ def cell_picker(cells: Mapping[Cell, int], subjects: Sequence[Subject], cell: Ce
     offered.setdefault(chosen, 0)
     options = list(offered)
     words = [f"{cell_words(one)} ({n:,})" if n else cell_words(one) for one, n in offered.items()]
-    key = state.shows("review_cell", options.index(chosen))
+    key = state.set_widget("review_cell", options.index(chosen))
     st.selectbox(
         "One confusion cell" if order is Order.CELL else "One class",
         range(len(options)),
@@ -130,7 +130,7 @@ def filters(
             st.selectbox(
                 "Status",
                 list(Status),
-                key=state.shows("review_status", view.status),
+                key=state.set_widget("review_status", view.status),
                 format_func=_STATUSES.__getitem__,
                 disabled=view.adjudicates,
                 on_change=lambda: state.write_query({"status": _unless("review_status", Status.WAITING)}),
@@ -139,7 +139,7 @@ def filters(
             st.selectbox(
                 "By",
                 list(dict.fromkeys([_ANYBODY, *people, *([view.by] if view.by else [])])),
-                key=state.shows("review_by", view.by or _ANYBODY),
+                key=state.set_widget("review_by", view.by or _ANYBODY),
                 disabled=view.status is Status.WAITING,
                 on_change=lambda: state.write_query({"by": _unless("review_by", _ANYBODY)}),
             )
@@ -176,7 +176,7 @@ def queue_words(
 def _column_picker(column: str, names: Mapping[Where, str], view: QueueView) -> None:
     options = {where.written: name for where, name in names.items()}
     others = [where.written for where in view.where if where.column != column]
-    key = state.shows(f"review_where_{column}", [one.written for one in view.where if one.column == column])
+    key = state.set_widget(f"review_where_{column}", [one.written for one in view.where if one.column == column])
     label = {LABEL: "True class", PATIENT: "Patient"}.get(column, column.replace("_", " "))
     st.multiselect(
         plain(label),

@@ -8,7 +8,7 @@ from types import FrameType
 
 
 @contextmanager
-def stopped_between_steps() -> Iterator[Callable[[], None]]:
+def interrupt_between_steps() -> Iterator[Callable[[], None]]:
     """Gives what is to be called after each step: there a Ctrl-C raises `KeyboardInterrupt`, and nowhere else.
 
     An interrupt in the midst of a step may hit an object half made, whose end then prints pages about itself

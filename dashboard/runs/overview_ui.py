@@ -63,7 +63,7 @@ def counts(dataset: DataSet, series: Sequence[Series], n_standing: int) -> None:
     columns[-1].caption("label confirmed or corrected")
 
 
-def path(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: plots.Look) -> None:
+def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: plots.Look) -> None:
     """A flow through the chosen taxonomies; opens on the longest chain from fine to coarse."""
     if not taxonomies:
         st.info("No taxonomy yet: put a file into the workspace's folder `taxonomies`.")

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dashboard.decisions.csv_export import safe_cell
-from dashboard.runs.interrupt import stopped_between_steps
+from dashboard.runs.interrupt import interrupt_between_steps
 from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
@@ -37,11 +37,11 @@ BATCH = 64
 ENDINGS = (".parquet", ".csv")
 PLAN = "plan.json"
 
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+PredictBatch = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ImageToPredict:
     """An image to be asked about: how the result calls it, what opens it, and what changes when its file does."""
 
     image_id: str
@@ -49,7 +49,7 @@ class Wanted:
     stamp: str
 
 
-def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, console: Console) -> Path:
+def predict_images(workspace: Workspace, run_id: str, source: Path, out: Path, console: Console) -> Path:
     """Write what a run says of every image of ``source`` to ``out``, Parquet or CSV by its ending.
 
     ``source`` is a workspace, whose whole manifest is asked about, or a folder of images at any depth. Each batch is
@@ -76,7 +76,7 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
     kept = out.with_name(f".{out.name}.partial")
     _check_plan(kept, run, wanted, console)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, refresh_per_second=4) as bar, stopped_between_steps() as step_done:
+    with Progress(*columns, console=console, refresh_per_second=4) as bar, interrupt_between_steps() as step_done:
         task = bar.add_task(f"Asking {run_id}", total=len(wanted))
         for start in range(0, len(wanted), BATCH):
             path = kept / f"{start // BATCH:07d}.parquet"
@@ -95,7 +95,7 @@ def predict_over(workspace: Workspace, run_id: str, source: Path, out: Path, con
     return out
 
 
-def _of_workspace(folder: Path) -> Iterator[Wanted]:
+def _of_workspace(folder: Path) -> Iterator[ImageToPredict]:
     opened = Workspace.open(folder)
     dataset, recipe = opened.dataset(), opened.recipe_path()
     if dataset.counts_alone:
@@ -106,10 +106,10 @@ def _of_workspace(folder: Path) -> Iterator[Wanted]:
     for image in dataset.images:
         state = drawn if opened.can_generate(image) else _state(opened.image_file(image))
         grey = f" {image.grey.text}" if image.grey else ""
-        yield Wanted(image.image_id, partial(opened.decoded, image), f"{image.path} {state}{grey}")
+        yield ImageToPredict(image.image_id, partial(opened.decoded, image), f"{image.path} {state}{grey}")
 
 
-def _of_folder(folder: Path, usual: GreyScale | None) -> Iterator[Wanted]:
+def _of_folder(folder: Path, usual: GreyScale | None) -> Iterator[ImageToPredict]:
     """Its images; those of more than 8 bits that declare no depth are read by the scale ``usual`` where the run is."""
     if not folder.is_dir():
         raise WorkspaceError(f"There is no folder {folder}; give a workspace or a folder of images.")
@@ -120,7 +120,7 @@ def _of_folder(folder: Path, usual: GreyScale | None) -> Iterator[Wanted]:
             if not name.startswith(".") and is_image(path):
                 image_id = _as_text(path.relative_to(folder).as_posix())
                 grey = f" {usual.text}" if usual else ""
-                yield Wanted(image_id, partial(_opened, path, usual), f"{_state(path)}{grey}")
+                yield ImageToPredict(image_id, partial(_opened, path, usual), f"{_state(path)}{grey}")
 
 
 def _opened(path: Path, usual: GreyScale | None) -> Image.Image:
@@ -141,7 +141,7 @@ def _state(path: Path | None) -> str:
         return f"cannot be read ({error.strerror})"
 
 
-def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], console: Console) -> None:
+def _check_plan(kept: Path, run: Run, wanted: Sequence[ImageToPredict], console: Console) -> None:
     """Makes ``kept`` for this run and these images; batches of another plan are thrown away and named.
 
     Labels and patients are no part of a plan: no answer depends on them.
@@ -160,7 +160,7 @@ def _check_plan(kept: Path, run: Run, wanted: Sequence[Wanted], console: Console
     write_whole(path, plan)
 
 
-def _batch(run: Run, batch: Sequence[Wanted], ask: Ask) -> pa.Table:
+def _batch(run: Run, batch: Sequence[ImageToPredict], ask: PredictBatch) -> pa.Table:
     pixels, problems = [], []
     for one in batch:
         try:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from dashboard.runs.interrupt import stopped_between_steps
+from dashboard.runs.interrupt import interrupt_between_steps
 from dashboard.runs.region_attention_words import energy_texts, moved_text
 from dashboard.settings import Settings
 from dashboard.words import counted, images_of_patients
@@ -28,7 +28,7 @@ from model_zoo.workspace.workspace import REGIONS, Workspace
 
 
 @dataclass(frozen=True)
-class Found:
+class RegionAttention:
     """What a run looks at: the figures of its maps, and what becomes of its right answers in each label space."""
 
     looks: Looks
@@ -44,7 +44,7 @@ class Found:
         return f"{looks.split} split, original labels, {images} whose regions are known{chosen}"
 
 
-def look_at_run(
+def measure_region_attention(
     workspace: Workspace,
     run_id: str,
     split: Split,
@@ -78,7 +78,7 @@ def look_at_run(
     if problem := place_problem(model, run):
         console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with stopped_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
+    with interrupt_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
         task = bar.add_task(f"Looking at {run.run_id}", total=len(images))
 
         def progress(done: int) -> None:
@@ -86,22 +86,22 @@ def look_at_run(
             step_done()
 
         looks = look(run, model, opened(), split, method, n_known, sets, progress)
-    for table in _tables(judge(looks, run, workspace, dataset)):
+    for table in _tables(region_attention_metrics(looks, run, workspace, dataset)):
         console.print(table)
     paths = write_looks(looks, workspace.writable)
     console.print("Written: " + ", ".join(str(path) for path in paths), soft_wrap=True)
 
 
-def found(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> Found | None:
+def stored_region_attention(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> RegionAttention | None:
     """What was found about a run over a split; ``None`` if nobody looked, or at other weights of that name."""
     for folder in workspace.folders:
         looks = read_looks(folder, run.run_id, split, PLACED if run.card.code else 1)
         if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
-            return judge(looks, run, workspace, dataset)
+            return region_attention_metrics(looks, run, workspace, dataset)
     return None
 
 
-def judge(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> Found:
+def region_attention_metrics(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> RegionAttention:
     """The figures of what was found, against the original labels; in the run's own label space first."""
     source = run.card.taxonomy
     spaces = label_spaces(source, workspace)
@@ -112,7 +112,7 @@ def judge(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> Fou
         for region in regions
         for space in spaces
     ]
-    return Found(looks, tuple(energy_figures(looks.looks)), tuple(flows))
+    return RegionAttention(looks, tuple(energy_figures(looks.looks)), tuple(flows))
 
 
 def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:
@@ -121,7 +121,7 @@ def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:
     return [source, *(one for one in known if one != source and not standing_in_the_way(source, one))]
 
 
-def _tables(all_of_it: Found) -> list[Table]:
+def _tables(all_of_it: RegionAttention) -> list[Table]:
     looks = all_of_it.looks
     title = (
         f"Where the maps of {looks.run_id} lie ({looks.method} of what it answers; {all_of_it.basis}; 95 % intervals)"

@@ -9,14 +9,14 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.links import Away, Query, Shown
-from dashboard.runs.region_attention import Found, found
+from dashboard.runs.region_attention import RegionAttention, stored_region_attention
 from dashboard.runs.region_attention_words import (
-    NO_PLACE,
-    about_energies,
-    about_flows,
+    NO_HEATMAP_ENERGIES,
+    energies_note,
     energy_row,
     flow_row,
-    nobody_looked,
+    flows_note,
+    why_no_region_attention,
 )
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots, state
@@ -30,20 +30,22 @@ from model_zoo.workspace.run import Run
 MAX_TILES = 12
 
 
-def run_looks(desk: Desk, run: Run, query: Query, look: plots.Look) -> dict[str, list[str]] | None:
+def region_attention_section(desk: Desk, run: Run, query: Query, look: plots.Look) -> dict[str, list[str]] | None:
     """What was found when somebody looked; returns the address of an image that was just opened."""
     split = Split.TEST if links.read_split(query, None) is Split.TEST else Split.VALIDATION
-    splits = {one: found(desk.workspace, run, desk.dataset(), one) for one in (Split.VALIDATION, Split.TEST)}
+    splits = {
+        one: stored_region_attention(desk.workspace, run, desk.dataset(), one) for one in (Split.VALIDATION, Split.TEST)
+    }
     there = [one for one, what in splits.items() if what is not None]
     shown = splits[split if split in there or not there else there[0]]
     if shown is None:
-        st.info(nobody_looked(desk.workspace, run, desk.workspace.folders))
+        st.info(why_no_region_attention(desk.workspace, run, desk.workspace.folders))
         return None
     if len(there) > 1:
         st.segmented_control(
             "Split",
             there,
-            key=state.shows("run_look_split", shown.looks.split),
+            key=state.set_widget("run_look_split", shown.looks.split),
             required=True,
             label_visibility="collapsed",
             on_change=lambda: state.write_query({"split": [str(state.get("run_look_split"))]}),
@@ -59,7 +61,7 @@ def run_looks(desk: Desk, run: Run, query: Query, look: plots.Look) -> dict[str,
     st.segmented_control(
         "Painted out",
         regions,
-        key=state.shows("run_look_region", asked),
+        key=state.set_widget("run_look_region", asked),
         required=True,
         format_func=plain,
         on_change=lambda: state.write_query({"region": [str(state.get("run_look_region"))]}),
@@ -67,18 +69,18 @@ def run_looks(desk: Desk, run: Run, query: Query, look: plots.Look) -> dict[str,
     return _flows(desk, shown, [one for one in shown.flows if one.region == asked], look)
 
 
-def _energies(shown: Found) -> None:
+def _energies(shown: RegionAttention) -> None:
     if not shown.looks.layers:
-        st.info(plain(NO_PLACE))
+        st.info(plain(NO_HEATMAP_ENERGIES))
         return
-    st.caption(about_energies(shown.looks, shown.basis))
+    st.caption(energies_note(shown.looks, shown.basis))
     rows = [energy_row(one, shown.looks) for one in shown.energies]
     st.table(pd.DataFrame(rows).set_index("layer (cells)"))
 
 
-def _flows(desk: Desk, shown: Found, flows: Sequence[Flow], look: plots.Look) -> dict[str, list[str]] | None:
+def _flows(desk: Desk, shown: RegionAttention, flows: Sequence[Flow], look: plots.Look) -> dict[str, list[str]] | None:
     own, looks = flows[0], shown.looks
-    st.caption(about_flows(own.region, shown.basis))
+    st.caption(flows_note(own.region, shown.basis))
     rows = [flow_row(one) for one in flows]
     st.table(pd.DataFrame(rows).set_index("label space"))
     true, after = np.nonzero(own.counts[:, :-1])
@@ -98,7 +100,7 @@ def _flows(desk: Desk, shown: Found, flows: Sequence[Flow], look: plots.Look) ->
     return _images(desk, shown, own.region, looks.run_id)
 
 
-def _images(desk: Desk, shown: Found, region: str, run_id: str) -> dict[str, list[str]] | None:
+def _images(desk: Desk, shown: RegionAttention, region: str, run_id: str) -> dict[str, list[str]] | None:
     """Images whose answer became another, to be opened with the same painted out."""
     moved = [one for one in shown.looks.removals if one.region == region and one.before != one.after]
     st.caption(f"{counted(len(moved), 'image')} whose answer, right or wrong, becomes another; the first {MAX_TILES}:")

@@ -16,7 +16,7 @@ FEW_PATIENTS = 10
 """Below this many patients a figure gets its count and no interval."""
 
 
-def nobody_looked(workspace: Workspace, run: Run, folders: Sequence[Path] = ()) -> str:
+def why_no_region_attention(workspace: Workspace, run: Run, folders: Sequence[Path] = ()) -> str:
     """Why nothing is known of a run, and the command that finds it out; without ``folders`` it names no path."""
     if run.weights_path is None:
         return "This run has no weights, so it cannot be asked what it looks at."
@@ -25,7 +25,7 @@ def nobody_looked(workspace: Workspace, run: Run, folders: Sequence[Path] = ()) 
     return f"Nobody has looked yet. `{needed}` finds out in a minute or two.{where}"
 
 
-def about_energies(looks: Looks, basis: str) -> str:
+def energies_note(looks: Looks, basis: str) -> str:
     """How to read the figures of the maps, and what they stand on."""
     return (
         f"Share of the map's energy on each region, against its share of the area: a map that knows nothing has "
@@ -34,13 +34,13 @@ def about_energies(looks: Looks, basis: str) -> str:
     )
 
 
-NO_PLACE = (
+NO_HEATMAP_ENERGIES = (
     "Nothing is stored of where its heatmaps lie: the model's own code passes on another part of the image than it "
     "declares, so nobody knows. Its answers without a region do not depend on that."
 )
 
 
-def about_flows(region: str, basis: str) -> str:
+def flows_note(region: str, basis: str) -> str:
     """How to read what answers become without a region, and what that stands on."""
     return (
         f"Answers that are right (original labels), and what they become with {plain(region)} painted out, in each "

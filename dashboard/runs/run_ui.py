@@ -46,14 +46,14 @@ def _model(card: Card) -> list[tuple[str, str]]:
         return [("architecture", f"– no model: {plain(str(card.recipe.get('predictions', 'predictions')))} imported")]
     prepared = card.preprocessing
     return [
-        ("architecture", f"{plain(card.architecture)}, {card.n_parameters:,} parameters{own_code(card)}"),
+        ("architecture", f"{plain(card.architecture)}, {card.n_parameters:,} parameters{trusted_code(card)}"),
         ("input", f"{' × '.join(map(str, prepared.input_size))} (channels × height × width)"),
         ("preparation", f"{fit_words(prepared)} to {prepared.size[0]} × {prepared.size[1]}, max-pool {prepared.pool}"),
         ("normalised", f"{scale_words(prepared)}{', blue first' if prepared.bgr else ''}"),
     ]
 
 
-def own_code(card: Card) -> str:
+def trusted_code(card: Card) -> str:
     """That the model comes with its own code, and which."""
     return f", its own code (sha256 {plain(card.code['sha256'][:16])}…)" if card.code else ""
 
@@ -80,14 +80,16 @@ def curves(run: Run, dataset: DataSet, look: plots.Look) -> None:
         "moved a little each time and seen while the weights changed."
     )
     left.plotly_chart(
-        plots.history_figure(history, {"validation": "validation_loss", "training": "train_loss"}, "loss", look),
+        plots.training_curves_figure(
+            history, {"validation": "validation_loss", "training": "train_loss"}, "loss", look
+        ),
         key="run_loss",
         theme=None,
         config={"displayModeBar": False},
     )
     right.caption(f"Accuracy in the classes of {plain(run.card.taxonomy.reference)}. Validation: {basis}.")
     right.plotly_chart(
-        plots.history_figure(history, {"validation": "validation_accuracy"}, "accuracy", look),
+        plots.training_curves_figure(history, {"validation": "validation_accuracy"}, "accuracy", look),
         key="run_accuracy",
         theme=None,
         config={"displayModeBar": False},

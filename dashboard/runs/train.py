@@ -56,7 +56,7 @@ def train_seeds(
     label_set = None if labels is None else workspace.label_set(labels)
     if label_set:
         stem = f"{stem}-on-{label_set.name}"
-        console.print(learnt_words(workspace.dataset(), label_set), soft_wrap=True)
+        console.print(label_set_words(workspace.dataset(), label_set), soft_wrap=True)
     check_architecture(training.architecture, training.preprocessing.input_size)
     run_ids = {seed: check_run_id(f"{stem}-s{seed}") for seed in seeds}
     there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
@@ -130,7 +130,7 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
     console.print(f"{run_id}: {len(image_ids):,} training images judged out of fold, {path}", soft_wrap=True)
 
 
-def learnt_words(dataset: DataSet, label_set: LabelSet) -> str:
+def label_set_words(dataset: DataSet, label_set: LabelSet) -> str:
     """How many training labels a set changes, and how many training images it does not know."""
     images, labels = dataset.split(Split.TRAIN), label_set.parsed(dataset.space)
     known = [image for image in images if image.image_id in labels]

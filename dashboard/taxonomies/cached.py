@@ -9,7 +9,7 @@ from dashboard.evaluation.comparison import find_subjects
 from dashboard.server_state.open_workspace import desk
 from dashboard.taxonomies import merge_suggestions, separability, subclusters
 from dashboard.ui.cached import images_of
-from dashboard.ui.caching import cached, of_files
+from dashboard.ui.caching import cached, revision_without_decisions
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
@@ -41,7 +41,7 @@ def class_subclusters(embedded: subclusters.EmbeddedRun) -> subclusters.Subclust
     return _class_subclusters(embedded.subject.subject_id, embedded.run.run_id, embedded.stamp)
 
 
-@cached(entries=32, spinner="Two clusters or one cloud, class by class …", revision=of_files)
+@cached(entries=32, spinner="Two clusters or one cloud, class by class …", revision=revision_without_decisions)
 def _class_subclusters(subject_id: str, run_id: str, stamp: str) -> subclusters.SubclusterResult:
     (subject,) = find_subjects(desk().series(), (subject_id,))
     (run,) = (one for one in subject.runs if one.run_id == run_id)

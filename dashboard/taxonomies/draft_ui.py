@@ -45,14 +45,14 @@ def save_controls(drafted: Drafted, workspace: Workspace) -> None:
         )
     st.text_input(
         "Name",
-        key=state.shows("taxonomies_name", taxonomy.name),
+        key=state.set_widget("taxonomies_name", taxonomy.name),
         max_chars=200,
         help="The same name makes the next version of it; another one starts a taxonomy of its own.",
         on_change=state.guarded(lambda: write_draft(_as_typed(drafted), space)),
     )
     st.text_area(
         "Description",
-        key=state.shows("taxonomies_description", taxonomy.description),
+        key=state.set_widget("taxonomies_description", taxonomy.description),
         max_chars=MAX_DESCRIPTION,
         height=110,
         help="Until you write one, a draft is described by its steps.",
@@ -110,7 +110,7 @@ def import_taxonomy(workspace: Workspace, newest: Mapping[str, Taxonomy]) -> Non
 
         def keep() -> None:
             saved = workspace.save_taxonomy(taxonomy)
-            state.bump(IMPORTED)
+            state.increment_counter(IMPORTED)
             state.put(SAVED, saved.pinned)
             write_draft(Draft(saved.pinned), workspace.space)
 

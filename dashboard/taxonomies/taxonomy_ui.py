@@ -37,7 +37,7 @@ def picker(versions: Versions, drafted: Drafted, space: LeafSpace) -> None:
     st.selectbox(
         "Taxonomy",
         list(known),
-        key=state.shows("taxonomies_which", drafted.base.pinned),
+        key=state.set_widget("taxonomies_which", drafted.base.pinned),
         format_func=lambda pinned: (
             f"{known[pinned].name} · version {known[pinned].version}"
             f"{'' if pinned in newest else ' (older)'} · {counted(len(known[pinned].classes), 'class', 'classes')}"
@@ -110,7 +110,7 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown, folders: 
     """What every trained series scores in its own classes, and in those of the draft without training anything."""
     judged = [one for one in found if one.own is not None and one.mapped is not None]
     these = "this draft" if drafted.changed else "this taxonomy"
-    if judged and controls.nothing_left([one.own for one in judged if one.own], shown):
+    if judged and controls.no_images_left([one.own for one in judged if one.own], shown):
         return
     if judged:
         rows = [_preview_row(one, these) for one in judged]

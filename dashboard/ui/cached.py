@@ -13,7 +13,7 @@ from dashboard.evaluation.label_change_effect import Reviewing
 from dashboard.evaluation.label_change_effect import reviewing as reviewed
 from dashboard.evaluation.verdict import Judgement, judgements
 from dashboard.server_state.open_workspace import desk
-from dashboard.ui.caching import cached, of_files
+from dashboard.ui.caching import cached, revision_without_decisions
 from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground
@@ -60,7 +60,7 @@ def _reviewing(shown: Shown) -> Reviewing | None:
     return reviewed(desk(), found, shown.space, shown.split, shown.where)
 
 
-@cached(entries=32, revision=of_files)
+@cached(entries=32, revision=revision_without_decisions)
 def restrictions(shown: Shown) -> Mapping[Where, str]:
     """What the images of ``shown`` can be restricted to, with its name."""
     now, dataset = desk(), desk().dataset()
@@ -69,7 +69,7 @@ def restrictions(shown: Shown) -> Mapping[Where, str]:
     return all_restrictions(dataset, dataset.split(shown.split), ground)
 
 
-@cached(entries=4, revision=of_files)
+@cached(entries=4, revision=revision_without_decisions)
 def patients(split: Split) -> Mapping[Where, str]:
     """The patients that the images of a split can be restricted to, by name."""
     return all_patients(desk().dataset().split(split))

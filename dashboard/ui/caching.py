@@ -13,41 +13,41 @@ import streamlit as st
 
 from dashboard.server_state.open_workspace import Desk, desk
 
-Asked = ParamSpec("Asked")
-Answer = TypeVar("Answer")
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 Revision = Callable[..., str]
 
 
-def of_all(now: Desk, *_arguments: Any) -> str:
+def revision_with_decisions(now: Desk, *_arguments: Any) -> str:
     """Changes with every decision, manifest, run and taxonomy."""
     return now.revision()
 
 
-def of_files(now: Desk, *_arguments: Any) -> str:
+def revision_without_decisions(now: Desk, *_arguments: Any) -> str:
     """Changes with every manifest, run and taxonomy, but with no decision."""
     return now.files_revision()
 
 
 def cached(
-    entries: int, spinner: str | bool = False, revision: Revision = of_all
-) -> Callable[[Callable[Asked, Answer]], Callable[Asked, Answer]]:
+    entries: int, spinner: str | bool = False, revision: Revision = revision_with_decisions
+) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
     """Keep the last ``entries`` results of a function, for all sessions.
 
     The key is the value of every argument (`value_of`) and ``revision(desk(), *arguments)``: a result is computed again
     when what it rests on has changed. Results are shared, so they must not be changed.
     """
 
-    def decorate(function: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+    def decorate(function: Callable[Params, Result]) -> Callable[Params, Result]:
         signature = inspect.signature(function)
 
-        def compute(key: str, _arguments: tuple[Any, ...]) -> Answer:
+        def compute(key: str, _arguments: tuple[Any, ...]) -> Result:
             return function(*_arguments)  # type: ignore[call-arg]
 
         compute.__qualname__ = f"{function.__module__}.{function.__qualname__}"  # Streamlit's name for the cache
         kept = st.cache_resource(max_entries=entries, show_spinner=spinner)(compute)
 
         @wraps(function)  # `ask.__wrapped__` computes without the cache
-        def ask(*args: Asked.args, **keywords: Asked.kwargs) -> Answer:
+        def ask(*args: Params.args, **keywords: Params.kwargs) -> Result:
             bound = signature.bind(*args, **keywords)
             bound.apply_defaults()
             values = (value_of(bound.args), revision(desk(), *bound.args))

@@ -15,7 +15,7 @@ def chart_key(name: str) -> str:
     return f"{name}_{state.get('chart_clicks', 0)}"
 
 
-def clicked(key: str, cell: Callable[[str, str], T], open_cell: Callable[[T], None]) -> Callable[[], None]:
+def on_click(key: str, cell: Callable[[str, str], T], open_cell: Callable[[T], None]) -> Callable[[], None]:
     """A callback for chart ``key``: opens the cell, or whatever the two names of the clicked mark make.
 
     The second click of a double click takes the mark's selection back. It reaches the server as a request for
@@ -25,7 +25,7 @@ def clicked(key: str, cell: Callable[[str, str], T], open_cell: Callable[[T], No
     def call() -> None:
         points = state.get(key, {}).get("selection", {}).get("points", [])
         if points:
-            state.bump("chart_clicks")
+            state.increment_counter("chart_clicks")
             state.put(_OPENED, [key, *points[0]["customdata"]])
         chart, *names = state.get(_OPENED, [""])
         if chart == key:

@@ -20,7 +20,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure
 from model_zoo.core.label_space.splits import Split
 
 
-class Arranged(StrEnum):
+class ListLayout(StrEnum):
     """How a list of images is laid out: one after the other, or as points near those that look alike to a run."""
 
     GALLERY = "gallery"
@@ -36,8 +36,8 @@ _NAMES: Mapping[StrEnum, str] = {
     Matrices.DIFFERENCE: "Difference",
     ClassOrder.TAXONOMY: "As in the taxonomy",
     ClassOrder.CONFUSED: "Confused together",
-    Arranged.GALLERY: "Gallery",
-    Arranged.MAP: "Map",
+    ListLayout.GALLERY: "Gallery",
+    ListLayout.MAP: "Map",
     Opens.IMAGES: "Opens images",
     Opens.REVIEW: "Opens a review",
     Opinion.FIRST: "First opinion",
@@ -63,7 +63,7 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
     st.multiselect(
         "Runs and series to compare",
         list(known),
-        key=state.shows("shown_subjects", [one for one in shown.subjects if one in known]),
+        key=state.set_widget("shown_subjects", [one for one in shown.subjects if one in known]),
         format_func=lambda subject_id: known[subject_id].title,
         on_change=lambda: state.write_query(
             {
@@ -115,7 +115,7 @@ def labels_switch(shown: Shown) -> None:
     switch("labels", "Labels", list(Labels), shown.labels)
 
 
-def where_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everything on this page is") -> None:
+def filter_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everything on this page is") -> None:
     """All images, or some: a value of a column, a range of numbers, a true class; everything is computed again."""
     chosen = shown.where
     names = {"": "All images"} | {where.written: name for where, name in offered.items()}
@@ -125,7 +125,7 @@ def where_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everyt
     st.selectbox(
         "Images",
         list(names),
-        key=state.shows("shown_where", value),
+        key=state.set_widget("shown_where", value),
         format_func=names.__getitem__,
         label_visibility="collapsed",
         width=230,
@@ -134,14 +134,14 @@ def where_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everyt
     )
 
 
-def not_asked(desk: Desk, subjects: Sequence[Subject], shown: Shown) -> bool:
+def no_predictions(desk: Desk, subjects: Sequence[Subject], shown: Shown) -> bool:
     """Whether some subject has no predictions of the split shown; if so, says which, and what to do."""
     if sentence := unasked(desk, subjects, shown.split):
         st.info(sentence)
     return bool(sentence)
 
 
-def nothing_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
+def no_images_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
     """Whether no image is left to judge; if so, says what to do."""
     if any(len(one.truth) for one in evaluations):
         return False
@@ -197,12 +197,12 @@ def order_switch(order: ClassOrder) -> None:
     )
 
 
-def arranged_switch(arranged: Arranged) -> None:
+def layout_switch(arranged: ListLayout) -> None:
     """Images one after the other, or as points."""
     switch(
         "as",
         "Arranged",
-        list(Arranged),
+        list(ListLayout),
         arranged,
         "Gallery: one after the other. Map: as points, near those that look alike to a run; draw a loop around some "
         "to label them together.",
@@ -224,7 +224,7 @@ def switch(
     st.segmented_control(
         label,
         options,
-        key=state.shows(key, value),
+        key=state.set_widget(key, value),
         format_func=lambda option: _NAMES.get(option, str(option)),
         required=True,
         disabled=disabled,

@@ -13,7 +13,7 @@ from dashboard.words import counted
 from model_zoo.core.review.consensus_rule import Rule
 
 
-def summary(decisions: Sequence[Decision], rule: Rule) -> None:
+def decisions_summary(decisions: Sequence[Decision], rule: Rule) -> None:
     """Counts in one line, and what several answers about one image come to."""
     answers = [decision for decision in decisions if decision.answer is not Answer.UNDO]
     standing = sum(decision.answer is not Answer.UNDO for decision in in_force(decisions))
@@ -26,7 +26,7 @@ def summary(decisions: Sequence[Decision], rule: Rule) -> None:
     st.caption(f"{rule.words} (`[review] rule` in workspace.toml: {rule})")
 
 
-def filtered(decisions: Sequence[Decision], reviewer: str | None, image_id: str | None) -> tuple[Decision, ...]:
+def filter_decisions(decisions: Sequence[Decision], reviewer: str | None, image_id: str | None) -> tuple[Decision, ...]:
     """The decisions of one person, about one image, or both; the choice goes to the address."""
     left, right, _ = st.columns([1, 1, 2])
     with left:
@@ -88,7 +88,7 @@ def _filter(parameter: str, label: str, everything: str, values: Iterable[str], 
     st.selectbox(
         label,
         ["", *options],
-        key=state.shows(key, chosen or ""),
+        key=state.set_widget(key, chosen or ""),
         format_func=lambda value: value or everything,
         on_change=lambda: state.write_query({parameter: [str(state.get(key))] if state.get(key) else []}),
     )

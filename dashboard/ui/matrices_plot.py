@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.ui.plots import Look, as_text, dress, short
+from dashboard.ui.plots import Look, apply_theme, as_text, shorten_name
 from dashboard.words import share_text, signed
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, FEW_PATIENTS, Difference
 from model_zoo.core.evaluation.confusion import Confusion, Per
@@ -18,7 +18,7 @@ NUMBERS_UP_TO = 25
 NAMES_UP_TO = 60
 """Above this many lines only some are named at the side, and only cells that hold images answer to the mouse."""
 
-UNSETTLED = "?"
+INCONCLUSIVE_MARK = "?"
 """Stands behind a difference whose interval holds 0."""
 
 UNITS = {
@@ -81,7 +81,7 @@ def confusion_figure(
     return _finish(figure, names, columns, counts > 0, written, hover, merged or {}, look)
 
 
-def people_figure(pairs: Confusion, look: Look) -> go.Figure:
+def rater_confusion_figure(pairs: Confusion, look: Look) -> go.Figure:
     """What one person calls the row, another calls the column: % of the row; ``pairs`` counts pairs of ratings."""
     shares, totals = pairs.per(Per.TRUE), pairs.counts.sum(axis=1)
     figure = go.Figure()
@@ -117,7 +117,7 @@ def difference_figure(
     """Second minus first, coloured by improvement; each cell carries ``[true line, predicted line]``.
 
     ``titles`` and ``of_runs`` are of the first and the second. A number whose interval holds 0 is followed by
-    `UNSETTLED`; cells with fewer than `FEW_IMAGES` images on both sides are grey.
+    `INCONCLUSIVE_MARK`; cells with fewer than `FEW_IMAGES` images on both sides are grey.
     """
     names = list(difference.taxonomy.names)
     holds = (difference.first > 0) | (difference.second > 0)
@@ -149,7 +149,7 @@ def difference_figure(
     digits = 1 if len(names) <= 16 else 0
 
     def written(i: int, j: int) -> dict[str, object]:
-        doubt = UNSETTLED if not settled[i, j] and difference.n_differing[i, j] else ""
+        doubt = INCONCLUSIVE_MARK if not settled[i, j] and difference.n_differing[i, j] else ""
         text = signed(unit * values[i, j], digits) + doubt
         position = 0.5 + np.nan_to_num(improvement[i, j]) / largest / 2
         colour = look.muted if few[i, j] else _on(position, look.diverging)
@@ -247,7 +247,7 @@ def _finish(
     )
     height = 960 if large else int(np.clip(150 + 30 * n, 260, 760))
     reach = max(4, 400 // n) if large else -1  # half a cell, or all the way to the nearest
-    return dress(figure, look, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
+    return apply_theme(figure, look, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
 
 
 def _with_size(name: str, merged: Mapping[str, Sequence[str]]) -> str:
@@ -293,7 +293,7 @@ def _ticks(names: Sequence[str], size: int) -> dict[str, object]:
     return {
         "tickmode": "array",
         "tickvals": list(range(0, len(names), step)),
-        "ticktext": [as_text(short(name)) for name in names[::step]],
+        "ticktext": [as_text(shorten_name(name)) for name in names[::step]],
         "tickfont": {"size": size},
     }
 

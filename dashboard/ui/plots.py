@@ -99,8 +99,8 @@ def class_figure(
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": gap([one.share.high for one in figures], means),
-                "arrayminus": gap(means, [one.share.low for one in figures]),
+                "array": error_bar_lengths([one.share.high for one in figures], means),
+                "arrayminus": error_bar_lengths(means, [one.share.low for one in figures]),
                 "color": colour,
                 "thickness": 1.6,
                 "width": 4,
@@ -132,7 +132,7 @@ def class_figure(
         range=[-0.02, 1.02], tickformat=".0%", title={"text": axis_title}, showgrid=True, gridcolor=look.grid
     )
     height = int(110 + n * max(26, 15 * len(rows)))
-    return dress(
+    return apply_theme(
         figure,
         look,
         height=height,
@@ -143,7 +143,7 @@ def class_figure(
     )
 
 
-def history_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: str, look: Look) -> go.Figure:
+def training_curves_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: str, look: Look) -> go.Figure:
     """Curves over epochs: name -> field of `Epoch`."""
     figure = go.Figure()
     for (name, field), colour in zip(curves.items(), SUBJECT_COLOURS, strict=False):
@@ -158,7 +158,9 @@ def history_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: st
     figure.update_yaxes(title={"text": title}, gridcolor=look.grid, rangemode="tozero")
     if title == "accuracy":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
-    return dress(figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
+    return apply_theme(
+        figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"}
+    )
 
 
 def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.float64], look: Look) -> go.Figure:
@@ -173,7 +175,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             arrangement="snap",
             textfont={"color": look.text, "shadow": f"0 0 3px {look.background}"},
             node={
-                "label": [as_text(short(name)) for _, names in columns for name in names],
+                "label": [as_text(shorten_name(name)) for _, names in columns for name in names],
                 "customdata": [as_text(name) for _, names in columns for name in names],
                 "color": [
                     SUBJECT_COLOURS[c % len(SUBJECT_COLOURS)] for c, (_, names) in enumerate(columns) for _ in names
@@ -202,15 +204,15 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             xref="paper",
             yref="paper",
             showarrow=False,
-            text=f"<b>{as_text(short(title))}</b><br>{len(names)}",
+            text=f"<b>{as_text(shorten_name(title))}</b><br>{len(names)}",
             font={"size": 12, "color": look.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
     height = int(np.clip(82 + 23 * max(len(names) for _, names in columns), 300, 1200))
-    return dress(figure, look, height=height, margin={"l": 8, "r": 8, "t": 72, "b": 10})
+    return apply_theme(figure, look, height=height, margin={"l": 8, "r": 8, "t": 72, "b": 10})
 
 
-def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
+def apply_theme(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
     """The figure with the theme's colours and the house's margins and axes."""
     margin = {"l": 8, "r": 12, "t": 28, "b": 8}
     figure.update_layout(
@@ -231,7 +233,7 @@ def dress(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
     return figure
 
 
-def gap(upper: ArrayLike, lower: ArrayLike) -> list[float]:
+def error_bar_lengths(upper: ArrayLike, lower: ArrayLike) -> list[float]:
     """How far error bars reach: ``upper - lower``, 0 where undefined."""
     gap = np.asarray(upper) - np.asarray(lower)
     return list(np.clip(np.nan_to_num(gap), 0, None))
@@ -242,6 +244,6 @@ def as_text(name: str) -> str:
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def short(name: str) -> str:
+def shorten_name(name: str) -> str:
     """A name cut to what an axis or a flow has room for."""
     return name if len(name) <= 22 else name[:20] + "…"

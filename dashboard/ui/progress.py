@@ -10,7 +10,7 @@ from dashboard.words import plain
 EVERY_S = 1.5
 
 
-def watch(job: Job[Any], doing: str, unit: str, key: str) -> None:
+def watch_job(job: Job[Any], doing: str, unit: str, key: str) -> None:
     """Show a job that runs, looked at again every `EVERY_S` seconds; the page runs anew once it has ended.
 
     ``doing`` some ``unit`` is what it does, unless it tells itself.

@@ -29,20 +29,20 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def shows(key: str, value: Any) -> str:
+def set_widget(key: str, value: Any) -> str:
     """Make the widget ``key`` show ``value`` (the address is the truth); returns the key."""
     st.session_state[key] = value
     return key
 
 
-def keeps(key: str, first: Any, known: Sequence[Any] | None = None) -> str:
+def init_widget(key: str, first: Any, known: Sequence[Any] | None = None) -> str:
     """Let the widget ``key`` start with ``first`` and keep what is chosen (among ``known``, if given); returns it."""
     if key not in st.session_state or (known is not None and st.session_state[key] not in known):
         st.session_state[key] = first
     return key
 
 
-def take(key: str) -> Any:
+def pop(key: str) -> Any:
     """What was put under ``key``, once; None if nothing was."""
     return st.session_state.pop(key, None)
 
@@ -52,7 +52,7 @@ def get(key: str, default: Any = None) -> Any:
     return st.session_state.get(key, default)
 
 
-def bump(key: str) -> None:
+def increment_counter(key: str) -> None:
     """Raise a counter that is part of a chart's key, so that its selection is forgotten."""
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
@@ -80,7 +80,7 @@ def go(page: str, parameters: Mapping[str, Sequence[str]]) -> None:
     st.session_state["_go"] = (page, parameters)
 
 
-def follow() -> None:
+def follow_request() -> None:
     """Open the page that a callback asked for."""
     if asked := st.session_state.pop("_go", None):
         page, parameters = asked

@@ -18,7 +18,7 @@ from dashboard.compare.task_difficulty import secondary_metrics
 from dashboard.evaluation.comparison import compare, named_subjects
 from dashboard.evaluation.drafting import previews
 from dashboard.evaluation.verdict import why_none
-from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.report.report import build_report
 from dashboard.server_state.loaded_models import says
 from dashboard.server_state.open_workspace import Desk
@@ -96,7 +96,7 @@ def test_what_needs_images_or_a_model_says_why_not(made, tmp_path):
     (tmp_path / "images" / "cat").mkdir(parents=True)
     (tmp_path / "images" / "cat" / "1.png").write_bytes(b"x")
     with pytest.raises(SourceError, match="have no images; bring images into another workspace"):
-        plan_import(workspace, read_source(tmp_path / "images"), Wishes())
+        plan_import(workspace, read_source(tmp_path / "images"), ImportOptions())
     (tmp_path / "said.csv").write_text("predicted\n" + "cat\n" * 43)
     named = ["--name", "more", "--taxonomy", "classes", "--split", "test", "--workspace", str(workspace.writable)]
     done = CliRunner().invoke(commands, ["import-predictions", str(tmp_path / "said.csv"), *named])

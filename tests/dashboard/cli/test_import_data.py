@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dashboard.cli import data
-from dashboard.importing.temporary_files import hold
+from dashboard.importing.temporary_files import temporary_folder
 from model_zoo.workspace.new_workspace import init
 from model_zoo.workspace.workspace import Workspace
 from tests.archived import zipped
@@ -113,7 +113,7 @@ def test_what_a_killed_import_unpacked_is_removed_by_the_next(tmp_path):
     run("init", "ws", cwd=tmp_path)
     by_class(tmp_path / "pets")
     zipped(tmp_path / "all.zip", {"pets/cat/0.png": (tmp_path / "pets" / "cat" / "0.png").read_bytes()})
-    left = hold(tmp_path / "ws", ".unpacked-")
+    left = temporary_folder(tmp_path / "ws", ".unpacked-")
     (left / "pets").mkdir()
     typed = ("import-data", "all.zip", "--workspace", "ws", "--dry-run")
     assert (run(*typed, cwd=tmp_path).returncode, left.is_dir()) == (0, True)  # this process still runs

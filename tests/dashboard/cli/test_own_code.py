@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from dashboard.cli.models import commands
-from dashboard.runs.region_attention import look_at_run
+from dashboard.runs.region_attention import measure_region_attention
 from model_zoo.checkpoints.load import load_model
 from model_zoo.checkpoints.trusted_code import read_code
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
@@ -222,7 +222,7 @@ def test_shares_of_heatmaps_are_stored_only_where_their_place_is_known(
         "".join(f'{{"image_id": "validation-{k}", "regions": {{"mark": [[4, 4, 20, 20]]}}}}\n' for k in range(12))
     )
     monkeypatch.setenv("TAXOSCOPE_TRUST_CODE", name)
-    look_at_run(workspace, name, Split.VALIDATION, None, CamMethod.GRAD_CAM, (), Console(width=300))
+    measure_region_attention(workspace, name, Split.VALIDATION, None, CamMethod.GRAD_CAM, (), Console(width=300))
     found = read_looks(workspace.writable, name, Split.VALIDATION)
     assert len(found.looks) == n_energies
     assert len(found.removals) == 12

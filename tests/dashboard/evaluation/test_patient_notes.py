@@ -10,7 +10,7 @@ from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.file_checks import look_at_files
 from dashboard.evaluation.patient_notes import patients_text
-from dashboard.importing.near_duplicates import of_workspace
+from dashboard.importing.near_duplicates import near_duplicates_of_workspace
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import images_of_patients
 from model_zoo.core.label_space.splits import Split
@@ -72,7 +72,7 @@ def test_copies_under_other_patients_are_said_once_files_were_checked(fresh_anim
     workspace = rewritten(workspace, lambda row: owner if row["image_id"] == "i0008" else row["patient_id"])
     assert "look like" not in basis(workspace)  # nothing was checked: nothing is claimed
     if checked == "hashes":
-        of_workspace(workspace)
+        near_duplicates_of_workspace(workspace)
     else:
         look_at_files(workspace, workspace.dataset().images, lambda done, of: None)
     alike = Desk(workspace).alike()
@@ -90,7 +90,7 @@ def test_copies_under_other_patients_are_said_once_files_were_checked(fresh_anim
 def test_new_hashes_change_the_revision_and_the_basis_of_an_open_desk(fresh_animals):
     desk = Desk(fresh_animals)
     before, alike = desk.revision(), desk.alike()
-    of_workspace(fresh_animals)
+    near_duplicates_of_workspace(fresh_animals)
     assert desk.revision() != before
     assert set(desk.alike()) >= set(alike)
 

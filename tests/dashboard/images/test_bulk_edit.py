@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.images.bulk_edit import Choice, changes, offered
+from dashboard.images.bulk_edit import LabelChoice, label_changes, label_choices
 from dashboard.images.embedding import _laid_out
 from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -17,7 +17,7 @@ MARKED = Taxonomy("marked", {"yes": SPACE.parse("*.yes"), "no": SPACE.parse("rou
 
 
 def test_everything_a_reviewer_can_say_is_offered_once() -> None:
-    found = offered(SPACE, [MARKED])
+    found = label_choices(SPACE, [MARKED])
     assert [one.words for one in found["mark"]] == ["mark = yes", "mark = no", "mark unknown"]
     assert [one.words for one in found["marked (classes)"]] == ["yes", "no"]
     assert [one.words for one in found["other"]] == ["blank"]
@@ -25,7 +25,7 @@ def test_everything_a_reviewer_can_say_is_offered_once() -> None:
 
 def test_a_choice_keeps_what_it_does_not_say_and_names_what_cannot_be() -> None:
     labels = {name: SPACE.parse(text) for name, text in {"a": "round.yes", "b": "long.yes", "c": "round.no"}.items()}
-    made = changes(Choice("mark = no", part="mark", value="no"), labels, SPACE)
+    made = label_changes(LabelChoice("mark = no", part="mark", value="no"), labels, SPACE)
     assert {name: SPACE.format(label) for name, label in made.labels.items()} == {"a": "round.no", "c": "round.no"}
     assert made.same == {"c"}
     assert made.impossible == ("b",)
@@ -34,9 +34,9 @@ def test_a_choice_keeps_what_it_does_not_say_and_names_what_cannot_be() -> None:
 @given(st.lists(st.sets(st.sampled_from(SPACE.leaves), min_size=1), max_size=6), st.data())
 def test_saying_it_twice_changes_nothing_more(sets: list[set[str]], data: st.DataObject) -> None:
     labels = {str(k): frozenset(one) for k, one in enumerate(sets)}
-    choice = data.draw(st.sampled_from([one for group in offered(SPACE, [MARKED]).values() for one in group]))
-    first = changes(choice, labels, SPACE)
-    second = changes(choice, first.labels, SPACE)
+    choice = data.draw(st.sampled_from([one for group in label_choices(SPACE, [MARKED]).values() for one in group]))
+    first = label_changes(choice, labels, SPACE)
+    second = label_changes(choice, first.labels, SPACE)
     assert second.labels == first.labels
     assert second.same == set(first.labels)
     assert {*first.labels, *first.impossible} == set(labels)

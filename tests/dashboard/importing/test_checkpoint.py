@@ -15,15 +15,15 @@ from dashboard.evaluation.saliency import coloured, explained
 from dashboard.importing.checkpoint import (
     declare,
     file_orders,
-    hold_weights,
-    sample_map,
+    open_checkpoint,
+    sample_heatmap,
     samples,
     try_out,
     write,
 )
-from dashboard.importing.checkpoint_metadata import SaidOfIt, contradictions, said_of_it
-from dashboard.importing.checks import accuracy_words, as_numbers, as_size, order_words, tried_rows, tried_words
-from dashboard.importing.uploads import Given, take_weights
+from dashboard.importing.checkpoint_metadata import CheckpointMetadata, contradictions, read_metadata
+from dashboard.importing.checks import accuracy_words, as_numbers, as_size, order_words, trials_rows, trials_words
+from dashboard.importing.uploads import UploadedFile, take_weights
 from dashboard.server_state.jobs import Job
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.checkpoints.read import read_checkpoint
@@ -39,7 +39,7 @@ from tests.small_graph import graph
 
 ORDER = ("blank", "disc", "bar")
 IMAGENET = Preprocessing(3, (32, 32), Fit.CROP, Interpolation.BICUBIC, 1, 1.0, (0.485, 0.456, 0.406), (0.2,) * 3, 0.875)
-TOLD = SaidOfIt("32", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (0.2,))
+TOLD = CheckpointMetadata("32", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (0.2,))
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def raw(workspace):
 
 @pytest.fixture(scope="module")
 def held(raw):
-    intake = take_weights(Given("best <b>.pth", len(raw), lambda: raw))
-    job = Job(lambda tell: hold_weights(intake, tell))
+    intake = take_weights(UploadedFile("best <b>.pth", len(raw), lambda: raw))
+    job = Job(lambda tell: open_checkpoint(intake, tell))
     assert job.wait(120)
     assert job.error == ""
     intake.close()
@@ -82,16 +82,16 @@ def test_what_the_file_is_and_says(held, workspace):
     best = held.fits[part][0]
     assert (best.architecture, best.n_classes, best.channels) == ("test_resnet", 3, 1)
     assert any("Prefix 'module.'" in one for one in held.notes[part])
-    said = said_of_it(held.checkpoint)
+    said = read_metadata(held.checkpoint)
     assert (said.size, said.interpolation) == ("32", Interpolation.BICUBIC)
     assert file_orders(held.checkpoint, shapes(workspace)) == (ORDER,)
 
 
 def test_a_file_that_says_nothing_prefills_nothing(workspace):
     raw = (workspace.writable / "runs" / "shapes-s0" / "model.safetensors").read_bytes()
-    intake = take_weights(Given("m.safetensors", len(raw), lambda: raw))
-    found = hold_weights(intake, lambda *told: None)
-    said = said_of_it(found.checkpoint)
+    intake = take_weights(UploadedFile("m.safetensors", len(raw), lambda: raw))
+    found = open_checkpoint(intake, lambda *told: None)
+    said = read_metadata(found.checkpoint)
     assert (said.size, said.interpolation) == (None, None)
     assert file_orders(found.checkpoint, shapes(workspace)) == ()
 
@@ -101,16 +101,19 @@ def test_a_file_that_says_nothing_prefills_nothing(workspace):
     [
         (
             {"img_size": 224, "crop_pct": 0.875, "interpolation": "bicubic", "mean": IMAGENET.mean, "std": [1.0]},
-            SaidOfIt("224", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (1.0,)),
+            CheckpointMetadata("224", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (1.0,)),
         ),
-        ({"input_size": (3, 224, 320), "mean": [0.5, 0.5], "crop_pct": 87.5}, SaidOfIt("224x320")),
-        ({"img_size": None, "mean": None, "interpolation": "random", "std": "[0.2]"}, SaidOfIt(std=(0.2,))),
-        ({"img_size": 0, "mean": float("nan"), "std": ["a", "b", "c"], "crop_pct": True}, SaidOfIt(crop_share=1.0)),
+        ({"input_size": (3, 224, 320), "mean": [0.5, 0.5], "crop_pct": 87.5}, CheckpointMetadata("224x320")),
+        ({"img_size": None, "mean": None, "interpolation": "random", "std": "[0.2]"}, CheckpointMetadata(std=(0.2,))),
+        (
+            {"img_size": 0, "mean": float("nan"), "std": ["a", "b", "c"], "crop_pct": True},
+            CheckpointMetadata(crop_share=1.0),
+        ),
     ],
 )  # fmt: skip
 def test_what_timms_args_say_of_images_is_read_and_nothing_else(args, said, tmp_path):
     torch.save({"args": Namespace(**args), "state_dict": {"fc.weight": torch.zeros(3, 4)}}, tmp_path / "m.pth.tar")
-    assert said_of_it(read_checkpoint(tmp_path / "m.pth.tar")) == said
+    assert read_metadata(read_checkpoint(tmp_path / "m.pth.tar")) == said
 
 
 @pytest.mark.parametrize(
@@ -135,14 +138,14 @@ def test_what_timms_args_say_of_images_is_read_and_nothing_else(args, said, tmp_
 )
 def test_what_contradicts_the_file_is_one_sentence_each(change, sentences):
     assert contradictions(TOLD, replace(IMAGENET, **change)) == sentences
-    assert contradictions(SaidOfIt(), replace(IMAGENET, **change)) == ()
+    assert contradictions(CheckpointMetadata(), replace(IMAGENET, **change)) == ()
     without = tuple(one for one in sentences if "says mean" not in one and "says std" not in one)
     assert contradictions(TOLD, replace(IMAGENET, **change), values=False) == without
 
 
 def test_what_is_no_checkpoint_is_one_sentence():
-    intake = take_weights(Given("w.pth", 20, lambda: b"<html>sign in</html>"))
-    job = Job(lambda tell: hold_weights(intake, tell))
+    intake = take_weights(UploadedFile("w.pth", 20, lambda: b"<html>sign in</html>"))
+    job = Job(lambda tell: open_checkpoint(intake, tell))
     assert job.wait(60)
     assert "is a web page" in job.error
 
@@ -175,10 +178,10 @@ def test_tried_it_writes_nothing_and_then_the_run_scores_as_the_one_it_was(held,
     assert "Accuracy over validation" in told
     assert "original labels, taxonomy shapes" in told
     assert order_words(imported.judged, imported.card.taxonomy, ORDER) == ""
-    rows = tried_rows(imported.tried)
+    rows = trials_rows(imported.tried)
     assert rows[0][0] == "as given"
     assert len(rows) > 5
-    assert tried_words(()) == ""
+    assert trials_words(()) == ""
     write(workspace, imported)
     assert runs() == ["mine", "shapes-s0"]
     own, other = (next(r for r in workspace.runs() if r.run_id == name) for name in ("mine", "shapes-s0"))
@@ -205,7 +208,7 @@ def test_a_wrong_order_is_told_with_the_right_one(held, workspace):
 
 def test_one_image_is_shown_with_where_the_model_looked_as_the_written_run_says_it(held, workspace):
     imported = try_out(workspace, held.checkpoint, declared(workspace, name="looks"), lambda *told: None)
-    found = sample_map(workspace, imported)
+    found = sample_heatmap(workspace, imported)
     assert found.image_id == imported.judged.image_ids[0]
     sides = [Image.open(io.BytesIO(base64.b64decode(one.partition(",")[2]))) for one in (found.before, found.after)]
     assert sides[0].size == sides[1].size == (32, 32)
@@ -229,13 +232,18 @@ def map_picture_of(workspace, run, image_id):
 
 def test_an_onnx_file_says_what_it_takes_and_is_tried_like_any_other(workspace):
     raw = graph().SerializeToString()
-    intake = take_weights(Given("net.onnx", len(raw), lambda: raw))
-    held = hold_weights(intake, lambda *told: None)
+    intake = take_weights(UploadedFile("net.onnx", len(raw), lambda: raw))
+    held = open_checkpoint(intake, lambda *told: None)
     intake.close()
-    assert (held.architecture, held.channels, held.n_outputs, said_of_it(held.checkpoint).size) == ("onnx", 1, 3, "32")
+    assert (held.architecture, held.channels, held.n_outputs, read_metadata(held.checkpoint).size) == (
+        "onnx",
+        1,
+        3,
+        "32",
+    )
     said = Declaration("graph", held.architecture, shapes(workspace), ORDER, TINY.preprocessing, "not known")
     imported = try_out(workspace, held.checkpoint, said, lambda *told: None)
-    assert sample_map(workspace, imported).after
+    assert sample_heatmap(workspace, imported).after
     assert write(workspace, imported).card.architecture == "onnx"
 
 

@@ -7,8 +7,8 @@ from typer.main import get_command
 from dashboard.address.data_view import CountedBy
 from dashboard.cli.data import import_data
 from dashboard.evaluation.default_selection import opening_counts
-from dashboard.importing.images import ON_THE_PAGE, bring, on_the_page, planned_groups
-from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.images import PAGE_NAMES, import_images, planned_groups, with_page_names
+from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.server_state import open_workspace as desks
 from dashboard.server_state.jobs import Job
 from model_zoo.importing.reading import read_source
@@ -26,13 +26,13 @@ def workspace(tmp_path):
 
 
 def planned(workspace, folder):
-    return plan_import(workspace, read_source(folder), Wishes(copy=True))
+    return plan_import(workspace, read_source(folder), ImportOptions(copy=True))
 
 
 def test_of_two_imports_at_once_one_is_told_to_start_again_and_neither_is_lost(workspace, tmp_path):
     plans = [planned(workspace, by_class(tmp_path / name, classes=(name, "x"))) for name in ("a", "b")]
     assert {one.name: one.n_images for one in planned_groups(plans[0])} == {"a": 2, "x": 2}
-    jobs = [Job(lambda tell, plan=plan: bring(plan, tell)) for plan in plans]
+    jobs = [Job(lambda tell, plan=plan: import_images(plan, tell)) for plan in plans]
     assert all(job.wait(30) for job in jobs)
     (error,) = [job.error for job in jobs if job.error]
     assert "was changed while this import was planned" in error
@@ -40,13 +40,13 @@ def test_of_two_imports_at_once_one_is_told_to_start_again_and_neither_is_lost(w
 
 
 def test_sentences_name_what_the_page_has_and_not_options_of_the_command():
-    told = on_the_page("mend the source, or give --move-patients; --divide 70/15/15 draws some, --unknown stays.")
+    told = with_page_names("mend the source, or give --move-patients; --divide 70/15/15 draws some, --unknown stays.")
     assert told == (
         "mend the source, or give 'Move patients of two splits'; 'Images without a split' 70/15/15 draws some, "
         "--unknown stays."
     )
     options = {option.opts[0] for option in get_command(typed).params}
-    assert set(ON_THE_PAGE) <= options
+    assert set(PAGE_NAMES) <= options
 
 
 def test_pages_see_what_an_import_declared(workspace, tmp_path, monkeypatch):
@@ -57,7 +57,7 @@ def test_pages_see_what_an_import_declared(workspace, tmp_path, monkeypatch):
         revision = before.revision()
         assert desks.reopened() is before
         assert opening_counts(before.workspace).by is CountedBy.LABEL
-        job = Job(lambda tell: bring(planned(workspace, by_class(tmp_path / "birds")), tell))
+        job = Job(lambda tell: import_images(planned(workspace, by_class(tmp_path / "birds")), tell))
         assert job.wait(30)
         assert job.error == ""
         after = desks.reopened()

@@ -5,9 +5,9 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from dashboard.importing.near_duplicates import of_workspace
-from dashboard.importing.plan import Wishes, plan_import
-from dashboard.importing.write import store
+from dashboard.importing.near_duplicates import near_duplicates_of_workspace
+from dashboard.importing.plan import ImportOptions, plan_import
+from dashboard.importing.write import write_import
 from model_zoo.importing.near_duplicates import HASHES
 from model_zoo.importing.reading import read_source
 from model_zoo.workspace.new_workspace import init
@@ -44,7 +44,7 @@ ROWS = [
 
 def test_pairs_apart_are_said_before_anything_is_written(tmp_path):
     workspace = Workspace.open(init(tmp_path / "ws"))
-    plan = plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), Wishes(copy=True))
+    plan = plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), ImportOptions(copy=True))
     assert [(p.first.image_id, p.second.image_id, p.across_splits, p.across_classes) for p in plan.alike.pairs] == [
         ("a.jpg", "a2.jpg", True, False), ("b.jpg", "b2.jpg", False, True)
     ]  # fmt: skip
@@ -60,25 +60,25 @@ def test_pairs_apart_are_said_before_anything_is_written(tmp_path):
 
 def test_what_comes_later_is_compared_with_what_is_there(tmp_path):
     workspace = Workspace.open(init(tmp_path / "ws"))
-    store(plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), Wishes(copy=True)))
+    write_import(plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), ImportOptions(copy=True)))
     more = folder(tmp_path / "more", [("z.jpg", 4, 50, "dog", "train"), ("y.jpg", 9, 90, "dog", "train")])
-    plan = plan_import(Workspace.open(workspace.writable), read_source(more), Wishes(copy=True))
+    plan = plan_import(Workspace.open(workspace.writable), read_source(more), ImportOptions(copy=True))
     assert {(p.first.image_id, p.second.image_id) for p in plan.alike.pairs if p.across_splits} == {
         ("a.jpg", "a2.jpg"), ("z.jpg", "d.jpg")
     }  # fmt: skip
-    store(plan)
+    write_import(plan)
     read = Workspace.open(workspace.writable)
     size = (workspace.writable / HASHES).stat().st_size
-    found, told = of_workspace(read)
+    found, told = near_duplicates_of_workspace(read)
     assert (found.n_hashed, told) == (9, [])
     assert (workspace.writable / HASHES).stat().st_size == size  # all of them were kept by the imports
     (workspace.writable / HASHES).unlink()
-    assert of_workspace(read)[0] == found
+    assert near_duplicates_of_workspace(read)[0] == found
 
 
 def test_images_that_were_not_opened_are_hashed_later(tmp_path):
     workspace = Workspace.open(init(tmp_path / "ws"))
-    plan = plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), Wishes(check=False))
+    plan = plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), ImportOptions(check=False))
     assert (plan.alike.n_hashed, plan.alike.pairs) == (0, ())
-    found, _ = of_workspace(store(plan))
+    found, _ = near_duplicates_of_workspace(write_import(plan))
     assert (found.n_hashed, found.n_across_splits, found.n_across_classes) == (7, 1, 1)

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from dashboard.importing.images import label_counts
-from dashboard.importing.temporary_files import hold
+from dashboard.importing.temporary_files import temporary_folder
 from dashboard.importing.uploads import (
-    Given,
-    Reading,
+    ReadOptions,
+    UploadedFile,
     commands_instead,
-    incoming,
-    listed,
+    incoming_path,
+    list_incoming,
     take_incoming,
     take_upload,
     take_weights,
@@ -56,7 +56,7 @@ def held(tmp_path, monkeypatch):
 
 
 def given(name, raw):
-    return Given(name, len(raw), lambda: raw)
+    return UploadedFile(name, len(raw), lambda: raw)
 
 
 def packed(folder, prefix=""):
@@ -69,7 +69,7 @@ def packed(folder, prefix=""):
 
 
 def test_incoming_offers_what_is_in_it_and_nothing_that_leads_out(workspace, tmp_path):
-    assert listed(workspace) == ()
+    assert list_incoming(workspace) == ()
     folder = workspace.writable / "incoming"
     by_class(folder / "birds")
     (folder / "list.csv").write_text("file\n")
@@ -80,8 +80,8 @@ def test_incoming_offers_what_is_in_it_and_nothing_that_leads_out(workspace, tmp
     (folder / "self").symlink_to(folder)
     (folder / "round").symlink_to(folder / "round")
     (folder / "within").symlink_to(folder / "birds")
-    assert listed(workspace) == ("birds", "list.csv", "within")
-    assert listed(workspace, (".csv",)) == ("list.csv",)
+    assert list_incoming(workspace) == ("birds", "list.csv", "within")
+    assert list_incoming(workspace, (".csv",)) == ("list.csv",)
     for name in (
         "out.csv",
         "up",
@@ -96,16 +96,16 @@ def test_incoming_offers_what_is_in_it_and_nothing_that_leads_out(workspace, tmp
         "a\0b",
     ):
         with pytest.raises(SourceError, match="put it there"):
-            incoming(workspace, name)
-    assert incoming(workspace, "birds") == (folder / "birds").resolve()
+            incoming_path(workspace, name)
+    assert incoming_path(workspace, "birds") == (folder / "birds").resolve()
 
 
 def test_an_incoming_that_leads_out_of_the_workspace_is_empty(workspace, tmp_path):
     by_class(tmp_path / "elsewhere")
     (workspace.writable / "incoming").symlink_to(tmp_path)
-    assert listed(workspace) == ()
+    assert list_incoming(workspace) == ()
     with pytest.raises(SourceError):
-        incoming(workspace, "elsewhere")
+        incoming_path(workspace, "elsewhere")
 
 
 def test_a_folder_of_incoming_stays_where_it_is_and_an_archive_is_unpacked_elsewhere(workspace, held):
@@ -113,12 +113,12 @@ def test_a_folder_of_incoming_stays_where_it_is_and_an_archive_is_unpacked_elsew
     by_class(folder / "birds")
     (folder / "more.zip").write_bytes(packed(folder / "birds"))
     intake = take_incoming(workspace, "birds", quiet)
-    assert (intake.stays, len(intake.source(Reading()).rows)) == (True, 4)
+    assert (intake.stays, len(intake.source(ReadOptions()).rows)) == (True, 4)
     intake.close()
     assert (folder / "birds").is_dir()
     intake = take_incoming(workspace, "more.zip", quiet)
     assert not intake.stays
-    assert len(intake.source(Reading()).rows) == 4
+    assert len(intake.source(ReadOptions()).rows) == 4
     intake.close()
     assert (list(held.iterdir()), (folder / "more.zip").is_file()) == ([], True)
 
@@ -126,12 +126,12 @@ def test_a_folder_of_incoming_stays_where_it_is_and_an_archive_is_unpacked_elsew
 def test_an_uploaded_zip_is_a_folder_until_it_is_closed(held, tmp_path):
     raw = packed(by_class(tmp_path / "birds"), "all/")
     intake = take_upload([given("../../bi<b>rds.zip", raw)], quiet)
-    source = intake.source(Reading())
+    source = intake.source(ReadOptions())
     assert sorted({row.labels for row in source.rows}) == [("cat",), ("dog",)]
     assert str(held) in str(source.base)
     assert str(held) not in intake.told(f"images in {source.base}")
-    assert len(intake.previews(Reading())) == 4
-    assert all(one.thumbnail.startswith("data:image/jpeg;base64,") for one in intake.previews(Reading()))
+    assert len(intake.previews(ReadOptions())) == 4
+    assert all(one.thumbnail.startswith("data:image/jpeg;base64,") for one in intake.previews(ReadOptions()))
     intake.close()
     assert list(held.iterdir()) == []
 
@@ -147,7 +147,7 @@ def test_what_nobody_refers_to_any_more_is_removed(held, tmp_path):
 def test_what_a_killed_server_left_is_removed_by_the_next(held, tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    own = hold(held, "taxoscope-held-")
+    own = temporary_folder(held, "taxoscope-held-")
     old = held / own.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
     old.mkdir()
     intake = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
@@ -160,9 +160,9 @@ def test_a_table_beside_a_zip_lists_its_images(held, tmp_path):
     table = given("labels.csv", b"where,what\npics/a.png,owl\n")
     intake = take_upload([given("x.zip", packed(tmp_path, "")), table], quiet)
     assert intake.columns("") == ("where", "what")
-    source = intake.source(Reading(columns=Columns(image="where", labels=("what",))))
+    source = intake.source(ReadOptions(columns=Columns(image="where", labels=("what",))))
     assert [(row.file, row.labels) for row in source.rows] == [("pics/a.png", ("owl",))]
-    assert intake.previews(Reading(columns=Columns(image="where", labels=("what",))))[0].problem == ""
+    assert intake.previews(ReadOptions(columns=Columns(image="where", labels=("what",))))[0].problem == ""
 
 
 def test_a_table_inside_is_offered(held, tmp_path):
@@ -170,7 +170,7 @@ def test_a_table_inside_is_offered(held, tmp_path):
     (tmp_path / "z" / "list.csv").write_text("file,label\npics/a.png,owl\n../../../etc/passwd,owl\n")
     intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
     assert (intake.tables, intake.likeliest_table) == (("list.csv",), "list.csv")
-    reading = Reading("list.csv")
+    reading = ReadOptions("list.csv")
     assert intake.columns("list.csv") == ("file", "label")
     assert [bool(one.thumbnail) for one in intake.previews(reading)] == [True, False]
     assert "leads out of" in intake.previews(reading)[1].problem
@@ -183,15 +183,15 @@ def test_rules_give_labels_and_how_many_images_each_comes_to(held, tmp_path):
     (tmp_path / "z" / "list.csv").write_text("\n".join(lines) + "\n")
     intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
     text = "marker=yes and annotation=yes and structure=bpd -> bpd\nmarker=no -> none # whatever it shows\n"
-    reading = Reading("list.csv", rules=text)
+    reading = ReadOptions("list.csv", rules=text)
     assert list(label_counts(intake.source(reading))) == [("none", 2), ("bpd", 1), ("", 1)]
     assert any("1 row without a label, since no rule matches" in one for one in intake.source(reading).told)
     assert {one.row.labels[0] for one in intake.previews(reading)} == {"none", "bpd", ""}
     for bad, sentence in (("", "holds no rule"), ("marker=yes", "line 1: expected"), ("side=left -> a", "no column")):
         with pytest.raises(SourceError, match=sentence):
-            intake.source(Reading("list.csv", rules=bad))
+            intake.source(ReadOptions("list.csv", rules=bad))
     with pytest.raises(SourceError, match="Labels come from rules or from columns"):
-        intake.source(Reading("list.csv", Columns(labels=("structure",)), rules=text))
+        intake.source(ReadOptions("list.csv", Columns(labels=("structure",)), rules=text))
 
 
 def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
@@ -203,10 +203,10 @@ def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
     intake = take_incoming(workspace, "z", quiet)
     assert intake.tables == ()
     with pytest.raises(SourceError, match=r"'metadata\.csv' leads out of"):
-        intake.source(Reading())
+        intake.source(ReadOptions())
     told = set()
     for name in ("/etc/group", "../../../secret.csv", "link.csv", "../../../no_such.csv"):
-        for ask in (intake.columns, lambda name: intake.source(Reading(name))):
+        for ask in (intake.columns, lambda name: intake.source(ReadOptions(name))):
             with pytest.raises(SourceError) as refused:
                 ask(name)
             told.add(str(refused.value).replace(name, "X"))
@@ -259,7 +259,7 @@ def test_what_is_too_large_is_not_even_read(held):
 
     for take in (lambda one: take_upload([one], quiet), take_weights):
         with pytest.raises(SourceError, match="more than 256 MB"):
-            take(Given("a.zip", 2**30, never))
+            take(UploadedFile("a.zip", 2**30, never))
     assert list(held.iterdir()) == []
 
 
@@ -291,7 +291,7 @@ def test_dicom_is_read_as_frames_whichever_way_it_comes(workspace, held, tmp_pat
     )
     for way in ways:
         intake = way()
-        source = intake.source(Reading())
+        source = intake.source(ReadOptions())
         assert sorted(row.labels for row in source.rows) == [("cat",), ("cat",), ("dog",), ("dog",)]
         assert source.told[0] == "DICOM: 4 frames of 2 files, written as PNG."
         assert "2.dcm" in source.left_out[0]
@@ -314,8 +314,8 @@ def test_an_archive_may_be_called_like_what_is_held_for_it(workspace, held, tmp_
         take_upload([archive, table], quiet),
         take_incoming(workspace, archive.name, quiet),
     ):
-        assert [row.labels for row in intake.source(Reading()).rows] == [("cat",), ("dog",)]
-        assert all(one.thumbnail for one in intake.previews(Reading()))
+        assert [row.labels for row in intake.source(ReadOptions()).rows] == [("cat",), ("dog",)]
+        assert all(one.thumbnail for one in intake.previews(ReadOptions()))
 
 
 def test_what_is_refused_is_called_as_the_user_called_it(held):

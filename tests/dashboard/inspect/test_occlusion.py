@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from dashboard.address.links import Away
-from dashboard.inspect.occlusion import DRAWN, ask_again, boxes_of, paint
+from dashboard.inspect.occlusion import DRAWN_BOXES, occlude, parse_boxes, predict_occluded
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import CheckpointError, LinkError, RegionError
 from model_zoo.core.explanation.regions import Box
@@ -29,8 +29,8 @@ def desk(tmp_path_factory):
 
 
 def test_regions_and_boxes_are_painted_out_together_and_nothing_else(desk):
-    found = paint(desk, "i0000", Away(("disc",), (Box(0, 0, 10, 5),)))
-    assert list(found.taken) == ["disc", DRAWN]
+    found = occlude(desk, "i0000", Away(("disc",), (Box(0, 0, 10, 5),)))
+    assert list(found.taken) == ["disc", DRAWN_BOXES]
     gone = np.zeros((96, 96), np.bool_)
     gone[30:66, 20:70] = gone[:5, :10] = True
     before, after = np.asarray(found.image), np.asarray(found.painted)
@@ -42,7 +42,7 @@ def test_uploads_are_painted_too(desk):
     out = io.BytesIO()
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 8)).save(out, "PNG")
     upload = desk.hold(out.getvalue(), "square.png")
-    assert not np.asarray(paint(desk, upload.upload_id, Away(boxes=(Box(8, 8, 12, 12),))).painted).any()
+    assert not np.asarray(occlude(desk, upload.upload_id, Away(boxes=(Box(8, 8, 12, 12),))).painted).any()
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,16 @@ def test_uploads_are_painted_too(desk):
 )
 def test_what_is_not_there_cannot_be_taken_away(desk, away, words):
     with pytest.raises(LinkError, match=words):
-        paint(desk, "i0000", away)
+        occlude(desk, "i0000", away)
 
 
 def test_the_answers_are_those_of_the_weights_by_other_code(desk):
     run = desk.runs()["seeing-s0"]
-    painted = paint(desk, "i0000", Away(("disc",)))
+    painted = occlude(desk, "i0000", Away(("disc",)))
     spaces = list(desk.workspace.taxonomies().values())
-    asked = ask_again(run, painted, spaces, {"method": "hires-cam", "depth": "3", "class": "no class of this run"})
+    asked = predict_occluded(
+        run, painted, spaces, {"method": "hires-cam", "depth": "3", "class": "no class of this run"}
+    )
     model = timm.create_model("test_resnet", num_classes=len(run.card.classes), in_chans=1).eval()
     model.load_state_dict(load_file(run.weights_path))
     for image, said in ((painted.image, asked.before), (painted.painted, asked.after)):
@@ -82,12 +84,12 @@ def test_the_answers_are_those_of_the_weights_by_other_code(desk):
 
 def test_a_run_without_weights_says_so(desk):
     with pytest.raises(CheckpointError, match="has no model here"):
-        ask_again(desk.runs()["kinds-s0"], paint(desk, "i0000", Away(("disc",))), [], {})
+        predict_occluded(desk.runs()["kinds-s0"], occlude(desk, "i0000", Away(("disc",))), [], {})
 
 
 def test_what_a_browser_tells_is_checked():
-    assert boxes_of([[1, 2, 3, 4], [0, 0, 9, 9]]) == Away(boxes=(Box(1, 2, 3, 4), Box(0, 0, 9, 9)))
-    assert boxes_of([]) == Away()
+    assert parse_boxes([[1, 2, 3, 4], [0, 0, 9, 9]]) == Away(boxes=(Box(1, 2, 3, 4), Box(0, 0, 9, 9)))
+    assert parse_boxes([]) == Away()
     for told in ([[3, 2, 1, 4]], [["1", 2, 3, 4]], "x", [[[0, 0], [1, 0], [0, 1]]], {"a": 1}):
         with pytest.raises(RegionError):
-            boxes_of(told)
+            parse_boxes(told)

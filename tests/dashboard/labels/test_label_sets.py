@@ -16,7 +16,7 @@ from dashboard.labels.label_sets import (
     restore,
     to_restore,
 )  # fmt: skip
-from dashboard.runs.train import learnt_words
+from dashboard.runs.train import label_set_words
 from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, WorkspaceError
@@ -143,5 +143,5 @@ def test_training_says_what_a_set_changes(desk):
     say(desk, (train[0], "*", "Ann"), (train[1], "*", "Ann"), (test, "*", "Ann"))
     made = make_label_set(desk, "some", "Ann", NOON)
     named, what = f"label set 'some' ({made.sha256[:12]})", "2 of 30 training images"
-    words = learnt_words(desk.dataset(), made)
+    words = label_set_words(desk.dataset(), made)
     assert words == f"Labels of {named}: {what} have another label than in the manifest."

@@ -23,7 +23,7 @@ from dashboard.evaluation.label_change_effect_words import lean
 from dashboard.evaluation.verdict import judgements
 from dashboard.report.report import build_report
 from dashboard.review.record_decision import decide
-from dashboard.runs.region_attention import look_at_run
+from dashboard.runs.region_attention import measure_region_attention
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import share_text
 from model_zoo.core.diagnosis.diagnosis import Cause
@@ -173,7 +173,7 @@ def test_where_nobody_has_looked_the_command_is_named_and_what_was_found_is_told
         for image in workspace.dataset().split(Split.VALIDATION)
     ]
     (workspace.writable / "regions.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    look_at_run(workspace, "seeing-s0", Split.VALIDATION, 6, CamMethod.GRAD_CAM, (), Console(quiet=True))
+    measure_region_attention(workspace, "seeing-s0", Split.VALIDATION, 6, CamMethod.GRAD_CAM, (), Console(quiet=True))
     made = made_of(desk, "seeing-s0", "blank-s0")
     assert "taxoscope look seeing-s0" not in made.html
     assert "<code>uv run taxoscope look blank-s0</code>" in made.html

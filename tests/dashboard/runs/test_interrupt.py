@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from dashboard.runs.interrupt import stopped_between_steps
+from dashboard.runs.interrupt import interrupt_between_steps
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def steps(n, interrupted_in):
     """Steps of two halves each; Ctrl-C comes between the halves of those in ``interrupted_in``."""
     done = []
     try:
-        with stopped_between_steps() as step_done:
+        with interrupt_between_steps() as step_done:
             for k in range(n):
                 done.append(f"{k} begun")
                 for _ in range(interrupted_in.count(k)):
@@ -46,18 +46,18 @@ def test_who_presses_twice_does_not_wait():
 
 
 def test_ctrl_c_after_the_last_step_is_not_lost():
-    with pytest.raises(KeyboardInterrupt), stopped_between_steps():
+    with pytest.raises(KeyboardInterrupt), interrupt_between_steps():
         signal.raise_signal(signal.SIGINT)
 
 
 def test_an_error_is_not_hidden_and_the_handler_is_put_back():
-    with pytest.raises(ValueError, match="broken"), stopped_between_steps():
+    with pytest.raises(ValueError, match="broken"), interrupt_between_steps():
         raise ValueError("broken")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_where_ctrl_c_is_ignored_it_stays_ignored():
-    with heard_by(signal.SIG_IGN), stopped_between_steps() as step_done:
+    with heard_by(signal.SIG_IGN), interrupt_between_steps() as step_done:
         signal.raise_signal(signal.SIGINT)
         step_done()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

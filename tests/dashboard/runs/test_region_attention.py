@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from dashboard.runs.region_attention import found, look_at_run
+from dashboard.runs.region_attention import measure_region_attention, stored_region_attention
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.checkpoints.load import load_model
 from model_zoo.core.errors import RegionError, RunError, WorkspaceError
@@ -45,7 +45,7 @@ def animals(tmp_path_factory):
 def look(workspace, run_id="seeing-s0", split=Split.VALIDATION, limit=None, together=(), method=CamMethod.GRAD_CAM):
     console = Console(width=400, no_color=True)
     with console.capture() as captured:
-        look_at_run(workspace, run_id, split, limit, method, together, console)
+        measure_region_attention(workspace, run_id, split, limit, method, together, console)
     return captured.get()
 
 
@@ -85,14 +85,14 @@ def test_energies_and_answers_are_those_of_each_image_by_itself(animals):
 def test_what_is_written_is_read_back_and_judged_alike(animals):
     look(animals, limit=9)
     run = next(one for one in animals.runs() if one.run_id == "seeing-s0")
-    found_again = found(animals, run, animals.dataset(), Split.VALIDATION)
+    found_again = stored_region_attention(animals, run, animals.dataset(), Split.VALIDATION)
     assert (found_again.looks.n_images, found_again.looks.n_known) == (9, 36)
     assert "9 images of " in found_again.basis
     assert found_again.basis.endswith("drawn by chance from 36")
     assert found_again.looks == read_looks(animals.writable, run.run_id, Split.VALIDATION)
     spaces = [one.taxonomy.name for one in found_again.flows if one.region == "disc"]
     assert spaces == ["things", "kinds"]  # sizes cannot be told from things
-    assert found(animals, run, animals.dataset(), Split.TEST) is None
+    assert stored_region_attention(animals, run, animals.dataset(), Split.TEST) is None
 
 
 def test_a_limit_draws_the_same_images_each_time(animals):
@@ -106,7 +106,7 @@ def test_a_run_trained_anew_has_not_been_looked_at(animals):
     look(animals, limit=3)
     run = next(one for one in animals.runs() if one.run_id == "seeing-s0")
     anew = replace(run, card=replace(run.card, weights_sha256="0" * 64))
-    assert found(animals, anew, animals.dataset(), Split.VALIDATION) is None
+    assert stored_region_attention(animals, anew, animals.dataset(), Split.VALIDATION) is None
 
 
 def test_maps_that_say_nothing_are_counted_and_have_no_share(animals):

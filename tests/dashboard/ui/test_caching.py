@@ -128,8 +128,8 @@ def calls(now):
         "dashboard.labels.cached._labels_compared": ("original", "standing", taxonomy, ()),
         "dashboard.labels.cached.import_plan": (raw, "l.csv", importing.LabelsWanted("Ann")),
         "dashboard.data.cached._counts": (DataView(CountedBy.CLASS, "things", Labels.REVIEWED), taxonomy),
-        "dashboard.data.cached.looked": (Labels.REVIEWED, "stamp"),
-        "dashboard.images.cached.mapped": (run.run_id, Split.VALIDATION, "stamp"),
+        "dashboard.data.cached.checked_files": (Labels.REVIEWED, "stamp"),
+        "dashboard.images.cached.embedding_layout": (run.run_id, Split.VALIDATION, "stamp"),
     }
 
 
@@ -137,7 +137,7 @@ FILES_ONLY = {
     "dashboard.ui.cached.restrictions",
     "dashboard.ui.cached.patients",
     "dashboard.taxonomies.cached._class_subclusters",
-    "dashboard.images.cached.mapped",
+    "dashboard.images.cached.embedding_layout",
 }
 """What rests on no decision: patients, images and predictions alone."""
 

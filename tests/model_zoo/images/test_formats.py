@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.importing.plan_words import plan_words
 from model_zoo.images.formats import HEAD, MOST_FRAMES, count_frames, kind_of
 from model_zoo.importing.archives import unpack
@@ -50,7 +50,7 @@ def folder_of(root, kinds=NAMES):
 
 
 def planned(tmp_path, source, **wishes):
-    return plan_import(Workspace.open(init(tmp_path / "w")), source, Wishes(**wishes))
+    return plan_import(Workspace.open(init(tmp_path / "w")), source, ImportOptions(**wishes))
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -104,7 +104,7 @@ def test_a_class_of_which_every_image_is_unreadable_or_missing_is_said(tmp_path)
     plan = planned(tmp_path, image_folders(tmp_path / "pets"))
     assert "Note: Class 'dog' (classes) comes out empty: 1 image listed, none can be brought in." in plan_words(plan)
     (tmp_path / "list.csv").write_text("image,label\npets/cat/1.png,cat\npets/gone.gif,bird\n")
-    plan = plan_import(Workspace.open(init(tmp_path / "w2")), read_source(tmp_path / "list.csv"), Wishes())
+    plan = plan_import(Workspace.open(init(tmp_path / "w2")), read_source(tmp_path / "list.csv"), ImportOptions())
     assert any("Class 'bird' (label) comes out empty" in one for one in plan_words(plan))
 
 

@@ -11,9 +11,9 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from pydicom.sequence import Sequence
 
-from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.importing.plan_words import plan_words
-from dashboard.importing.write import store
+from dashboard.importing.write import write_import
 from dashboard.routes import routes
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.label_space.splits import Split
@@ -72,8 +72,8 @@ def workspace_of(tmp_path, name="w", **files):
         ending = "tif" if raw[:2] in (b"II", b"MM") else "png"
         (folder / f"{stem}.{ending}").write_bytes(raw)
     init(tmp_path / name)
-    plan = plan_import(Workspace.open(tmp_path / name), read_source(folder.parents[1]), Wishes(copy=True))
-    return store(plan), list(plan_words(plan))
+    plan = plan_import(Workspace.open(tmp_path / name), read_source(folder.parents[1]), ImportOptions(copy=True))
+    return write_import(plan), list(plan_words(plan))
 
 
 def decoded(workspace):
@@ -196,7 +196,7 @@ def test_a_workspace_from_before_keeps_its_reading_and_is_told(tmp_path):
     assert np.array_equal(decoded(old)["a"], by_hand(RAMP, 0, 65535))
     (tmp_path / "more" / "test" / "cat").mkdir(parents=True)
     (tmp_path / "more" / "test" / "cat" / "b.png").write_bytes(png(DARK))
-    plan = plan_import(old, read_source(tmp_path / "more"), Wishes(copy=True))
+    plan = plan_import(old, read_source(tmp_path / "more"), ImportOptions(copy=True))
     assert any("were imported before scales were kept" in one for one in plan_words(plan))
     assert plan.before[0].grey is None
 
@@ -206,7 +206,7 @@ def test_a_later_import_takes_the_scale_of_the_first_where_it_serves(tmp_path):
     for name, values, scale in (("b", RAMP // 2, "0 to 4095"), ("c", RAMP * 16, "0 to 65535")):
         (tmp_path / name / "test" / "cat").mkdir(parents=True)
         (tmp_path / name / "test" / "cat" / f"{name}.png").write_bytes(png(values))
-        plan = plan_import(workspace, read_source(tmp_path / name), Wishes(copy=True))
+        plan = plan_import(workspace, read_source(tmp_path / name), ImportOptions(copy=True))
         assert plan.records[0].columns[COLUMN] == scale
         assert any("read otherwise than those of earlier images" in one for one in plan_words(plan)) == (name == "c")
 

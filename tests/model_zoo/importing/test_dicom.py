@@ -16,9 +16,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from dashboard.importing.plan import Wishes, plan_import
+from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.importing.plan_words import plan_words
-from dashboard.importing.write import store
+from dashboard.importing.write import write_import
 from model_zoo.importing.archives import Room
 from model_zoo.importing.dicom import PIXELS, TOLD, extract_frames, holds_dicom
 from model_zoo.importing.reading import read_source
@@ -182,8 +182,8 @@ def test_nobody_can_be_told_from_what_is_imported(tmp_path):
     dicom(tmp_path / "us" / "head" / "1.dcm", colours(3), photometric="RGB")
     dicom(tmp_path / "us" / "femur" / "2.dcm", RAMP)
     frames = extract_frames(tmp_path / "us", tmp_path / "out")
-    plan = plan_import(Workspace.open(init(tmp_path / "ws")), read_source(tmp_path / "out"), Wishes(copy=True))
-    store(plan)
+    plan = plan_import(Workspace.open(init(tmp_path / "ws")), read_source(tmp_path / "out"), ImportOptions(copy=True))
+    write_import(plan)
     files = [path for path in (*(tmp_path / "ws").rglob("*"), *(tmp_path / "out").rglob("*")) if path.is_file()]
     assert len(files) > 8
     everything = b"\n".join(path.read_bytes() for path in files) + "\n".join([*plan_words(plan), *frames.told]).encode()

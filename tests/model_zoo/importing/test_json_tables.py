@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.importing.plan import Wishes, plan_import
-from dashboard.importing.write import store
+from dashboard.importing.plan import ImportOptions, plan_import
+from dashboard.importing.write import write_import
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.files import find
@@ -66,7 +66,7 @@ def test_numbers_of_images_in_two_files_of_coco_are_not_taken_for_one_image(tmp_
         picture(tmp_path / name / f"{name}.png", seed=len(name))
         image = {"id": 1, "file_name": f"{name}.png", "path": f"/elsewhere/{name}.png"}
         one = COCO | {"images": [image], "annotations": [{"image_id": 1, "category_id": 1}]}
-        made = store(plan_import(made, read_source(written(tmp_path / name, one)), Wishes(copy=True)))
+        made = write_import(plan_import(made, read_source(written(tmp_path / name, one)), ImportOptions(copy=True)))
     images = made.dataset().images
     assert [one.image_id for one in images] == ["train.png", "val.png"]
     assert [one.columns["id"] for one in images] == ["1", "1"]
@@ -78,7 +78,7 @@ def test_columns_of_coco_called_like_ours_do_not_get_in_their_way(tmp_path, colu
     images = [COCO["images"][0] | {column: "train"}]
     one = COCO | {"images": images, "annotations": COCO["annotations"][:1]}
     made = Workspace.open(init(tmp_path / "ws"))
-    made = store(plan_import(made, read_source(written(tmp_path, one)), Wishes(copy=True)))
+    made = write_import(plan_import(made, read_source(written(tmp_path, one)), ImportOptions(copy=True)))
     (image,) = made.dataset().images
     assert made.space.format(image.label) == "cat"
     assert (made.writable / image.path).is_file()
