@@ -115,7 +115,7 @@ def painted_file(request: Request) -> Response:
     """One image as PNG, with the regions and boxes of the address painted out."""
     asked = request.query_params
     away = read_away({name: tuple(asked.getlist(name)) for name in asked})
-    painted = occlude(desk(), request.path_params["image_id"], away).painted
+    painted = occlude(desk(), request.path_params["image_id"], away).occluded
     return Response(_png(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
 
 

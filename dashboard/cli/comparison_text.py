@@ -41,7 +41,7 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
             f"Alone: {command('compare', many.baseline.subject_id, subject.subject_id, folders=desk.workspace.folders)}"
             for subject, _ in many.left_out
         ]
-        for subject, images in zip(many.judged.subjects, many.alone, strict=True):
+        for subject, images in zip(many.judged.subjects, many.only_wrong, strict=True):
             if images:
                 lines.append(f"Only {subject.title} gets wrong: {', '.join(images)}")
     return lines

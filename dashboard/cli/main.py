@@ -169,7 +169,7 @@ def predict(
     trust_code: TrustOption = None,
 ) -> None:
     """Ask a run about a data set or a folder of images; the same command goes on where it was stopped."""
-    from dashboard.runs.predict import predict_images
+    from dashboard.runs.predict import predict_to_file
     from dashboard.runs.train import cross_fit_run
 
     if (data is None) == (cross_fit is None):
@@ -180,7 +180,7 @@ def predict(
         if cross_fit is not None:
             cross_fit_run(_open(workspace), run, cross_fit, console)
         if data is not None:
-            predict_images(_open(workspace), run, data, out or Path(f"{run}.parquet"), console)
+            predict_to_file(_open(workspace), run, data, out or Path(f"{run}.parquet"), console)
     except KeyboardInterrupt:
         console.print(f"Stopped; {kept} are kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)

@@ -25,13 +25,13 @@ class ManyModelsResult:
     """The models of ``judged`` against its first one; ``left_out`` are other models, each with how many
     classes would be shared with it.
 
-    ``alone`` holds of each model, in the order of ``judged``, the images that it alone gets wrong.
+    ``only_wrong`` holds of each model, in the order of ``judged``, the images that it alone gets wrong.
     """
 
     judged: Comparison
     found: ManyModels
     left_out: tuple[tuple[Subject, int], ...]
-    alone: tuple[tuple[str, ...], ...]
+    only_wrong: tuple[tuple[str, ...], ...]
 
     @property
     def baseline(self) -> Subject:
@@ -88,7 +88,7 @@ def table_rows(many: ManyModelsResult) -> list[dict[str, str]]:
                 "95 % CI, all rows at once": points_interval(gap.low, gap.high) if gap else "",
                 "result": str(many.found.outcome(row)) if row else "",
                 "groups": many.found.letters(k),
-                "wrong alone": f"{len(many.alone[k]):,}",
+                "wrong alone": f"{len(many.only_wrong[k]):,}",
             }
         )
     return made

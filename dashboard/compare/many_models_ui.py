@@ -38,7 +38,7 @@ def many_models(many: ManyModelsResult, note: str, shown: Shown) -> None:
             label=f"Compare {plain(subject.title)} with the baseline alone",
             query_params=alone.query(),
         )
-    for subject, images in zip(many.judged.subjects, many.alone, strict=True):
+    for subject, images in zip(many.judged.subjects, many.only_wrong, strict=True):
         if images:
             with st.expander(f"{counted(len(images), 'image')} that only {plain(subject.title)} gets wrong"):
                 st.markdown(", ".join(_image_link(one, shown) for one in images[:MOST_LISTED]))

@@ -32,7 +32,7 @@ from dashboard.ui.matrices_plot import (
     difference_figure,
     number,
 )
-from dashboard.ui.plots import Look
+from dashboard.ui.plots import Theme
 from dashboard.words import counted, one_of, plain, signed
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
 from model_zoo.core.evaluation.confusion import Per
@@ -53,7 +53,7 @@ def matrices(
     workspace: Workspace,
     difference: Callable[[Layout, Per], Difference],
     shown: Shown,
-    look: Look,
+    theme: Theme,
     open_cell: Open,
     reviewing: Reviewing | None = None,
 ) -> None:
@@ -73,7 +73,7 @@ def matrices(
         controls.opens_switch(view.opens)
     _class_choices(laid_out, view)
     if view.matrices is Matrices.EACH:
-        _each(judged, view, laid_out, look, open_cell, reviewing.reviewed if reviewing else frozenset())
+        _each(judged, view, laid_out, theme, open_cell, reviewing.reviewed if reviewing else frozenset())
     elif why := why_no_difference(judged):
         st.info(why)
         if judged.mixes_label_spaces and len(judged.subjects) == 2:
@@ -83,7 +83,7 @@ def matrices(
                 on_click=lambda: state.write_query({"space": [str(Space.COMMON)], **controls.ANY_CLASSES}),
             )
     else:
-        _difference(judged, difference(laid_out.layouts[0], view.per), view, laid_out, shown, look, open_cell)
+        _difference(judged, difference(laid_out.layouts[0], view.per), view, laid_out, shown, theme, open_cell)
 
 
 def _review(shown: Shown, cell: Cell) -> None:
@@ -130,7 +130,7 @@ def _each(
     judged: Comparison,
     view: MatrixView,
     laid_out: MatrixLayouts,
-    look: Look,
+    theme: Theme,
     open_cell: Open,
     reviewed: frozenset[str],
 ) -> None:
@@ -157,7 +157,7 @@ def _each(
                 confusion_figure(
                     confusion.project(layout.projection),
                     view.per,
-                    look,
+                    theme,
                     of_runs=of_runs,
                     merged=layout.merged,
                     reviewed=some.project(layout.projection) if some else None,
@@ -176,7 +176,7 @@ def _difference(
     view: MatrixView,
     laid_out: MatrixLayouts,
     shown: Shown,
-    look: Look,
+    theme: Theme,
     open_cell: Open,
 ) -> None:
     """Second minus first, and beside it the largest changes in words."""
@@ -197,7 +197,7 @@ def _difference(
         )
         figure = difference_figure(
             found,
-            look,
+            theme,
             (first.title, second.title),
             of_runs=(len(first.runs), len(second.runs)),
             merged=layout.merged,

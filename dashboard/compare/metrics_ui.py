@@ -70,7 +70,7 @@ def overall_metrics(judged: Comparison) -> None:
             st.caption("  \n".join(lines))
 
 
-def per_class_metrics(judged: Comparison, figure: ClassFigure, look: plots.Look, open_cell: Open) -> None:
+def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Theme, open_cell: Open) -> None:
     """A figure of every class; a click opens the images that the mark rests on."""
     together = judged.one_space
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]
@@ -94,7 +94,7 @@ def per_class_metrics(judged: Comparison, figure: ClassFigure, look: plots.Look,
                     [subject.title for subject, _ in group],
                     ids,
                     supports and [supports[k] for k in few.positions],
-                    look,
+                    theme,
                     _AXIS[figure],
                     colours,
                 ),

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.evaluation.verdict import Judgement
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text
+from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text
 from dashboard.words import counted, points_interval, points_text, rounding, share_text
 from model_zoo.core.comparison.comparison import Difference, Rule
 from model_zoo.core.comparison.outcomes import Question
@@ -46,7 +46,7 @@ def forest_lines(
 
 
 def forest_figure(
-    lines: Sequence[ForestLine], subject_id: str, names: tuple[str, str], margin: float, look: Look
+    lines: Sequence[ForestLine], subject_id: str, names: tuple[str, str], margin: float, theme: Theme
 ) -> go.Figure:
     """A - B in pp, one line each with its interval; the band is the margin, the deciding figure stands out.
 
@@ -55,8 +55,8 @@ def forest_figure(
     y = np.arange(len(lines), dtype=np.float64)
     y[[k for k, line in enumerate(lines) if line.class_name]] += 0.6  # a gap between figures and classes
     figure = go.Figure()
-    figure.add_vrect(-100 * margin, 100 * margin, fillcolor=look.muted, opacity=0.13, line_width=0, layer="below")
-    figure.add_vline(0, line={"color": look.muted, "width": 1})
+    figure.add_vrect(-100 * margin, 100 * margin, fillcolor=theme.muted, opacity=0.13, line_width=0, layer="below")
+    figure.add_vline(0, line={"color": theme.muted, "width": 1})
     values = 100 * np.array([line.difference.value for line in lines])
     high = 100 * np.array([line.difference.high for line in lines])
     low = 100 * np.array([line.difference.low for line in lines])
@@ -64,7 +64,7 @@ def forest_figure(
         chosen = [k for k, line in enumerate(lines) if line.deciding is deciding]
         if not chosen:
             continue
-        colour = SUBJECT_COLOURS[1] if deciding else look.text
+        colour = SUBJECT_COLOURS[1] if deciding else theme.text
         figure.add_scatter(
             x=values[chosen],
             y=y[chosen],
@@ -74,7 +74,7 @@ def forest_figure(
                 "size": 10 if deciding else 8,
                 "symbol": "diamond" if deciding else "circle",
                 "color": colour,
-                "line": {"width": 1.5, "color": look.background},
+                "line": {"width": 1.5, "color": theme.background},
             },
             error_x={
                 "type": "data",
@@ -94,22 +94,22 @@ def forest_figure(
         range=[y[-1] + 0.7, -0.7],
         tickmode="array",
         tickvals=list(y),
-        ticktext=[f"<b>{as_text(line.title)}</b>" if line.deciding else _class_tick(line, look) for line in lines],
+        ticktext=[f"<b>{as_text(line.title)}</b>" if line.deciding else _class_tick(line, theme) for line in lines],
     )
     reach = 1.08 * np.nanmax(np.abs(np.concatenate([values, low, high, [130 * margin]])))
     figure.update_xaxes(
         range=[-reach, reach],
         title={"text": f"pp; right of 0: {as_text(names[0])} is higher", "standoff": 8},
         showgrid=True,
-        gridcolor=look.grid,
+        gridcolor=theme.grid,
         ticksuffix="",
     )
     height = int(96 + 24 * (y[-1] + 1.4))
-    return apply_theme(figure, look, height=height, hoverdistance=14, clickmode="event+select", dragmode=False)
+    return apply_theme(figure, theme, height=height, hoverdistance=14, clickmode="event+select", dragmode=False)
 
 
-def _class_tick(line: ForestLine, look: Look) -> str:
-    support = f"  <span style='color:{look.muted}'>{line.n_images:,}</span>" if line.class_name else ""
+def _class_tick(line: ForestLine, theme: Theme) -> str:
+    support = f"  <span style='color:{theme.muted}'>{line.n_images:,}</span>" if line.class_name else ""
     return f"{as_text(line.title)}{support}"
 
 

@@ -27,7 +27,7 @@ def verdict(
     judgements: Sequence[Judgement],
     rule: Rule,
     figure: ClassFigure,
-    look: plots.Look,
+    theme: plots.Theme,
     open_cell: Open,
     beside: Mapping[str, str],
     reviewing: Reviewing | None,
@@ -46,7 +46,7 @@ def verdict(
                 _say(judged, judgement, rule, beside[judgement.subject.subject_id])
                 label_errors(judgement.tipping_point(rule.figure), reviewing)
             with chart:
-                _draw(judged, judgement, rule, figure, look, open_cell)
+                _draw(judged, judgement, rule, figure, theme, open_cell)
 
 
 def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> None:
@@ -77,7 +77,7 @@ def _draw(
     judgement: Judgement,
     rule: Rule,
     figure: ClassFigure,
-    look: plots.Look,
+    theme: plots.Theme,
     open_cell: Open,
 ) -> None:
     asked = question_of(judgement)
@@ -93,7 +93,7 @@ def _draw(
     )
     key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")
     st.plotly_chart(
-        forest_figure(lines, judgement.subject.subject_id, names, rule.margin, look),
+        forest_figure(lines, judgement.subject.subject_id, names, rule.margin, theme),
         key=key,
         on_select=on_click(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
         selection_mode="points",

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from dashboard.evaluation.image_counts import Group
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text, shorten_name
+from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, shorten_name
 from model_zoo.core.label_space.splits import Split
 
 ROWS = 30
@@ -20,7 +20,7 @@ _COLOURS: Mapping[Split, str] = {
 }
 
 
-def counts_figure(groups: Sequence[Group], splits: Sequence[Split], look: Look) -> go.Figure:
+def counts_figure(groups: Sequence[Group], splits: Sequence[Split], theme: Theme) -> go.Figure:
     """One row per group, one piece per split; each carries ``[restriction, split]``, the first '' where none can be."""
     figure = go.Figure()
     for split in splits:
@@ -29,7 +29,7 @@ def counts_figure(groups: Sequence[Group], splits: Sequence[Split], look: Look) 
             x=[one.images.get(split, 0) for one in groups],
             name=SPLIT_NAMES[split],
             orientation="h",
-            marker={"color": _COLOURS[split], "line": {"width": 1, "color": look.background}},
+            marker={"color": _COLOURS[split], "line": {"width": 1, "color": theme.background}},
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             customdata=[[one.where.written if one.where else "", str(split)] for one in groups],
@@ -46,10 +46,10 @@ def counts_figure(groups: Sequence[Group], splits: Sequence[Split], look: Look) 
         ticktext=[as_text(shorten_name(one.name)) for one in groups],
         type="linear",
     )
-    figure.update_xaxes(title={"text": "images"}, showgrid=True, gridcolor=look.grid, rangemode="tozero")
+    figure.update_xaxes(title={"text": "images"}, showgrid=True, gridcolor=theme.grid, rangemode="tozero")
     return apply_theme(
         figure,
-        look,
+        theme,
         height=110 + 24 * len(groups),
         barmode="stack",
         bargap=0.3,

@@ -74,7 +74,7 @@ def count_by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: 
     )
 
 
-def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataView, look: plots.Look) -> None:
+def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataView, theme: plots.Theme) -> None:
     """The groups as sentences, a chart and a table; a click on either opens their images."""
     basis = f"{'' if view.by in (CountedBy.PATIENT, CountedBy.COLUMN) else LABELS[view.labels] + ', '}all splits"
     if view.by in (CountedBy.CLASS, CountedBy.LABEL):
@@ -88,7 +88,7 @@ def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataVie
         more = f" The {ROWS} of {len(groups):,} that the table lists first." if len(groups) > ROWS else ""
         st.caption(f"Images by split ({basis}).{more} Click a bar to see its images.")
         st.plotly_chart(
-            counts_figure(most, splits, look),
+            counts_figure(most, splits, theme),
             key=key,
             on_select=on_click(key, lambda where, split: _images(where, split, view.labels), _open),
             theme=None,

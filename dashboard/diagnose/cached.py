@@ -14,7 +14,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 def diagnosis(subject_id: str, coarser: Taxonomy, shown: Shown) -> Diagnosis:
-    """One subject, diagnosed in its own classes and in ``coarser``, over the images and labels of ``shown``."""
+    """Diagnosis of one subject in its original classes and in ``coarser``, for the images and labels of ``shown``."""
     return _diagnosis(coarser, replace(shown, subjects=(subject_id,), space=Space.NATIVE))
 
 
@@ -27,5 +27,5 @@ def _diagnosis(coarser: Taxonomy, shown: Shown) -> Diagnosis:
 
 
 def diagnoses(shown: Shown) -> tuple[Diagnosis, ...]:
-    """Every subject of ``shown``, diagnosed as Diagnose opens with them; any thread may ask, and nothing is kept."""
+    """Diagnoses of all subjects with the default coarser classes; not cached, and safe to call from any thread."""
     return diagnose_all(desk(), comparison(shown), images_of(shown))

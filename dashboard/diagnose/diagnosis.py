@@ -1,4 +1,4 @@
-"""Diagnose one run or series: the four causes, each with its figures and the images behind them."""
+"""Diagnosis of a run or run group: measures of the four causes of low metrics, with the images behind them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ from model_zoo.workspace.manifest import DataSet
 
 
 class Evidence(StrEnum):
-    """What stands behind the gain that removing a cause would bring."""
+    """How the possible gain of removing a cause is known."""
 
     BOUND = "bound"
     RETRAINED = "measured by retraining"
@@ -39,9 +39,9 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What removing a cause would bring at most, as a share of all images.
+    """Maximum gain from removing a cause, as a share of all images.
 
-    ``coarser`` says whether the share counts answers in the coarser space; else in the own classes.
+    ``coarser`` is true if the share counts predictions in the coarser classes, false if in the original classes.
     """
 
     evidence: Evidence
@@ -51,12 +51,13 @@ class Gain:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One subject judged in its own K classes, with what each cause looks like.
+    """One subject evaluated in its original K classes, with the symptoms of each cause.
 
-    ``coarser_of`` (K,) is the class of ``coarser`` that each class falls into; ``training`` (K,) the
-    training images of each class, ``n_train_left_out`` those that no class holds. ``gained`` and ``lost``
-    (N,) say in how many runs summing makes each image right, or wrong. Not ``graded`` is a subject of whose answers
-    the labels alone are known: what rests on probabilities is NaN.
+    ``coarser_of`` (K,) is the index of the class of ``coarser`` that contains each class. ``training`` (K,) counts the
+    training images of each class, ``n_train_left_out`` those of no class. ``prediction_ratios`` (K,) are numbers
+    predicted over numbers true. ``probability_mass`` (K, 3): on the class, its siblings, all others. ``newly_correct``
+    and ``newly_incorrect`` (N,) count the runs in which summing class probabilities makes an image correct or
+    incorrect. Without ``has_probabilities``, every value that needs probabilities is NaN.
     """
 
     subject: Subject
@@ -71,46 +72,46 @@ class Diagnosis:
     gains: Mapping[Cause, tuple[Gain, ...]]
     recalls: tuple[Figure, ...]
     recall_and_support: symptoms.Correlation
-    pulls: tuple[symptoms.Ratio, ...]
-    pull_and_support: symptoms.Correlation
+    prediction_ratios: tuple[symptoms.Ratio, ...]
+    prediction_ratio_and_training: symptoms.Correlation
     errors: symptoms.ErrorSplit
     pairs: tuple[symptoms.Pair, ...]
     people: People
     people_and_models: symptoms.Correlation
-    mass: NDArray[np.float64]
-    gained_share: Share
-    lost_share: Share
-    gained: NDArray[np.int64]
-    lost: NDArray[np.int64]
+    probability_mass: NDArray[np.float64]
+    newly_correct_share: Share
+    newly_incorrect_share: Share
+    newly_correct: NDArray[np.int64]
+    newly_incorrect: NDArray[np.int64]
     calibration: Calibration
     groups: tuple[symptoms.GroupRecall, ...]
     retrained: RetrainingResults = NO_RETRAINING
     where: Where | None = None
-    graded: bool = True
+    has_probabilities: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The subject's own classes, in index order."""
+        """The subject's original classes, in index order."""
         return self.evaluation.taxonomy.names
 
     @property
     def merges(self) -> bool:
-        """Whether the coarser space puts any classes together."""
+        """Whether the coarser classes merge any of the original classes."""
         return len(set(self.coarser_of.tolist())) < len(self.coarser_of)
 
     @property
-    def counts_training(self) -> bool:
-        """Whether any training image is listed; else nothing is known of how many each class had."""
+    def has_training_counts(self) -> bool:
+        """Whether the data set lists any training image; otherwise the class sizes in training are unknown."""
         return bool(self.training.any())
 
     @property
-    def trained_elsewhere(self) -> bool:
-        """Whether some run was imported: it need not have learnt from what ``training`` counts."""
+    def has_imported_run(self) -> bool:
+        """Whether any run was imported; such a run may have been trained on other images than ``training`` counts."""
         return any(run.card.is_imported for run in self.subject.runs)
 
     @property
     def basis(self) -> str:
-        """What the figures stand on: label space, split, what restricts it, labels, images and patients."""
+        """Class set, split, filter, labels, number of images and number of patients, as text."""
         taxonomy = self.evaluation.taxonomy
         return (
             f"Classes of {taxonomy.name} ({len(taxonomy.classes)}); {images_words(self.split, self.where)}, "
@@ -119,7 +120,7 @@ class Diagnosis:
         )
 
     def images(self, n_runs: NDArray[np.int64]) -> tuple[tuple[str, int], ...]:
-        """(image id, in how many runs) for the images of ``n_runs`` (N,) that are not 0, most runs first."""
+        """(image id, number of runs) for all nonzero entries of ``n_runs`` (N,), most runs first."""
         order = np.argsort(-n_runs, kind="stable")
         return tuple((self.evaluation.image_ids[k], int(n_runs[k])) for k in order if n_runs[k])
 
@@ -127,11 +128,11 @@ class Diagnosis:
 def coarser_spaces(
     subjects: Sequence[Subject], taxonomies: Mapping[str, Taxonomy], opening: Sequence[str]
 ) -> Mapping[str, Taxonomy]:
-    """Name -> label space in which the subjects can be looked at more coarsely; the first is the one to open with.
+    """Name -> coarser class set available for all subjects; the first is the default.
 
-    Of subjects with different classes that is their common ground; then the taxonomies that all of them
-    refine, those that the workspace opens with first, else from fine to coarse. A subject that refines none
-    is looked at in its own classes.
+    For subjects with different classes the first is their shared classes. Then come the taxonomies that all subjects
+    refine: first those selected in the workspace, then from fine to coarse. If there is none, the subject's own classes
+    are used.
     """
     own = [subject.taxonomy for subject in subjects]
     fewest = min(len(taxonomy.classes) for taxonomy in own)
@@ -148,7 +149,7 @@ def coarser_spaces(
 
 
 def find_coarser(spaces: Mapping[str, Taxonomy], asked: str | None) -> Taxonomy:
-    """The asked space, or the first; `LinkError` if there is none of that name."""
+    """The requested coarser class set, or the first; raises `LinkError` if the name is unknown."""
     asked = next((name for name, one in spaces.items() if asked == one.pinned), asked)
     if asked is not None and asked not in spaces:
         raise LinkError(f"There is no coarser space {asked[:100]!r} here; it can be {', '.join(spaces)}.")
@@ -168,11 +169,11 @@ def diagnose(
     retrained: RetrainingResults = NO_RETRAINING,
     where: Where | None = None,
 ) -> Diagnosis:
-    """All that the four causes show of ``subject``, whose runs' predictions are ``stored``.
+    """Compute the symptoms of all four causes for ``subject``, whose runs' predictions are ``stored``.
 
-    ``which`` names what the ``labels`` (image id -> label) are, ``where`` what restricts ``stored``; training
-    images are never restricted and count by their original label, as the runs were trained on it. ``retrained``
-    is what `retraining_results` found over the same images and labels.
+    ``which`` says which ``labels`` (image id -> label) these are; ``where`` is the filter already applied to
+    ``stored``. Training images are never filtered and are counted by their original label, because the runs were
+    trained on it. ``retrained`` comes from `retraining_results` for the same images and labels.
     """
     taxonomy, groups = subject.taxonomy, shared_meanings(subject.taxonomy, dataset.space)
     evaluation = evaluate(stored, taxonomy, taxonomy, labels, dataset.patients)
@@ -214,32 +215,34 @@ def diagnose(
         },
         recalls=tuple(class_figures(evaluation, ClassFigure.RECALL)),
         recall_and_support=symptoms.recall_and_support(evaluation, training),
-        pulls=tuple(pulls),
-        pull_and_support=symptoms.correlation(np.array([one.value for one in pulls]), training.astype(np.float64)),
+        prediction_ratios=tuple(pulls),
+        prediction_ratio_and_training=symptoms.correlation(
+            np.array([one.value for one in pulls]), training.astype(np.float64)
+        ),
         errors=errors,
         pairs=tuple(pairs),
         people=people,
         people_and_models=symptoms.people_and_models(people.disagreements, evaluation),
-        mass=symptoms.mass(evaluation, probabilities, coarser_of),
-        gained_share=gained_share,
-        lost_share=lost_share,
-        gained=gained,
-        lost=lost,
+        probability_mass=symptoms.mass(evaluation, probabilities, coarser_of),
+        newly_correct_share=gained_share,
+        newly_incorrect_share=lost_share,
+        newly_correct=gained,
+        newly_incorrect=lost,
         calibration=calibration,
         groups=tuple(found),
         retrained=retrained,
         where=where,
-        graded=graded,
+        has_probabilities=graded,
     )
 
 
 def training_images(taxonomy: Taxonomy, dataset: DataSet) -> tuple[NDArray[np.int64], int]:
-    """Images of the training split per class of ``taxonomy``, (K,), and how many of them no class holds."""
+    """Number of training images per class of ``taxonomy``, (K,), and the number that belong to no class."""
     placed = taxonomy.place_all([image.label for image in dataset.split(Split.TRAIN)])
     known = placed[placed != OUTSIDE]
     return np.bincount(known, minlength=len(taxonomy.classes)), len(placed) - len(known)
 
 
 def retrained(diagnoses: Sequence[Diagnosis]) -> tuple[Figure, ...]:
-    """Accuracy of each subject in the coarser space (argmax, then mapped): what training anew changed in all."""
+    """Accuracy of each subject in the coarser classes (argmax, then mapped), to compare separately trained models."""
     return tuple(accuracy(one.evaluation.project(project(one.evaluation.taxonomy, one.coarser))) for one in diagnoses)

@@ -1,6 +1,6 @@
-"""Figures of Diagnose: what the four causes look like; no Streamlit here.
+"""Plotly figures for the four causes of Diagnose; no Streamlit here.
 
-Each mark carries ``[subject, class]``, so that a click opens the images behind it.
+Each mark carries ``[subject, class]``, so that a click opens its images.
 """
 
 import math
@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from dashboard.diagnose.retraining import LearningCurve
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text, error_bar_lengths, shorten_name
+from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, error_bar_lengths, shorten_name
 from dashboard.words import interval_text, share_text
 from model_zoo.core.diagnosis.symptoms import GroupRecall, Ratio
 from model_zoo.core.evaluation.calibration import Calibration
@@ -22,9 +22,9 @@ NAMES_UP_TO = 25
 
 
 def recall_by_size_figure(
-    recalls: Sequence[Figure], training: NDArray[np.int64], subject_id: str, look: Look, colour: str
+    recalls: Sequence[Figure], training: NDArray[np.int64], subject_id: str, theme: Theme, colour: str
 ) -> go.Figure:
-    """Recall of each class against its training images, with intervals."""
+    """Recall of each class against its number of training images, with intervals."""
     figure = _marks(
         [one.name for one in recalls],
         training,
@@ -38,15 +38,15 @@ def recall_by_size_figure(
             for one, n in zip(recalls, training, strict=True)
         ],
         subject_id,
-        look,
+        theme,
         colour,
     )
     figure.update_yaxes(title={"text": "recall"}, range=[-0.03, 1.06], tickformat=".0%")
     return figure
 
 
-def learning_curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Figure:
-    """Recall of a class against how many of its images were trained on, a line per class, a stroke per seed."""
+def learning_curve_figure(curves: Sequence[LearningCurve], theme: Theme) -> go.Figure:
+    """Recall of a class against the number of its images in training: one line per class, one stroke per seed."""
     figure = go.Figure()
     for k, curve in enumerate(curves):
         colour = SUBJECT_COLOURS[k % len(SUBJECT_COLOURS)]
@@ -67,7 +67,7 @@ def learning_curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Fig
             name=as_text(shorten_name(curve.name)),
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
-            marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": look.background}},
+            marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": theme.background}},
             error_y=_interval(values, [one.share.low for one in recalls], [one.share.high for one in recalls], colour),
             hovertemplate=[
                 f"<b>{as_text(curve.name)}</b><br>{n:,} training images, {len(one.per_run)} seeds"
@@ -76,15 +76,20 @@ def learning_curve_figure(curves: Sequence[LearningCurve], look: Look) -> go.Fig
                 for n, one in zip(n_train, recalls, strict=True)
             ],
         )
-    figure.update_xaxes(rangemode="tozero", title={"text": "training images of the class"}, gridcolor=look.grid)
-    figure.update_yaxes(title={"text": "recall"}, range=[-0.03, 1.06], tickformat=".0%", gridcolor=look.grid)
-    return apply_theme(figure, look, height=300, legend=_LEGEND, showlegend=True, dragmode=False)
+    figure.update_xaxes(rangemode="tozero", title={"text": "training images of the class"}, gridcolor=theme.grid)
+    figure.update_yaxes(title={"text": "recall"}, range=[-0.03, 1.06], tickformat=".0%", gridcolor=theme.grid)
+    return apply_theme(figure, theme, height=300, legend=_LEGEND, showlegend=True, dragmode=False)
 
 
 def prediction_bias_figure(
-    names: Sequence[str], pulls: Sequence[Ratio], training: NDArray[np.int64], subject_id: str, look: Look, colour: str
+    names: Sequence[str],
+    pulls: Sequence[Ratio],
+    training: NDArray[np.int64],
+    subject_id: str,
+    theme: Theme,
+    colour: str,
 ) -> go.Figure:
-    """How often each class is called over how often it is true, against its training images."""
+    """Ratio of predicted to true counts of each class, against its number of training images."""
     figure = _marks(
         names,
         training,
@@ -97,17 +102,17 @@ def prediction_bias_figure(
             for one, n in zip(pulls, training, strict=True)
         ],
         subject_id,
-        look,
+        theme,
         colour,
     )
-    figure.add_hline(y=1, line={"color": look.muted, "dash": "dot", "width": 1})
+    figure.add_hline(y=1, line={"color": theme.muted, "dash": "dot", "width": 1})
     top = max([1.0, *(high for one in pulls if not np.isnan(high := max(one.value, np.nan_to_num(one.high))))])
     figure.update_yaxes(title={"text": "called / true"}, range=[-0.05 * top, 1.08 * top])
     return figure
 
 
-def probability_mass_figure(names: Sequence[str], mass: NDArray[np.float64], look: Look) -> go.Figure:
-    """Where the probability of each class's images goes: itself, its siblings, elsewhere; ``mass`` (K, 3)."""
+def probability_mass_figure(names: Sequence[str], mass: NDArray[np.float64], theme: Theme) -> go.Figure:
+    """Mean probability that each class's images give to the class, its siblings and all others; ``mass`` (K, 3)."""
     figure = go.Figure()
     for k, (part, colour) in enumerate(zip(("own class", "siblings", "elsewhere"), _PARTS, strict=True)):
         figure.add_bar(
@@ -121,22 +126,22 @@ def probability_mass_figure(names: Sequence[str], mass: NDArray[np.float64], loo
         )
     figure.update_xaxes(range=[0, 1.02], tickformat=".0%", title={"text": "mean probability, images of the class"})
     figure.update_yaxes(autorange="reversed", tickmode="linear")
-    return apply_theme(figure, look, height=110 + 20 * len(names), barmode="stack", bargap=0.25, legend=_LEGEND)
+    return apply_theme(figure, theme, height=110 + 20 * len(names), barmode="stack", bargap=0.25, legend=_LEGEND)
 
 
-def reliability_figure(calibration: Calibration, look: Look, colour: str) -> go.Figure:
-    """Share of right answers against the confidence they were given with, one mark per bin."""
+def reliability_figure(calibration: Calibration, theme: Theme, colour: str) -> go.Figure:
+    """Reliability diagram: share correct against confidence, one mark per bin."""
     bins = calibration.bins
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": look.muted, "dash": "dot", "width": 1}, hoverinfo="skip"
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": theme.muted, "dash": "dot", "width": 1}, hoverinfo="skip"
     )
     values = [one.right.value for one in bins]
     figure.add_scatter(
         x=[one.confidence for one in bins],
         y=values,
         mode="markers",
-        marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": look.background}},
+        marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": theme.background}},
         error_y=_interval(values, [one.right.low for one in bins], [one.right.high for one in bins], colour),
         hovertemplate=[
             f"confidence {share_text(one.confidence)}, right {share_text(one.right.value)}"
@@ -145,15 +150,15 @@ def reliability_figure(calibration: Calibration, look: Look, colour: str) -> go.
             for one in bins
         ],
     )
-    figure.update_xaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "confidence"}, gridcolor=look.grid)
-    figure.update_yaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "share right"}, gridcolor=look.grid)
-    return apply_theme(figure, look, height=300, showlegend=False, dragmode=False)
+    figure.update_xaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "confidence"}, gridcolor=theme.grid)
+    figure.update_yaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "share right"}, gridcolor=theme.grid)
+    return apply_theme(figure, theme, height=300, showlegend=False, dragmode=False)
 
 
 def groups_figure(
-    groups: Sequence[GroupRecall], recalls: Sequence[Figure], subject_id: str, look: Look, colour: str
+    groups: Sequence[GroupRecall], recalls: Sequence[Figure], subject_id: str, theme: Theme, colour: str
 ) -> go.Figure:
-    """One row per group: how often it is recognised as a group, and how often each member is as itself."""
+    """One row per group of classes: recall of the group, and recall of each of its members."""
     rows = np.arange(len(groups))
     members = [(row, recalls[k]) for row, one in enumerate(groups) for k in one.group.members]
     figure = go.Figure()
@@ -178,7 +183,7 @@ def groups_figure(
         y=rows,
         mode="markers",
         name="any member as some member",
-        marker={"symbol": "diamond", "size": 11, "color": colour, "line": {"width": 1.5, "color": look.background}},
+        marker={"symbol": "diamond", "size": 11, "color": colour, "line": {"width": 1.5, "color": theme.background}},
         error_x=_interval(values, [one.as_group.low for one in groups], [one.as_group.high for one in groups], colour),
         hovertemplate=[
             f"<b>{as_text(one.group.name)}</b> as a group: {share_text(one.as_group.value)}, "
@@ -189,14 +194,14 @@ def groups_figure(
         ],
     )
     labels = [
-        f"{as_text(one.group.name)} <span style='color:{look.muted}'>({len(one.group.members)})</span>"
+        f"{as_text(one.group.name)} <span style='color:{theme.muted}'>({len(one.group.members)})</span>"
         for one in groups
     ]
     figure.update_yaxes(
-        range=[len(groups) - 0.4, -0.6], tickmode="array", tickvals=list(rows), ticktext=labels, gridcolor=look.grid
+        range=[len(groups) - 0.4, -0.6], tickmode="array", tickvals=list(rows), ticktext=labels, gridcolor=theme.grid
     )
-    figure.update_xaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "share found"}, gridcolor=look.grid)
-    return apply_theme(figure, look, height=150 + 30 * len(groups), legend=_LEGEND, **_CLICKS)
+    figure.update_xaxes(range=[-0.02, 1.03], tickformat=".0%", title={"text": "share found"}, gridcolor=theme.grid)
+    return apply_theme(figure, theme, height=150 + 30 * len(groups), legend=_LEGEND, **_CLICKS)
 
 
 _PARTS = (SUBJECT_COLOURS[0], SUBJECT_COLOURS[4], "#8A94A0")
@@ -212,10 +217,10 @@ def _marks(
     high: Sequence[float],
     hover: Sequence[str],
     subject_id: str,
-    look: Look,
+    theme: Theme,
     colour: str,
 ) -> go.Figure:
-    """One mark per class with its interval, over training images on a logarithmic axis (none stands at 0.5)."""
+    """One mark per class with its interval, over training images on a logarithmic axis (zero is plotted at 0.5)."""
     named = len(names) <= NAMES_UP_TO
     figure = go.Figure()
     figure.add_scatter(
@@ -224,9 +229,9 @@ def _marks(
         mode="markers+text" if named else "markers",
         text=[as_text(shorten_name(name)) for name in names] if named else None,
         textposition=_beside(training),
-        textfont={"size": 10, "color": look.muted},
+        textfont={"size": 10, "color": theme.muted},
         cliponaxis=False,
-        marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": look.background}},
+        marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": theme.background}},
         error_y=_interval(values, low, high, colour),
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
@@ -238,15 +243,15 @@ def _marks(
         type="log",
         tickformat=",d",
         title={"text": "training images of the class"},
-        gridcolor=look.grid,
+        gridcolor=theme.grid,
         **_ticks(training),
     )
-    figure.update_yaxes(gridcolor=look.grid)
-    return apply_theme(figure, look, height=340, **_CLICKS)
+    figure.update_yaxes(gridcolor=theme.grid)
+    return apply_theme(figure, theme, height=340, **_CLICKS)
 
 
 def _ticks(training: NDArray[np.int64]) -> dict[str, object]:
-    """The axis' numbers: 1, 2, 5, 10 ...; where fewer than two of these are among the classes', the ends."""
+    """Axis ticks 1, 2, 5, 10, ...; the smallest and largest class if fewer than two ticks lie between them."""
     low, high = max(0.5, float(training.min())), max(0.5, float(training.max()))
     ticks = [m * 10**e for e in range(9) for m in (1, 2, 5)]
     if sum(low <= tick <= high for tick in ticks) > 1:
@@ -255,7 +260,7 @@ def _ticks(training: NDArray[np.int64]) -> dict[str, object]:
 
 
 def _beside(training: NDArray[np.int64]) -> list[str]:
-    """Where the name of each mark stands, so that neighbours' names rarely lie on one another."""
+    """Text position of each mark's name, which alternates so that neighboring names rarely overlap."""
     rank = np.argsort(np.argsort(training, kind="stable"), kind="stable")
     return [("top right", "bottom right", "top left", "bottom left")[k % 4] for k in rank]
 

@@ -1,4 +1,4 @@
-"""The sections of Diagnose: one card per cause, all drawn alike and in a fixed order."""
+"""Sections of the page Diagnose: one card per cause, all with the same layout and in a fixed order."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,18 +30,16 @@ N_TILES = 12
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """What the sections share: what is shown, in which colours, what opens the images of a cell, and the workspace's
-    folders, which commands name.
-    """
+    """What all sections share: selection, chart theme, the callback for clicks, and the folders used in commands."""
 
     shown: Shown
-    look: plots.Look
+    theme: plots.Theme
     open_cell: Callable[[Cell], None]
     folders: Sequence[Path]
 
 
 def coarser_picker(spaces: Mapping[str, Taxonomy], chosen: Taxonomy) -> None:
-    """Choose the label space to look from; the choice goes to the address."""
+    """Select the coarser class set; the choice is written to the address."""
     st.selectbox(
         "Seen from the coarser classes of",
         list(spaces),
@@ -54,12 +52,12 @@ def coarser_picker(spaces: Mapping[str, Taxonomy], chosen: Taxonomy) -> None:
 
 
 def single_subject_shown(shown: Shown, subject_id: str) -> Shown:
-    """One subject in its own classes, over the same split and labels."""
+    """The selection with only this subject, in its original classes, over the same split and labels."""
     return replace(shown, subjects=(subject_id,), space=Space.NATIVE)
 
 
 def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
-    """What the page answers and what it does not; and, for two subjects, what training anew changed."""
+    """What the page shows and does not show; for two subjects also the effect of training on other classes."""
     if len(shown.subjects) > len(diagnoses):
         st.info(f"Diagnose shows at most {len(diagnoses)} side by side: the first of the {len(shown.subjects)} chosen.")
     st.markdown(diagnosis_words.INTRODUCTION)
@@ -71,7 +69,7 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
 
 
 def cards(diagnoses: Sequence[Diagnosis], page: PageContext) -> str | None:
-    """The four cards; returns the id of an image that was just opened, else None."""
+    """Draw the four cards; returns the id of the image that was just clicked, or None."""
     opened = None
     for number, cause in enumerate(Cause, start=1):
         with st.container(border=True):
@@ -94,19 +92,19 @@ def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: PageContext) ->
 
 def _imbalance(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
     st.markdown(diagnosis_words.class_imbalance(diagnosis))
-    if not diagnosis.counts_training:
+    if not diagnosis.has_training_counts:
         return
     figure = diagnosis_plot.recall_by_size_figure(
-        diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, page.look, colour
+        diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, page.theme, colour
     )
     _chart(figure, f"support_{diagnosis.subject.subject_id}", page)
     st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
     st.markdown(diagnosis_words.LEARNING_CURVE)
     subject_id, curves = diagnosis.subject.subject_id, diagnosis.retrained.curves
     if curves:
-        _still(diagnosis_plot.learning_curve_figure(curves, page.look), f"curve_{subject_id}")
+        _still(diagnosis_plot.learning_curve_figure(curves, page.theme), f"curve_{subject_id}")
         st.caption(diagnosis_words.CURVE)
-    elif diagnosis.trained_elsewhere:
+    elif diagnosis.has_imported_run:
         st.caption("None: how it was trained is not known here, so it cannot be trained with fewer images.")
     else:
         st.caption(
@@ -144,21 +142,21 @@ def _confusion(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
 def _capacity(diagnosis: Diagnosis, colour: str, page: PageContext) -> str | None:
     subject_id = diagnosis.subject.subject_id
     st.markdown(diagnosis_words.underpredicted_class(diagnosis))
-    if diagnosis.counts_training:
+    if diagnosis.has_training_counts:
         figure = diagnosis_plot.prediction_bias_figure(
-            diagnosis.names, diagnosis.pulls, diagnosis.training, subject_id, page.look, colour
+            diagnosis.names, diagnosis.prediction_ratios, diagnosis.training, subject_id, page.theme, colour
         )
         _chart(figure, f"pull_{subject_id}", page)
         st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
     if diagnosis.merges:
-        figure = diagnosis_plot.probability_mass_figure(diagnosis.names, diagnosis.mass, page.look)
+        figure = diagnosis_plot.probability_mass_figure(diagnosis.names, diagnosis.probability_mass, page.theme)
         _still(figure, f"mass_{subject_id}")
         st.caption(diagnosis_words.sibling_classes(diagnosis))
     st.markdown(diagnosis_words.calibration_sentence(diagnosis))
-    _still(diagnosis_plot.reliability_figure(diagnosis.calibration, page.look, colour), f"reliability_{subject_id}")
+    _still(diagnosis_plot.reliability_figure(diagnosis.calibration, page.theme, colour), f"reliability_{subject_id}")
     st.caption("Lines: 95 % interval, patients only. On the dotted line confidence is what it says.")
     opened = None
-    for what, n_runs in (("right", diagnosis.gained), ("wrong", diagnosis.lost)):
+    for what, n_runs in (("right", diagnosis.newly_correct), ("wrong", diagnosis.newly_incorrect)):
         images = diagnosis.images(n_runs)
         if images:
             with st.expander(f"{counted(len(images), 'image')} that summing makes {what} in some run"):
@@ -174,7 +172,7 @@ def _scatter(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
     if not groups:
         return
     subject_id = diagnosis.subject.subject_id
-    figure = diagnosis_plot.groups_figure(groups, diagnosis.recalls, subject_id, page.look, colour)
+    figure = diagnosis_plot.groups_figure(groups, diagnosis.recalls, subject_id, page.theme, colour)
     _chart(figure, f"groups_{subject_id}", page)
     st.caption(
         "Groups: classes that share a value, or several, of what the workspace says an image can be (how many). "

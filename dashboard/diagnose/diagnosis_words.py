@@ -1,4 +1,4 @@
-"""What Diagnose found, in sentences: Markdown, with every name made plain."""
+"""Sentences about the four causes, as Markdown with escaped names."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ INTRODUCTION = (
 
 @dataclass(frozen=True, slots=True)
 class CauseFinding:
-    """One sentence on what was found, one on the measure behind it, and what removing the cause would buy."""
+    """One sentence on the result, one on the measure behind it, and the possible gains."""
 
     sentence: str
     measure: str
@@ -50,7 +50,7 @@ CURVE = "Lines up and down: 95 % interval, patients only; strokes: each seed."
 
 
 def cause_finding(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = ()) -> CauseFinding:
-    """What one cause's card begins and ends with; commands name the workspace made of ``folders``."""
+    """Sentences for the card of ``cause``; shell commands refer to the workspace made of ``folders``."""
     cards: Mapping[Cause, Callable[[Diagnosis], CauseFinding]] = {
         Cause.IMBALANCE: _imbalance,
         Cause.CONFUSION: _confusion,
@@ -66,13 +66,13 @@ def cause_finding(cause: Cause, diagnosis: Diagnosis, folders: Sequence[Path] = 
 
 
 def class_imbalance(diagnosis: Diagnosis) -> str:
-    """How unevenly the classes are supported, and whom the answers lean to."""
-    if not diagnosis.counts_training:
+    """How uneven the class sizes in training are, and whether predictions favor large classes."""
+    if not diagnosis.has_training_counts:
         return "No training image is listed here: how many each class was taught with is not known."
     training, names = diagnosis.training, diagnosis.names
     elsewhere = (
         "What it was trained on is not known, as it was imported; counted are the training images of this workspace. "
-        if diagnosis.trained_elsewhere
+        if diagnosis.has_imported_run
         else ""
     )
     ratio = imbalance_ratio(training)
@@ -84,12 +84,12 @@ def class_imbalance(diagnosis: Diagnosis) -> str:
         f"{counted(int(training.sum()), 'image')} in all"
         + (f", {left_out:,} more that no class holds" if left_out else "")
         + f". Answers lean to classes with many training images by a rank correlation of "
-        f"{_correlation(diagnosis.pull_and_support)}."
+        f"{_correlation(diagnosis.prediction_ratio_and_training)}."
     )
 
 
 def error_split(diagnosis: Diagnosis) -> str:
-    """The wrong answers, split by the coarser space."""
+    """Errors inside and across the coarser classes."""
     errors, coarser = diagnosis.errors, plain(diagnosis.coarser.name)
     if not diagnosis.merges:
         return f"Wrong: {_share(errors.error)}. Its classes are those of {coarser}, so all of it is across them."
@@ -100,7 +100,7 @@ def error_split(diagnosis: Diagnosis) -> str:
 
 
 def rater_confusion(diagnosis: Diagnosis) -> str:
-    """Whether people mix up the pairs that models mix up; or why that cannot be said yet."""
+    """Whether people confuse the same pairs as the models, or why this is not known yet."""
     asked = diagnosis.people
     if asked.n_people < 2:
         who = "Nobody has" if asked.n_people == 0 else "Only one person has"
@@ -119,7 +119,7 @@ def rater_confusion(diagnosis: Diagnosis) -> str:
 
 
 def retraining_effect(diagnoses: Sequence[Diagnosis]) -> str:
-    """Of two subjects trained in different classes, what that changed in all; empty for any others."""
+    """The accuracy difference of two subjects trained on different classes; empty for any other number."""
     if len(diagnoses) != 2 or len({one.evaluation.taxonomy.hash for one in diagnoses}) < 2:
         return ""
     first, second = retrained(diagnoses)
@@ -132,19 +132,19 @@ def retraining_effect(diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def most_confused_pair(diagnosis: Diagnosis) -> Pair | None:
-    """The pair that is mixed up most beyond what is expected; ``None`` where pairs do not stand out."""
+    """The pair with the most confusions beyond the expected number; ``None`` if no pair stands out."""
     if not diagnosis.measures[Cause.CONFUSION].stands_out:
         return None
     return max(diagnosis.pairs, key=lambda pair: pair.n_images - pair.expected, default=None)
 
 
 def underpredicted_class(diagnosis: Diagnosis) -> str:
-    """Which class is called least for how often it is true."""
-    known = [(one.value, k) for k, one in enumerate(diagnosis.pulls) if not math.isnan(one.value)]
+    """The class predicted least often relative to how often it is true, and the one predicted most often."""
+    known = [(one.value, k) for k, one in enumerate(diagnosis.prediction_ratios) if not math.isnan(one.value)]
     if not known:
         return "No class has an image here."
     least, most = min(known)[1], max(known)[1]
-    low, high = diagnosis.pulls[least], diagnosis.pulls[most]
+    low, high = diagnosis.prediction_ratios[least], diagnosis.prediction_ratios[most]
     return (
         f"Called least for how often it is true: {plain(diagnosis.names[least])} ({low.n_predicted:,.1f} for "
         f"{low.n_true:,.0f} images); most: {plain(diagnosis.names[most])} ({high.n_predicted:,.1f} for "
@@ -155,8 +155,8 @@ def underpredicted_class(diagnosis: Diagnosis) -> str:
 
 
 def calibration_sentence(diagnosis: Diagnosis) -> str:
-    """The calibration error in the coarser space, with its bias."""
-    if not diagnosis.graded:
+    """Calibration error in the coarser classes, and its bias."""
+    if not diagnosis.has_probabilities:
         return "These answers came as labels without probabilities: there is no confidence to be checked."
     return (
         f"Calibration in the classes of {plain(diagnosis.coarser.name)}: expected error "
@@ -166,14 +166,14 @@ def calibration_sentence(diagnosis: Diagnosis) -> str:
 
 
 def sibling_classes(diagnosis: Diagnosis) -> str:
-    """Whose probability a chart of the mass shows apart."""
+    """Legend text that defines siblings."""
     return f"Siblings: classes that are one class in {plain(diagnosis.coarser.name)}."
 
 
 def rarest_found_class(diagnosis: Diagnosis) -> str:
-    """The class found least, but found, among those with no more training images than the median class.
+    """The class with the lowest nonzero recall among those with at most the median number of training images.
 
-    Of a class that is never found fewer images could not be worth less.
+    Classes with recall 0 are skipped: fewer images cannot lower it.
     """
     few = diagnosis.training <= np.median(diagnosis.training)
     return min(
@@ -183,7 +183,7 @@ def rarest_found_class(diagnosis: Diagnosis) -> str:
 
 
 def learning_curve_sentence(one: LearningCurve) -> str:
-    """What the images of one class were worth, to itself and to all others."""
+    """Effect of a class's training images on its own recall and on the accuracy of all other classes."""
     fewest, all_of_them = one.points[0].n_train, one.points[-1].n_train
     return (
         f"{all_of_them:,} training images of {plain(one.name)} instead of {fewest:,}: {_points(one.rise)} of its "
@@ -192,7 +192,7 @@ def learning_curve_sentence(one: LearningCurve) -> str:
 
 
 def larger_model_sentence(one: LargerModel, diagnosis: Diagnosis) -> str:
-    """What a larger model, trained alike, changed in the coarser space."""
+    """Effect of a larger model, trained in the same way, on accuracy in the coarser classes."""
     now = diagnosis.subject.runs[0].card.n_parameters
     return (
         f"{plain(one.subject.title)} with {one.n_parameters:,} parameters instead of {now:,}: {_points(one.verdict)} "
@@ -209,7 +209,7 @@ def _points(said: Verdict) -> str:
 
 def _imbalance(diagnosis: Diagnosis) -> CauseFinding:
     measure = diagnosis.measures[Cause.IMBALANCE]
-    if not diagnosis.counts_training:
+    if not diagnosis.has_training_counts:
         sentence = "Nobody knows: how many images of each class it was trained on cannot be said here."
     elif measure.stands_out:
         sentence = "Classes with fewer training images are found less often, more clearly than chance makes it look."
@@ -224,7 +224,7 @@ def _imbalance(diagnosis: Diagnosis) -> CauseFinding:
         f"{_by_chance(measure.null_high, number_text)}.",
         [
             *([(gain.evidence, f"at most {_share(gain.share)}: all wrong answers about classes with fewer training "
-                "images than the median class.")] if diagnosis.counts_training else []),
+                "images than the median class.")] if diagnosis.has_training_counts else []),
             *((Evidence.RETRAINED, learning_curve_sentence(one)) for one in diagnosis.retrained.curves),
             (Evidence.NOT_IDENTIFIABLE, "what more images than there are would bring."),
         ],
@@ -263,12 +263,12 @@ def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> CauseFinding:
     measure, coarser = diagnosis.measures[Cause.CAPACITY], plain(diagnosis.coarser.name)
     larger = command("train", "--taxonomy", "NAME", "--architecture", "NAME", folders=folders)
     changes = (
-        f"adding up the probabilities of siblings would make {_images(diagnosis.gained_share)} right and "
-        f"{_images(diagnosis.lost_share)} wrong"
+        f"adding up the probabilities of siblings would make {_images(diagnosis.newly_correct_share)} right and "
+        f"{_images(diagnosis.newly_incorrect_share)} wrong"
     )
     if not diagnosis.merges:
         sentence = f"Its classes are those of {coarser}: none has siblings that could take probability from it."
-    elif not diagnosis.graded:
+    elif not diagnosis.has_probabilities:
         sentence = "Nobody knows: these answers came as labels without probabilities, so there are none to add up."
     elif measure.stands_out:
         sentence = f"Answers are lost because probability is split among siblings: {changes}."
@@ -284,9 +284,9 @@ def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> CauseFinding:
         [
             (gain.evidence, f"at most {_share(gain.share)} in the classes of {coarser}: the images that summing makes "
              "right, on these predictions." if diagnosis.merges else "nothing, as there are no siblings."),
-            *((Evidence.RETRAINED, larger_model_sentence(one, diagnosis)) for one in diagnosis.retrained.wider),
+            *((Evidence.RETRAINED, larger_model_sentence(one, diagnosis)) for one in diagnosis.retrained.larger_models),
             (Evidence.NOT_IDENTIFIABLE, "what freed capacity would bring without training anew" if
-             diagnosis.retrained.wider else "what freed capacity, or a larger model, would bring; "
+             diagnosis.retrained.larger_models else "what freed capacity, or a larger model, would bring; "
              f"`{larger}` trains one, to be shown here."),
         ],
     )  # fmt: skip

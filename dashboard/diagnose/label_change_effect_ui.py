@@ -1,4 +1,4 @@
-"""How the measures of the causes change with corrected labels."""
+"""Section of Diagnose: measures of the causes with original and with corrected labels."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,9 +19,9 @@ def changed_causes(
     found: Sequence[Reviewing | None],
     under: Callable[[str, Labels], Diagnosis],
 ) -> None:
-    """The measures of the causes before and after reviewing, computed when opened; nothing where nothing is reviewed.
+    """Table of the measures before and after review, computed when opened; draws nothing if nothing was reviewed.
 
-    ``found`` says of each diagnosed subject what was reviewed, ``under`` gives its diagnosis under other labels.
+    ``found`` has the label changes of each subject; ``under`` returns its diagnosis under other labels.
     """
     if not any(found):
         return

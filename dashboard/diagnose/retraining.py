@@ -1,4 +1,4 @@
-"""What training anew showed about a subject: with fewer images of one class, or with a larger model."""
+"""Effect of retraining: with fewer images of one class (learning curve), or with a larger model."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from model_zoo.workspace.run import Run, Series
 
 @dataclass(frozen=True)
 class LearningCurvePoint:
-    """Recall of a class when ``n_train`` of its images were trained on."""
+    """Recall of a class when trained with ``n_train`` of its images."""
 
     n_train: int
     recall: Figure
@@ -27,10 +27,10 @@ class LearningCurvePoint:
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """One class with fewer training images and, last, with all; all other classes had all of theirs.
+    """Recall of one class with reduced numbers of training images; the last point has all of them.
 
-    ``rise`` is the verdict on the class's own images, all against fewest; ``others`` that on the images of all
-    other classes.
+    ``rise`` compares all images against the fewest on the class's own images, ``others`` on the images of all other
+    classes.
     """
 
     name: str
@@ -41,7 +41,7 @@ class LearningCurve:
 
 @dataclass(frozen=True)
 class LargerModel:
-    """A series trained alike with a larger model; ``verdict`` compares it with the subject in the coarser space."""
+    """A run group trained in the same way with more parameters; ``verdict`` compares it with the subject."""
 
     subject: Subject
     n_parameters: int
@@ -50,10 +50,10 @@ class LargerModel:
 
 @dataclass(frozen=True)
 class RetrainingResults:
-    """All such runs of one subject."""
+    """Learning curves and larger models of one subject."""
 
     curves: tuple[LearningCurve, ...] = ()
-    wider: tuple[LargerModel, ...] = ()
+    larger_models: tuple[LargerModel, ...] = ()
 
 
 NO_RETRAINING = RetrainingResults()
@@ -61,7 +61,7 @@ NO_RETRAINING = RetrainingResults()
 
 @dataclass(frozen=True)
 class RunEvaluator:
-    """Over which images and by which labels runs are judged; ``only`` restricts the images if given."""
+    """Evaluates runs over one split with given labels; ``only`` restricts the images if given."""
 
     split: Split
     labels: Mapping[str, Label]
@@ -69,7 +69,7 @@ class RunEvaluator:
     only: Set[str] | None = None
 
     def __call__(self, runs: Sequence[Run], space: Taxonomy) -> Evaluation:
-        """Runs of one taxonomy, judged in ``space``."""
+        """Evaluation of runs that share one taxonomy, in the classes of ``space``."""
         said = [run.predictions(self.split) for run in runs]
         restricted = said if self.only is None else [one.only(self.only) for one in said]
         return evaluate(restricted, runs[0].card.taxonomy, space, self.labels, self.patients)
@@ -83,7 +83,7 @@ def retraining_results(
     judge: RunEvaluator,
     rule: Rule,
 ) -> RetrainingResults:
-    """What ``series`` of the workspace, and the ``thinned`` ones of its learning curves, say about ``subject``."""
+    """Learning curves (from ``thinned``) and larger models (from ``series``) that match ``subject``."""
     card = subject.runs[0].card
     curves = tuple(_curve(subject, name, some, judge, rule) for name, some in points(card, thinned).items())
     wider = tuple(
@@ -99,7 +99,7 @@ def retraining_results(
 
 
 def compare_accuracy(a: Evaluation, b: Evaluation, rule: Rule) -> Verdict:
-    """Accuracy of A against B: over patients and seeds where there are enough of both, else over patients."""
+    """Accuracy of A minus B: over patients and seeds if there are enough of both, otherwise over patients."""
     both = pair(a, b)
     question = Question.TRAINING if can_answer(both, Question.TRAINING) else Question.CHECKPOINT
     return verdict(both, Headline.ACCURACY, question, rule.margin)

@@ -1,4 +1,4 @@
-"""Diagnose what is on the desk: one subject, or all that a comparison judges."""
+"""Diagnoses of the subjects in an open workspace: of one, or of all in a comparison."""
 
 from collections.abc import Sequence, Set
 
@@ -13,7 +13,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 def coarser_space(desk: Desk, subjects: Sequence[Subject]) -> Taxonomy:
-    """The coarser label space that ``subjects`` are looked at from where nobody asks for another."""
+    """The default coarser class set for ``subjects``."""
     return find_coarser(coarser_spaces(subjects, desk.workspace.taxonomies(), desk.workspace.opening), None)
 
 
@@ -27,7 +27,7 @@ def diagnose_subject(
     where: Where | None = None,
     only: Set[str] | None = None,
 ) -> Diagnosis:
-    """One subject over the images ``only`` of ``split``, which are those of ``where``; else over all of them."""
+    """Diagnosis over the images ``only`` of ``split``, selected by the filter ``where``; otherwise over all images."""
     stored = [desk.predictions(run.run_id, split) for run in subject.runs]
     workspace, dataset, label_of = desk.workspace, desk.dataset(), desk.labels(labels)
     judge = RunEvaluator(split, label_of, dataset.patients, only)

@@ -7,14 +7,14 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.ui.plots import SUBJECT_COLOURS, Look, apply_theme, as_text, shorten_name
+from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, shorten_name
 
 SYMBOLS = ("circle", "square", "triangle-up")
 OTHERS = "all others"
 
 
 def embedding_figure(
-    image_ids: Sequence[str], places: NDArray[np.float64], groups: Sequence[str], texts: Sequence[str], look: Look
+    image_ids: Sequence[str], places: NDArray[np.float64], groups: Sequence[str], texts: Sequence[str], theme: Theme
 ) -> go.Figure:
     """N images at ``places`` (N, 2), each kind of ``groups`` (N,) with a colour and symbol, the largest kinds first.
 
@@ -30,13 +30,13 @@ def embedding_figure(
         rows = [row for row, kind in enumerate(kinds) if kind == name]
         if not rows:
             continue
-        symbol, colour = styles[k] if k < len(styles) else ("x", look.muted)
+        symbol, colour = styles[k] if k < len(styles) else ("x", theme.muted)
         figure.add_scatter(
             x=places[rows, 0],
             y=places[rows, 1],
             mode="markers",
             name=f"{as_text(shorten_name(name))} ({len(rows):,})",
-            marker={"size": 7, "symbol": symbol, "color": colour, "line": {"width": 0.5, "color": look.background}},
+            marker={"size": 7, "symbol": symbol, "color": colour, "line": {"width": 0.5, "color": theme.background}},
             customdata=[image_ids[row] for row in rows],
             hovertemplate=[f"<b>{as_text(image_ids[row])}</b><br>{as_text(texts[row])}<extra></extra>" for row in rows],
             selected={"marker": {"opacity": 1}},
@@ -47,11 +47,11 @@ def embedding_figure(
     figure.update_yaxes(**hidden)
     return apply_theme(
         figure,
-        look,
+        theme,
         height=460,
         dragmode="lasso",
         showlegend=True,
         legend={"itemsizing": "constant", "font": {"size": 12}},
         modebar={"remove": ["autoscale"]},
-        newselection={"line": {"color": look.text, "width": 2}},
+        newselection={"line": {"color": theme.text, "width": 2}},
     )

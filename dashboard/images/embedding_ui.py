@@ -58,7 +58,7 @@ def embedding_section(
         found.places[rows],
         [kind(labels[one]) for one in ids],
         [desk.workspace.space.format(labels[one]) for one in ids],
-        plots.look(state.dark()),
+        plots.theme(state.dark()),
     )
     key = f"image_map_{run_id}_{asked_split}_{state.get('bulk_round', 0)}"
     event = st.plotly_chart(figure, key=key, on_select="rerun", selection_mode=("lasso", "box"), theme=None)

@@ -1,4 +1,4 @@
-"""A model from elsewhere imported from a page: what its file is and says, how images reach it, tried before written."""
+"""Import of an external model on a page: read its file, preview preprocessing, try it, write it."""
 
 import base64
 import io
@@ -34,16 +34,16 @@ SIDE_PX = 160
 
 @dataclass(frozen=True)
 class OpenedCheckpoint:
-    """A file of weights that was read, nothing in it run: ``notes`` and what fits best, by part.
+    """A weights file that was read without executing anything in it, with notes and matching architectures by part.
 
-    ``said`` is what it says of itself. ``architecture`` is '' where the file does not bring its own; ``channels`` and
-    ``n_outputs`` are 0 where a graph does not say them.
+    ``metadata`` is what the file says about itself. ``architecture`` is '' if the file does not contain its own;
+    ``channels`` and ``n_outputs`` are 0 if unknown.
     """
 
     checkpoint: "Checkpoint | Graph"
     notes: Mapping[str, tuple[str, ...]]
     fits: Mapping[str, "tuple[Fit, ...]"]
-    said: "Mapping[str, Said]" = field(default_factory=dict)
+    metadata: "Mapping[str, Said]" = field(default_factory=dict)
     architecture: str = ""
     channels: int = 0
     n_outputs: int = 0
@@ -51,7 +51,7 @@ class OpenedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image as it is and as the model gets it, as data URIs; ``low`` and ``high`` are the numbers that it gets."""
+    """One image before and after preprocessing, as data URIs; ``low`` and ``high`` are the range of the model's input."""
 
     image_id: str
     before: str
@@ -62,7 +62,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class SampleHeatmap:
-    """One image and the map laid over it, as data URIs; ``after`` is '' where there is none."""
+    """One image and its heatmap overlay, as data URIs; ``after`` is '' if there is no heatmap."""
 
     image_id: str
     before: str
@@ -72,19 +72,19 @@ class SampleHeatmap:
 
 @dataclass(frozen=True)
 class Trial:
-    """A model that was tried, and where it looked in one image."""
+    """An imported model that was run on the workspace's images, with the heatmap of one image."""
 
     imported: "Imported"
-    map: SampleHeatmap
+    heatmap: SampleHeatmap
 
 
-def open_checkpoint(intake: ImportFiles, tell: Tell) -> OpenedCheckpoint:
-    """Read a file of weights and compare it with the architectures known here; `CheckpointError` says what it is."""
+def open_checkpoint(import_files: ImportFiles, tell: Tell) -> OpenedCheckpoint:
+    """Read a weights file and find the known architectures that match; `CheckpointError` if it is not a model."""
     from dashboard.importing.checkpoint_command import graph_words, read_model
     from model_zoo.checkpoints.architectures import suggest
     from model_zoo.checkpoints.onnx_models import Graph
 
-    checkpoint = read_model(intake.path)
+    checkpoint = read_model(import_files.path)
     if isinstance(checkpoint, Graph):
         graph = checkpoint
         return OpenedCheckpoint(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.channels, graph.n_classes)
@@ -94,12 +94,12 @@ def open_checkpoint(intake: ImportFiles, tell: Tell) -> OpenedCheckpoint:
         tell(done, len(checkpoint.parts))
         weights = checkpoint.weights(part)
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
-        fits[part] = suggest(weights.tensors, [*texts, intake.name])
+        fits[part] = suggest(weights.tensors, [*texts, import_files.name])
     return OpenedCheckpoint(checkpoint, notes, fits, checkpoint.said)
 
 
 def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
-    """Some images of validation, else of test, as they are prepared; those that cannot be read are passed over."""
+    """Some preprocessed images of validation, or else of test; unreadable images are skipped."""
     dataset = desk.dataset()
     images = dataset.split(Split.VALIDATION) or dataset.split(Split.TEST)
     made = []
@@ -118,7 +118,7 @@ def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
 
 
 def file_orders(checkpoint: "Checkpoint | Graph", taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
-    """Lists in the file that name exactly the taxonomy's classes."""
+    """Lists of names in the file that contain exactly the taxonomy's classes."""
     from model_zoo.importing.models import class_lists
 
     return tuple(dict.fromkeys(class_lists(checkpoint, taxonomy)))
@@ -133,14 +133,14 @@ def declare(
     licence: str,
     part: str,
 ) -> "Declaration":
-    """What somebody says of a model; `RunError` where the classes are not the taxonomy's."""
+    """The user's settings for a model; `RunError` if the classes are not those of the taxonomy."""
     from model_zoo.importing.models import Declaration
 
     return Declaration(run_id, architecture, taxonomy, tuple(order), prepared, licence, part)
 
 
 def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell) -> "Imported":
-    """The model loaded and asked about validation and test; nothing is written."""
+    """Load the model and predict validation and test images; writes nothing."""
     from model_zoo.importing.models import verify
 
     check_run_id_free(workspace, declared.run_id)
@@ -150,19 +150,19 @@ def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "D
 def try_with_heatmap(
     workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell
 ) -> Trial:
-    """What `try_out` finds, with a map of one image."""
+    """`try_out`, with the heatmap of one image."""
     imported = try_out(workspace, checkpoint, declared, tell)
     return Trial(imported, sample_heatmap(workspace, imported))
 
 
 def write(workspace: Workspace, imported: "Imported") -> Run:
-    """The run, written whole or not at all."""
+    """Write the run, completely or not at all."""
     check_run_id_free(workspace, imported.card.run_id)
     return imported.write(workspace)
 
 
 def sample_heatmap(workspace: Workspace, imported: "Imported") -> SampleHeatmap:
-    """Where the model looked in the first image that it was judged on, for the class that it answered."""
+    """Heatmap of the first evaluated image, for the predicted class."""
     import torch
 
     from model_zoo.checkpoints.load import restore

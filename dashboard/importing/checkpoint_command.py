@@ -1,4 +1,4 @@
-"""Import a model that was trained elsewhere: say what its file holds, verify it, write it as a run."""
+"""Command that imports an external model: describe its file, verify it, write it as a run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,7 +38,7 @@ MAX_GRAPH_BYTES = 2 * 2**30 - 1
 
 
 def read_model(path: Path) -> Checkpoint | Graph:
-    """What the file holds, whatever its ending; `CheckpointError` in one sentence where that is no model."""
+    """Read a model file of any suffix; `CheckpointError` says in one sentence why it is not a model."""
     try:
         size = bytes_of(path)
         with path.open("rb") as file:
@@ -51,9 +51,9 @@ def read_model(path: Path) -> Checkpoint | Graph:
 
 
 def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> dict[str, str]:
-    """Print what a file holds and which architectures fit, the best first; nothing is chosen.
+    """Print the contents of a file and the matching architectures, the best first; selects nothing.
 
-    What is known thereby, by the option that would say it: of the first set of weights where several are there.
+    Returns the settings that follow from the file, by option name; from the first set of weights if there are several.
     """
     if isinstance(checkpoint, Graph):
         console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *graph_words(checkpoint), soft_wrap=True)
@@ -87,9 +87,9 @@ def next_command(
     said: CheckpointMetadata,
     workspace: Workspace,
 ) -> str:
-    """The whole command that would import ``file``, to be pasted: options as ``given``, '' where one is a flag.
+    """The complete command that would import ``file``, ready to paste: options as ``given``, '' for a flag.
 
-    What is ``missing`` is as the file has it, its weights (``known``) or its words, else a word in capitals.
+    Each ``missing`` option is filled from the weights (``known``) or the metadata, otherwise by a word in capitals.
     """
     of_file = {
         **known,
@@ -110,7 +110,7 @@ def next_command(
 def settings_from_file(
     interpolation: Interpolation | None, crop_share: float | None, fit: Fit, said: CheckpointMetadata, console: Console
 ) -> tuple[Interpolation, float]:
-    """Interpolation and share of a crop as given, else as the file says, which is printed, else bilinear and all."""
+    """Interpolation and crop share as given, or from the file (printed), or else bilinear and 1."""
     taken = []
     if interpolation is None and said.interpolation:
         interpolation = said.interpolation
@@ -124,7 +124,7 @@ def settings_from_file(
 
 
 def graph_words(graph: Graph) -> tuple[str, str]:
-    """What a graph takes and gives."""
+    """Inputs and outputs of an ONNX graph, as text."""
     takes = ", ".join(str(side or "any") for side in (graph.channels, *graph.size))
     gives = counted(graph.n_classes, "output") if graph.n_classes else "outputs, it does not say how many"
     return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
@@ -137,9 +137,9 @@ _METADATA_KEYS = (
 
 
 def metadata_words(said: Mapping[str, Said]) -> str:
-    """What a file says of how its model was made and how images reached it, as ``place: value; ...``; '' for nothing.
+    """Metadata about training and preprocessing, as ``place: value; ...``; '' if there is none.
 
-    Places are told by their last name, as training scripts call them.
+    Each place is shown by the last part of its name, as training scripts write it.
     """
     told = {where: value for where, value in said.items() if where.rpartition(".")[2].lower() in _METADATA_KEYS}
     return "; ".join(f"{where}: {short(_listed(value))}" for where, value in told.items())
@@ -150,7 +150,7 @@ def _listed(value: Said) -> Said:
 
 
 def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
-    """Verify a declared model and write it; a failure leaves nothing behind. Every choice and figure is printed."""
+    """Verify a declared model and write it, or write nothing on failure; prints every setting and metric."""
     check_run_id_free(workspace, declared.run_id)
     prepared, classes = declared.preprocessing, ", ".join(declared.order)
     channels = f"{counted(prepared.channels, 'channel')}{', blue first' if prepared.bgr else ''}"
@@ -190,7 +190,7 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
 
 
 def print_trials(tried: Sequence[Tried], console: Console) -> None:
-    """Print what other preparations would score, best first below the given one."""
+    """Print the accuracy of other preprocessing settings, best first, below the given one."""
     if not tried:
         return
     table = Table(title=trials_title(tried))
@@ -210,7 +210,7 @@ def print_accuracy(
     tried: Sequence[Tried] = (),
     remedy: str = "",
 ) -> None:
-    """Print how many answers are right, and whether far more would be: outputs in another ``order``, or prepared so.
+    """Print the accuracy, and whether another output ``order`` or preprocessing would be much more accurate.
 
     ``remedy``: see `order_words`.
     """

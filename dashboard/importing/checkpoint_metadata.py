@@ -1,4 +1,4 @@
-"""What a file of weights says of how images reach its model, and where somebody says otherwise."""
+"""Preprocessing metadata in a weights file, and contradictions with the user's settings."""
 
 import math
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointMetadata:
-    """What the file itself says of how images reach the model; None where it does not. Nobody vouches for it.
+    """Unverified preprocessing metadata of a weights file; None if missing.
 
-    ``size`` reads as people write it (``224``, ``224x320``); ``mean`` and ``std`` have one number, or one per channel.
+    ``size`` is text such as ``224`` or ``224x320``; ``mean`` and ``std`` have one number, or one per channel.
     """
 
     size: str | None = None
@@ -29,7 +29,7 @@ class CheckpointMetadata:
 
 
 def read_metadata(checkpoint: "Checkpoint | Graph") -> CheckpointMetadata:
-    """What the file names, wherever it does and as training scripts call it; a graph's size is what it takes."""
+    """Preprocessing metadata, from any key that training scripts commonly use; a graph's size is its input size."""
     from model_zoo.checkpoints.onnx_models import Graph
 
     if isinstance(checkpoint, Graph):
@@ -48,7 +48,7 @@ def read_metadata(checkpoint: "Checkpoint | Graph") -> CheckpointMetadata:
 
 
 def contradictions(said: CheckpointMetadata, prepared: Preprocessing, values: bool = True) -> tuple[str, ...]:
-    """A sentence for each thing that the file says and ``prepared`` does not do; without ``values`` none of those."""
+    """A sentence for each item of metadata that ``prepared`` contradicts; pixel values are compared if ``values``."""
     found = []
     if said.size not in (None, _size_text(prepared.size)):
         found.append(("size", said.size, _size_text(prepared.size)))
@@ -70,12 +70,12 @@ def contradictions(said: CheckpointMetadata, prepared: Preprocessing, values: bo
 
 
 def comma_separated(numbers: Sequence[float]) -> str:
-    """``0.485,0.456,0.406``, as `as_numbers` reads it."""
+    """``0.485,0.456,0.406``, which `as_numbers` reads back."""
     return ",".join(f"{number:.10g}" for number in numbers)
 
 
 def _alike(theirs: Sequence[float], mine: Sequence[float]) -> bool:
-    """Equal but for rounding; a single number stands for every channel."""
+    """Equal up to rounding; a single number stands for every channel."""
     theirs = [*theirs] * len(mine) if len(theirs) == 1 else theirs
     return len(theirs) == len(mine) and all(
         math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-6) for one, other in zip(theirs, mine, strict=True)
@@ -95,7 +95,7 @@ def _size_text(size: tuple[int, int]) -> str:
 
 
 def _numbers(value: "Said") -> tuple[float, ...]:
-    """A number, some, or a text of them (safetensors holds texts alone); () for anything else."""
+    """A number, several, or text that lists them (safetensors has only text); () for anything else."""
     if isinstance(value, str):
         try:
             return as_numbers(value.strip("[]() "))

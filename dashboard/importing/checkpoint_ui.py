@@ -1,4 +1,4 @@
-"""A model imported from a page: its file, what is asked about it, images as it would get them, tried, written."""
+"""Form that imports a model: its file, settings, preprocessed samples, trial and import."""
 
 from collections.abc import Sequence
 
@@ -50,7 +50,7 @@ _TAXONOMY_ORDER, _WRITTEN = "the order of the taxonomy", "another order, written
 
 
 def can_import(desk: Desk) -> bool:
-    """Whether a model can be imported here; if not, says what lacks."""
+    """Whether a model can be imported here; if not, shows what is missing."""
     if why := why_not_writable(desk.workspace):
         st.info(plain(why))
         st.code(command("import-run", "FILE"), language=None)
@@ -74,7 +74,7 @@ def can_import(desk: Desk) -> bool:
 
 
 def choose_file(desk: Desk) -> ImportFiles | None:
-    """The file of weights, once it is there."""
+    """The weights file, once it was uploaded or selected."""
 
     def uploaded(files: Sequence[UploadedFile]) -> taking.Take:
         return lambda tell: take_weights(files[0])
@@ -85,9 +85,9 @@ def choose_file(desk: Desk) -> ImportFiles | None:
     return taking.choose_files(desk, ImportKind.MODEL, WEIGHTS, uploaded, put_there)
 
 
-def import_form(desk: Desk, intake: ImportFiles) -> None:
-    """What the file is, what is asked, the trial, the run."""
-    held = _held(intake)
+def import_form(desk: Desk, import_files: ImportFiles) -> None:
+    """Draw the file's contents, the settings, the trial and the import button."""
+    held = _held(import_files)
     if held is None:
         return
     st.subheader("What the file is", anchor=False)
@@ -100,9 +100,9 @@ def import_form(desk: Desk, intake: ImportFiles) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         st.subheader("What it does not say", anchor=False)
-        named = _named(desk, held, part, intake)
+        named = _named(desk, held, part, import_files)
         said = read_metadata(held.checkpoint)
-        prepared = preprocessing_ui.preprocessing_form(said, _channels(held, part), intake.key, part)
+        prepared = preprocessing_ui.preprocessing_form(said, _channels(held, part), import_files.key, part)
     with right:
         preprocessing_ui.preprocessed_samples(desk, prepared)
     if named is None or prepared is None:
@@ -110,13 +110,13 @@ def import_form(desk: Desk, intake: ImportFiles) -> None:
         return
     if otherwise := contradictions(said, prepared):
         st.warning(plain(" ".join(otherwise)))
-    _trial(desk, held, part, named, prepared, intake)
+    _trial(desk, held, part, named, prepared, import_files)
 
 
-def _held(intake: ImportFiles) -> OpenedCheckpoint | None:
+def _held(import_files: ImportFiles) -> OpenedCheckpoint | None:
     kept = state.get(_HELD)
-    if kept is None or kept[0] != intake.key:
-        kept = intake.key, Job(lambda tell: open_checkpoint(intake, tell))
+    if kept is None or kept[0] != import_files.key:
+        kept = import_files.key, Job(lambda tell: open_checkpoint(import_files, tell))
         state.put(_HELD, kept)
     job: Job[OpenedCheckpoint] = kept[1]
     if job.running:
@@ -155,7 +155,7 @@ def _fits(held: OpenedCheckpoint, part: str) -> None:
 
 
 def _said(held: OpenedCheckpoint) -> None:
-    said = held.said
+    said = held.metadata
     st.markdown("**What the file says of itself** (nobody vouches for it)" if said else "The file says nothing else.")
     if said:
         rows = [
@@ -166,10 +166,10 @@ def _said(held: OpenedCheckpoint) -> None:
 
 
 def _named(
-    desk: Desk, held: OpenedCheckpoint, part: str, intake: ImportFiles
+    desk: Desk, held: OpenedCheckpoint, part: str, import_files: ImportFiles
 ) -> tuple[str, str, Taxonomy, tuple[str, ...], str] | None:
-    """Name, architecture, taxonomy, order of the outputs, licence; None while one lacks."""
-    key, fits, taxonomies = intake.key, held.fits[part], desk.workspace.taxonomies()
+    """Name, architecture, taxonomy, output order and licence; None while one is missing."""
+    key, fits, taxonomies = import_files.key, held.fits[part], desk.workspace.taxonomies()
     sides = st.columns(2)
     name = sides[0].text_input("Name of the run", key=f"import_run_{key}")
     licence = sides[1].text_input("Licence of the weights", key=f"import_licence_{key}", placeholder="not known")
@@ -199,7 +199,7 @@ def _named(
 
 
 def _channels(held: OpenedCheckpoint, part: str) -> int | None:
-    """As many as its graph or its weights take, where that is a number of channels that images have."""
+    """Input channels of the graph or the weights, if that is a number of channels that images have."""
     return held.channels or next((one.channels for one in held.fits[part] if one.channels in (1, 3)), None)
 
 
@@ -225,10 +225,10 @@ def _trial(
     part: str,
     named: tuple[str, str, Taxonomy, tuple[str, ...], str],
     prepared: Preprocessing,
-    intake: ImportFiles,
+    import_files: ImportFiles,
 ) -> None:
     name, architecture, taxonomy, order, licence = named
-    asked = (intake.key, part, name, architecture, taxonomy.pinned, order, licence, prepared)
+    asked = (import_files.key, part, name, architecture, taxonomy.pinned, order, licence, prepared)
     workspace = desk.workspace
 
     def start() -> None:
@@ -272,7 +272,7 @@ def _verified(desk: Desk, found: Trial, order: Sequence[str]) -> None:
             rows = pd.DataFrame(trials_rows(imported.tried), columns=["preparation", "right", "95 % interval"])
             st.dataframe(rows, hide_index=True, key="import_tried_otherwise", lazy=False, height=250)
     with right:
-        _map(found.map)
+        _map(found.heatmap)
 
     def store() -> None:
         run = write(desk.workspace, imported)

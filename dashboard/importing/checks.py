@@ -1,4 +1,4 @@
-"""What the page and the commands that import models both read, check and say."""
+"""Parsing, checks and sentences that the page and the commands share when they import models."""
 
 import csv
 import re
@@ -37,7 +37,7 @@ def as_size(text: str) -> tuple[int, int]:
 
 
 def as_numbers(text: str, option: str = "") -> tuple[float, ...]:
-    """``0.5,0.5,0.5`` as numbers; `RunError`, which names ``option`` if there is one, for anything else."""
+    """``0.5,0.5,0.5`` as numbers; `RunError` for anything else, with the name of ``option`` if given."""
     pieces = [one.strip() for one in text.split(",")]
     written = r"[+-]?(?=\.?[0-9])[0-9]{0,6}\.?[0-9]{0,12}(e-?[0-9]{1,2})?"
     numbers = tuple(float(one) for one in pieces if re.fullmatch(written, one))
@@ -48,7 +48,7 @@ def as_numbers(text: str, option: str = "") -> tuple[float, ...]:
 
 
 def check_run_id_free(workspace: Workspace, run_id: str) -> None:
-    """`RunError` unless a new run can be called so."""
+    """Raise `RunError` unless ``run_id`` is valid and not used yet."""
     check_run_id(run_id)
     there = {run.run_id for run in workspace.runs()} | {path.name for path in workspace.writable.glob("runs/*")}
     if run_id in there:
@@ -56,7 +56,7 @@ def check_run_id_free(workspace: Workspace, run_id: str) -> None:
 
 
 def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
-    """How many answers are right, over what, with which reservation."""
+    """Accuracy, the images it is based on, and warnings, as text."""
     if not len(judged.truth):
         return "No image in validation or test has a label that the taxonomy places: nothing says that it is right."
     share = accuracy(judged).share
@@ -69,7 +69,7 @@ def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
 
 
 def ties_words(predictions: Mapping[Split, Predictions]) -> str:
-    """How many images have several classes with the highest probability, by split; '' where none has."""
+    """Number of images with tied highest probabilities, by split; '' if there is none."""
     tied = [
         f"{one.n_tied:,} of {len(one.image_ids):,} {split} images" for split, one in predictions.items() if one.n_tied
     ]
@@ -82,22 +82,22 @@ def ties_words(predictions: Mapping[Split, Predictions]) -> str:
 
 
 def classes_text(names: Sequence[str]) -> str:
-    """``a, b, c``, as `read_class_names` reads it back: a name with a comma or a quote stands in quotes."""
+    """``a, b, c``, which `read_class_names` reads back: a name with a comma or a quote is quoted."""
     quoted = ('"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name for name in names)
     return ", ".join(quoted)
 
 
 def read_class_names(text: str) -> tuple[str, ...]:
-    """The names in ``a,b,"c, d"``, without the spaces around them."""
+    """The names in ``a,b,"c, d"``, without surrounding spaces."""
     return tuple(one.strip() for one in next(csv.reader([text], skipinitialspace=True), []))
 
 
 def order_words(
     judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], remedy: str = "check the order of the classes"
 ) -> str:
-    """Which other names of the outputs ``order`` would be right far more often; '' where none would.
+    """Which other ``order`` of the outputs would be much more accurate; '' if there is none.
 
-    ``remedy`` says what to do; in it ``{order}`` stands for these names, to be pasted into a shell.
+    ``remedy`` says what to do; ``{order}`` in it is replaced by these names, quoted for a shell.
     """
     other = other_order(judged.confusion.counts, taxonomy.names)
     if not len(judged.truth) or not other.is_suspicious:
@@ -140,14 +140,14 @@ def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
 
 
 def trials_title(tried: Sequence[Tried]) -> str:
-    """What the rows of `trials_rows` are over."""
+    """Title of the table of `trials_rows`."""
     return f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels"
 
 
 def trials_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
-    """Preparation, share of right answers and its interval, as text: the given one first, the others best first.
+    """Preprocessing, accuracy and its interval, as text: the given one first, then the others from best to worst.
 
-    Fewer than `LEAST_PATIENTS` images, of at most as many patients, give no interval.
+    No interval for fewer than `LEAST_PATIENTS` images or patients.
     """
     ordered = [*tried[:1], *sorted(tried[1:], key=lambda one: -one.share)]
     enough = tried[0].n_images >= LEAST_PATIENTS
@@ -155,7 +155,7 @@ def trials_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
 
 
 def trials_words(tried: Sequence[Tried]) -> str:
-    """Which other preparation would be right far more often; '' where none would."""
+    """Which other preprocessing would be much more accurate; '' if there is none."""
     better = far_better(tried) if tried else None
     if better is None:
         return ""

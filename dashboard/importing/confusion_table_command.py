@@ -1,4 +1,4 @@
-"""Import a confusion table alone: say what was taken for what, and make a workspace of the answers that it counts."""
+"""Command that imports a confusion table: show how it was read, and make a workspace of its counts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,9 +25,9 @@ def import_confusion(
     licence: str,
     console: Console,
 ) -> Workspace:
-    """Make ``folder`` a workspace of the counts in a file, whole or not at all; what was taken for what is printed.
+    """Make ``folder`` a workspace of the counts in a file, completely or not at all; prints how the file was read.
 
-    `TaxoScopeError` in one sentence where the file holds no counts, or the folder anything.
+    `TaxoScopeError` in one sentence if the file holds no counts, or if the folder is not empty.
     """
     check_new(folder)
     table = read_confusion_table(path, columns, columns_are_true)
@@ -39,7 +39,7 @@ def import_confusion(
 
 
 def _made_words(table: ConfusionTable, made: Workspace) -> Iterator[str]:
-    """What was written, how many answers are right, and what cannot be known."""
+    """What was written, the accuracy, and what remains unknown."""
     (run,) = made.runs()
     n_right = int(np.trace(table.counts))
     is_right = np.repeat([1.0, 0.0], [n_right, table.n_counted - n_right])

@@ -1,4 +1,4 @@
-"""Equal files among images that come in, and between them and those there: where they contradict each other."""
+"""Exact duplicates among imported images and the workspace's images, and contradictions between them."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +18,9 @@ def duplicates(
     known: Mapping[str, str],
     space: LeafSpace,
 ) -> list[str]:
-    """Sentences about images of equal bytes (where files were read, else: of the same file).
+    """Sentences about images with equal bytes (if files were read; otherwise with the same path).
 
-    ``records`` are those of ``found``; ``known`` are digests of files of ``before`` (`digests`).
+    ``records`` belong to ``found``; ``known`` are digests of the files of ``before`` (see `digests`).
     """
     groups: dict[str, list[ImageRecord]] = {}
     for one, image in zip(found, records, strict=True):
@@ -48,7 +48,7 @@ def duplicates(
 
 
 def digests(found: Sequence[Found], before: Iterable[ImageRecord], folder: Path) -> dict[str, str]:
-    """SHA-256 of those files of the workspace ``folder`` that have a size that comes in; path -> digest."""
+    """SHA-256 of those workspace files whose size equals that of an imported file; path -> digest."""
     sizes = {one.n_bytes for one in found if one.sha256}
     known = {}
     for image in before if sizes else ():

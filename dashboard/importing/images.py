@@ -1,4 +1,4 @@
-"""Images brought in from a page: what is shown of them before, and one import at a time."""
+"""Import of images on a page: preview of the rows, and one import at a time."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ _ONE_AT_A_TIME = Lock()  # the manifest is compared with the plan's, then writte
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A row with its image as a data URI, '' and ``problem`` where there is none."""
+    """A row with its thumbnail as a data URI, or '' and the ``problem``."""
 
     row: Row
     thumbnail: str
@@ -62,25 +62,25 @@ def preview(source: Source, at_most: int = 8) -> tuple[Preview, ...]:
 
 
 def import_images(plan: ImportPlan, tell: Tell) -> Workspace:
-    """Write what was planned, whole or not at all; one import of this process at a time."""
+    """Write a planned import, completely or not at all; only one import per process runs at a time."""
     with _ONE_AT_A_TIME:
         return write.write_import(plan, tell)
 
 
 def with_page_names(sentence: str) -> str:
-    """A sentence that names options of the command, with the names that the page has for them."""
+    """A sentence that names command options, with the names that the page uses instead."""
     return re.sub(
         r"--[a-z-]+", lambda found: f"'{PAGE_NAMES[found[0]]}'" if found[0] in PAGE_NAMES else found[0], sentence
     )
 
 
 def label_counts(source: Source) -> Sequence[tuple[str, int]]:
-    """Finest label -> images listed, the most first; '' is without one."""
+    """Finest label -> number of listed images, largest first; '' for images without a label."""
     return Counter(row.labels[0] for row in source.rows).most_common()
 
 
 def planned_groups(plan: ImportPlan) -> Sequence[Group]:
-    """What would come in, by label."""
+    """Number of images and patients that would be imported, by label."""
     dataset = DataSet(plan.space, plan.records)
     return count_by(dataset, dataset.labels, CountedBy.LABEL, None)
 

@@ -1,4 +1,4 @@
-"""Images and labels imported from a page: how they are read, a dry run in words and counts, then the import itself."""
+"""Form that imports images and labels: how they are read, a dry run with counts, and the import."""
 
 from collections.abc import Sequence
 
@@ -41,7 +41,7 @@ _HELD_OUT = (0, 10, 15, 20, 30)
 
 
 def can_import(desk: Desk) -> bool:
-    """Whether images can be imported here; if not, says why and what to type instead."""
+    """Whether images can be imported here; if not, shows why and the command to use."""
     if why := why_no_images(desk.workspace):
         st.info(plain(why))
         st.code(commands_instead(desk.workspace), language=None)
@@ -65,7 +65,7 @@ def can_import(desk: Desk) -> bool:
 
 
 def choose_file(desk: Desk) -> ImportFiles | None:
-    """What is to be imported, once it is taken in; meanwhile an import that another tab began is shown."""
+    """The files to import, once they are ready; shows an import that another tab started."""
     job = jobs().get(_STORE)
     if job and job.running and state.get(_STORE) is not job:
         watch_job(job, "An import is running", "images", "import_elsewhere_cancel")
@@ -82,46 +82,46 @@ def choose_file(desk: Desk) -> ImportFiles | None:
     return taking.choose_files(desk, ImportKind.IMAGES, ENDINGS, uploaded, put_there)
 
 
-def import_form(desk: Desk, intake: ImportFiles) -> None:
-    """Choices beside a preview, the dry run, the import."""
-    if _storing(intake):
+def import_form(desk: Desk, import_files: ImportFiles) -> None:
+    """Draw the settings beside a preview, the dry run, and the import button."""
+    if _storing(import_files):
         return
     left, right = st.columns([2, 3], gap="large")
     with left:
         try:
-            reading = _reading(intake)
-            wishes = _wishes(intake)
+            reading = _reading(import_files)
+            options = _import_options(import_files)
         except TaxoScopeError as error:
-            st.error(plain(with_page_names(intake.told(str(error)))))
+            st.error(plain(with_page_names(import_files.without_server_path(str(error)))))
             return
     with right:
         try:
-            source, previews = intake.source(reading), intake.previews(reading)
+            source, previews = import_files.source(reading), import_files.previews(reading)
         except TaxoScopeError as error:
-            st.error(plain(with_page_names(intake.told(str(error)))))
+            st.error(plain(with_page_names(import_files.without_server_path(str(error)))))
             return
-        _preview(source, previews, intake, by_rules=reading.rules is not None)
-    _dry_run(desk, intake, reading, wishes)
+        _preview(source, previews, import_files, by_rules=reading.rules is not None)
+    _dry_run(desk, import_files, reading, options)
 
 
-def _reading(intake: ImportFiles) -> ReadOptions:
+def _reading(import_files: ImportFiles) -> ReadOptions:
     st.subheader("How it is read", anchor=False)
     table = ""
-    if tables := intake.tables:
+    if tables := import_files.tables:
         table = st.selectbox(
             "What says the labels",
             ["", *tables],
-            key=state.init_widget(f"import_table_{intake.key}", intake.likeliest_table),
+            key=state.init_widget(f"import_table_{import_files.key}", import_files.likeliest_table),
             format_func=lambda one: f"table {one}" if one else "the folders",
         )
-    if names := intake.columns(table):
-        columns, rules = _columns(names, intake.key)
+    if names := import_files.columns(table):
+        columns, rules = _columns(names, import_files.key)
         return ReadOptions(table, columns, rules=rules)
-    if table or not intake.path.is_dir():
+    if table or not import_files.path.is_dir():
         return ReadOptions(table)
     folders = st.text_input(
         "What the folders mean, from the outermost",
-        key=f"import_folders_{intake.key}",
+        key=f"import_folders_{import_files.key}",
         placeholder="as they look: class, or split/class",
         help="class, split, patient, - for nothing, or the name of a column, with a slash between: split/class, "
         "patient/class, class/class (a finer class in a coarser one).",
@@ -130,7 +130,7 @@ def _reading(intake: ImportFiles) -> ReadOptions:
 
 
 def _columns(names: Sequence[str], key: str) -> tuple[Columns, str | None]:
-    """Which column says what, and the rules for labels where rules give them."""
+    """Select the column of each field, and label rules if rules give the labels."""
 
     def column(title: str, what: str) -> str:
         return str(
@@ -170,8 +170,8 @@ def _columns(names: Sequence[str], key: str) -> tuple[Columns, str | None]:
     return Columns(image, classes, patient, split, image_id, parts), rules
 
 
-def _wishes(intake: ImportFiles) -> ImportOptions:
-    key = intake.key
+def _import_options(import_files: ImportFiles) -> ImportOptions:
+    key = import_files.key
     sides = st.columns(2)
     shares = sides[0].selectbox(
         "Images without a split",
@@ -188,7 +188,7 @@ def _wishes(intake: ImportFiles) -> ImportOptions:
         format_func=lambda one: f"draw {one} % of training patients" if one else "as it is",
     )
     copy = True
-    if intake.stays:
+    if import_files.stays:
         copy = st.toggle("Copy the images (else they stay in incoming)", key=f"import_copy_{key}")
     move = st.toggle(
         "Move patients of two splits to where most of their images are",
@@ -200,20 +200,20 @@ def _wishes(intake: ImportFiles) -> ImportOptions:
         value=True,
         key=f"import_check_{key}",
     )
-    name = st.text_input("Folder for them below images", key=f"import_folder_{key}", placeholder=intake.path.stem)
+    name = st.text_input("Folder for them below images", key=f"import_folder_{key}", placeholder=import_files.path.stem)
     return ImportOptions(copy, check, move, parse_shares(shares) if shares else None, held_out or None, name or "")
 
 
-def _preview(source: Source, previews: Sequence[Preview], intake: ImportFiles, by_rules: bool) -> None:
+def _preview(source: Source, previews: Sequence[Preview], import_files: ImportFiles, by_rules: bool) -> None:
     st.subheader("As it is read", anchor=False)
     st.markdown(f"**{counted(len(source.rows), 'image')}** listed: {plain(source.layout)}.")
     st.caption(
-        "\n".join(f"{plain(with_page_names(intake.told(one)))}  " for one in source.told)
+        "\n".join(f"{plain(with_page_names(import_files.without_server_path(one)))}  " for one in source.told)
         or "Nothing had to be guessed."
     )
     if by_rules:
         counts = [{"label": label or "no rule holds", "images": n} for label, n in label_counts(source)]
-        st.dataframe(pd.DataFrame(counts), hide_index=True, key=f"import_ruled_{intake.key}", lazy=False)
+        st.dataframe(pd.DataFrame(counts), hide_index=True, key=f"import_ruled_{import_files.key}", lazy=False)
     rows = [
         {
             "image": one.thumbnail or None,
@@ -221,7 +221,7 @@ def _preview(source: Source, previews: Sequence[Preview], intake: ImportFiles, b
             **dict(zip(source.levels, one.row.labels, strict=True)),
             "patient": one.row.patient_id,
             "split": SPLIT_NAMES[one.row.split],
-            "problem": intake.told(one.problem),
+            "problem": import_files.without_server_path(one.problem),
         }
         for one in previews
     ]
@@ -231,7 +231,7 @@ def _preview(source: Source, previews: Sequence[Preview], intake: ImportFiles, b
     st.dataframe(
         table,
         hide_index=True,
-        key=f"import_preview_{intake.key}",
+        key=f"import_preview_{import_files.key}",
         lazy=False,
         row_height=64,
         column_config={"image": st.column_config.ImageColumn("")},
@@ -239,12 +239,12 @@ def _preview(source: Source, previews: Sequence[Preview], intake: ImportFiles, b
     st.caption("The first image of each label.")
 
 
-def _dry_run(desk: Desk, intake: ImportFiles, reading: ReadOptions, wishes: ImportOptions) -> None:
-    asked, workspace = (intake.key, reading, wishes), desk.workspace
+def _dry_run(desk: Desk, import_files: ImportFiles, reading: ReadOptions, options: ImportOptions) -> None:
+    asked, workspace = (import_files.key, reading, options), desk.workspace
 
     def start() -> None:
         def work(tell: Tell) -> ImportPlan:
-            return plan_import(workspace, intake.source(reading), wishes, tell)
+            return plan_import(workspace, import_files.source(reading), options, tell)
 
         state.put(_PLAN, (asked, Job(work)))
 
@@ -257,7 +257,7 @@ def _dry_run(desk: Desk, intake: ImportFiles, reading: ReadOptions, wishes: Impo
         on_click=start,
     )
     st.caption("Says what would be written, and writes nothing.")
-    if planned is None or planned[0][0] != intake.key:
+    if planned is None or planned[0][0] != import_files.key:
         return
     job: Job[ImportPlan] = planned[1]
     if planned[0] != asked:
@@ -265,18 +265,22 @@ def _dry_run(desk: Desk, intake: ImportFiles, reading: ReadOptions, wishes: Impo
     elif job.running:
         watch_job(job, "Looking at images", "images", "import_dry_cancel")
     elif job.error:
-        st.error(plain(with_page_names(intake.told(job.error))))
+        st.error(plain(with_page_names(import_files.without_server_path(job.error))))
     elif job.result is None:
         st.info("Cancelled; nothing was written.")
     else:
-        _planned(job.result, intake)
+        _planned(job.result, import_files)
 
 
-def _planned(plan: ImportPlan, intake: ImportFiles) -> None:
+def _planned(plan: ImportPlan, import_files: ImportFiles) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("What would be written", anchor=False)
-        st.code(with_page_names(intake.told("\n".join(plan_words(plan)))), language=None, wrap_lines=True)
+        st.code(
+            with_page_names(import_files.without_server_path("\n".join(plan_words(plan)))),
+            language=None,
+            wrap_lines=True,
+        )
     with right:
         st.subheader("Counts", anchor=False)
         splits = splits_of(DataSet(plan.space, plan.records))
@@ -290,7 +294,7 @@ def _planned(plan: ImportPlan, intake: ImportFiles) -> None:
     def start() -> None:
         def work(tell: Tell) -> Workspace:
             stored = import_images(plan, tell)
-            intake.close()
+            import_files.close()
             return stored
 
         if not ((other := jobs().get(_STORE)) and other.running):
@@ -305,8 +309,8 @@ def _planned(plan: ImportPlan, intake: ImportFiles) -> None:
     )
 
 
-def _storing(intake: ImportFiles) -> bool:
-    """Show an import that runs or has ended; whether it still runs."""
+def _storing(import_files: ImportFiles) -> bool:
+    """Show an import that runs or has ended; returns whether it still runs."""
     job: Job[Workspace] | None = state.get(_STORE)
     if job is None:
         return False
@@ -315,11 +319,11 @@ def _storing(intake: ImportFiles) -> bool:
         return True
     state.pop(_STORE)
     if job.error:
-        st.error(plain(with_page_names(intake.told(job.error))))
+        st.error(plain(with_page_names(import_files.without_server_path(job.error))))
     elif job.result is None:
         st.info("Cancelled; everything that had been written was taken back.")
     else:
         planned = state.pop(_PLAN)
-        taking.finish_import(f"{counted(len(planned[1].result.records), 'image')} imported from {intake.name}.")
+        taking.finish_import(f"{counted(len(planned[1].result.records), 'image')} imported from {import_files.name}.")
         st.rerun()
     return False

@@ -1,4 +1,4 @@
-"""Images that look alike although they are in two splits or of two classes: leaks, or labels that contradict."""
+"""Near duplicates (perceptual hashes) in different splits or classes: leakage, or contradicting labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_PAIRS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """Two images whose perceptual hashes differ in ``n_bits`` of 64, and what they are apart in."""
+    """Two images whose perceptual hashes differ in ``n_bits`` of 64 bits, in different splits or classes."""
 
     first: ImageRecord
     second: ImageRecord
@@ -26,10 +26,10 @@ class NearDuplicate:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
-    """Pairs apart in split or class, the most alike first, at most `MAX_PAIRS`; and how many there are of each kind.
+    """Pairs in different splits or classes, the most similar first, at most `MAX_PAIRS`; and counts of each kind.
 
-    ``n_pairs`` counts all that look alike, also within one split and class; ``n_hashed`` the images compared. Where
-    ``is_all`` is false there are more than were looked at.
+    ``n_pairs`` counts all similar pairs, also within one split and class; ``n_hashed`` the compared images. If
+    ``is_all`` is false, there are more pairs than were examined.
     """
 
     pairs: tuple[NearDuplicate, ...]
@@ -43,7 +43,7 @@ class NearDuplicates:
 def find_near_duplicates(
     images: Sequence[ImageRecord], hashes: Sequence[int | None], digests: Sequence[str] = ()
 ) -> NearDuplicates:
-    """Pairs among ``images`` by their hashes (None: not compared); files of equal ``digests`` are no pair."""
+    """Pairs of similar ``images`` by their hashes (None: not compared); files with equal ``digests`` are skipped."""
     at = [k for k, one in enumerate(hashes) if one is not None]
     found = pairs_alike(as_array([one for one in hashes if one is not None]))
     pairs = []
@@ -71,10 +71,9 @@ def find_near_duplicates(
 def near_duplicates_of_workspace(
     workspace: Workspace, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> tuple[NearDuplicates, list[str]]:
-    """Pairs among all images of a workspace, and a sentence for each file that cannot be read now.
+    """Near duplicates among all images of a workspace, and a sentence for each unreadable file.
 
-    Hashes that are not kept yet are computed and kept one by one: whatever ``progress`` raises stops the work, and the
-    next call goes on from there.
+    Missing hashes are computed and saved one by one: if ``progress`` raises, the next call continues from there.
     """
     dataset = workspace.dataset()
     files = {image.path: workspace.image_path(image) for image in dataset.images}
@@ -86,7 +85,7 @@ def near_duplicates_of_workspace(
 
 
 def near_duplicate_words(found: NearDuplicates) -> list[str]:
-    """Sentences about pairs that are apart in split or class; none where there are none."""
+    """Sentences about pairs in different splits or classes; empty if there are none."""
     told = []
     for n, what, example in (
         (found.n_across_splits, "splits", next((one for one in found.pairs if one.across_splits), None)),

@@ -1,4 +1,4 @@
-"""What an import does to pixels: the grey scale of images of more than 8 bits, and the pictures that are not read."""
+"""Warnings about pixels in an import: gray scales of images with more than 8 bits, and unread frames."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MOST_NAMED = 5
 def pixel_words(
     found: Sequence[Found], records: Sequence[ImageRecord], before: Sequence[ImageRecord], workspace: Workspace
 ) -> list[str]:
-    """Sentences on the scales that ``records`` get, what of their files is not read, and how this differs from before.
+    """Sentences on the gray scales of ``records``, unread parts of their files, and differences from earlier images.
 
     ``found`` are their files, in the same order.
     """

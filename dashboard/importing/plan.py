@@ -1,4 +1,4 @@
-"""Images and labels from elsewhere against a workspace: what would be written, before anything is."""
+"""Dry run of an import of images and labels: everything that would be written, and all warnings."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ MAX_ID = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What the person who imports has chosen; ``shares`` of train, validation and test, ``held_out`` in percent."""
+    """Options of an import; ``shares`` of train, validation and test, ``held_out`` in percent."""
 
     copy: bool = False
     check: bool = True
@@ -40,23 +40,23 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """Everything that `import_data.store` writes, and what was noticed on the way.
+    """Everything that `write_import` writes, and all warnings.
 
-    ``records`` are the new images, ``before`` the manifest's; ``files`` their paths below ``base`` in the same order.
-    ``looks`` are their perceptual hashes, and ``alike`` the pairs that look alike, also with images in the workspace.
-    ``declaration`` is the new `workspace.toml`, '' where labels are declared already. ``folder`` is where images are
-    copied to or linked from, '' where they lie in the workspace already.
+    ``records`` are the new images, ``before`` those of the manifest; ``files`` are paths below ``base`` in the order of
+    ``records``. ``hashes`` are perceptual hashes, and ``near_duplicates`` pairs of similar images, including pairs with
+    images in the workspace. ``declaration`` is the new `workspace.toml`, '' if labels are declared already. ``folder``
+    is where images are copied to or linked from, '' if they are in the workspace already.
     """
 
     workspace: Workspace
     source: Source
-    wishes: ImportOptions
+    options: ImportOptions
     space: LeafSpace
     before: tuple[ImageRecord, ...]
     records: tuple[ImageRecord, ...]
     files: tuple[str, ...]
-    looks: tuple[int | None, ...]
-    alike: NearDuplicates
+    hashes: tuple[int | None, ...]
+    near_duplicates: NearDuplicates
     base: Path
     folder: str
     declaration: str
@@ -67,19 +67,19 @@ class ImportPlan:
 
     @property
     def manifest(self) -> Path:
-        """The manifest that is written."""
+        """Path of the manifest that is written."""
         return self.workspace.writable / MANIFEST
 
 
 def plan_import(
     workspace: Workspace,
     source: Source,
-    wishes: ImportOptions,
+    options: ImportOptions,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> ImportPlan:
-    """What an import would write; `SourceError` in one sentence where it cannot be.
+    """Plan an import without writing anything; `SourceError` says in one sentence why it is impossible.
 
-    ``progress`` is told how many files of how many were looked into.
+    ``progress`` is called with the number of files that were read and the total.
     """
     manifest = workspace.writable / MANIFEST
     manifest_raw = manifest.read_bytes() if manifest.is_file() else b""
@@ -90,7 +90,7 @@ def plan_import(
             "another workspace: uv run taxoscope init DIR."
         )
     found, left_out = find(source.rows, source.base)
-    if wishes.check:
+    if options.check:
         found, unreadable = look_into(found, source.base, lambda done: progress(done, len(found)))
         left_out = [*left_out, *unreadable]
     else:
@@ -99,7 +99,7 @@ def plan_import(
         why = f"; the first: {left_out[0]}" if left_out else ""
         raise SourceError(f"None of {len(source.rows):,} images can be brought in{why}")
     _check_ids(found, before)
-    rows, moved = _in_splits([one.row for one in found], before, wishes)
+    rows, moved = _in_splits([one.row for one in found], before, options)
     path = workspace.writable / DECLARATION
     is_new = not before and is_as_it_came(path)
     space = declared(source, rows) if is_new else workspace.space
@@ -109,7 +109,7 @@ def plan_import(
     opening = [one.name for one in made][:2]
     grey = scales([one.depth for one in found], [one.grey for one in before if one.grey])
     base = source.base.resolve()
-    folder = _folder(workspace, source, wishes, base)
+    folder = _folder(workspace, source, options, base)
     inside = folder or base.relative_to(workspace.writable.resolve()).as_posix()
     records = tuple(
         ImageRecord(
@@ -128,13 +128,13 @@ def plan_import(
     return ImportPlan(
         workspace=workspace,
         source=source,
-        wishes=wishes,
+        options=options,
         space=space,
         before=before,
         records=records,
         files=tuple(one.inside for one in found),
-        looks=tuple(one.look for one in found),
-        alike=alike,
+        hashes=tuple(one.look for one in found),
+        near_duplicates=alike,
         base=base,
         folder=folder,
         declaration=declaration(workspace.name, workspace.description, space, opening) if is_new else "",
@@ -153,7 +153,7 @@ def plan_import(
 
 
 def empty_classes(source: Source, rows: Sequence[Row]) -> list[str]:
-    """A sentence for each class that the source names and of which no image can be brought in, on any level."""
+    """A sentence for each class, on any level, that the source lists but that has no importable image."""
     told = []
     for level, name in enumerate(source.levels):
         listed, kept = (Counter(row.labels[level] for row in some) for some in (source.rows, rows))
@@ -206,15 +206,15 @@ def _check_ids(found: Sequence[Found], before: Sequence[ImageRecord]) -> None:
 
 
 def _in_splits(
-    rows: Sequence[Row], before: Sequence[ImageRecord], wishes: ImportOptions
+    rows: Sequence[Row], before: Sequence[ImageRecord], options: ImportOptions
 ) -> tuple[list[Row], list[str]]:
-    if wishes.shares:
-        rows = _with(rows, divide(rows, wishes.shares))
-    if wishes.held_out:
-        rows = _with(rows, hold_out(rows, wishes.held_out))
+    if options.shares:
+        rows = _with(rows, divide(rows, options.shares))
+    if options.held_out:
+        rows = _with(rows, hold_out(rows, options.held_out))
     home = {one.patient_id: one.split for one in before if one.patient_id and one.split is not Split.NONE}
     whole, moved = together([row.patient_id for row in rows], [row.split for row in rows], home)
-    if moved and not wishes.move_patients:
+    if moved and not options.move_patients:
         patient = next(iter(moved))
         raise SourceError(
             f"{len(moved):,} patients, such as {shown(patient)}, have images in two splits, so a model would know who "
@@ -231,11 +231,11 @@ def _with(rows: Sequence[Row], splits: Sequence[Split]) -> list[Row]:
     return [row if row.split is split else replace(row, split=split) for row, split in zip(rows, splits, strict=True)]
 
 
-def _folder(workspace: Workspace, source: Source, wishes: ImportOptions, base: Path) -> str:
-    """Where the images will be found, relative to the workspace; '' where they lie in it and stay."""
-    if not wishes.copy and base.is_relative_to(workspace.writable.resolve()):
+def _folder(workspace: Workspace, source: Source, options: ImportOptions, base: Path) -> str:
+    """Folder of the images, relative to the workspace; '' if they are in the workspace and stay there."""
+    if not options.copy and base.is_relative_to(workspace.writable.resolve()):
         return ""
-    name = plain_name(wishes.name or source.base.resolve().name, "imported")
+    name = plain_name(options.name or source.base.resolve().name, "imported")
     taken = workspace.writable / IMAGES
     free = next(one for one in (name, *(f"{name}-{k}" for k in range(2, 10_000))) if not _exists(taken / one))
     return f"{IMAGES}/{free}"

@@ -1,4 +1,4 @@
-"""What an import would write, in lines."""
+"""Text of a dry run: what an import would write, line by line."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ CLASSES_AT_MOST = 12
 
 
 def plan_words(plan: ImportPlan) -> Iterator[str]:
-    """Everything that `import_data.store` would write, and what was noticed; a line each."""
+    """Lines about everything that `write_import` would write, and all warnings."""
     source, records = plan.source, plan.records
     yield f"Source: {source.layout}, images in {source.base}"
     yield from (f"  {sentence}" for sentence in source.told)
@@ -39,7 +39,7 @@ def plan_words(plan: ImportPlan) -> Iterator[str]:
         outside = f", {counted(len(taxonomy.outside), 'leaf', 'leaves')} outside" if taxonomy.outside else ""
         yield f"  taxonomies/{taxonomy.name}.toml: {counted(len(taxonomy.classes), 'class', 'classes')}{outside}"
     yield from (f"Note: {sentence}" for sentence in plan.warnings)
-    if not plan.wishes.check:
+    if not plan.options.check:
         yield "Note: no image was opened (--no-check): damaged ones and equal ones under two names are not found."
     if plan.left_out:
         yield f"Left out: {counted(len(plan.left_out), 'image')}"
@@ -51,7 +51,7 @@ def plan_words(plan: ImportPlan) -> Iterator[str]:
 def _where(plan: ImportPlan) -> str:
     if not plan.folder:
         return "they stay where they are, in the workspace"
-    return f"copied to {plan.folder}" if plan.wishes.copy else f"in place, through a link {plan.folder} to {plan.base}"
+    return f"copied to {plan.folder}" if plan.options.copy else f"in place, through a link {plan.folder} to {plan.base}"
 
 
 def _patients(images: Sequence[ImageRecord]) -> str:

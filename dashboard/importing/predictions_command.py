@@ -1,4 +1,4 @@
-"""Import predictions that were made elsewhere: say what was taken for what, judge them, write them as a run."""
+"""Command that imports predictions: show how they were read, evaluate them, write them as a run."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def import_predictions(
     column: str = "",
     values: ClassValues | None = None,
 ) -> Run:
-    """Write the predictions in a file as a run without a model, whole or not at all; every metric is printed.
+    """Write the predictions in a file as a run without a model, completely or not at all; prints every metric.
 
     ``order`` names the classes of ``taxonomy`` in the order of unnamed columns and of indices. ``column`` and
     ``values``: see `read_answers`.
@@ -66,10 +66,10 @@ def import_predictions(
 
 
 def order_remedy(answers: Answers, order: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """The class that index k of the file is read as, for each k, and what to do if another order is right.
+    """The class of index k in the file, for each k, and what to do if another order is correct.
 
-    Names that are numbers may be indices; other names cannot be put right by an option. In the sentence ``{order}``
-    stands for the order that is right.
+    Names that are numbers may be indices; no option can correct other names. ``{order}`` in the sentence stands for the
+    correct order.
     """
     if answers.values is None:
         return order, "if that is their order, import again with --classes {order}"

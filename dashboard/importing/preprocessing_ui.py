@@ -1,4 +1,4 @@
-"""How images reach a model from elsewhere: asked with what its file says filled in, and shown."""
+"""Form for the preprocessing of an external model, prefilled from its file, with sample images."""
 
 import streamlit as st
 
@@ -32,9 +32,9 @@ _PER_IMAGE, _OWN = "each image to mean 0 and std 1", "other numbers"
 
 
 def preprocessing_form(said: CheckpointMetadata, n_channels: int | None, key: str, part: str) -> Preprocessing | None:
-    """How images reach the model; None while something lacks.
+    """The preprocessing; None while a setting is missing.
 
-    Prefilled is only what the file says or, of ``n_channels``, its weights do.
+    Fields are prefilled only from the file's metadata or, for ``n_channels``, its weights.
     """
     size, fit, crop_share = _fitted(said, key)
     interpolation, channels, bgr = _read(said, n_channels, key, part)
@@ -83,7 +83,7 @@ def _fitted(said: CheckpointMetadata, key: str) -> tuple[str, Fit | None, float]
 def _read(
     said: CheckpointMetadata, n_channels: int | None, key: str, part: str
 ) -> tuple[Interpolation | None, int | None, bool]:
-    """How pixels are resampled, how many channels they have, and whether blue is the first."""
+    """Interpolation, number of channels, and BGR order."""
     sides, ways = st.columns(2), list(Interpolation)
     interpolation = sides[0].selectbox(
         f"Interpolation{_TOLD if said.interpolation else ''}",
@@ -105,7 +105,7 @@ def _read(
 
 
 def _scaled(said: CheckpointMetadata, key: str) -> Scale | None:
-    """What becomes of the pixels' values; `RunError` for numbers that cannot be read."""
+    """Scaling and normalization of pixel values; `RunError` for unreadable numbers."""
     scales: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = dict(_SCALES)
     if said.mean and said.std:
         taken, by = (comma_separated(one).replace(",", ", ") for one in (said.mean, said.std))
@@ -137,7 +137,7 @@ def _scaled(said: CheckpointMetadata, key: str) -> Scale | None:
 
 
 def preprocessed_samples(desk: Desk, prepared: Preprocessing | None) -> None:
-    """Some images as they are and, below each, as the model would get it."""
+    """Show some images, and below each its preprocessed version."""
     st.subheader("Images as the model would get them", anchor=False)
     if prepared is None:
         st.caption(

@@ -1,4 +1,4 @@
-"""Folders in which a process holds files for a while: removed when it ends, else by the next that holds some."""
+"""Temporary folders of a process, removed when it ends, or else by the next process that makes one."""
 
 import os
 import platform
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def temporary_folder(parent: Path, prefix: str) -> Path:
-    """A new folder in ``parent``; those that processes of this machine left there when they were killed are removed.
+    """Make a folder in ``parent``; removes those that killed processes of this machine left behind.
 
-    Machine and process are in its name: ``parent`` may be shared with another machine, whose processes are not known.
+    Its name contains machine and process, because ``parent`` may be shared with other machines.
     """
     here = f"{prefix}{zlib.crc32(platform.node().encode()):08x}-"
     for left in parent.glob(f"{here}*-*"):

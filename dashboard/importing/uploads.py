@@ -1,4 +1,4 @@
-"""What a page may take in: uploads, and what lies in the workspace's folder `incoming`; nothing else."""
+"""Files that the page Import accepts: uploads, and entries of the workspace's folder `incoming`."""
 
 import os
 import shutil
@@ -28,14 +28,14 @@ from model_zoo.workspace.workspace import Workspace
 
 
 class ImportKind(StrEnum):
-    """What the page Import is opened for."""
+    """What the page Import imports."""
 
     IMAGES = "images"
     MODEL = "model"
 
 
 class UploadSource(StrEnum):
-    """Where what is imported comes from."""
+    """Where the imported files come from."""
 
     UPLOAD = "upload"
     INCOMING = "incoming"
@@ -56,7 +56,7 @@ _PACKED, _UNPACKED, _FRAMES, _TABLE = "packed", "unpacked", "frames", "table"
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """One uploaded file: what it is called, its bytes, and what gives them."""
+    """One uploaded file: its name, its size, and a function that returns its bytes."""
 
     name: str
     n_bytes: int
@@ -65,9 +65,9 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How an intake is read: by which table in its folder ('' for none), columns, and what its folders mean.
+    """How import files are read: the table in the folder ('' for none), its columns, and the meaning of folders.
 
-    ``rules`` is the text of rules that give the labels instead of columns; None where columns do.
+    ``rules`` is the text of rules that derive labels; None if columns give them.
     """
 
     table: str = ""
@@ -79,8 +79,8 @@ class ReadOptions:
 class ImportFiles:
     """Files to be imported: ``path`` is a folder or a file, ``images`` the folder of a table's images, if another.
 
-    What was uploaded, unpacked or written out of DICOM lies in a folder of its own, which is removed with `close`, with
-    the last reference to this, and when the process ends. ``key`` names this intake.
+    Uploaded, unpacked or converted files are in a temporary folder, which is removed by `close`, with the last
+    reference to this object, and when the process ends. ``key`` is unique to this object.
     """
 
     def __init__(self, name: str, path: Path, images: Path | None = None, held: Path | None = None) -> None:
@@ -93,12 +93,12 @@ class ImportFiles:
 
     @property
     def stays(self) -> bool:
-        """Whether its files lie in the workspace and may stay where they are."""
+        """Whether the files are in the workspace and may stay where they are."""
         return self.held is None
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The files in the folder that may say what the images are; a link that leads out of it is none."""
+        """Tables in the folder that may describe the images; links that lead out of the folder are ignored."""
         if not self.path.is_dir():
             return ()
         names = [one.name for one in self.path.iterdir() if one.suffix.lower() in TABLES]
@@ -106,11 +106,11 @@ class ImportFiles:
 
     @property
     def likeliest_table(self) -> str:
-        """The first of them that has columns; '' where none has."""
+        """The first table with columns; '' if there is none."""
         return next((one for one in self.tables if one.lower().endswith(_WITH_COLUMNS)), "")
 
     def columns(self, table: str) -> tuple[str, ...]:
-        """The names of the columns of a table, read once; () for what has none."""
+        """Column names of a table, cached; () for a file without columns."""
         path = self._read_from(table)
         if table not in self._columns:
             has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
@@ -118,7 +118,7 @@ class ImportFiles:
         return self._columns[table]
 
     def source(self, reading: ReadOptions) -> Source:
-        """Its rows; read once for as long as ``reading`` stays. `SourceError` in one sentence."""
+        """The rows, cached until ``reading`` changes; raises `SourceError`."""
         if self._read is None or self._read[0] != reading:
             path = self._read_from(reading.table)
             rules = () if reading.rules is None else parse_rules(reading.rules)
@@ -130,18 +130,18 @@ class ImportFiles:
         return self._read[1]
 
     def previews(self, reading: ReadOptions) -> tuple[Preview, ...]:
-        """Some of its rows with their images; read once like `source`."""
+        """Some rows with their images; cached like `source`."""
         self.source(reading)
         return self._previews
 
     def _read_from(self, table: str) -> Path:
-        """What is read: one of `tables`, and nothing else that a browser may name, or all of it."""
+        """Path to read: one of `tables`, or the whole folder; other names from a browser are refused."""
         if table and table not in self.tables:
             raise SourceError(f"{shown(self.name)} holds no table {shown(table)}; choose one of those offered.")
         return self.path / table
 
-    def told(self, text: str) -> str:
-        """``text`` without the folder in which the server holds an upload."""
+    def without_server_path(self, text: str) -> str:
+        """``text`` without the path of the server's temporary folder."""
         if self.held is None:
             return text
         for part in (_UNPACKED, _FRAMES, _TABLE):
@@ -149,13 +149,13 @@ class ImportFiles:
         return text.replace(f"{self.held}/", "").replace(str(self.held), "the upload")
 
     def close(self) -> None:
-        """Remove what was held for it."""
+        """Remove the temporary folder."""
         if self._end:
             self._end()
 
 
 def why_no_images(workspace: Workspace) -> str:
-    """Why no image can be imported into this workspace; '' where it can."""
+    """Why images cannot be imported into this workspace; '' if they can."""
     if len(workspace.folders) > 1:
         return (
             "This is the demo that ships with TaxoScope: its images and labels stay as they are. Make a workspace of "
@@ -165,19 +165,19 @@ def why_no_images(workspace: Workspace) -> str:
 
 
 def why_not_writable(workspace: Workspace) -> str:
-    """Why nothing at all can be written into this workspace; '' where it can."""
+    """Why this workspace cannot be written; '' if it can."""
     if os.access(workspace.writable, os.W_OK):
         return ""
     return f"Nothing can be written to {workspace.writable}; give the server access, or import where there is some:"
 
 
 def commands_only(workspace: Workspace) -> str:
-    """What to type for what no page does."""
+    """Commands for what no page can do."""
     return command("look-alike", folders=[workspace.writable])
 
 
 def commands_instead(workspace: Workspace) -> str:
-    """What to type where the page cannot import."""
+    """Commands to use if the page cannot import."""
     if len(workspace.folders) > 1:
         mine = [Path("mine")]
         steps = (command("init", "mine"), dry_run(mine[0]), command("serve", folders=mine))
@@ -186,7 +186,7 @@ def commands_instead(workspace: Workspace) -> str:
 
 
 def list_incoming(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[str, ...]:
-    """What lies in `incoming` and does not lead out of it, by name; with ``endings`` files that have one of them."""
+    """Names of entries in `incoming` that do not lead out of it; with ``endings`` only files with such an ending."""
     folder = workspace.writable / INCOMING
     if not folder.is_dir():
         return ()
@@ -198,7 +198,7 @@ def list_incoming(workspace: Workspace, endings: Sequence[str] = ()) -> tuple[st
 
 
 def incoming_path(workspace: Workspace, name: str) -> Path:
-    """The path of one entry of `incoming`; `SourceError` for anything that is not in it."""
+    """Path of one entry of `incoming`; `SourceError` for any other name."""
     found = _inside(workspace, name)
     if found is None:
         raise SourceError(f"There is no {shown(name)} in {workspace.writable / INCOMING}; put it there.")
@@ -206,53 +206,53 @@ def incoming_path(workspace: Workspace, name: str) -> Path:
 
 
 def take_incoming(workspace: Workspace, name: str, tell: ProgressCallback) -> ImportFiles:
-    """A folder, table, archive or DICOM of `incoming`; the latter two are unpacked elsewhere."""
+    """A folder, table, archive or DICOM of `incoming`; archives and DICOM are unpacked to a temporary folder."""
     path = incoming_path(workspace, name)
     if not is_archive(path) and not holds_dicom(path):
         return ImportFiles(name, path)
     held = _hold()
-    with _taking(ImportFiles(name, path, held=held)) as intake:
+    with _taking(ImportFiles(name, path, held=held)) as import_files:
         if is_archive(path):
-            intake.path = _unpacked(path, held, name, tell, None)
-        _take_frames(intake, held, tell, None)
-    return intake
+            import_files.path = _unpacked(path, held, name, tell, None)
+        _take_frames(import_files, held, tell, None)
+    return import_files
 
 
 def take_upload(files: Sequence[UploadedFile], tell: ProgressCallback) -> ImportFiles:
-    """An archive of images, alone or with a table that lists them. `SourceError` says what else was given.
+    """An archive of images, with or without a table that lists them; `SourceError` for any other files.
 
-    Whatever stops it leaves nothing behind.
+    Any exception leaves no files behind.
     """
     _check_size(files)
     held = _hold()
-    with _taking(ImportFiles(files[0].name, held, held=held)) as intake:
-        _take(intake, held, files, tell)
-    return intake
+    with _taking(ImportFiles(files[0].name, held, held=held)) as import_files:
+        _take(import_files, held, files, tell)
+    return import_files
 
 
 def take_weights(given: UploadedFile) -> ImportFiles:
-    """One uploaded checkpoint, held as a file."""
+    """One uploaded checkpoint, written to a temporary folder."""
     _check_size([given])
     held = _hold()
     path = held / _named(given.name)
-    intake = ImportFiles(given.name, path, held=held)
+    import_files = ImportFiles(given.name, path, held=held)
     write_new(path, given.read())
-    return intake
+    return import_files
 
 
 @contextmanager
-def _taking(intake: ImportFiles) -> Iterator[ImportFiles]:
-    """Whatever stops it leaves nothing behind, and says nothing of where it was held."""
+def _taking(import_files: ImportFiles) -> Iterator[ImportFiles]:
+    """On an exception, remove all files, and remove the server's path from the message."""
     try:
-        yield intake
+        yield import_files
     except BaseException as error:
-        intake.close()
+        import_files.close()
         if isinstance(error, SourceError):
-            raise SourceError(intake.told(str(error))) from error
+            raise SourceError(import_files.without_server_path(str(error))) from error
         raise
 
 
-def _take(intake: ImportFiles, held: Path, files: Sequence[UploadedFile], tell: ProgressCallback) -> None:
+def _take(import_files: ImportFiles, held: Path, files: Sequence[UploadedFile], tell: ProgressCallback) -> None:
     tables = [one for one in files if Path(one.name).suffix.lower() in TABLES]
     packed = [one for one in files if one not in tables]
     if len(packed) != 1 or len(tables) > 1:
@@ -260,29 +260,29 @@ def _take(intake: ImportFiles, held: Path, files: Sequence[UploadedFile], tell: 
             f"{len(packed)} archives and {len(tables)} tables were given; give one zip of images, and one table that "
             "lists them if it is not inside."
         )
-    path, intake.name = held / _PACKED, packed[0].name
+    path, import_files.name = held / _PACKED, packed[0].name
     write_new(path, packed[0].read())
-    intake.path = _unpacked(path, held, intake.name, tell, room_for_uploads())
+    import_files.path = _unpacked(path, held, import_files.name, tell, room_for_uploads())
     path.unlink()
-    _take_frames(intake, held, tell, room_for_uploads())
+    _take_frames(import_files, held, tell, room_for_uploads())
     if tables:
-        intake.images = intake.path
-        intake.path = held / _TABLE / _named(tables[0].name)
-        intake.path.parent.mkdir()
-        write_new(intake.path, tables[0].read())
+        import_files.images = import_files.path
+        import_files.path = held / _TABLE / _named(tables[0].name)
+        import_files.path.parent.mkdir()
+        write_new(import_files.path, tables[0].read())
 
 
-def _take_frames(intake: ImportFiles, held: Path, tell: ProgressCallback, room: Room | None) -> None:
-    """Where the files are DICOM, their frames stand in their place."""
-    if holds_dicom(intake.path):
-        target = held / _FRAMES / plain_name(Path(intake.name).stem, "frames")[:80]
+def _take_frames(import_files: ImportFiles, held: Path, tell: ProgressCallback, room: Room | None) -> None:
+    """Replace DICOM files by their frames."""
+    if holds_dicom(import_files.path):
+        target = held / _FRAMES / plain_name(Path(import_files.name).stem, "frames")[:80]
         target.parent.mkdir()
-        intake.frames = extract_frames(intake.path, target, tell, room)
-        intake.path = target
+        import_files.frames = extract_frames(import_files.path, target, tell, room)
+        import_files.path = target
 
 
 def _check_size(files: Sequence[UploadedFile]) -> None:
-    """A browser's own limit is none to whoever writes to the server."""
+    """Check the upload limit on the server, because a browser's limit can be bypassed."""
     at_most = limits().upload_mb
     if sum(one.n_bytes for one in files) > at_most * 2**20:
         named = ", ".join(shown(one.name) for one in files[:3])
@@ -293,7 +293,7 @@ def _check_size(files: Sequence[UploadedFile]) -> None:
 
 
 def _inside(workspace: Workspace, name: str) -> Path | None:
-    """``incoming/name`` where that is a file or folder in `incoming`, links followed, itself in the workspace."""
+    """``incoming/name`` if it is a file or folder inside `incoming` and the workspace, after links are followed."""
     folder, root = workspace.writable / INCOMING, workspace.writable.resolve()
     try:
         if not name or Path(name).name != name or not folder.resolve().is_relative_to(root):
@@ -309,7 +309,7 @@ def _hold() -> Path:
 
 
 def _named(name: str) -> str:
-    """A file name that is safe to write, its ending kept."""
+    """A file name that is safe to write, with its suffix kept."""
     stem, suffix = Path(name).stem, Path(name).suffix.lower()
     return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
 

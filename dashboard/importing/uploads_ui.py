@@ -1,4 +1,4 @@
-"""What is to be imported: uploaded, or chosen in the workspace's folder `incoming`."""
+"""Selection of the files to import: an upload, or an entry of the workspace's folder `incoming`."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ Take = Callable[[Tell], ImportFiles]
 
 
 def import_kind_switch(brought: ImportKind) -> None:
-    """Images or a model; the choice goes to the address."""
+    """Switch between images and a model; the choice is written to the address."""
     names = {ImportKind.IMAGES: "Images and labels", ImportKind.MODEL: "Model"}
     st.segmented_control(
         "What to import",
@@ -33,7 +33,7 @@ def import_kind_switch(brought: ImportKind) -> None:
 
 
 def last_import_message() -> None:
-    """What was imported last, once, with where to go."""
+    """Show once what was imported last, with links to it."""
     if told := state.pop(_DONE):
         sentence, run_id = told
         st.success(plain(sentence))
@@ -48,14 +48,14 @@ def last_import_message() -> None:
 
 
 def finish_import(sentence: str, run_id: str = "") -> None:
-    """Forget what was given, and say on the next page run what became of it: images, or the run ``run_id``."""
+    """Drop the uploaded files; the next run of the page shows ``sentence`` and links to images or to ``run_id``."""
     forget_upload()
     state.increment_counter(_TIMES)
     state.put(_DONE, (sentence, run_id))
 
 
 def forget_upload() -> None:
-    """Give up what was taken in; nothing of it is left."""
+    """Remove the uploaded files."""
     if taking := state.pop(_TAKING):
         job: Job[ImportFiles] = taking[1]
         job.cancel()
@@ -70,7 +70,7 @@ def choose_files(
     uploaded: Callable[[Sequence[UploadedFile]], Take],
     put_there: Callable[[str], Take],
 ) -> ImportFiles | None:
-    """Ask for files, take them in; None until that is done. A failure is one sentence, and leaves nothing behind."""
+    """The uploaded or selected files; None until they are ready. Shows an error in one sentence."""
     where, what = st.columns([2, 5], vertical_alignment="top")
     origin = where.segmented_control(
         "Where from",

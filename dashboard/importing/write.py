@@ -1,4 +1,4 @@
-"""Bring images and labels in: whole or not at all."""
+"""Write a planned import of images and labels, completely or not at all."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ from model_zoo.workspace.workspace import DECLARATION, Workspace
 
 
 def write_import(plan: ImportPlan, progress: Callable[[int, int], None] = lambda done, of: None) -> Workspace:
-    """Write what was planned, the manifest last; returns the workspace as it is read back.
+    """Write the plan, the manifest last; returns the reopened workspace.
 
-    Whatever stops it, Ctrl-C included, everything written is taken back. `SourceError` if the manifest changed since
-    the plan, or the disk refuses. ``progress`` is told how many images of how many are copied.
+    On any exception, Ctrl-C included, all written files are removed. `SourceError` if the manifest changed since the
+    plan, or if the disk refuses. ``progress`` is called with the number of copied images and the total.
     """
     folder = plan.workspace.writable
     with ExitStack() as undo:
@@ -58,7 +58,7 @@ def _bring(plan: ImportPlan, undo: ExitStack, progress: Callable[[int, int], Non
     if not target.parent.is_dir():
         target.parent.mkdir()
         undo.callback(target.parent.rmdir)
-    if not plan.wishes.copy:
+    if not plan.options.copy:
         os.symlink(plan.base, target, target_is_directory=True)
         undo.callback(target.unlink)
         return
@@ -77,7 +77,7 @@ def _keep_hashes(plan: ImportPlan, undo: ExitStack) -> None:
     path = folder / HASHES
     new = [
         (image.path, folder / image.path, look)
-        for image, look in zip(plan.records, plan.looks, strict=True)
+        for image, look in zip(plan.records, plan.hashes, strict=True)
         if look is not None
     ]
     if new:

@@ -25,8 +25,8 @@ class OccludedImage:
     """An image, the named shapes that were taken away, and the image without them."""
 
     image: Image.Image
-    painted: Image.Image
-    taken: Mapping[str, tuple[Shape, ...]]
+    occluded: Image.Image
+    removed_shapes: Mapping[str, tuple[Shape, ...]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def predict_occluded(
     from model_zoo.inference.region_attention import energy_on, grid_of
     from model_zoo.inference.saliency import PlaceUnknownError
 
-    before, after = predict_images(model, run.card.prepared, [painted.image, painted.painted])
+    before, after = predict_images(model, run.card.prepared, [painted.image, painted.occluded])
     asked = {name: value for name, value in options.items() if value}
     if asked.get("class") not in (None, *run.card.classes):
         asked.pop("class")
@@ -87,7 +87,7 @@ def predict_occluded(
         heat, how = explained(run, painted.image, asked)
         energies = {
             name: energy_on(heat, run.card.prepared, size, mask(shapes, size, grid_of(size)))
-            for name, shapes in painted.taken.items()
+            for name, shapes in painted.removed_shapes.items()
         }
     except PlaceUnknownError as error:
         energies, how = {}, str(error)

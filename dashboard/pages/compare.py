@@ -57,9 +57,9 @@ def open_cell(cell: links.Cell) -> None:
     state.go("images.py", links.to_cell(shown, cell, view))
 
 
-look = plots.look(state.dark())
+theme = plots.theme(state.dark())
 beside = result_notes(desk, judged, found)
-verdict(judged, found, desk.workspace.rule, figure, look, open_cell, beside, reviewing)
+verdict(judged, found, desk.workspace.rule, figure, theme, open_cell, beside, reviewing)
 for sentence in detectable_difference_words(judged, desk.workspace.rule):
     st.markdown(plain(sentence))
 if many := compare_cached.many_models(shown):
@@ -73,7 +73,7 @@ head, which = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
     controls.figure_switch(figure)
-metrics_ui.per_class_metrics(judged, figure, look, open_cell)
+metrics_ui.per_class_metrics(judged, figure, theme, open_cell)
 matrices(
-    judged, view, desk.workspace, partial(compare_cached.matrix_difference, shown), shown, look, open_cell, reviewing
+    judged, view, desk.workspace, partial(compare_cached.matrix_difference, shown), shown, theme, open_cell, reviewing
 )

@@ -29,16 +29,16 @@ head, by = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("How many of what", anchor=False)
 with by:
     counts_ui.count_by_picker(dataset, taxonomies, view)
-counts_ui.group_counts(data_cached.counts(view), splits, view, plots.look(state.dark()))
+counts_ui.group_counts(data_cached.counts(view), splits, view, plots.theme(state.dark()))
 
 st.subheader("Patients in two splits", anchor=False)
 counts_ui.patient_leakage(dataset)
 
-head, look = st.columns([5, 3], vertical_alignment="bottom")
+head, theme = st.columns([5, 3], vertical_alignment="bottom")
 head.subheader("Image files", anchor=False)
 if counts_only.no_images_notice(dataset, "there are no files to look into."):
     st.stop()
-with look:
+with theme:
     stamp = file_checks_ui.file_check_button(desk)
 looked = data_cached.checked_files(view.labels, stamp)
 if opened := file_checks_ui.file_findings(looked, len(dataset.images), view.found, dataset.space):

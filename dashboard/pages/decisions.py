@@ -37,6 +37,6 @@ if taxonomies := desk.workspace.taxonomies():
     versions = {one.pinned: one for some in desk.workspace.versions().values() for one in some}
     taxonomy = links.among(state.query(), "taxonomy", {**taxonomies, **versions})
     annotator_agreement_ui.taxonomy_picker(taxonomies, taxonomy.name)
-    annotator_agreement_ui.agreement(*review_cached.agreement(taxonomy), taxonomy, plots.look(state.dark()))
+    annotator_agreement_ui.agreement(*review_cached.agreement(taxonomy), taxonomy, plots.theme(state.dark()))
 st.caption(f"Kept in `{desk.workspace.decisions_path}`; appended, never edited. Times are UTC.")
 state.show_sentence()

@@ -56,7 +56,7 @@ def open_cell(cell: links.Cell) -> None:
     state.go("images.py", links.to_cell(diagnosis_ui.single_subject_shown(shown, cell.subject), cell))
 
 
-page = diagnosis_ui.PageContext(shown, plots.look(state.dark()), open_cell, desk.workspace.folders)
+page = diagnosis_ui.PageContext(shown, plots.theme(state.dark()), open_cell, desk.workspace.folders)
 opened = diagnosis_ui.cards(found, page)
 if opened:
     st.switch_page("inspect.py", query_params=links.to_image(opened, shown))

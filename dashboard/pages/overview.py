@@ -18,7 +18,7 @@ overview_ui.next_steps(series, dataset)
 overview_ui.counts(dataset, series, len(desk.standing()))
 
 st.subheader("From leaves to classes", anchor=False)
-overview_ui.taxonomy_flow(desk.workspace.taxonomies(), dataset, plots.look(state.dark()))
+overview_ui.taxonomy_flow(desk.workspace.taxonomies(), dataset, plots.theme(state.dark()))
 
 st.subheader("Trained series", anchor=False)
 st.caption(

@@ -29,7 +29,7 @@ run = runs[name]
 st.title(plain(run.run_id), anchor=False)
 run_ui.card(run.card)
 st.subheader("Training", anchor=False)
-run_ui.curves(run, open_workspace.desk().dataset(), plots.look(state.dark()))
+run_ui.curves(run, open_workspace.desk().dataset(), plots.theme(state.dark()))
 st.subheader("What does it look at?", anchor=False)
-if opened := region_attention_section(open_workspace.desk(), run, state.query(), plots.look(state.dark())):
+if opened := region_attention_section(open_workspace.desk(), run, state.query(), plots.theme(state.dark())):
     st.switch_page("inspect.py", query_params=opened)

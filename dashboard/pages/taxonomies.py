@@ -28,7 +28,7 @@ if not versions:
 opened = next((name for name in workspace.opening if name in versions), next(iter(versions)))
 drafted = open_draft(read_draft(query, versions[opened][-1].pinned, space), versions, workspace)
 shown = links.read_shown(query, Shown(split=Split.TEST if dataset.counts_alone else Split.VALIDATION))
-look = plots.look(state.dark())
+theme = plots.theme(state.dark())
 with which:
     taxonomy_ui.picker(versions, drafted, space)
 with files.container(horizontal=True, horizontal_alignment="right"):
@@ -50,7 +50,7 @@ with right:
         controls.split_switch(shown)
         controls.filter_picker(cached.restrictions(shown), shown, "These figures are")
     taxonomy_ui.previews(taxonomies_cached.previews(drafted.taxonomy, shown), drafted, shown, workspace.folders)
-    taxonomy_ui.flow_chart(drafted, dataset, look)
+    taxonomy_ui.flow_chart(drafted, dataset, theme)
 
 st.subheader("What to merge", anchor=False)
 merge_suggestions_section(taxonomies_cached.suggested_merges(drafted.taxonomy), drafted, workspace.rule, space)

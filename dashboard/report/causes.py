@@ -29,31 +29,31 @@ N_PAIRS = 8
 _INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
 
 
-def section(told: ReportContents) -> str:
+def section(contents: ReportContents) -> str:
     """The four causes in their fixed order, each for every subject."""
     parts = [f"<h2>Why answers are wrong</h2><p>{rich(diagnosis_words.INTRODUCTION)}</p>"]
-    if together := diagnosis_words.retraining_effect(told.diagnoses):
+    if together := diagnosis_words.retraining_effect(contents.diagnoses):
         evidence = str(Evidence.RETRAINED).capitalize()
         parts.append(f"<p><i>{escape(evidence)}</i>, {rich(together)} How sure that is, the verdict says.</p>")
     for number, cause in enumerate(Cause, start=1):
-        cards = "".join(_card(told, cause, one, k) for k, one in enumerate(told.diagnoses))
+        cards = "".join(_card(contents, cause, one, k) for k, one in enumerate(contents.diagnoses))
         parts.append(f"<section><h2>{number} · {escape(cause[0].upper() + cause[1:])}</h2>{cards}</section>")
     return "".join(parts)
 
 
-def _card(told: ReportContents, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
+def _card(contents: ReportContents, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
     said = diagnosis_words.cause_finding(cause, diagnosis)
     gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in said.gains)
     colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
     return (
         f"<h3>{escape(diagnosis.subject.title)}</h3><p>{rich(said.sentence)}</p>"
         f'<p class="quiet">{rich(said.measure)} {escape(diagnosis.basis)}.</p>'
-        f"{_FIGURES[cause](told, diagnosis, colour)}"
+        f"{_FIGURES[cause](contents, diagnosis, colour)}"
         f"<p><b>What removing it would buy</b></p><ul>{gains}</ul>"
     )
 
 
-def _imbalance(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
+def _imbalance(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     draw = partial(
         recall_by_size_figure,
         diagnosis.recalls,
@@ -61,7 +61,7 @@ def _imbalance(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
         diagnosis.subject.subject_id,
         colour=colour,
     )
-    drawn = f"{chart(draw)}{_INTERVAL}{_curves(diagnosis)}" if diagnosis.counts_training else ""
+    drawn = f"{chart(draw)}{_INTERVAL}{_curves(diagnosis)}" if diagnosis.has_training_counts else ""
     return f"<p>{rich(diagnosis_words.class_imbalance(diagnosis))}</p>{drawn}"
 
 
@@ -72,7 +72,7 @@ def _curves(diagnosis: Diagnosis) -> str:
     return f'<p>{rich(diagnosis_words.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{diagnosis_words.CURVE}</p>'
 
 
-def _confusion(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
+def _confusion(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     names = diagnosis.names
     rows = [
         {
@@ -90,21 +90,21 @@ def _confusion(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     )
     return (
         f"<p>{rich(diagnosis_words.error_split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
-        f"<p>{rich(diagnosis_words.rater_confusion(diagnosis))}</p>{confused_examples(told.desk, diagnosis)}"
+        f"<p>{rich(diagnosis_words.rater_confusion(diagnosis))}</p>{confused_examples(contents.desk, diagnosis)}"
     )
 
 
-def _capacity(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
+def _capacity(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     pulls = partial(
         prediction_bias_figure,
         diagnosis.names,
-        diagnosis.pulls,
+        diagnosis.prediction_ratios,
         diagnosis.training,
         diagnosis.subject.subject_id,
         colour=colour,
     )
-    drawn = f"{chart(pulls)}{_INTERVAL}" if diagnosis.counts_training else ""
-    mass = partial(probability_mass_figure, diagnosis.names, diagnosis.mass)
+    drawn = f"{chart(pulls)}{_INTERVAL}" if diagnosis.has_training_counts else ""
+    mass = partial(probability_mass_figure, diagnosis.names, diagnosis.probability_mass)
     siblings = (
         f'{chart(mass)}<p class="quiet">{rich(diagnosis_words.sibling_classes(diagnosis))}</p>'
         if diagnosis.merges
@@ -117,7 +117,7 @@ def _capacity(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     )
 
 
-def _scatter(told: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
+def _scatter(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
     groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
     if not groups:
         return ""

@@ -20,7 +20,7 @@ from dashboard.report.contents import ReportContents
 from dashboard.report.examples import differing_examples
 from dashboard.report.page import chart, table
 from dashboard.ui.matrices_plot import INCONCLUSIVE_MARK, UNITS, confusion_figure, difference_figure
-from dashboard.ui.plots import Look, class_figure
+from dashboard.ui.plots import Theme, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference
 from model_zoo.core.comparison.outcomes import Question
@@ -34,12 +34,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def heading(told: ReportContents) -> str:
+def heading(contents: ReportContents) -> str:
     """What is compared, over what, and by which version."""
-    judged, dataset = told.judged, told.desk.dataset()
+    judged, dataset = contents.judged, contents.desk.dataset()
     basis = judged.basis(judged.evaluations[0]) if judged.one_basis else _each_its_own(judged)
     return (
-        f"<h1>{escape(told.desk.workspace.name)}: {escape(title(judged))}</h1>"
+        f"<h1>{escape(contents.desk.workspace.name)}: {escape(title(judged))}</h1>"
         f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
         + (f"<p>{escape(of_counts(len(dataset.images)))}</p>" if dataset.counts_alone else "")
     )
@@ -51,11 +51,11 @@ def title(judged: Comparison) -> str:
     return f"{compared}, where {judged.where.words}" if judged.where else compared
 
 
-def verdicts(told: ReportContents) -> str:
+def verdicts(contents: ReportContents) -> str:
     """One card per subject against the first, or one sentence that says why there is none."""
-    if sentence := why_none(told.judged):
+    if sentence := why_none(contents.judged):
         return f"<p>{escape(sentence)}</p>"
-    return "".join(_verdict(told, judgement) for judgement in told.judgements)
+    return "".join(_verdict(contents, judgement) for judgement in contents.judgements)
 
 
 def classes(judged: Comparison) -> str:
@@ -113,8 +113,8 @@ def sources(judged: Comparison) -> str:
     return f"<h2>Where it comes from</h2>{table(rows)}"
 
 
-def _verdict(told: ReportContents, judgement: Judgement) -> str:
-    judged, rule, asked = told.judged, told.desk.workspace.rule, question_of(judgement)
+def _verdict(contents: ReportContents, judgement: Judgement) -> str:
+    judged, rule, asked = contents.judged, contents.desk.workspace.rule, question_of(judgement)
     said = judgement.verdicts[asked, rule.figure]
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     beside = judgement.verdicts[other, rule.figure]
@@ -122,7 +122,7 @@ def _verdict(told: ReportContents, judgement: Judgement) -> str:
     few = drawn_differences(judgement.rows(asked, ClassFigure.RECALL))
     lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
     tipping = judgement.tipping_point(rule.figure)
-    errors = " ".join(label_noise_words.sentences(tipping, told.reviewing)) if tipping else ""
+    errors = " ".join(label_noise_words.sentences(tipping, contents.reviewing)) if tipping else ""
     a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
     secondary = (
         f'<p class="quiet">Secondary look, restricted to {escape(judged.where.words)}: not the verdict that was fixed '
@@ -136,13 +136,13 @@ def _verdict(told: ReportContents, judgement: Judgement) -> str:
         f"<section><h2>{escape(words.verdict_sentence(judgement, said, judged.where))}</h2>{secondary}"
         f"<p>{escape(words.accuracy_sentence(judgement, said))}</p>"
         f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertainty_note(judgement, asked))} '
-        f"{escape(told.beside.get(judgement.subject.subject_id, ''))}</p>"
+        f"{escape(contents.result_notes.get(judgement.subject.subject_id, ''))}</p>"
         + (f"<p><b>Label errors.</b> {escape(errors)}</p>" if errors else "")
         + f"<p>{escape(words.QUESTION_TEXTS[other])}. "
         f"{escape(words.verdict_sentence(judgement, beside, judged.where))} "
         f"{escape(words.accuracy_sentence(judgement, beside))}</p>"
         f"{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
-        f'<ul class="quiet">{method}</ul>{differing_examples(told.desk, judgement, a, b)}</section>'
+        f'<ul class="quiet">{method}</ul>{differing_examples(contents.desk, judgement, a, b)}</section>'
     )
 
 
@@ -166,9 +166,9 @@ def _few(few: Drawn, where_all: str) -> str:
 
 
 def _classes(
-    figures: Sequence[Sequence[Figure]], titles: Sequence[str], subject_ids: Sequence[str], look: Look
+    figures: Sequence[Sequence[Figure]], titles: Sequence[str], subject_ids: Sequence[str], theme: Theme
 ) -> go.Figure:
-    return class_figure(figures, titles, subject_ids, None, look, "recall")
+    return class_figure(figures, titles, subject_ids, None, theme, "recall")
 
 
 def _over(judged: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""All that a report tells, before it becomes a page or numbers."""
+"""All contents of a report, before they become a page or numbers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,26 +15,27 @@ from dashboard.server_state.open_workspace import Desk
 
 @dataclass(frozen=True)
 class ReportContents:
-    """A comparison, its verdicts, one diagnosis per subject in their order, and what each run looks at.
+    """A comparison, its verdicts, one diagnosis per subject in their order, and region attention of each run.
 
-    ``looks`` maps a run's id to what was found over each split; empty where nobody has looked.
-    ``reviewing`` is what reviewing changed, None where nobody reviewed. ``many`` sets three models or more against the
-    first; ``beside`` maps a subject's id to what stands beside its result, ``many_beside`` is that of the table.
+    ``region_attention`` maps a run id to the results of each split; empty if there are none. ``reviewing`` is the
+    effect of label changes, None if nothing was reviewed. ``many`` compares three models or more with the first;
+    ``result_notes`` maps a subject's id to the notes beside its result, ``many_models_note`` is the note below the
+    table.
     """
 
     desk: Desk
     judged: Comparison
     judgements: Sequence[Judgement]
     diagnoses: Sequence[Diagnosis]
-    looks: Mapping[str, tuple[RegionAttention, ...]]
+    region_attention: Mapping[str, tuple[RegionAttention, ...]]
     reviewing: Reviewing | None = None
     many: ManyModelsResult | None = None
-    beside: Mapping[str, str] = field(default_factory=dict)
-    many_beside: str = ""
+    result_notes: Mapping[str, str] = field(default_factory=dict)
+    many_models_note: str = ""
 
 
 def region_attention_of_runs(desk: Desk, judged: Comparison) -> Mapping[str, tuple[RegionAttention, ...]]:
-    """Run id -> what `taxoscope look` found about it, for all runs of all subjects."""
+    """Run id -> stored results of `taxoscope look`, for all runs of all subjects."""
     runs = {run.run_id: run for subject in judged.subjects for run in subject.runs}
     dataset, workspace = desk.dataset(), desk.workspace
     return {

@@ -6,9 +6,9 @@ from dashboard.report.page import rich, table
 from dashboard.words import plain
 
 
-def section(told: ReportContents) -> str:
+def section(contents: ReportContents) -> str:
     """A row per subject, which way it leans, and the estimate from the random queue; empty where nobody reviewed."""
-    found = told.reviewing
+    found = contents.reviewing
     if found is None:
         return ""
     lines = [*words.leans(found), *words.rankings(found)]

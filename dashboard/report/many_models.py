@@ -12,22 +12,22 @@ from dashboard.words import plain
 from model_zoo.core.comparison.many_models import Contrast
 
 
-def section(told: ReportContents) -> str:
+def section(contents: ReportContents) -> str:
     """The table with what it rests on; of one model the smallest gap; else nothing."""
     gaps = "".join(
-        f"<p>{escape(one)}</p>" for one in detectable_difference_words(told.judged, told.desk.workspace.rule)
+        f"<p>{escape(one)}</p>" for one in detectable_difference_words(contents.judged, contents.desk.workspace.rule)
     )
-    if told.many is None:
+    if contents.many is None:
         return gaps
-    rows = [{name: plain(cell) for name, cell in row.items()} for row in table_rows(told.many)]
+    rows = [{name: plain(cell) for name, cell in row.items()} for row in table_rows(contents.many)]
     alone = "".join(
         f"<li>{escape(subject.title)}: {escape(', '.join(images))}</li>"
-        for subject, images in zip(told.many.judged.subjects, told.many.alone, strict=True)
+        for subject, images in zip(contents.many.judged.subjects, contents.many.only_wrong, strict=True)
         if images
     )
     return (
-        f"<h2>All models against {escape(told.many.baseline.title)}</h2>{table(rows)}"
-        f'<p class="quiet">{escape(" ".join([*sentences(told.many), told.many_beside]))}</p>'
+        f"<h2>All models against {escape(contents.many.baseline.title)}</h2>{table(rows)}"
+        f'<p class="quiet">{escape(" ".join([*sentences(contents.many), contents.many_models_note]))}</p>'
         + (f"<p>Images that only one model gets wrong:</p><ul>{alone}</ul>" if alone else "")
     )
 
@@ -61,5 +61,5 @@ def tree(many: ManyModelsResult) -> dict[str, Any]:
         "groups": [[ids[k] for k in group] for group in found.groups],
         "rare classes": list(rare_class_names(many)),
         "left out": {subject.subject_id: n for subject, n in many.left_out},
-        "incorrect alone": {one: list(images) for one, images in zip(ids, many.alone, strict=True)},
+        "incorrect alone": {one: list(images) for one, images in zip(ids, many.only_wrong, strict=True)},
     }

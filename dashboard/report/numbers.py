@@ -41,9 +41,9 @@ def table(judged: Comparison) -> str:
     return out.getvalue()
 
 
-def tree(told: ReportContents) -> dict[str, Any]:
+def tree(contents: ReportContents) -> dict[str, Any]:
     """Where the numbers come from, verdicts, matrices, causes, looks; undefined is ``None``."""
-    judged = told.judged
+    judged = contents.judged
     return {
         "made": now(),
         "versions": {name: version(name) for name in ("taxoscope", "numpy", "scipy")},
@@ -66,8 +66,8 @@ def tree(told: ReportContents) -> dict[str, Any]:
             }
             for subject in judged.subjects
         },
-        "verdicts": _verdicts(told),
-        "many models": many_models.tree(told.many) if told.many else None,
+        "verdicts": _verdicts(contents),
+        "many models": many_models.tree(contents.many) if contents.many else None,
         "smallest gaps": [
             {
                 "question": str(one.question),
@@ -77,12 +77,12 @@ def tree(told: ReportContents) -> dict[str, Any]:
                 "errors as alike as two seeds": _number(one.alike),
                 "patients": one.n_patients,
                 "seeds a side": one.n_runs,
-                "rare classes": list(rare_class_names(told.judged, one)),
+                "rare classes": list(rare_class_names(contents.judged, one)),
             }
-            for one in smallest_detectable_differences(told.judged, told.desk.workspace.rule)
+            for one in smallest_detectable_differences(contents.judged, contents.desk.workspace.rule)
         ],
-        "label errors": _label_errors(told),
-        "classes": _classes(told),
+        "label errors": _label_errors(contents),
+        "classes": _classes(contents),
         "matrices": {
             subject.subject_id: {
                 "classes": evaluation.taxonomy.names,
@@ -91,20 +91,20 @@ def tree(told: ReportContents) -> dict[str, Any]:
             }
             for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
         },
-        "reviewing": _reviewing(told.reviewing) if told.reviewing else None,
-        "causes": {one.subject.subject_id: _causes(one) for one in told.diagnoses},
-        "looks": [_looks(one) for there in told.looks.values() for one in there],
+        "reviewing": _reviewing(contents.reviewing) if contents.reviewing else None,
+        "causes": {one.subject.subject_id: _causes(one) for one in contents.diagnoses},
+        "looks": [_looks(one) for there in contents.region_attention.values() for one in there],
     }
 
 
-def _verdicts(told: ReportContents) -> list[dict[str, Any]]:
+def _verdicts(contents: ReportContents) -> list[dict[str, Any]]:
     return [
         {
             "of": judgement.subject.subject_id,
             "against": judgement.reference.subject_id,
             "question": str(question),
             "figure": str(figure),
-            "deciding": figure is told.desk.workspace.rule.figure,
+            "deciding": figure is contents.desk.workspace.rule.figure,
             "margin": said.margin,
             "answer": str(said.answer),
             "outcome": str(said.outcome),
@@ -116,19 +116,19 @@ def _verdicts(told: ReportContents) -> list[dict[str, Any]]:
             "difference": [_number(end) for end in (said.difference.value, said.difference.low, said.difference.high)],
             "images": said.n_images,
             "patients": said.n_patients,
-            "beside": told.beside.get(judgement.subject.subject_id, ""),
+            "beside": contents.result_notes.get(judgement.subject.subject_id, ""),
             "needs": asdict(said.needs) | {"power": POWER} if said.needs else None,
             "rare classes": list(said.rare),
         }
-        for judgement in told.judgements
+        for judgement in contents.judgements
         for (question, figure), said in judgement.verdicts.items()
     ]
 
 
-def _label_errors(told: ReportContents) -> dict[str, Any]:
+def _label_errors(contents: ReportContents) -> dict[str, Any]:
     """How many wrong labels would turn each stated result, and the share that the random review estimates."""
-    rule, rate = told.desk.workspace.rule, told.reviewing.label_errors if told.reviewing else None
-    points = ((one, one.tipping_point(rule.figure)) for one in told.judgements)
+    rule, rate = contents.desk.workspace.rule, contents.reviewing.label_errors if contents.reviewing else None
+    points = ((one, one.tipping_point(rule.figure)) for one in contents.judgements)
     return {
         "tipping points": [
             {
@@ -147,7 +147,7 @@ def _label_errors(told: ReportContents) -> dict[str, Any]:
     }
 
 
-def _classes(told: ReportContents) -> list[dict[str, Any]]:
+def _classes(contents: ReportContents) -> list[dict[str, Any]]:
     """Every class's difference, for the question that the verdict answers; intervals hold for all at once."""
     return [
         {
@@ -161,7 +161,7 @@ def _classes(told: ReportContents) -> list[dict[str, Any]]:
             "images": row.n_images,
             "patients": row.n_patients,
         }
-        for judgement in told.judgements
+        for judgement in contents.judgements
         for row in judgement.rows(question_of(judgement), ClassFigure.RECALL)
     ]
 

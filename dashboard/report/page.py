@@ -9,7 +9,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from dashboard.ui.plots import DARK, LIGHT, Look
+from dashboard.ui.plots import DARK, LIGHT, Theme
 
 _TAGS = {"**": "b", "`": "code"}
 _MIME = {".csv": "text/csv", ".json": "application/json"}
@@ -27,11 +27,11 @@ def page(title: str, sections: Iterable[str]) -> str:
     )
 
 
-def chart(draw: Callable[[Look], go.Figure]) -> str:
+def chart(draw: Callable[[Theme], go.Figure]) -> str:
     """A chart in the colours of both themes; the page draws the one that the reader's system asks for."""
     themes = "".join(
-        f'<script type="application/json" class="{name}">{_in_script(str(draw(look).to_json()))}</script>'
-        for name, look in (("light", LIGHT), ("dark", DARK))
+        f'<script type="application/json" class="{name}">{_in_script(str(draw(theme).to_json()))}</script>'
+        for name, theme in (("light", LIGHT), ("dark", DARK))
     )
     return f'<div class="chart"><div></div>{themes}</div>'
 

@@ -16,16 +16,16 @@ from dashboard.runs.region_attention_words import (
 )
 
 
-def section(told: ReportContents) -> str:
+def section(contents: ReportContents) -> str:
     """Every subject's runs that somebody looked at; of a subject of which there are none, one sentence."""
-    return "<h2>What they look at</h2>" + "".join(_subject(told, subject) for subject in told.judged.subjects)
+    return "<h2>What they look at</h2>" + "".join(_subject(contents, subject) for subject in contents.judged.subjects)
 
 
-def _subject(told: ReportContents, subject: Subject) -> str:
-    there = [one for run in subject.runs for one in told.looks[run.run_id]]
+def _subject(contents: ReportContents, subject: Subject) -> str:
+    there = [one for run in subject.runs for one in contents.region_attention[run.run_id]]
     if not there:
         first = next((run for run in subject.runs if run.weights_path), subject.runs[0])
-        sentence = rich(why_no_region_attention(told.desk.workspace, first))
+        sentence = rich(why_no_region_attention(contents.desk.workspace, first))
         return f"<h3>{escape(subject.title)}</h3><p>{sentence}</p>"
     return "".join(_run(one) for one in there)
 

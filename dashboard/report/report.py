@@ -32,20 +32,20 @@ def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], dia
     changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
     many = compare_subjects(judged, desk.workspace.rule, partial(compare_subset, desk, judged))
     beside, many_beside = result_notes(desk, judged, found), many_models_note(desk, many) if many else ""
-    told = ReportContents(
+    contents = ReportContents(
         desk, judged, found, diagnoses, region_attention_of_runs(desk, judged), changed, many, beside, many_beside
     )
-    table, tree = numbers.table(judged), json.dumps(numbers.tree(told), indent=2)
+    table, tree = numbers.table(judged), json.dumps(numbers.tree(contents), indent=2)
     sections = [
-        comparison.heading(told),
+        comparison.heading(contents),
         page.downloads({"comparison.csv": table, "comparison.json": tree}),
-        comparison.verdicts(told),
-        many_models.section(told),
-        label_change_effect.section(told),
+        comparison.verdicts(contents),
+        many_models.section(contents),
+        label_change_effect.section(contents),
         comparison.classes(judged),
         comparison.matrices(judged),
-        causes.section(told),
-        region_attention.section(told),
+        causes.section(contents),
+        region_attention.section(contents),
         comparison.sources(judged),
     ]
     return Report(page.page(f"{desk.workspace.name}: {comparison.title(judged)}", sections), table, tree)

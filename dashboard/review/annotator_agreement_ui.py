@@ -32,7 +32,7 @@ def taxonomy_picker(taxonomies: Mapping[str, Taxonomy], chosen: str) -> None:
     )
 
 
-def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, look: plots.Look) -> None:
+def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, theme: plots.Theme) -> None:
     """The section: in all, by class, by pair of people, and the images about which they differ."""
     if found is None:
         who = "Nobody has given a label yet." if not said.people else "No image has a label from two people yet."
@@ -73,7 +73,7 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, look
     )
     right.markdown("What one person calls the row, another calls the column")
     right.plotly_chart(
-        rater_confusion_figure(_matrix(found), look),
+        rater_confusion_figure(_matrix(found), theme),
         key="agreement_matrix",
         theme=None,
         config={"displayModeBar": False},

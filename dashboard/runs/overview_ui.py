@@ -63,7 +63,7 @@ def counts(dataset: DataSet, series: Sequence[Series], n_standing: int) -> None:
     columns[-1].caption("label confirmed or corrected")
 
 
-def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: plots.Look) -> None:
+def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, theme: plots.Theme) -> None:
     """A flow through the chosen taxonomies; opens on the longest chain from fine to coarse."""
     if not taxonomies:
         st.info("No taxonomy yet: put a file into the workspace's folder `taxonomies`.")
@@ -81,7 +81,7 @@ def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, look: pl
             f"Width: images by original label; {where}, {counted(len(images), 'image')} of "
             f"{counted(patients, 'patient')}. Hover for names and counts."
         )
-        figure = plots.flow_figure(*flow(path, dataset, images), look)
+        figure = plots.flow_figure(*flow(path, dataset, images), theme)
         st.plotly_chart(figure, key="overview_flow", theme=None, config={"displayModeBar": False})
     with st.expander("What each taxonomy asks"):
         for taxonomy in taxonomies.values():

@@ -49,7 +49,7 @@ class ImageToPredict:
     stamp: str
 
 
-def predict_images(workspace: Workspace, run_id: str, source: Path, out: Path, console: Console) -> Path:
+def predict_to_file(workspace: Workspace, run_id: str, source: Path, out: Path, console: Console) -> Path:
     """Write what a run says of every image of ``source`` to ``out``, Parquet or CSV by its ending.
 
     ``source`` is a workspace, whose whole manifest is asked about, or a folder of images at any depth. Each batch is

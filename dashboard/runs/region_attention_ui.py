@@ -30,7 +30,7 @@ from model_zoo.workspace.run import Run
 MAX_TILES = 12
 
 
-def region_attention_section(desk: Desk, run: Run, query: Query, look: plots.Look) -> dict[str, list[str]] | None:
+def region_attention_section(desk: Desk, run: Run, query: Query, theme: plots.Theme) -> dict[str, list[str]] | None:
     """What was found when somebody looked; returns the address of an image that was just opened."""
     split = Split.TEST if links.read_split(query, None) is Split.TEST else Split.VALIDATION
     splits = {
@@ -66,7 +66,7 @@ def region_attention_section(desk: Desk, run: Run, query: Query, look: plots.Loo
         format_func=plain,
         on_change=lambda: state.write_query({"region": [str(state.get("run_look_region"))]}),
     )
-    return _flows(desk, shown, [one for one in shown.flows if one.region == asked], look)
+    return _flows(desk, shown, [one for one in shown.flows if one.region == asked], theme)
 
 
 def _energies(shown: RegionAttention) -> None:
@@ -78,7 +78,9 @@ def _energies(shown: RegionAttention) -> None:
     st.table(pd.DataFrame(rows).set_index("layer (cells)"))
 
 
-def _flows(desk: Desk, shown: RegionAttention, flows: Sequence[Flow], look: plots.Look) -> dict[str, list[str]] | None:
+def _flows(
+    desk: Desk, shown: RegionAttention, flows: Sequence[Flow], theme: plots.Theme
+) -> dict[str, list[str]] | None:
     own, looks = flows[0], shown.looks
     st.caption(flows_note(own.region, shown.basis))
     rows = [flow_row(one) for one in flows]
@@ -91,7 +93,7 @@ def _flows(desk: Desk, shown: RegionAttention, flows: Sequence[Flow], look: plot
         plots.flow_figure(
             [("as it is", names), (f"without {own.region}", names)],
             np.column_stack([np.zeros(len(true)), true, after, own.counts[true, after]]),
-            look,
+            theme,
         ),
         key=f"run_look_flow_{own.region}",
         theme=None,

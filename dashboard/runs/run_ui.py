@@ -65,7 +65,7 @@ def trained_on(card: Card) -> str:
     return f"label set {plain(card.label_set['name'])} (sha256 {plain(card.label_set['sha256'][:16])}…)"
 
 
-def curves(run: Run, dataset: DataSet, look: plots.Look) -> None:
+def curves(run: Run, dataset: DataSet, theme: plots.Theme) -> None:
     """Loss and accuracy by epoch."""
     history = run.history()
     if not history:
@@ -81,7 +81,7 @@ def curves(run: Run, dataset: DataSet, look: plots.Look) -> None:
     )
     left.plotly_chart(
         plots.training_curves_figure(
-            history, {"validation": "validation_loss", "training": "train_loss"}, "loss", look
+            history, {"validation": "validation_loss", "training": "train_loss"}, "loss", theme
         ),
         key="run_loss",
         theme=None,
@@ -89,7 +89,7 @@ def curves(run: Run, dataset: DataSet, look: plots.Look) -> None:
     )
     right.caption(f"Accuracy in the classes of {plain(run.card.taxonomy.reference)}. Validation: {basis}.")
     right.plotly_chart(
-        plots.training_curves_figure(history, {"validation": "validation_accuracy"}, "accuracy", look),
+        plots.training_curves_figure(history, {"validation": "validation_accuracy"}, "accuracy", theme),
         key="run_accuracy",
         theme=None,
         config={"displayModeBar": False},

@@ -15,7 +15,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 def previews(taxonomy: Taxonomy, shown: Shown) -> tuple[drafting.Preview, ...]:
-    """Every series judged in the classes of ``taxonomy``, over the images and labels of ``shown``."""
+    """Every run group evaluated in the classes of ``taxonomy``, for the images and labels of ``shown``."""
     return _previews(taxonomy, replace(shown, subjects=(), space=Space.COMMON))
 
 
@@ -26,18 +26,18 @@ def _previews(taxonomy: Taxonomy, shown: Shown) -> tuple[drafting.Preview, ...]:
 
 @cached(entries=32)
 def suggested_merges(taxonomy: Taxonomy) -> merge_suggestions.MergeSuggestions | None:
-    """What to merge in ``taxonomy``, from answers over validation."""
+    """Merge suggestions for ``taxonomy``, from predictions over validation."""
     return merge_suggestions.suggest_merges(desk(), taxonomy, previews(taxonomy, Shown(split=Split.VALIDATION)))
 
 
 @cached(entries=32)
 def pair_separability(taxonomy: Taxonomy) -> separability.SeparabilityResult | None:
-    """What to keep apart in ``taxonomy``, over validation."""
+    """Separability of all class pairs of ``taxonomy``, over validation."""
     return separability.class_separability(desk(), taxonomy, previews(taxonomy, Shown(split=Split.VALIDATION)))
 
 
 def class_subclusters(embedded: subclusters.EmbeddedRun) -> subclusters.SubclusterResult:
-    """What to split, as an embedded run sees it."""
+    """Clusters within the classes of an embedded run, as split suggestions."""
     return _class_subclusters(embedded.subject.subject_id, embedded.run.run_id, embedded.stamp)
 
 

@@ -1,4 +1,4 @@
-"""A draft in the page's address: its steps, undone, saved as a version, exported; files imported."""
+"""Draft of a taxonomy, kept in the page's address: undo, save as a version, export, import."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ IMPORTED = "taxonomies_imported"
 
 
 def steps(drafted: Drafted, space: LeafSpace) -> None:
-    """The steps since the saved version, and the way back."""
+    """List the edits since the saved version, with undo."""
     draft = drafted.draft
     if not drafted.changed:
         st.caption("Every step shows at once what trained series would score. Nothing is saved until you say so.")
@@ -36,7 +36,7 @@ def steps(drafted: Drafted, space: LeafSpace) -> None:
 
 
 def save_controls(drafted: Drafted, workspace: Workspace) -> None:
-    """Name, description, and the button that makes a new version of the draft."""
+    """Name, description, and the button that saves the draft as a new version."""
     space, taxonomy = workspace.space, drafted.taxonomy
     if drafted.overtaken and drafted.changed and drafted.newest:
         st.warning(
@@ -75,7 +75,7 @@ def save_controls(drafted: Drafted, workspace: Workspace) -> None:
 
 
 def export(drafted: Drafted, space: LeafSpace) -> None:
-    """What is shown, as a file."""
+    """Download the shown taxonomy as a file."""
     taxonomy = drafted.taxonomy
     st.download_button(
         "Export",
@@ -89,7 +89,7 @@ def export(drafted: Drafted, space: LeafSpace) -> None:
 
 
 def import_taxonomy(workspace: Workspace, newest: Mapping[str, Taxonomy]) -> None:
-    """A taxonomy file from elsewhere: read, shown, and kept as a new version if wanted."""
+    """Read a taxonomy file, show it, and save it as a new version on request."""
     n_kept = state.get(IMPORTED, 0)
     with st.popover("Import", icon=":material/upload:", key=f"taxonomies_import_{n_kept}"):
         key = f"taxonomies_file_{n_kept}"
@@ -126,7 +126,7 @@ def draft_button(
     primary: bool = False,
     disabled: bool = False,
 ) -> None:
-    """A button that acts on the draft, or says in one sentence why it cannot."""
+    """A button that edits the draft; if the edit is impossible, shows why in one sentence."""
     st.button(
         label,
         key=f"taxonomies_{key}",
@@ -138,7 +138,7 @@ def draft_button(
 
 
 def write_draft(draft: Draft, space: LeafSpace) -> None:
-    """Make the address hold ``draft``, as one step in the browser's history."""
+    """Write ``draft`` to the address, as one step in the browser's history."""
     state.write_query(draft.query(space))
 
 
@@ -147,7 +147,7 @@ def _sentence(words: str) -> str:
 
 
 def _as_typed(drafted: Drafted) -> Draft:
-    """The draft with the name and description that stand in the fields now."""
+    """The draft with the name and description from the input fields."""
     draft = drafted.draft
     name, description = state.get("taxonomies_name"), state.get("taxonomies_description")
     if name != drafted.taxonomy.name:

@@ -1,4 +1,4 @@
-"""Editing a taxonomy: one tab per kind of edit; each step goes into the address."""
+"""Taxonomy editor: one tab per kind of edit; each edit is written to the address."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 def editor(drafted: Drafted, space: LeafSpace) -> None:
-    """One tab per kind of edit; a button takes the step, if it can be taken."""
+    """Draw one tab per kind of edit, each with a button that applies it."""
     merge, split, rename, move, outside = st.tabs(["Merge", "Split", "Rename", "Reorder", "Outside"])
     with merge:
         _merge(drafted, space)
@@ -140,9 +140,9 @@ def _outside(drafted: Drafted, space: LeafSpace) -> None:
 
 
 def _take(drafted: Drafted, space: LeafSpace, label: str, edit: Callable[[], Edit], *, disabled: bool = False) -> None:
-    """A button that takes the step, or says in one sentence why it cannot be taken.
+    """A button that applies the edit; if it is impossible, shows why in one sentence.
 
-    ``edit`` reads what was typed from the session: text and click may arrive together.
+    ``edit`` reads the text from the session state, because text and click may arrive together.
     """
 
     def take() -> None:
@@ -154,5 +154,5 @@ def _take(drafted: Drafted, space: LeafSpace, label: str, edit: Callable[[], Edi
 
 
 def _key(what: str, taxonomy: Taxonomy) -> str:
-    """A step changes the classes: the widgets that offered them are new ones then."""
+    """Widget key that changes with the classes, so that widgets with outdated options are replaced."""
     return f"taxonomies_{what}_{taxonomy.hash}"

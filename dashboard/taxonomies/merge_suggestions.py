@@ -1,4 +1,4 @@
-"""Advice about a taxonomy: what to merge, what it is worth for free, and what it brought where it was trained."""
+"""Merge suggestions: gain from remapping predictions and, where a model was retrained, the measured gain."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,23 +17,24 @@ from model_zoo.core.suggestions.merge_suggestions import Candidate, merge_candid
 
 @dataclass(frozen=True)
 class MergeSuggestions:
-    """Every merge of ``taxonomy``'s classes worth a look, judged by the answers of ``subject`` over validation.
+    """Candidate merges of ``taxonomy``'s classes, from the predictions of ``subject`` over validation.
 
-    ``bought`` gives, for a candidate's members, the judgement of the series trained on the merged classes against
-    ``subject``, where there is such a series; ``subject`` must then be trained on ``taxonomy`` itself.
+    ``retrained`` maps a candidate's members to the comparison of ``subject`` with the run group trained on the merged
+    classes, if there is one; ``subject`` must then be trained on ``taxonomy`` itself.
     """
 
     taxonomy: Taxonomy
     subject: Subject
     evaluation: Evaluation
     candidates: tuple[Candidate, ...]
-    bought: Mapping[tuple[str, ...], Judgement]
+    retrained: Mapping[tuple[str, ...], Judgement]
 
 
 def suggest_merges(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> MergeSuggestions | None:
-    """Advice from the answers of the series trained on ``taxonomy``, else of the finest that can answer in it.
+    """Merge suggestions from the run group trained on ``taxonomy``, or else on the finest taxonomy that maps to it.
 
-    ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer.
+    ``previews`` are evaluations over validation, because test is reserved for comparisons. ``None`` if no run group can
+    be mapped.
     """
     able = [one for one in previews if one.mapped is not None and len(one.mapped.truth)]
     if not able:
@@ -53,7 +54,7 @@ def suggest_merges(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) 
 
 
 def merged_class_name(candidate: Candidate) -> str:
-    """What the merged class would be called."""
+    """Default name of the merged class."""
     return candidate.meaning.name if candidate.meaning else " or ".join(candidate.members)[:300]
 
 

@@ -1,4 +1,4 @@
-"""What to merge: each candidate with its two numbers, which are never added."""
+"""Section "merge suggestions": each candidate with its gains, which must not be added."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ SHOWN = 8
 
 
 def merge_suggestions_section(given: MergeSuggestions | None, drafted: Drafted, rule: Rule, space: LeafSpace) -> None:
-    """One sentence, then a row per candidate; each opens as a step of the draft."""
+    """One sentence and a row per candidate; each row links to the draft with that merge."""
     if given is None:
         st.info("No trained series can answer in these classes over validation, so nothing can be advised yet.")
         return
@@ -73,7 +73,7 @@ def _table(
             f"{points_text(one.random[2])})",
             "free: ITCA, nats": f"{signed(one.gain, 3)} ({signed(one.low, 3)} to {signed(one.high, 3)})",
             "pays": "yes" if one.pays else "no" if one.high < 0 else "not settled",
-            "bought": _bought(given.bought, one, rule),
+            "bought": _bought(given.retrained, one, rule),
         }
         for one in rows
     ]

@@ -1,4 +1,4 @@
-"""What to keep apart: which pairs of a taxonomy's classes models separate, and about which of them people agree."""
+"""Separability of class pairs: how well models separate two classes, and how far annotators agree about them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,18 +22,19 @@ from model_zoo.workspace.manifest import DataSet
 
 @dataclass(frozen=True)
 class SeparabilityResult:
-    """Every pair of classes of ``taxonomy``, the least separable first, judged over validation.
+    """Every pair of classes of ``taxonomy``, the least separable first, over validation.
 
-    The separations of each stand in the order of ``subjects``: the series that can answer in these classes.
-    ``agreements`` knows the pairs that people called the same images; ``n_twice`` images were decided by two or more.
+    The separations of each pair are in the order of ``subjects``, the run groups that can be mapped to these classes.
+    ``rater_agreements`` maps pairs of class indices to the agreement of annotators; ``n_rated_twice`` images were
+    labelled by two or more people.
     """
 
     taxonomy: Taxonomy
     subjects: tuple[Subject, ...]
     evaluation: Evaluation
-    distinctions: tuple[Distinction, ...]
-    agreements: Mapping[tuple[int, int], Agreement]
-    n_twice: int
+    pairs: tuple[Distinction, ...]
+    rater_agreements: Mapping[tuple[int, int], Agreement]
+    n_rated_twice: int
 
     def names(self, one: Distinction) -> tuple[str, str]:
         """The two classes."""
@@ -59,20 +60,20 @@ class SeparabilityResult:
         """
         return tuple(
             one
-            for one in self.distinctions
+            for one in self.pairs
             if one.measured and not one.told_apart and one.separations[one.best].auc < FAIR and not self._agreed(one)
         )
 
     def _agreed(self, one: Distinction) -> bool:
-        agreement = self.agreements.get(one.pair)
+        agreement = self.rater_agreements.get(one.pair)
         return agreement is not None and agreement.beyond_chance
 
 
 def class_separability(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) -> SeparabilityResult | None:
-    """Every pair of classes, from the series trained on ``taxonomy`` or finer and from what people decided.
+    """Separability of every pair of classes, from run groups that refine ``taxonomy`` and from review decisions.
 
-    ``previews`` are those of validation: test is for verdicts alone. ``None`` where no series can answer, or there
-    is but one class.
+    ``previews`` are evaluations over validation, because test is reserved for comparisons. ``None`` if no run group can
+    be mapped, or if there is only one class.
     """
     able = [one for one in previews if one.mapped is not None and len(one.mapped.truth) and _is_graded(one)]
     if not able or len(taxonomy.classes) < 2:
@@ -89,14 +90,14 @@ def class_separability(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Previe
 
 
 def _is_graded(one: Preview) -> bool:
-    """Whether its runs say how likely a class is: labels alone have no curve to measure an area under."""
+    """Whether its runs have probabilities: labels alone give no ROC curve."""
     return not any(run.card.labels_alone for run in one.subject.runs)
 
 
 def rater_agreements(
     decisions: Iterable[Decision], taxonomy: Taxonomy, dataset: DataSet
 ) -> tuple[Mapping[tuple[int, int], Agreement], int]:
-    """How people agree about each pair of classes, and how many images two people or more gave a label."""
+    """Agreement of annotators per pair of classes, and the number of images labelled by two or more people."""
     about: dict[str, list[Decision]] = {}
     for decision in in_force(decisions):
         about.setdefault(decision.image_id, []).append(decision)

@@ -1,4 +1,4 @@
-"""What to keep apart: pairs of classes, whether answers separate them and whether people agree, with the images."""
+"""Section "indistinguishable pairs": pairs of classes with their AUC, annotator agreement and images."""
 
 import math
 from collections.abc import Sequence
@@ -16,23 +16,23 @@ SHOWN = 8
 
 
 def indistinguishable_pairs(found: SeparabilityResult | None) -> None:
-    """What looks like chance, in a sentence; the least separable pairs in a table, all of them in another."""
+    """Pairs that models cannot distinguish, in a sentence; the least separable in a table, all pairs in another."""
     st.subheader("What to keep apart", anchor=False)
     if found is None:
         st.info("No trained series can answer in these classes over validation, so no pair of classes can be judged.")
         return
     st.markdown(_sentence(found))
-    measured = [one for one in found.distinctions if one.measured]
+    measured = [one for one in found.pairs if one.measured]
     if measured:
         rows = [_row(found, one) for one in measured[:SHOWN]]
         st.table(pd.DataFrame(rows).set_index("pair"), border="horizontal")
-    with st.expander(f"All {counted(len(found.distinctions), 'pair')}"):
+    with st.expander(f"All {counted(len(found.pairs), 'pair')}"):
         _all(found)
     _caption(found)
 
 
 def _sentence(found: SeparabilityResult) -> str:
-    pairs, alike = found.distinctions, found.like_chance
+    pairs, alike = found.pairs, found.like_chance
     n_apart = sum(one.told_apart for one in pairs)
     n_poor = sum(one.measured and one.poorly_at_best for one in pairs)
     n_few = sum(not one.measured for one in pairs)
@@ -61,7 +61,7 @@ def _sentence(found: SeparabilityResult) -> str:
 def _row(found: SeparabilityResult, one: Distinction) -> dict[str, str]:
     best = one.separations[one.best]
     shown, cell = found.images(one)
-    people = {"people": plain(_people(found, one))} if found.n_twice else {}
+    people = {"people": plain(_people(found, one))} if found.n_rated_twice else {}
     return {
         "pair": f"[{plain(' / '.join(found.names(one)))}]({images_url(shown, cell, MatrixView())})",
         "AUC, 0.5 is chance": plain(_auc(best)),
@@ -74,7 +74,7 @@ def _row(found: SeparabilityResult, one: Distinction) -> dict[str, str]:
 
 def _all(found: SeparabilityResult) -> None:
     rows = []
-    for one in found.distinctions:
+    for one in found.pairs:
         best = one.separations[one.best]
         a, b = found.names(one)
         rows.append(
@@ -102,9 +102,11 @@ def _all(found: SeparabilityResult) -> None:
 
 def _caption(found: SeparabilityResult) -> None:
     evaluation, subjects = found.evaluation, found.subjects
-    n_intervals = sum(not math.isnan(s.low) for one in found.distinctions for s in one.separations)
+    n_intervals = sum(not math.isnan(s.low) for one in found.pairs for s in one.separations)
     several = "; of several series, that with the highest mean over its seeds" if len(subjects) > 1 else ""
-    decided = "nobody has decided twice yet" if not found.n_twice else f"{counted(found.n_twice, 'image')} so far"
+    decided = (
+        "nobody has decided twice yet" if not found.n_rated_twice else f"{counted(found.n_rated_twice, 'image')} so far"
+    )
     titles = plain(one_of([s.title for s in subjects], "and"))
     st.caption(
         "AUC: how likely an image of the one class is scored above one of the other, by log p(one) − log p(other), "
@@ -128,9 +130,9 @@ def _separated(one: Distinction) -> str:
 
 
 def _people(found: SeparabilityResult, one: Distinction) -> str:
-    if not found.n_twice:
+    if not found.n_rated_twice:
         return "nobody has decided twice yet"
-    agreement = found.agreements.get(one.pair)
+    agreement = found.rater_agreements.get(one.pair)
     if agreement is None:
         return "not decided twice"
     interval = interval_text(agreement.share.low, agreement.share.high)

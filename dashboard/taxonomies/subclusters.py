@@ -1,4 +1,4 @@
-"""What to split: classes whose images a run trained on them sees as two clusters."""
+"""Split suggestions: classes whose images form two clusters in the embeddings of a run trained on them."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ from model_zoo.workspace.run import Run
 
 @dataclass(frozen=True)
 class EmbeddedRun:
-    """The run whose embeddings tell what to split in the classes that it was trained on.
+    """The run whose embeddings are clustered within each class.
 
-    ``stamp`` changes with the file of its embeddings; it is empty where nobody made any, and ``command`` makes them.
+    ``stamp`` changes with the embedding file; it is empty if there is none, and ``command`` computes it.
     """
 
     subject: Subject
@@ -30,20 +30,20 @@ class EmbeddedRun:
 
 @dataclass(frozen=True)
 class SubclusterResult:
-    """Every class large enough, in two clusters, as ``run`` sees the images of validation.
+    """Two clusters for every class that is large enough, from ``run``'s embeddings of validation images.
 
-    ``evaluation`` judges them in the run's own classes; it is ``None`` where ``problem`` says what is in the way.
+    ``evaluation`` is in the run's original classes; it is ``None`` if ``problem`` says why there is no result.
     """
 
     run: Run
     evaluation: Evaluation | None
-    divisions: tuple[Division, ...] = ()
+    subclusters: tuple[Division, ...] = ()
     problem: str = ""
 
     @property
     def candidates(self) -> tuple[Division, ...]:
         """The classes that may be two."""
-        return tuple(one for one in self.divisions if one.candidate)
+        return tuple(one for one in self.subclusters if one.candidate)
 
     def name(self, one: Division) -> str:
         """The class."""
@@ -67,10 +67,9 @@ class SubclusterResult:
 
 
 def find_embedded_run(desk: Desk, taxonomy: Taxonomy) -> EmbeddedRun | None:
-    """A run trained on exactly these classes: the first that was embedded, else the first that can be.
+    """A run trained on exactly these classes: the first with embeddings, otherwise the first that can be embedded.
 
-    A run trained on finer classes was told of them and would find them again. ``None`` where there is no such run
-    with weights.
+    A run trained on finer classes would only return those. ``None`` if no such run has weights.
     """
     found = []
     for series in desk.series():
@@ -81,7 +80,7 @@ def find_embedded_run(desk: Desk, taxonomy: Taxonomy) -> EmbeddedRun | None:
 
 
 def find_subclusters(desk: Desk, embedded: EmbeddedRun) -> SubclusterResult:
-    """Every class of the run's taxonomy in two clusters, over validation and original labels: test is for verdicts."""
+    """Two clusters per class of the run's taxonomy, over validation images with original labels."""
     run, dataset, taxonomy = embedded.run, desk.dataset(), embedded.run.card.taxonomy
     try:
         path = embeddings_path(desk.workspace.folders, run, Split.VALIDATION)

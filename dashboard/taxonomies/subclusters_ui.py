@@ -1,4 +1,4 @@
-"""What to split: classes whose images lie in two clusters, what they mean, and the images of either."""
+"""Section "split suggestions": classes with two clusters, what the clusters mean, and images of each."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode
@@ -26,7 +26,7 @@ MAX_TILES = 12
 def split_suggestions(
     desk: Desk, divide: Callable[[EmbeddedRun], SubclusterResult], drafted: Drafted
 ) -> dict[str, list[str]] | None:
-    """A sentence, a row per candidate and its images; returns the address of an image that was just opened."""
+    """A sentence, a row per candidate and its images; returns the address of the image that was just clicked."""
     st.subheader("What to split", anchor=False)
     embedded, space = find_embedded_run(desk, drafted.taxonomy), desk.workspace.space
     if embedded is None:
@@ -49,15 +49,17 @@ def split_suggestions(
         for one in found.candidates:
             with st.expander(f"{plain(found.name(one))}: images of the two clusters"):
                 opened = _images(found, one) or opened
-    if found.divisions:
-        with st.expander(f"All {counted(len(found.divisions), 'class', 'classes')} of {MIN_PATIENTS} patients or more"):
+    if found.subclusters:
+        with st.expander(
+            f"All {counted(len(found.subclusters), 'class', 'classes')} of {MIN_PATIENTS} patients or more"
+        ):
             _all(found)
     _caption(found)
     return opened
 
 
 def _sentences(found: SubclusterResult) -> list[str]:
-    """Which classes are two clusters, and which are one wide cloud whose halves differ in meaning."""
+    """Which classes form two clusters, and which form one broad cluster whose halves differ in meaning."""
     seen = f"As {found.run.run_id} sees them, the images of"
     two, wide = (
         [found.name(one) for one in found.candidates if one.clusters.apart is apart] for apart in (True, False)
@@ -87,7 +89,7 @@ def _row(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSp
 
 
 def _meaning(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSpace) -> str:
-    """In words, as a link to the draft that splits the class by it."""
+    """The difference in words, as a link to the draft that splits the class by it."""
     step, meaning = found.step(one, drafted.taxonomy), one.meaning
     if step is None or meaning is None:
         return "no common meaning found"
@@ -100,7 +102,7 @@ def _meaning(found: SubclusterResult, one: Division, drafted: Drafted, space: Le
 
 
 def _images(found: SubclusterResult, one: Division) -> dict[str, list[str]] | None:
-    """Either cluster's clearest images; returns the address of one that was just opened."""
+    """The most typical images of each cluster; returns the address of the image that was just clicked."""
     shown = Shown((found.run.run_id,), Space.NATIVE, Split.VALIDATION)
     names = found.run.card.taxonomy.names
     opened = None
@@ -140,7 +142,7 @@ def _all(found: SubclusterResult) -> None:
             "patients": " + ".join(f"{n:,}" for n in one.clusters.n_patients),
             "best meaning": one.meaning.words if one.meaning else "none found",
         }
-        for one in found.divisions
+        for one in found.subclusters
     ]
     percent = ("spread between them, %", "from", "to", "one cloud, 95 % below")
     config = {name: st.column_config.NumberColumn(format="%.1f") for name in percent}
@@ -150,7 +152,7 @@ def _all(found: SubclusterResult) -> None:
 
 def _caption(found: SubclusterResult) -> None:
     assert found.evaluation is not None
-    evaluation, n_left = found.evaluation, len(found.run.card.classes) - len(found.divisions)
+    evaluation, n_left = found.evaluation, len(found.run.card.classes) - len(found.subclusters)
     few = f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS} patients." if n_left else ""
     st.caption(
         f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "

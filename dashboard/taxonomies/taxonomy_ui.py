@@ -1,4 +1,4 @@
-"""The sections of Taxonomies: which one, its classes, its flow, and what trained series would score in it."""
+"""Sections of Taxonomies: selection, class table, flow chart, and previews of trained models."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ SAVED = "taxonomies_saved"
 
 
 def picker(versions: Versions, drafted: Drafted, space: LeafSpace) -> None:
-    """Choose a version of a taxonomy; the choice goes to the address, and a draft of another one is left behind."""
+    """Select a version of a taxonomy; the choice is written to the address, and any draft of another one is dropped."""
     known = {one.pinned: one for name in versions for one in reversed(versions[name])}
     newest = {found[-1].pinned for found in versions.values()}
     st.selectbox(
@@ -50,7 +50,7 @@ def picker(versions: Versions, drafted: Drafted, space: LeafSpace) -> None:
 def taxonomy_summary(
     drafted: Drafted, series: Sequence[Series], workspace: Workspace, *, counts_alone: bool = False
 ) -> None:
-    """What is shown: a saved version or a draft, what it asks, and how it is trained where images are to learn from."""
+    """Name, version or draft state, description, and the training command if there are images."""
     taxonomy = drafted.taxonomy
     text = f"**{plain(taxonomy.name)}** · {counted(len(taxonomy.classes), 'class', 'classes')}"
     if taxonomy.outside:
@@ -72,7 +72,7 @@ def taxonomy_summary(
 
 
 def class_table(taxonomy: Taxonomy, counts: Mapping[Split, Counts], space: LeafSpace) -> None:
-    """One row per class in class order: its leaves, and images and patients per split, by original label."""
+    """One row per class in class order: its leaf classes, and images and patients per split, by original label."""
     st.subheader("Classes", anchor=False)
     rows = []
     for k, (name, leaves) in enumerate(taxonomy.classes.items()):
@@ -107,7 +107,7 @@ def class_table(taxonomy: Taxonomy, counts: Mapping[Split, Counts], space: LeafS
 
 
 def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown, folders: Sequence[Path]) -> None:
-    """What every trained series scores in its own classes, and in those of the draft without training anything."""
+    """Metrics of every trained run group in its original classes, and after mapping to the draft's classes."""
     judged = [one for one in found if one.own is not None and one.mapped is not None]
     these = "this draft" if drafted.changed else "this taxonomy"
     if judged and controls.no_images_left([one.own for one in judged if one.own], shown):
@@ -149,8 +149,8 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown, folders: 
             st.warning(plain(one.problem))
 
 
-def flow_chart(drafted: Drafted, dataset: DataSet, look: plots.Look) -> None:
-    """The flow of images from leaves to classes, for a draft through those of the version it starts from."""
+def flow_chart(drafted: Drafted, dataset: DataSet, theme: plots.Theme) -> None:
+    """A flow from leaf classes to classes; for a draft it passes through the saved version."""
     st.subheader("From leaves to classes", anchor=False)
     path = [drafted.base, drafted.taxonomy] if drafted.draft.edits else [drafted.taxonomy]
     patients = len({image.patient_id or image.image_id for image in dataset.images})
@@ -162,12 +162,12 @@ def flow_chart(drafted: Drafted, dataset: DataSet, look: plots.Look) -> None:
     )
     columns, links = flow(path, dataset, dataset.images)
     titles = [title for title, _ in columns[:-1]] + ["draft" if drafted.draft.edits else columns[-1][0]]
-    figure = plots.flow_figure([(title, names) for title, (_, names) in zip(titles, columns)], links, look)
+    figure = plots.flow_figure([(title, names) for title, (_, names) in zip(titles, columns)], links, theme)
     st.plotly_chart(figure, key="taxonomies_flow", theme=None, config={"displayModeBar": False})
 
 
 def all_versions(versions: Versions, series: Sequence[Series]) -> None:
-    """Every version there is; old ones stay, and runs say on which they were trained."""
+    """Table of all versions, and of the run groups trained on each."""
     rows = [
         {
             "name": one.name,
@@ -207,7 +207,7 @@ def _accuracy(evaluation: Evaluation) -> str:
 
 
 def _in_the_way(one: Preview, taxonomy: Taxonomy) -> str:
-    """Which classes of the series hold leaves of several classes of ``taxonomy``, and which leaves these are."""
+    """The run group's classes that span several classes of ``taxonomy``, and the leaf classes they contain."""
     sentences = []
     for name, leaves in one.in_the_way.items():
         spread: dict[str, list[str]] = {}

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.ui.plots import Look, apply_theme, as_text, shorten_name
+from dashboard.ui.plots import Theme, apply_theme, as_text, shorten_name
 from dashboard.words import share_text, signed
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, FEW_PATIENTS, Difference
 from model_zoo.core.evaluation.confusion import Confusion, Per
@@ -31,7 +31,7 @@ UNITS = {
 def confusion_figure(
     confusion: Confusion,
     per: Per,
-    look: Look,
+    theme: Theme,
     *,
     of_runs: int = 1,
     merged: Mapping[str, Sequence[str]] | None = None,
@@ -61,14 +61,14 @@ def confusion_figure(
         z=depth.astype(np.float32),
         zmin=0,
         zmax=1,
-        colorscale=_scale(look.sequential),
+        colorscale=_scale(theme.sequential),
         showscale=False,
         hoverinfo="skip",
         **_gaps(len(names)),
     )
 
     def written(i: int, j: int) -> dict[str, object]:
-        text, colour = _cell_text(shown[i, j], counts[i, j], per, of_runs), _on(depth[i, j], look.sequential)
+        text, colour = _cell_text(shown[i, j], counts[i, j], per, of_runs), _on(depth[i, j], theme.sequential)
         return _text(i, j, as_text(text), colour, len(names), bold=i == j)
 
     def hover(i: int, j: int) -> str:
@@ -78,10 +78,10 @@ def confusion_figure(
             text += f"<br>reviewed: {number(done, of_runs)} of these {number(counts[i, j], of_runs)}"
         return text + (f"<br>mean of {of_runs} runs" if of_runs > 1 else "")
 
-    return _finish(figure, names, columns, counts > 0, written, hover, merged or {}, look)
+    return _finish(figure, names, columns, counts > 0, written, hover, merged or {}, theme)
 
 
-def rater_confusion_figure(pairs: Confusion, look: Look) -> go.Figure:
+def rater_confusion_figure(pairs: Confusion, theme: Theme) -> go.Figure:
     """What one person calls the row, another calls the column: % of the row; ``pairs`` counts pairs of ratings."""
     shares, totals = pairs.per(Per.TRUE), pairs.counts.sum(axis=1)
     figure = go.Figure()
@@ -89,7 +89,7 @@ def rater_confusion_figure(pairs: Confusion, look: Look) -> go.Figure:
         z=np.nan_to_num(shares).astype(np.float32),
         zmin=0,
         zmax=1,
-        colorscale=_scale(look.sequential),
+        colorscale=_scale(theme.sequential),
         showscale=False,
         hoverinfo="skip",
         **_gaps(len(totals)),
@@ -97,18 +97,18 @@ def rater_confusion_figure(pairs: Confusion, look: Look) -> go.Figure:
 
     def written(i: int, j: int) -> dict[str, object]:
         text = _cell_text(shares[i, j], pairs.counts[i, j], Per.TRUE, 1)
-        return _text(i, j, as_text(text), _on(shares[i, j], look.sequential), len(totals), bold=i == j)
+        return _text(i, j, as_text(text), _on(shares[i, j], theme.sequential), len(totals), bold=i == j)
 
     def hover(i: int, j: int) -> str:
         return f"{pairs.counts[i, j]:,.1f} of {totals[i]:,.0f} ratings ({share_text(shares[i, j])})"
 
     names = pairs.taxonomy.names
-    return _finish(figure, names, names, pairs.counts > 0, written, hover, {}, look, ("one person", "another"))
+    return _finish(figure, names, names, pairs.counts > 0, written, hover, {}, theme, ("one person", "another"))
 
 
 def difference_figure(
     difference: Difference,
-    look: Look,
+    theme: Theme,
     titles: tuple[str, str],
     *,
     of_runs: tuple[int, int] = (1, 1),
@@ -133,7 +133,7 @@ def difference_figure(
         z=np.where(read, np.nan_to_num(improvement), 0).astype(np.float32),
         zmin=-largest,
         zmax=largest,
-        colorscale=_scale(look.diverging),
+        colorscale=_scale(theme.diverging),
         colorbar=_legend(largest, difference.per),
         hoverinfo="skip",
         **_gaps(len(names)),
@@ -141,7 +141,7 @@ def difference_figure(
     if (holds & few).any():
         figure.add_heatmap(
             z=np.where(holds & few, 1.0, np.nan),
-            colorscale=[[0, look.grid], [1, look.grid]],
+            colorscale=[[0, theme.grid], [1, theme.grid]],
             showscale=False,
             hoverinfo="skip",
             **_gaps(len(names)),
@@ -152,13 +152,13 @@ def difference_figure(
         doubt = INCONCLUSIVE_MARK if not settled[i, j] and difference.n_differing[i, j] else ""
         text = signed(unit * values[i, j], digits) + doubt
         position = 0.5 + np.nan_to_num(improvement[i, j]) / largest / 2
-        colour = look.muted if few[i, j] else _on(position, look.diverging)
+        colour = theme.muted if few[i, j] else _on(position, theme.diverging)
         return _text(i, j, text, colour, len(names), bold=bool(settled[i, j] and read[i, j]))
 
     def hover(i: int, j: int) -> str:
         return "<br>".join(_difference_lines(difference, i, j, titles, of_runs))
 
-    return _finish(figure, names, columns, holds, written, hover, merged or {}, look)
+    return _finish(figure, names, columns, holds, written, hover, merged or {}, theme)
 
 
 def number(count: float, of_runs: int) -> str:
@@ -203,7 +203,7 @@ def _finish(
     written: Callable[[int, int], dict[str, object]],
     hover: Callable[[int, int], str],
     merged: Mapping[str, Sequence[str]],
-    look: Look,
+    theme: Theme,
     sides: tuple[str, str] = ("true", "predicted"),
 ) -> go.Figure:
     """Axes, what is ``written`` in the cells that hold images, and invisible squares: a heat map sends no clicks.
@@ -247,7 +247,7 @@ def _finish(
     )
     height = 960 if large else int(np.clip(150 + 30 * n, 260, 760))
     reach = max(4, 400 // n) if large else -1  # half a cell, or all the way to the nearest
-    return apply_theme(figure, look, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
+    return apply_theme(figure, theme, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
 
 
 def _with_size(name: str, merged: Mapping[str, Sequence[str]]) -> str:

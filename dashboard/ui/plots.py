@@ -16,7 +16,7 @@ SUBJECT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Theme:
     """Colours of one theme; zero in a matrix is the page's own background.
 
     ``sequential`` runs from nothing to all, ``diverging`` from worse to better.
@@ -30,7 +30,7 @@ class Look:
     diverging: tuple[str, ...]
 
 
-LIGHT = Look(
+LIGHT = Theme(
     "#1A2433",
     "#5A6675",
     "#E4E9EF",
@@ -38,7 +38,7 @@ LIGHT = Look(
     ("#FFFFFF", "#D6E6F2", "#9CC5E0", "#5B9DC9", "#2674AC", "#0B4A7A"),
     ("#B35806", "#E08214", "#FDD9A8", "#FFFFFF", "#B9D9EC", "#4393C3", "#1F5F99"),
 )
-DARK = Look(
+DARK = Theme(
     "#E6EAF0",
     "#9AA7B5",
     "#2A323C",
@@ -48,7 +48,7 @@ DARK = Look(
 )
 
 
-def look(dark: bool) -> Look:
+def theme(dark: bool) -> Theme:
     """The colours of the theme."""
     return DARK if dark else LIGHT
 
@@ -58,7 +58,7 @@ def class_figure(
     titles: Sequence[str],
     subject_ids: Sequence[str],
     supports: Sequence[str] | None,
-    look: Look,
+    theme: Theme,
     axis_title: str,
     colours: Sequence[str] = SUBJECT_COLOURS,
 ) -> go.Figure:
@@ -95,7 +95,7 @@ def class_figure(
             y=y,
             mode="markers",
             name=as_text(title),
-            marker={"size": 10, "color": colour, "line": {"width": 1.5, "color": look.background}},
+            marker={"size": 10, "color": colour, "line": {"width": 1.5, "color": theme.background}},
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -117,7 +117,7 @@ def class_figure(
             ],
         )
     labels = [
-        f"{as_text(one.name)}  <span style='color:{look.muted}'>{support}</span>"
+        f"{as_text(one.name)}  <span style='color:{theme.muted}'>{support}</span>"
         for one, support in zip(rows[0], supports or [""] * n, strict=True)
     ]
     figure.update_yaxes(
@@ -126,15 +126,15 @@ def class_figure(
         tickvals=list(range(n)),
         ticktext=labels,
         showgrid=True,
-        gridcolor=look.grid,
+        gridcolor=theme.grid,
     )
     figure.update_xaxes(
-        range=[-0.02, 1.02], tickformat=".0%", title={"text": axis_title}, showgrid=True, gridcolor=look.grid
+        range=[-0.02, 1.02], tickformat=".0%", title={"text": axis_title}, showgrid=True, gridcolor=theme.grid
     )
     height = int(110 + n * max(26, 15 * len(rows)))
     return apply_theme(
         figure,
-        look,
+        theme,
         height=height,
         clickmode="event+select",
         dragmode=False,
@@ -143,7 +143,7 @@ def class_figure(
     )
 
 
-def training_curves_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: str, look: Look) -> go.Figure:
+def training_curves_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], title: str, theme: Theme) -> go.Figure:
     """Curves over epochs: name -> field of `Epoch`."""
     figure = go.Figure()
     for (name, field), colour in zip(curves.items(), SUBJECT_COLOURS, strict=False):
@@ -154,16 +154,16 @@ def training_curves_figure(epochs: Sequence[Epoch], curves: Mapping[str, str], t
             name=name,
             line={"color": colour, "width": 2, "dash": "dot" if "train" in field else "solid"},
         )
-    figure.update_xaxes(title={"text": "epoch"}, gridcolor=look.grid, tickformat="d", nticks=min(10, len(epochs) + 1))
-    figure.update_yaxes(title={"text": title}, gridcolor=look.grid, rangemode="tozero")
+    figure.update_xaxes(title={"text": "epoch"}, gridcolor=theme.grid, tickformat="d", nticks=min(10, len(epochs) + 1))
+    figure.update_yaxes(title={"text": title}, gridcolor=theme.grid, rangemode="tozero")
     if title == "accuracy":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     return apply_theme(
-        figure, look, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"}
+        figure, theme, height=280, showlegend=True, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"}
     )
 
 
-def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.float64], look: Look) -> go.Figure:
+def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.float64], theme: Theme) -> go.Figure:
     """A flow from the finest column of classes to the coarsest.
 
     ``columns`` holds (title, class names); ``links`` (L, 4): column, class, class in the next
@@ -173,7 +173,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
     figure = go.Figure(
         go.Sankey(
             arrangement="snap",
-            textfont={"color": look.text, "shadow": f"0 0 3px {look.background}"},
+            textfont={"color": theme.text, "shadow": f"0 0 3px {theme.background}"},
             node={
                 "label": [as_text(shorten_name(name)) for _, names in columns for name in names],
                 "customdata": [as_text(name) for _, names in columns for name in names],
@@ -205,29 +205,29 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
             yref="paper",
             showarrow=False,
             text=f"<b>{as_text(shorten_name(title))}</b><br>{len(names)}",
-            font={"size": 12, "color": look.text},
+            font={"size": 12, "color": theme.text},
             xanchor="left" if c == 0 else "right" if c == len(columns) - 1 else "center",
         )
     height = int(np.clip(82 + 23 * max(len(names) for _, names in columns), 300, 1200))
-    return apply_theme(figure, look, height=height, margin={"l": 8, "r": 8, "t": 72, "b": 10})
+    return apply_theme(figure, theme, height=height, margin={"l": 8, "r": 8, "t": 72, "b": 10})
 
 
-def apply_theme(figure: go.Figure, look: Look, **layout: object) -> go.Figure:
+def apply_theme(figure: go.Figure, theme: Theme, **layout: object) -> go.Figure:
     """The figure with the theme's colours and the house's margins and axes."""
     margin = {"l": 8, "r": 12, "t": 28, "b": 8}
     figure.update_layout(
         **{
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "font": {"color": look.text, "size": 13, "family": "Source Sans, sans-serif"},
+            "font": {"color": theme.text, "size": 13, "family": "Source Sans, sans-serif"},
             "margin": margin,
-            "hoverlabel": {"bgcolor": look.background, "font": {"color": look.text}, "bordercolor": look.muted},
+            "hoverlabel": {"bgcolor": theme.background, "font": {"color": theme.text}, "bordercolor": theme.muted},
             "modebar": {"remove": ["zoom", "pan", "select", "lasso2d", "autoscale"]},
         }
         | layout
     )
-    figure.update_xaxes(zeroline=False, automargin=True, tickcolor=look.muted)
-    figure.update_yaxes(zeroline=False, automargin=True, tickcolor=look.muted)
+    figure.update_xaxes(zeroline=False, automargin=True, tickcolor=theme.muted)
+    figure.update_yaxes(zeroline=False, automargin=True, tickcolor=theme.muted)
     for axis in (figure.layout.xaxis, figure.layout.yaxis):
         axis.showgrid = bool(axis.showgrid)  # plotly's own grid is white: in the dark it looks like an interval
     return figure

@@ -118,10 +118,10 @@ def test_labels_alone_are_judged_and_everything_about_probabilities_is_left_open
         subjects[0], workspace.taxonomy("kinds"), Split.TEST, Labels.ORIGINAL, dataset.labels, dataset,
         [desk.predictions(name, Split.TEST)], [],
     )  # fmt: skip
-    assert not found.graded
+    assert not found.has_probabilities
     assert not found.measures[Cause.CAPACITY].can_tell
     assert np.isnan(found.calibration.ece)
-    assert np.isnan(found.gained_share.value)
+    assert np.isnan(found.newly_correct_share.value)
     assert found.measures[Cause.CONFUSION].value >= 0
     told = class_separability(desk, taxonomy, previews(desk, taxonomy, Split.VALIDATION, Labels.ORIGINAL))
     assert name not in [subject.subject_id for subject in told.subjects]

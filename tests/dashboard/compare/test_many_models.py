@@ -65,10 +65,10 @@ def test_a_model_that_reduces_the_shared_classes_is_named_and_left_out(fresh_ani
 def test_images_that_one_model_alone_gets_wrong_are_listed(fresh_animals):
     many = many_of(Desk(fresh_animals), compared(fresh_animals, "things-s0", "things-s1", "things-s2"))
     right = {k: dict(zip(one.image_ids, one.right[0], strict=True)) for k, one in enumerate(many.judged.evaluations)}
-    for k, images in enumerate(many.alone):
+    for k, images in enumerate(many.only_wrong):
         others = [right[other] for other in range(3) if other != k]
         assert set(images) == {i for i, ok in right[k].items() if not ok and all(other[i] for other in others)}
-    assert any(many.alone)
+    assert any(many.only_wrong)
 
 
 def test_each_distinct_comparison_is_counted_once_and_survives_a_restart(fresh_animals):

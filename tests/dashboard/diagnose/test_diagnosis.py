@@ -105,7 +105,9 @@ def test_the_figures_are_those_counted_from_the_files(animals):
     assert found.recall_and_support.value == pytest.approx(spearmanr(recalls, found.training).statistic)
     assert found.measures[Cause.IMBALANCE].value == pytest.approx(found.recall_and_support.value)
     calls = [np.mean([(one == name).sum() for one in said]) for name in THINGS]
-    assert [one.value for one in found.pulls] == pytest.approx([c / (truth == n).sum() for c, n in zip(calls, THINGS)])
+    assert [one.value for one in found.prediction_ratios] == pytest.approx(
+        [c / (truth == n).sum() for c, n in zip(calls, THINGS)]
+    )
     inside = np.mean([((one != truth) & (one.map(KIND) == truth.map(KIND))).mean() for one in said])
     across = np.mean([(one.map(KIND) != truth.map(KIND)).mean() for one in said])
     assert (found.errors.inside.value, found.errors.across.value) == pytest.approx((inside, across))
@@ -124,11 +126,11 @@ def test_what_summing_changes_is_that_counted_from_the_files(animals):
         gained = gained.add((summed == true) & (mapped != true))
         lost = lost.add((summed != true) & (mapped == true))
     assert gained.sum() > 0
-    assert found.gained.tolist() == gained.loc[list(found.evaluation.image_ids)].tolist()
-    assert found.lost.tolist() == lost.loc[list(found.evaluation.image_ids)].tolist()
+    assert found.newly_correct.tolist() == gained.loc[list(found.evaluation.image_ids)].tolist()
+    assert found.newly_incorrect.tolist() == lost.loc[list(found.evaluation.image_ids)].tolist()
     net = (gained.sum() - lost.sum()) / (3 * len(gained))
     assert found.measures[Cause.CAPACITY].value == pytest.approx(net)
-    listed = found.images(found.gained)
+    listed = found.images(found.newly_correct)
     assert dict(listed) == {name: n for name, n in gained.items() if n}
     assert [n for _, n in listed] == sorted((n for _, n in listed), reverse=True)
 

@@ -72,7 +72,7 @@ def test_a_curve_runs_from_the_fewest_images_to_all(workspace):
 
 
 def test_a_wider_model_is_judged_in_the_coarser_classes(workspace):
-    (wider,) = found(workspace, "things by_chance").wider  # slim has no more parameters
+    (wider,) = found(workspace, "things by_chance").larger_models  # slim has no more parameters
     sides = [list(answers(workspace.writable / "runs", f"{name}-s*")) for name in ("things", "wide")]
     own, wide = (np.mean([accuracy_score(t.map(KIND), s.map(KIND)) for s, t in side]) for side in sides)
     assert (wider.subject.title, wider.n_parameters) == ("wide · 3 seeds", 9)
@@ -81,10 +81,10 @@ def test_a_wider_model_is_judged_in_the_coarser_classes(workspace):
 
 
 def test_a_single_run_is_compared_over_patients_alone(workspace):
-    (wider,) = found(workspace, "things-s1").wider
+    (wider,) = found(workspace, "things-s1").larger_models
     assert (wider.verdict.question, wider.verdict.n_runs) == (Question.CHECKPOINT, (3, 1))
 
 
 def test_nothing_is_said_of_runs_of_another_kind(workspace):
     assert found(workspace, "kinds by_chance") == found(workspace, "sizes by_chance", "sizes")
-    assert found(workspace, "kinds by_chance").wider == ()
+    assert found(workspace, "kinds by_chance").larger_models == ()

@@ -64,11 +64,11 @@ def raw(workspace):
 
 @pytest.fixture(scope="module")
 def held(raw):
-    intake = take_weights(UploadedFile("best <b>.pth", len(raw), lambda: raw))
-    job = Job(lambda tell: open_checkpoint(intake, tell))
+    import_files = take_weights(UploadedFile("best <b>.pth", len(raw), lambda: raw))
+    job = Job(lambda tell: open_checkpoint(import_files, tell))
     assert job.wait(120)
     assert job.error == ""
-    intake.close()
+    import_files.close()
     return job.result
 
 
@@ -89,8 +89,8 @@ def test_what_the_file_is_and_says(held, workspace):
 
 def test_a_file_that_says_nothing_prefills_nothing(workspace):
     raw = (workspace.writable / "runs" / "shapes-s0" / "model.safetensors").read_bytes()
-    intake = take_weights(UploadedFile("m.safetensors", len(raw), lambda: raw))
-    found = open_checkpoint(intake, lambda *told: None)
+    import_files = take_weights(UploadedFile("m.safetensors", len(raw), lambda: raw))
+    found = open_checkpoint(import_files, lambda *told: None)
     said = read_metadata(found.checkpoint)
     assert (said.size, said.interpolation) == (None, None)
     assert file_orders(found.checkpoint, shapes(workspace)) == ()
@@ -144,8 +144,8 @@ def test_what_contradicts_the_file_is_one_sentence_each(change, sentences):
 
 
 def test_what_is_no_checkpoint_is_one_sentence():
-    intake = take_weights(UploadedFile("w.pth", 20, lambda: b"<html>sign in</html>"))
-    job = Job(lambda tell: open_checkpoint(intake, tell))
+    import_files = take_weights(UploadedFile("w.pth", 20, lambda: b"<html>sign in</html>"))
+    job = Job(lambda tell: open_checkpoint(import_files, tell))
     assert job.wait(60)
     assert "is a web page" in job.error
 
@@ -232,9 +232,9 @@ def map_picture_of(workspace, run, image_id):
 
 def test_an_onnx_file_says_what_it_takes_and_is_tried_like_any_other(workspace):
     raw = graph().SerializeToString()
-    intake = take_weights(UploadedFile("net.onnx", len(raw), lambda: raw))
-    held = open_checkpoint(intake, lambda *told: None)
-    intake.close()
+    import_files = take_weights(UploadedFile("net.onnx", len(raw), lambda: raw))
+    held = open_checkpoint(import_files, lambda *told: None)
+    import_files.close()
     assert (held.architecture, held.channels, held.n_outputs, read_metadata(held.checkpoint).size) == (
         "onnx",
         1,

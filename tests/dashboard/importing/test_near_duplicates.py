@@ -45,10 +45,11 @@ ROWS = [
 def test_pairs_apart_are_said_before_anything_is_written(tmp_path):
     workspace = Workspace.open(init(tmp_path / "ws"))
     plan = plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), ImportOptions(copy=True))
-    assert [(p.first.image_id, p.second.image_id, p.across_splits, p.across_classes) for p in plan.alike.pairs] == [
+    pairs = plan.near_duplicates.pairs
+    assert [(p.first.image_id, p.second.image_id, p.across_splits, p.across_classes) for p in pairs] == [
         ("a.jpg", "a2.jpg", True, False), ("b.jpg", "b2.jpg", False, True)
     ]  # fmt: skip
-    assert (plan.alike.n_pairs, plan.alike.n_hashed, plan.alike.is_all) == (3, 7, True)
+    assert (plan.near_duplicates.n_pairs, plan.near_duplicates.n_hashed, plan.near_duplicates.is_all) == (3, 7, True)
     told = [sentence for sentence in plan.warnings if "look alike" in sentence]
     assert len(told) == 2
     assert told[0].startswith(
@@ -63,7 +64,7 @@ def test_what_comes_later_is_compared_with_what_is_there(tmp_path):
     write_import(plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), ImportOptions(copy=True)))
     more = folder(tmp_path / "more", [("z.jpg", 4, 50, "dog", "train"), ("y.jpg", 9, 90, "dog", "train")])
     plan = plan_import(Workspace.open(workspace.writable), read_source(more), ImportOptions(copy=True))
-    assert {(p.first.image_id, p.second.image_id) for p in plan.alike.pairs if p.across_splits} == {
+    assert {(p.first.image_id, p.second.image_id) for p in plan.near_duplicates.pairs if p.across_splits} == {
         ("a.jpg", "a2.jpg"), ("z.jpg", "d.jpg")
     }  # fmt: skip
     write_import(plan)
@@ -79,6 +80,6 @@ def test_what_comes_later_is_compared_with_what_is_there(tmp_path):
 def test_images_that_were_not_opened_are_hashed_later(tmp_path):
     workspace = Workspace.open(init(tmp_path / "ws"))
     plan = plan_import(workspace, read_source(folder(tmp_path / "pets", ROWS)), ImportOptions(check=False))
-    assert (plan.alike.n_hashed, plan.alike.pairs) == (0, ())
+    assert (plan.near_duplicates.n_hashed, plan.near_duplicates.pairs) == (0, ())
     found, _ = near_duplicates_of_workspace(write_import(plan))
     assert (found.n_hashed, found.n_across_splits, found.n_across_classes) == (7, 1, 1)

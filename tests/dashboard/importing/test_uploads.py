@@ -112,34 +112,34 @@ def test_a_folder_of_incoming_stays_where_it_is_and_an_archive_is_unpacked_elsew
     folder = workspace.writable / "incoming"
     by_class(folder / "birds")
     (folder / "more.zip").write_bytes(packed(folder / "birds"))
-    intake = take_incoming(workspace, "birds", quiet)
-    assert (intake.stays, len(intake.source(ReadOptions()).rows)) == (True, 4)
-    intake.close()
+    import_files = take_incoming(workspace, "birds", quiet)
+    assert (import_files.stays, len(import_files.source(ReadOptions()).rows)) == (True, 4)
+    import_files.close()
     assert (folder / "birds").is_dir()
-    intake = take_incoming(workspace, "more.zip", quiet)
-    assert not intake.stays
-    assert len(intake.source(ReadOptions()).rows) == 4
-    intake.close()
+    import_files = take_incoming(workspace, "more.zip", quiet)
+    assert not import_files.stays
+    assert len(import_files.source(ReadOptions()).rows) == 4
+    import_files.close()
     assert (list(held.iterdir()), (folder / "more.zip").is_file()) == ([], True)
 
 
 def test_an_uploaded_zip_is_a_folder_until_it_is_closed(held, tmp_path):
     raw = packed(by_class(tmp_path / "birds"), "all/")
-    intake = take_upload([given("../../bi<b>rds.zip", raw)], quiet)
-    source = intake.source(ReadOptions())
+    import_files = take_upload([given("../../bi<b>rds.zip", raw)], quiet)
+    source = import_files.source(ReadOptions())
     assert sorted({row.labels for row in source.rows}) == [("cat",), ("dog",)]
     assert str(held) in str(source.base)
-    assert str(held) not in intake.told(f"images in {source.base}")
-    assert len(intake.previews(ReadOptions())) == 4
-    assert all(one.thumbnail.startswith("data:image/jpeg;base64,") for one in intake.previews(ReadOptions()))
-    intake.close()
+    assert str(held) not in import_files.without_server_path(f"images in {source.base}")
+    assert len(import_files.previews(ReadOptions())) == 4
+    assert all(one.thumbnail.startswith("data:image/jpeg;base64,") for one in import_files.previews(ReadOptions()))
+    import_files.close()
     assert list(held.iterdir()) == []
 
 
 def test_what_nobody_refers_to_any_more_is_removed(held, tmp_path):
-    intake = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
+    import_files = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
     assert len(list(held.iterdir())) == 1
-    del intake
+    del import_files
     gc.collect()
     assert list(held.iterdir()) == []
 
@@ -150,30 +150,30 @@ def test_what_a_killed_server_left_is_removed_by_the_next(held, tmp_path):
     own = temporary_folder(held, "taxoscope-held-")
     old = held / own.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
     old.mkdir()
-    intake = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
+    import_files = take_upload([given("a.zip", packed(by_class(tmp_path / "birds")))], quiet)
     assert (old.exists(), own.exists()) == (False, True)
-    intake.close()
+    import_files.close()
 
 
 def test_a_table_beside_a_zip_lists_its_images(held, tmp_path):
     picture(tmp_path / "pics" / "a.png")
     table = given("labels.csv", b"where,what\npics/a.png,owl\n")
-    intake = take_upload([given("x.zip", packed(tmp_path, "")), table], quiet)
-    assert intake.columns("") == ("where", "what")
-    source = intake.source(ReadOptions(columns=Columns(image="where", labels=("what",))))
+    import_files = take_upload([given("x.zip", packed(tmp_path, "")), table], quiet)
+    assert import_files.columns("") == ("where", "what")
+    source = import_files.source(ReadOptions(columns=Columns(image="where", labels=("what",))))
     assert [(row.file, row.labels) for row in source.rows] == [("pics/a.png", ("owl",))]
-    assert intake.previews(ReadOptions(columns=Columns(image="where", labels=("what",))))[0].problem == ""
+    assert import_files.previews(ReadOptions(columns=Columns(image="where", labels=("what",))))[0].problem == ""
 
 
 def test_a_table_inside_is_offered(held, tmp_path):
     picture(tmp_path / "z" / "pics" / "a.png")
     (tmp_path / "z" / "list.csv").write_text("file,label\npics/a.png,owl\n../../../etc/passwd,owl\n")
-    intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
-    assert (intake.tables, intake.likeliest_table) == (("list.csv",), "list.csv")
+    import_files = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
+    assert (import_files.tables, import_files.likeliest_table) == (("list.csv",), "list.csv")
     reading = ReadOptions("list.csv")
-    assert intake.columns("list.csv") == ("file", "label")
-    assert [bool(one.thumbnail) for one in intake.previews(reading)] == [True, False]
-    assert "leads out of" in intake.previews(reading)[1].problem
+    assert import_files.columns("list.csv") == ("file", "label")
+    assert [bool(one.thumbnail) for one in import_files.previews(reading)] == [True, False]
+    assert "leads out of" in import_files.previews(reading)[1].problem
 
 
 def test_rules_give_labels_and_how_many_images_each_comes_to(held, tmp_path):
@@ -181,17 +181,17 @@ def test_rules_give_labels_and_how_many_images_each_comes_to(held, tmp_path):
         picture(tmp_path / "z" / f"{k}.png", seed=k)
     lines = ["file,marker,annotation,structure", "0.png,yes,yes,bpd", "1.png,no,no,bpd", "2.png,no,no,ac", "3.png,,,"]
     (tmp_path / "z" / "list.csv").write_text("\n".join(lines) + "\n")
-    intake = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
+    import_files = take_upload([given("z.zip", packed(tmp_path / "z"))], quiet)
     text = "marker=yes and annotation=yes and structure=bpd -> bpd\nmarker=no -> none # whatever it shows\n"
     reading = ReadOptions("list.csv", rules=text)
-    assert list(label_counts(intake.source(reading))) == [("none", 2), ("bpd", 1), ("", 1)]
-    assert any("1 row without a label, since no rule matches" in one for one in intake.source(reading).told)
-    assert {one.row.labels[0] for one in intake.previews(reading)} == {"none", "bpd", ""}
+    assert list(label_counts(import_files.source(reading))) == [("none", 2), ("bpd", 1), ("", 1)]
+    assert any("1 row without a label, since no rule matches" in one for one in import_files.source(reading).told)
+    assert {one.row.labels[0] for one in import_files.previews(reading)} == {"none", "bpd", ""}
     for bad, sentence in (("", "holds no rule"), ("marker=yes", "line 1: expected"), ("side=left -> a", "no column")):
         with pytest.raises(SourceError, match=sentence):
-            intake.source(ReadOptions("list.csv", rules=bad))
+            import_files.source(ReadOptions("list.csv", rules=bad))
     with pytest.raises(SourceError, match="Labels come from rules or from columns"):
-        intake.source(ReadOptions("list.csv", Columns(labels=("structure",)), rules=text))
+        import_files.source(ReadOptions("list.csv", Columns(labels=("structure",)), rules=text))
 
 
 def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
@@ -200,13 +200,13 @@ def test_a_table_that_was_not_offered_is_not_read(workspace, tmp_path):
     outside.write_text("file,label\na.png,owl\n")
     (tmp_path / "ws" / "incoming" / "z" / "link.csv").symlink_to(outside)
     (tmp_path / "ws" / "incoming" / "z" / "metadata.csv").symlink_to(outside)
-    intake = take_incoming(workspace, "z", quiet)
-    assert intake.tables == ()
+    import_files = take_incoming(workspace, "z", quiet)
+    assert import_files.tables == ()
     with pytest.raises(SourceError, match=r"'metadata\.csv' leads out of"):
-        intake.source(ReadOptions())
+        import_files.source(ReadOptions())
     told = set()
     for name in ("/etc/group", "../../../secret.csv", "link.csv", "../../../no_such.csv"):
-        for ask in (intake.columns, lambda name: intake.source(ReadOptions(name))):
+        for ask in (import_files.columns, lambda name: import_files.source(ReadOptions(name))):
             with pytest.raises(SourceError) as refused:
                 ask(name)
             told.add(str(refused.value).replace(name, "X"))
@@ -290,14 +290,14 @@ def test_dicom_is_read_as_frames_whichever_way_it_comes(workspace, held, tmp_pat
         lambda: take_incoming(workspace, "copied", quiet),
     )
     for way in ways:
-        intake = way()
-        source = intake.source(ReadOptions())
+        import_files = way()
+        source = import_files.source(ReadOptions())
         assert sorted(row.labels for row in source.rows) == [("cat",), ("cat",), ("dog",), ("dog",)]
         assert source.told[0] == "DICOM: 4 frames of 2 files, written as PNG."
         assert "2.dcm" in source.left_out[0]
-        assert not intake.stays
+        assert not import_files.stays
         assert SECRET not in repr(source)
-        intake.close()
+        import_files.close()
         assert list(held.iterdir()) == []
 
 
@@ -309,13 +309,13 @@ def test_an_archive_may_be_called_like_what_is_held_for_it(workspace, held, tmp_
     (workspace.writable / "incoming").mkdir(exist_ok=True)
     (workspace.writable / "incoming" / archive.name).write_bytes(archive.read())
     table = given("labels.csv", b"file,label\ncat/1.png,cat\ndog/1.png,dog\n")
-    for intake in (
+    for import_files in (
         take_upload([archive], quiet),
         take_upload([archive, table], quiet),
         take_incoming(workspace, archive.name, quiet),
     ):
-        assert [row.labels for row in intake.source(ReadOptions()).rows] == [("cat",), ("dog",)]
-        assert all(one.thumbnail for one in intake.previews(ReadOptions()))
+        assert [row.labels for row in import_files.source(ReadOptions()).rows] == [("cat",), ("dog",)]
+        assert all(one.thumbnail for one in import_files.previews(ReadOptions()))
 
 
 def test_what_is_refused_is_called_as_the_user_called_it(held):

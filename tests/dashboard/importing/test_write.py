@@ -32,8 +32,8 @@ def everything_in(folder):
     }
 
 
-def bring(workspace, source, wishes=None, **more):
-    plan = plan_import(workspace, read_source(source, **more), wishes or ImportOptions())
+def bring(workspace, source, options=None, **more):
+    plan = plan_import(workspace, read_source(source, **more), options or ImportOptions())
     return plan, write_import(plan)
 
 

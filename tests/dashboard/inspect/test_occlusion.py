@@ -30,10 +30,10 @@ def desk(tmp_path_factory):
 
 def test_regions_and_boxes_are_painted_out_together_and_nothing_else(desk):
     found = occlude(desk, "i0000", Away(("disc",), (Box(0, 0, 10, 5),)))
-    assert list(found.taken) == ["disc", DRAWN_BOXES]
+    assert list(found.removed_shapes) == ["disc", DRAWN_BOXES]
     gone = np.zeros((96, 96), np.bool_)
     gone[30:66, 20:70] = gone[:5, :10] = True
-    before, after = np.asarray(found.image), np.asarray(found.painted)
+    before, after = np.asarray(found.image), np.asarray(found.occluded)
     assert (before[~gone] == after[~gone]).all()
     assert (before[gone] != after[gone]).any()
 
@@ -42,7 +42,7 @@ def test_uploads_are_painted_too(desk):
     out = io.BytesIO()
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 8)).save(out, "PNG")
     upload = desk.hold(out.getvalue(), "square.png")
-    assert not np.asarray(occlude(desk, upload.upload_id, Away(boxes=(Box(8, 8, 12, 12),))).painted).any()
+    assert not np.asarray(occlude(desk, upload.upload_id, Away(boxes=(Box(8, 8, 12, 12),))).occluded).any()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_answers_are_those_of_the_weights_by_other_code(desk):
     )
     model = timm.create_model("test_resnet", num_classes=len(run.card.classes), in_chans=1).eval()
     model.load_state_dict(load_file(run.weights_path))
-    for image, said in ((painted.image, asked.before), (painted.painted, asked.after)):
+    for image, said in ((painted.image, asked.before), (painted.occluded, asked.after)):
         pixels = np.asarray(image.convert("L").resize((224, 224), Image.Resampling.BILINEAR), np.float32) / 255
         pooled = torch.nn.functional.max_pool2d(torch.from_numpy(pixels)[None, None], 2)
         with torch.inference_mode():

@@ -47,7 +47,7 @@ def test_pairs_are_judged_on_validation_by_every_series_that_can_answer(desk):
     found = found_in(desk, "kinds")
     assert [one.taxonomy.name for one in found.subjects] == ["things", "kinds"]
     assert len(found.evaluation.truth) == 120
-    for one in found.distinctions:
+    for one in found.pairs:
         pair = found.names(one)
         for separation, name in zip(one.separations, ("things", "kinds")):
             assert separation.auc == pytest.approx(np.mean(list(areas(desk, name, pair))), abs=1e-6)
@@ -61,7 +61,7 @@ def test_what_is_finer_than_any_series_is_judged_by_none(desk):
 
 def test_the_images_of_a_pair_are_those_labelled_as_either(desk):
     found = found_in(desk, "kinds")
-    one = next(one for one in found.distinctions if found.names(one) == ("animal", "vehicle"))
+    one = next(one for one in found.pairs if found.names(one) == ("animal", "vehicle"))
     shown, cell = found.images(one)
     subject = found.subjects[one.best]
     dataset = desk.dataset()
@@ -96,7 +96,7 @@ def test_before_anybody_decided_twice_there_is_nothing_to_say_of_people(desk):
     once = [decision(1, image_id="i0000", before="*", after="cat.small")]
     assert rater_agreements(once, desk.workspace.taxonomy("things"), desk.dataset()) == ({}, 0)
     found = found_in(desk, "things")
-    assert (found.agreements, found.n_twice) == ({}, 0)
+    assert (found.rater_agreements, found.n_rated_twice) == ({}, 0)
 
 
 def test_a_pair_looks_like_chance_only_while_people_are_not_known_to_agree(desk):
@@ -104,9 +104,9 @@ def test_a_pair_looks_like_chance_only_while_people_are_not_known_to_agree(desk)
     found = found_in(desk, "things")
     unsure = replace(
         found,
-        distinctions=tuple(
+        pairs=tuple(
             replace(one, separations=tuple(replace(s, auc=0.52, low=0.3, high=0.74) for s in one.separations))
-            for one in found.distinctions
+            for one in found.pairs
         ),
     )
     assert len(unsure.like_chance) == 10
@@ -116,5 +116,5 @@ def test_a_pair_looks_like_chance_only_while_people_are_not_known_to_agree(desk)
             after = ("cat.small", "dog.small")[k % 2]
             said.append(decision(len(said) + 1, image_id=f"i{k:04d}", before="*", after=after, reviewer=reviewer))
     agreed, n_twice = rater_agreements(said, unsure.taxonomy, desk.dataset())
-    agreed_on = replace(unsure, agreements=agreed, n_twice=n_twice)
+    agreed_on = replace(unsure, rater_agreements=agreed, n_rated_twice=n_twice)
     assert {one.pair for one in unsure.like_chance} - {one.pair for one in agreed_on.like_chance} == {(0, 1)}

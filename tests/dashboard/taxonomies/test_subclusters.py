@@ -61,7 +61,7 @@ def test_the_candidate_is_a_step_of_the_draft(desk):
 def test_classes_that_nothing_divides_are_not_advised_to_be_split(desk):
     found = divided(desk, "consolidated")
     assert not found.candidates
-    assert len(found.divisions) == 9
+    assert len(found.subclusters) == 9
 
 
 def test_a_run_trained_on_finer_classes_is_not_asked(desk):
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_used_is_one_sentence_and_made_anew(tmp_path):
     assert "cannot be used" in found.problem
     assert "taxoscope embed volume-s0 --split validation" in found.problem
     embed_run(other.workspace, "volume-s0", Split.VALIDATION, Console(quiet=True))
-    assert [one.clusters.index for one in divided(other, "volume").divisions] != []
+    assert [one.clusters.index for one in divided(other, "volume").subclusters] != []
 
 
 def test_what_is_read_on_the_page_imports_no_torch(desk):
@@ -96,9 +96,9 @@ def test_what_is_read_on_the_page_imports_no_torch(desk):
         "import sys\n"
         "from dashboard.settings import Settings\n"
         "from dashboard.server_state.open_workspace import Desk\n"
-        "from dashboard.taxonomies.subclusters import divide, find_embedded\n"
+        "from dashboard.taxonomies.subclusters import find_embedded_run, find_subclusters\n"
         "desk = Desk(Settings().open_workspace())\n"
-        "found = divide(desk, find_embedded(desk, desk.workspace.taxonomy('anatomy')))\n"
+        "found = find_subclusters(desk, find_embedded_run(desk, desk.workspace.taxonomy('anatomy')))\n"
         "assert found.candidates, found.problem\n"
         "assert 'torch' not in sys.modules\n"
     )
