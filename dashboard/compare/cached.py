@@ -19,7 +19,7 @@ from model_zoo.core.evaluation.metrics import MappedBy
 
 @cached(entries=32)
 def many_models(shown: Shown) -> ManyModelsResult | None:
-    """The subjects of ``shown`` against the first, all at once; None for fewer than three, or without a verdict."""
+    """All subjects of ``shown`` compared with the first; None for fewer than three, or if no result is possible."""
 
     def again(kept: tuple[Subject, ...]) -> Comparison:
         return comparison(replace(shown, subjects=tuple(one.subject_id for one in kept)))
@@ -28,7 +28,7 @@ def many_models(shown: Shown) -> ManyModelsResult | None:
 
 
 def side_by_side(shown: Shown) -> task_difficulty.SideBySide:
-    """The subjects of ``shown`` in both label spaces, whichever is shown."""
+    """The subjects of ``shown`` in original and in shared classes, whichever is selected."""
     return _side_by_side(replace(shown, space=Space.COMMON))
 
 
@@ -41,7 +41,7 @@ def _side_by_side(shown: Shown) -> task_difficulty.SideBySide:
 
 @cached(entries=32)
 def secondary_metrics(shown: Shown) -> tuple[task_difficulty.SecondaryMetrics, ...]:
-    """Further figures of the subjects of ``shown``."""
+    """Secondary metrics of the subjects of ``shown``."""
     return task_difficulty.secondary_metrics(
         comparison(shown), tuple(desk().workspace.taxonomies().values()), desk().said
     )
@@ -49,6 +49,6 @@ def secondary_metrics(shown: Shown) -> tuple[task_difficulty.SecondaryMetrics, .
 
 @cached(entries=64)
 def matrix_difference(shown: Shown, layout: Layout, per: Per) -> Difference:
-    """The second subject's matrix minus the first's, in the lines of ``layout``."""
+    """The second subject's confusion matrix minus the first's, in the rows and columns of ``layout``."""
     first, second = (one.project(layout.projection) for one in comparison(shown).evaluations)
     return subtract(first, second, per)

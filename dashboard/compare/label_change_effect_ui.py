@@ -1,4 +1,4 @@
-"""What reviewing changed: each subject before and after, the images that moved, and what a random sample says."""
+"""Section "effect of review": each subject with original and corrected labels, and the random-sample estimate."""
 
 from functools import partial
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from model_zoo.core.review.label_change_effect import Moved
 
 
 def label_change_section(found: Reviewing | None, shown: Shown) -> None:
-    """A row per subject, which way it leans, and the estimate from the random queue; nothing where none is."""
+    """A row per subject, the direction of the bias, and the random-sample estimate; draws nothing without reviews."""
     if found is None:
         return
     st.subheader("What reviewing changed", anchor=False)

@@ -1,4 +1,4 @@
-"""Label errors beside a result: how many wrong test labels would turn it."""
+"""Section "label errors": the number of wrong test labels that would change a result."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from model_zoo.core.comparison.tipping_point import TippingPoint
 
 
 def label_errors(found: TippingPoint | None, reviewing: Reviewing | None) -> None:
-    """The sentences about one result; nothing where no result is stated."""
+    """Sentences about one result; draws nothing if there is no result."""
     if found is not None:
         text = " ".join(plain(one) for one in noise.sentences(found, reviewing))
         st.caption(f"**Label errors.** {text}", help=noise.HELP)

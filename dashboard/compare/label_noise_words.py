@@ -1,4 +1,4 @@
-"""How many wrong test labels would turn a result, beside how many the random review found, in sentences."""
+"""Sentences on label noise: how many wrong labels would change a result, and how many the random review found."""
 
 import math
 
@@ -8,7 +8,7 @@ from model_zoo.core.comparison.tipping_point import TippingPoint
 
 
 def sentences(found: TippingPoint, reviewing: Reviewing | None) -> list[str]:
-    """What wrong labels would do to the result, and what is known of how many are wrong."""
+    """How many wrong labels would change the result, and what is known about the share of wrong labels."""
     return [_worst(found), _at_random(found), _review(reviewing)]
 
 

@@ -1,4 +1,4 @@
-"""Three models or more at once: a table against the first, groups, and what only one model gets wrong."""
+"""Comparison of three or more models with a baseline: table, groups, and images that only one model gets wrong."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ MIN_MODELS = 3
 
 @dataclass(frozen=True)
 class ManyModelsResult:
-    """The models of ``judged`` against its first one; ``left_out`` are other models, each with how many
-    classes would be shared with it.
+    """Comparisons of the models of ``judged`` with its first one, the baseline.
 
-    ``only_wrong`` holds of each model, in the order of ``judged``, the images that it alone gets wrong.
+    ``left_out`` are models that were not compared, each with the number of classes that they would share.
+    ``only_wrong`` lists, for each model in the order of ``judged``, the images that no other model gets wrong.
     """
 
     judged: Comparison
@@ -42,9 +42,9 @@ class ManyModelsResult:
 def compare_subjects(
     judged: Comparison, rule: Rule, again: Callable[[tuple[Subject, ...]], Comparison]
 ) -> ManyModelsResult | None:
-    """All subjects against the first, in the classes that they share; None below `MIN_MODELS` or without a result.
+    """Compare all subjects with the first, in their shared classes; None for too few models or without a result.
 
-    ``again`` judges some of the subjects as ``judged`` does, on their own common ground.
+    ``again`` evaluates a subset of the subjects like ``judged``, in the classes that the subset shares.
     """
     if len(judged.subjects) < MIN_MODELS or why_none(judged):
         return None
@@ -56,7 +56,7 @@ def compare_subjects(
 
 
 def compare_subset(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) -> Comparison:
-    """Some of the subjects of ``judged`` over the same images and labels, on their own common ground."""
+    """Evaluate some subjects of ``judged`` over the same images and labels, in the classes that they share."""
     dataset, labels = desk.dataset(), desk.labels(judged.labels)
     only = images_where(judged.where, dataset, labels) if judged.where else None
     return compare(
@@ -74,7 +74,7 @@ def compare_subset(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]
 
 
 def table_rows(many: ManyModelsResult) -> list[dict[str, str]]:
-    """A line per model: its metric, the difference from the baseline with its interval, the result and its groups."""
+    """A row per model: metric, difference from the baseline with its interval, result, and groups."""
     rows = {row.of: row for row in many.found.rows}
     made = []
     for k, subject in enumerate(many.judged.subjects):
@@ -95,7 +95,7 @@ def table_rows(many: ManyModelsResult) -> list[dict[str, str]]:
 
 
 def sentences(many: ManyModelsResult) -> list[str]:
-    """What the table rests on, one sentence or two each: class set, question, families, what is left out."""
+    """The basis of the table: class set, question, families of comparisons, and excluded models."""
     found, judged = many.found, many.judged
     n_classes = len(judged.evaluations[0].taxonomy.classes)
     what = (
@@ -131,20 +131,20 @@ def sentences(many: ManyModelsResult) -> list[str]:
 
 
 def rare_class_names(many: ManyModelsResult) -> tuple[str, ...]:
-    """The classes with too few patients, which the intervals of a macro average take as unknown."""
+    """Classes with too few patients, whose recall a macro average's interval treats as unknown."""
     names = many.judged.evaluations[0].taxonomy.names
     return tuple(names[k] for k in many.found.rare)
 
 
 def _over(many: ManyModelsResult) -> str:
-    """The images that all models predicted, of how many patients."""
+    """Number of images that all models predicted, and of their patients."""
     judged, shared = many.judged, set.intersection(*(set(one.image_ids) for one in many.judged.evaluations))
     image_ids = [one for one in judged.evaluations[0].image_ids if one in shared]
     return patients_text(image_ids, many.found.n_patients, judged.patients, judged.alike)
 
 
 def many_models_note(desk: Desk, many: ManyModelsResult) -> str:
-    """Seeds beside the plan, and how many comparisons the split has seen; every row is counted as shown."""
+    """Missing or extra seeds, and the number of comparisons shown for the split; counts every row as shown."""
     judged, baseline = many.judged, many.baseline
     pairs = [(subject, baseline) for subject in judged.subjects[1:]]
     n_shown = count_comparisons_shown(desk, judged, judged.ground, pairs)

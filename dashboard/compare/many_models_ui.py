@@ -1,4 +1,4 @@
-"""Three models or more on Compare: a plain table against a baseline, groups, and images that only one gets wrong."""
+"""Section of Compare for three or more models: table, groups, and images that only one model gets wrong."""
 
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ MOST_LISTED = 200
 
 
 def many_models(many: ManyModelsResult, note: str, shown: Shown) -> None:
-    """The table with what it rests on. ``note`` stands beside the result."""
+    """The table with its basis; ``note`` is shown beside it."""
     st.subheader("All models against a baseline", anchor=False)
     titles = {
         subject.subject_id: subject.title for subject in (*many.judged.subjects, *(one for one, _ in many.left_out))

@@ -1,4 +1,4 @@
-"""Which matrices a comparison has, and how their classes are laid out."""
+"""Layout of the confusion matrices of a comparison: classes, groups, order, and the largest changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ Groups = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class MatrixLayouts:
-    """Evaluations with one layout each, and the choices that there are for them.
+    """Evaluations with one layout each, and the available options.
 
-    ``groupings`` maps what an address calls a grouping to its groups, over all label spaces shown; ``group``
-    is the one in force, ``opened`` its groups that are not collapsed. ``order`` is the order in force.
+    ``groupings`` maps the name of a grouping in the address to its groups, over all class sets shown; ``group`` is the
+    selected one, ``opened`` its expanded groups. ``order`` is the selected order.
     """
 
     layouts: tuple[Layout, ...]
@@ -47,7 +47,7 @@ class MatrixLayouts:
 
 
 def why_no_difference(judged: Comparison) -> str:
-    """Why these subjects have no difference matrix, in one sentence; empty where they have one."""
+    """Why these subjects have no difference matrix, in one sentence; empty if they have one."""
     if len(judged.subjects) != 2:
         return "A difference needs exactly two runs or series: choose two above."
     if judged.mixes_label_spaces and judged.space is Space.NATIVE:
@@ -64,9 +64,9 @@ def why_no_difference(judged: Comparison) -> str:
 def matrix_layouts(
     judged: Comparison, view: MatrixView, taxonomies: Iterable[Taxonomy], leaves: LeafSpace
 ) -> MatrixLayouts:
-    """The layout of every subject's matrix; subjects judged in the same classes share one.
+    """The layout of every subject's matrix; subjects with the same classes share one.
 
-    `LinkError` for a grouping, group or line that no matrix shown has.
+    Raises `LinkError` for a grouping, group or class that no matrix has.
     """
     spaces = list(dict.fromkeys(evaluation.taxonomy for evaluation in judged.evaluations))
     offered = {space: groupings(space, taxonomies, leaves) for space in spaces}
@@ -93,7 +93,7 @@ def matrix_layouts(
 
 
 def groupings(space: Taxonomy, taxonomies: Iterable[Taxonomy], leaves: LeafSpace) -> Mapping[str, Groups]:
-    """What could group the classes of ``space``, the finest first: taxonomies that it refines, parts of the labels."""
+    """Possible groupings of the classes of ``space``, finest first: taxonomies that it refines, and label parts."""
     covered = frozenset(space.index_of)
     found: dict[str, Groups] = {
         f"taxonomy:{one.name}": groups_by_taxonomy(space, one)
@@ -111,7 +111,7 @@ N_CHANGES = 10
 
 
 def largest_changes(difference: Difference, at_most: int = N_CHANGES) -> Sequence[tuple[int, int]]:
-    """The settled cells that are not too small, the largest change first, as (true, predicted) positions."""
+    """The cells whose change is conclusive and large enough, largest first, as (true, predicted) positions."""
     size = np.where(difference.settled & ~difference.few, np.abs(np.nan_to_num(difference.values)), 0)
     ranked = np.argsort(-size, axis=None, kind="stable")[:at_most]
     pairs = [divmod(int(one), size.shape[1]) for one in ranked]
@@ -119,7 +119,7 @@ def largest_changes(difference: Difference, at_most: int = N_CHANGES) -> Sequenc
 
 
 def unlisted_changes(difference: Difference, at_most: int = N_CHANGES) -> str:
-    """Which settled cells `largest_changes` leaves out, and why, in a sentence each; empty where none."""
+    """Why conclusive changes are missing from `largest_changes`, a sentence for each reason; empty if none are."""
     settled = difference.settled & (difference.values != 0)
     n_more, n_few = int((settled & ~difference.few).sum()) - at_most, int((settled & difference.few).sum())
     said = [f"{counted(n_more, 'smaller change')} not listed."] if n_more > 0 else []

@@ -1,4 +1,4 @@
-"""The matrices of Compare: each subject's own, or the second's minus the first's."""
+"""Section "confusion matrix" of Compare: one matrix per subject, or the difference of two."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -57,9 +57,9 @@ def matrices(
     open_cell: Open,
     reviewing: Reviewing | None = None,
 ) -> None:
-    """The switches, and below them the matrices; a click on a cell opens its images, or reviews them.
+    """Draw the switches and matrices; a click on a cell opens its images, or starts a review.
 
-    Hovering a cell counts its images that are reviewed.
+    The hover text of a cell includes its number of reviewed images.
     """
     if view.opens is Opens.REVIEW:
         open_cell = partial(_review, shown)
@@ -87,12 +87,12 @@ def matrices(
 
 
 def _review(shown: Shown, cell: Cell) -> None:
-    """The images of a cell as a queue, before this page is drawn again."""
+    """Open the images of a cell as a review queue; for use in a callback."""
     state.go("review.py", to_review(shown, cell))
 
 
 def _class_choices(laid_out: MatrixLayouts, view: MatrixView) -> None:
-    """Which classes are lines of their own; each choice goes to the address."""
+    """Select which classes are expanded or shown; each choice is written to the address."""
     group, opened, only = st.columns([1.2, 2, 2])
     options = [UNGROUPED, *laid_out.groupings]
     with group:
@@ -134,7 +134,7 @@ def _each(
     open_cell: Open,
     reviewed: frozenset[str],
 ) -> None:
-    """Every subject's matrix: a series shows its mean, or that of its run among ``view.runs``."""
+    """Every subject's matrix; a run group shows its mean, or the run selected in ``view.runs``."""
     columns = st.columns(min(2, len(judged.subjects)))
     rows = zip(cycle(columns), judged.subjects, judged.evaluations, laid_out.layouts)
     for column, subject, evaluation, layout in rows:
@@ -179,7 +179,7 @@ def _difference(
     theme: Theme,
     open_cell: Open,
 ) -> None:
-    """Second minus first, and beside it the largest changes in words."""
+    """The difference matrix, second minus first, beside its largest changes in words."""
     first, second = judged.subjects
     layout = laid_out.layouts[0]
     matrix, changes = st.columns([3, 2], gap="medium")
@@ -259,13 +259,13 @@ def _of_means(judged: Comparison) -> str:
 
 
 def _cell_of(layout: Layout, subject_id: str) -> Callable[[str, str], Cell]:
-    """From two lines of the matrix to the cell with all their classes."""
+    """Function from (true, predicted) positions in the matrix to the cell with all classes of the two."""
     lines: Mapping[str, tuple[str, ...]] = {ELSEWHERE: (ELSEWHERE,), **layout.lines}
     return lambda true, predicted: Cell(subject_id, lines[true], lines[predicted])
 
 
 def _lines_text(layout: Layout) -> str:
-    """What the lines stand for where they are no single classes."""
+    """Which classes a row or column combines."""
     n_lines, text = len(layout.lines), ""
     if layout.merged:
         names = [f"{name} ({len(names)})" for name, names in layout.merged.items()]
@@ -288,7 +288,7 @@ def _chart_name(judged: Comparison, view: MatrixView, laid_out: MatrixLayouts) -
 
 
 def _which_matrix(place: DeltaGenerator, subject: Subject, chosen: Sequence[str]) -> int | None:
-    """The position of one run, or ``None`` for the mean of all."""
+    """Position of one run, or ``None`` for the mean of all."""
     ids = [run.run_id for run in subject.runs]
     mean = f"mean of {len(ids)} runs"
     key = f"matrix_of_{subject.subject_id}"

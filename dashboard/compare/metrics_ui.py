@@ -1,4 +1,4 @@
-"""The sections of Compare: which label space, headline figures, classes."""
+"""Sections of Compare: class set, overall metrics, and per-class metrics."""
 
 from functools import partial
 
@@ -26,7 +26,7 @@ _AXIS = {
 
 
 def label_space(judged: Comparison, reviewing: Reviewing | None) -> None:
-    """Say in which label space the figures stand, what it drops, and against which labels."""
+    """State the class set of the metrics, which distinctions it drops, and the labels used."""
     common = judged.mixes_label_spaces and judged.space is Space.COMMON
     text = f"**{plain(judged.basis(judged.evaluations[0]) if judged.same_images else _each_its_own(judged))}.**"
     if common:
@@ -48,7 +48,7 @@ def label_space(judged: Comparison, reviewing: Reviewing | None) -> None:
 
 
 def overall_metrics(judged: Comparison) -> None:
-    """Accuracy, spread and churn of each subject."""
+    """Accuracy, spread over seeds, and churn of each subject."""
     for column, (subject, evaluation) in zip(st.columns(max(2, len(judged.subjects))), _pairs(judged)):
         figure = accuracy(evaluation)
         lines = [
@@ -71,7 +71,7 @@ def overall_metrics(judged: Comparison) -> None:
 
 
 def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Theme, open_cell: Open) -> None:
-    """A figure of every class; a click opens the images that the mark rests on."""
+    """A metric of every class; a click opens the images that it is based on."""
     together = judged.one_space
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]
     for column, group in zip(st.columns(min(2, len(groups))) * len(groups), groups):
@@ -121,7 +121,7 @@ _OPENS = {
 
 
 def _behind(figure: ClassFigure, subject_id: str, name: str) -> Cell:
-    """The images that a class's figure rests on."""
+    """The images that a class's metric is based on."""
     return {
         ClassFigure.RECALL: Cell(subject_id, true=(name,)),
         ClassFigure.PRECISION: Cell(subject_id, predicted=(name,)),

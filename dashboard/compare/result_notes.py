@@ -1,4 +1,4 @@
-"""What stands beside every result: whether its seeds are those that were planned, and how often the split was used."""
+"""Notes beside a result: planned and actual seeds, and the number of comparisons shown for a split."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 def result_notes(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> Mapping[str, str]:
-    """Subject id -> the sentences beside its result; each result is counted as shown, once."""
+    """Subject id -> notes beside its result; counts each result as shown once."""
     pairs = [(one.subject, one.reference) for one in found]
     n_shown = count_comparisons_shown(desk, judged, judged.ground, pairs)
     planned = desk.workspace.rule.planned_seeds
@@ -29,9 +29,9 @@ def result_notes(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> 
 def count_comparisons_shown(
     desk: Desk, judged: Comparison, classes: Taxonomy, pairs: Sequence[tuple[Subject, Subject]]
 ) -> int | None:
-    """Count these pairs as shown: each once by runs, classes, split, labels, restriction and metric.
+    """Count these pairs as shown, once per runs, classes, split, labels, filter and metric.
 
-    How many comparisons of the split were shown in all; None where that cannot be kept.
+    Returns the total number of comparisons shown for the split; None if it cannot be stored.
     """
     others = (
         classes.hash,
@@ -45,12 +45,12 @@ def count_comparisons_shown(
 
 
 def comparisons_shown_note(n_shown: int | None, split: Split) -> str:
-    """How many comparisons were shown on a split; empty where it is not known."""
+    """The number of comparisons shown for a split, as a sentence; empty if unknown."""
     return "" if n_shown is None else f"{counted(n_shown, 'comparison')} on this {split} split so far."
 
 
 def seeds_note(subjects: Sequence[Subject], planned: int | None) -> str:
-    """Whether models have fewer seeds than planned, or more; empty where no number was planned, or it is met."""
+    """Whether models have fewer or more seeds than planned; empty without a plan, or if it is met."""
     if planned is None:
         return ""
     numbers = [len(subject.runs) for subject in subjects]

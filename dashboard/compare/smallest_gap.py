@@ -1,4 +1,4 @@
-"""Before anything is compared: the smallest gap that the images at hand can detect, from one model alone."""
+"""Smallest difference that the images can detect with given power, estimated from one model."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from model_zoo.core.evaluation.patient_counts import counts_by_patient
 
 
 def smallest_detectable_differences(judged: Comparison, rule: Rule) -> tuple[SmallestGap, ...]:
-    """Of the one model compared, for each question that it can answer; empty for several models or few patients."""
+    """For the only model, one per question that it can answer; empty for several models or too few patients."""
     if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
         return ()
     counts = counts_by_patient(judged.evaluations[0])
@@ -25,7 +25,7 @@ def smallest_detectable_differences(judged: Comparison, rule: Rule) -> tuple[Sma
 
 
 def detectable_difference_words(judged: Comparison, rule: Rule) -> list[str]:
-    """What the test split can detect, a sentence per question, or why not; empty unless one model is selected."""
+    """A sentence per question, or why there is none; empty unless exactly one model is selected."""
     if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
         return []
     found = smallest_detectable_differences(judged, rule)
@@ -36,7 +36,7 @@ def detectable_difference_words(judged: Comparison, rule: Rule) -> list[str]:
 
 
 def rare_class_names(judged: Comparison, one: SmallestGap) -> tuple[str, ...]:
-    """The classes with too few patients, which a macro average takes as unknown."""
+    """Classes with too few patients, whose recall a macro average treats as unknown."""
     names = judged.evaluations[0].taxonomy.names
     return tuple(names[k] for k in one.rare)
 

@@ -1,4 +1,4 @@
-"""Native and common side by side: how easy each question is, and what a gap in accuracy says, in plain words."""
+"""Task difficulty: metrics in original and in shared classes, and whether an accuracy gap is due to an easier task."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from model_zoo.workspace.run import Run
 
 @dataclass(frozen=True)
 class SubjectInBothSpaces:
-    """One subject in its own classes and on common ground, and what summing probabilities would change there."""
+    """One subject in its original and in the shared classes, and the effect of summing class probabilities."""
 
     subject: Subject
     native: Evaluation
@@ -29,7 +29,7 @@ class SubjectInBothSpaces:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """All subjects, each in both label spaces; ``sentences`` explain the gaps between them."""
+    """All subjects, each in both class sets; ``sentences`` explain the gaps between them."""
 
     native: Comparison
     common: Comparison
@@ -39,7 +39,7 @@ class SideBySide:
 
 @dataclass(frozen=True)
 class SecondaryMetrics:
-    """Figures of one subject that decide nothing; ``chain`` is what the hierarchical ones climb, if anything."""
+    """Secondary metrics of one subject; ``chain`` names the taxonomies of the hierarchical ones, if any."""
 
     subject: Subject
     figures: tuple[Figure, ...]
@@ -47,9 +47,9 @@ class SecondaryMetrics:
 
 
 def side_by_side(native: Comparison, common: Comparison, sums: Comparison, patients: Mapping[str, str]) -> SideBySide:
-    """The same subjects judged natively, on common ground, and there with probabilities summed.
+    """Combine evaluations in original classes, in shared classes, and there with summed probabilities.
 
-    Each other label space is set against the finest; ``patients`` maps image id to patient id.
+    Each class set is compared with the finest; ``patients`` maps image id to patient id.
     """
     sides = tuple(
         SubjectInBothSpaces(subject, own, shared, change(shared, summed))
@@ -69,7 +69,7 @@ def side_by_side(native: Comparison, common: Comparison, sums: Comparison, patie
 def accuracy_gap_sentence(
     one: SubjectInBothSpaces, other: SubjectInBothSpaces, n_subjects: int, patients: Mapping[str, str]
 ) -> str:
-    """What the native gap between two of ``n_subjects`` says, and no more than the patients' intervals carry."""
+    """How to read the accuracy gap in original classes of two of ``n_subjects``, given the patients' intervals."""
     lower, higher = sorted((one, other), key=lambda side: accuracy(side.native).mean)
     if not (len(lower.native.truth) and len(higher.native.truth) and len(lower.common.truth)):
         return f"{higher.subject.title} and {lower.subject.title}: no image to judge both on."
@@ -93,9 +93,9 @@ def secondary_metrics(
     taxonomies: Sequence[Taxonomy],
     read: Callable[[Run, Split], Predictions] = Run.predictions,
 ) -> tuple[SecondaryMetrics, ...]:
-    """Further figures of every subject in the label space shown; ``taxonomies`` are the workspace's.
+    """Secondary metrics of every subject in the class set shown; ``taxonomies`` are the workspace's.
 
-    ``read`` gives a run's predictions.
+    ``read`` returns a run's predictions.
     """
     made = []
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
@@ -119,7 +119,7 @@ def secondary_metrics(
 
 
 def _conclusion(found: Gap, easier: bool) -> str:
-    """``easier``: guessing earns more in the higher one's classes."""
+    """Conclusion about the gap; ``easier``: chance accuracy is higher in the classes of the more accurate subject."""
     question = "the easier question" if easier else "the different question"
     if not found.native.low > 0:
         return "Whether there is a rise at all is not settled by these patients."
@@ -134,12 +134,12 @@ def _conclusion(found: Gap, easier: bool) -> str:
 
 
 def _alike(one: Evaluation, other: Evaluation) -> bool:
-    """Whether both are right in as many of their runs on each image."""
+    """Whether both are correct in the same share of runs on each image."""
     return one.image_ids == other.image_ids and bool((one.right.mean(axis=0) == other.right.mean(axis=0)).all())
 
 
 def _apart(found: Gap) -> str:
-    """Why the difference on common ground is not the verdict's, where it is not."""
+    """Why the difference in shared classes deviates from that of the result; empty if it does not."""
     if not found.n_apart:
         return ""
     return f" (Of {counted(found.n_apart, 'image')} a side has no prediction: the result above takes the worst case.)"

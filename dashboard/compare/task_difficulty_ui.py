@@ -1,4 +1,4 @@
-"""How easy each question is: native and common figures side by side, a sentence about the gap, further figures."""
+"""Section "task difficulty": original and shared classes side by side, a sentence about the gap, secondary metrics."""
 
 import math
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from model_zoo.core.evaluation.probability_summing import Becomes
 
 
 def side_by_side(both: SideBySide, shown: Shown) -> None:
-    """Where label spaces differ: what guessing earns in each, both accuracies, ITCA, and the change by summing."""
+    """For different class sets: baselines in each, both accuracies, ITCA, and the effect of summing probabilities."""
     if not both.native.mixes_label_spaces:
         return
     st.subheader("How much of a rise is mere ease", anchor=False)
@@ -66,7 +66,7 @@ def side_by_side(both: SideBySide, shown: Shown) -> None:
 
 
 def secondary_metrics_table(judged: Comparison, figures: Sequence[SecondaryMetrics]) -> None:
-    """Figures that decide nothing, in the label space shown."""
+    """Table of secondary metrics in the class set shown; none of them decides."""
     with st.expander("More figures (secondary: none of them decides)"):
         if judged.mixes_label_spaces and judged.space is Space.NATIVE:
             st.caption("Each column stands in its own classes: these columns answer different questions.")
@@ -93,7 +93,7 @@ _IN_PERCENT = {*map(str, Headline), "macro precision", f"hierarchical {ClassFigu
 
 
 def _open_changed(both: SideBySide, shown: Shown) -> None:
-    """The images that summing changes, one link per subject and direction."""
+    """Links to the images whose correctness changes by summing, one per subject and direction."""
     common = replace(shown, space=Space.COMMON)
     with st.container(horizontal=True):
         for subject, by_summing in ((side.subject, side.by_summing) for side in both.sides):
@@ -126,7 +126,7 @@ def _counts(evaluation: Evaluation) -> str:
 
 
 def _text(figure: Figure) -> str:
-    """A figure with its interval, and in how many runs it is defined where that is not all of them."""
+    """A metric with its interval, and the number of runs in which it is defined if not in all."""
     text = _with_interval(figure.share) if figure.name in _IN_PERCENT else _plain_figure(figure)
     n_defined, n_runs = int((~np.isnan(figure.per_run)).sum()), len(figure.per_run)
     defined = f", in {n_defined} of {n_runs} runs" if 0 < n_defined < n_runs else ""
@@ -139,7 +139,7 @@ def _with_interval(share: Share) -> str:
 
 
 def _plain_figure(figure: Figure) -> str:
-    """A figure on a scale of its own."""
+    """A metric on its own scale, not in percent."""
     if math.isnan(figure.mean):
         return "–"
     return f"{number_text(figure.mean)} ({number_text(figure.share.low)} to {number_text(figure.share.high)})"

@@ -1,4 +1,4 @@
-"""The difference of two subjects as a forest plot: the deciding figure, secondary ones, every class."""
+"""Forest plot of the difference of two subjects: the deciding metric, secondary metrics, and every class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 
 @dataclass(frozen=True, slots=True)
 class ForestLine:
-    """One line of the plot; ``class_name`` is empty for a figure over all classes."""
+    """One row of the plot; ``class_name`` is empty for a metric over all classes."""
 
     title: str
     class_name: str
@@ -31,7 +31,7 @@ class ForestLine:
 def forest_lines(
     judgement: Judgement, question: Question, rule: Rule, figure: ClassFigure, classes: Sequence[int]
 ) -> list[ForestLine]:
-    """The deciding figure, the secondary ones, and ``figure`` of the ``classes`` at these positions."""
+    """The deciding metric, the secondary ones, and ``figure`` of the ``classes`` at these positions."""
     lines = []
     for headline in sorted(Headline, key=lambda one: one is not rule.figure):
         said = judgement.verdicts[question, headline]
@@ -48,7 +48,7 @@ def forest_lines(
 def forest_figure(
     lines: Sequence[ForestLine], subject_id: str, names: tuple[str, str], margin: float, theme: Theme
 ) -> go.Figure:
-    """A - B in pp, one line each with its interval; the band is the margin, the deciding figure stands out.
+    """A - B in pp with intervals; the band is the margin, and the deciding metric is emphasized.
 
     Each mark carries ``[subject_id, class name]``; ``names`` are A's and B's.
     """

@@ -1,4 +1,4 @@
-"""The verdict: one sentence on top, the interval that decides beside it, and how it came about below."""
+"""Section "result" of Compare: one sentence, the deciding interval, and the method."""
 
 from collections.abc import Mapping, Sequence
 
@@ -32,9 +32,9 @@ def verdict(
     beside: Mapping[str, str],
     reviewing: Reviewing | None,
 ) -> None:
-    """One card per subject against the first, or one sentence that says why there is none.
+    """One card per subject against the first, or one sentence on why there is no result.
 
-    ``beside`` maps a subject's id to what stands beside its result.
+    ``beside`` maps a subject's id to the notes beside its result.
     """
     if sentence := why_none(judged):
         st.caption(sentence)

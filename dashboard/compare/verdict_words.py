@@ -1,4 +1,4 @@
-"""A verdict in plain words, the same on the page and in a report."""
+"""Sentences about a result, shared by the page, the report and the command line."""
 
 import math
 
@@ -23,7 +23,7 @@ HELP = (
 
 
 def verdict_sentence(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
-    """The result in one sentence; what holds for the images of ``where`` alone says so first."""
+    """The result in one sentence; if the filter ``where`` restricts the images, the sentence says so first."""
     a, b = judgement.subject.title, judgement.reference.title
     if said.answer is Answer.TOO_FEW:
         return f"{'On these images: no' if where else 'No'} result: {too_few(judgement, said.question)}"
@@ -48,7 +48,7 @@ def verdict_sentence(judgement: Judgement, said: Verdict, where: Where | None = 
 
 
 def accuracy_sentence(judgement: Judgement, said: Verdict) -> str:
-    """Both figures, their difference with its interval, and what would settle an open question."""
+    """Both metrics, their difference with its interval, and the sample size needed if inconclusive."""
     gap = said.difference.value
     ends = f"{share_text(said.a)} against {share_text(said.b)}: {points_text(gap)} pp{rounding(said.a, said.b, gap)}"
     if math.isnan(said.difference.low):
@@ -61,7 +61,7 @@ def accuracy_sentence(judgement: Judgement, said: Verdict) -> str:
 
 
 def missing_predictions_note(judgement: Judgement) -> str:
-    """How many images have no prediction on each side, and what the interval makes of them; empty where none lack."""
+    """Number of images without a prediction on each side, and how the interval treats them; empty if there are none."""
     on_a, on_b = judgement.pair.n_missing
     if not judgement.pair.n_apart:
         return ""
@@ -73,7 +73,7 @@ def missing_predictions_note(judgement: Judgement) -> str:
 
 
 def uncertainty_note(judgement: Judgement, question: Question) -> str:
-    """What could have come otherwise, for the question asked."""
+    """The sources of variation that the interval covers, for the selected question."""
     what = (
         f"other patients and other seeds ({judgement.pair.a.n_runs} and {judgement.pair.b.n_runs}) could have come."
         if question is Question.TRAINING
@@ -83,7 +83,7 @@ def uncertainty_note(judgement: Judgement, question: Question) -> str:
 
 
 def sample_size_note(said: Verdict) -> str:
-    """How many patients or seeds would give a result, and with which power; empty where there is one."""
+    """Number of patients or seeds needed for a result, with its power; empty if there is a result."""
     needs = said.needs
     if needs is None:
         return ""
@@ -112,7 +112,7 @@ def sample_size_note(said: Verdict) -> str:
 
 
 def decision_method(judgement: Judgement, rule: Rule) -> list[str]:
-    """How the verdict is decided, one sentence or two each."""
+    """How the result is decided, in one or two sentences per step."""
     margin = f"{100 * rule.margin:g} pp"
     lines = [
         f"Decision rule for the 95 % CI of the difference, first match: within ±{margin}: equivalent (if it excludes "

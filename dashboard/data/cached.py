@@ -10,7 +10,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 def counts(view: DataView) -> tuple[Group, ...]:
-    """Images and patients of each split by what ``view`` asks."""
+    """Images and patients of each split, grouped as ``view`` selects."""
     return _counts(view, desk().workspace.taxonomy(view.name or "") if view.by is CountedBy.CLASS else None)
 
 
@@ -24,5 +24,5 @@ def _counts(view: DataView, taxonomy: Taxonomy | None) -> tuple[Group, ...]:
 
 @cached(entries=4, spinner="Comparing the files with what is known of them …")
 def checked_files(labels: Labels, stamp: str) -> LookedAt:
-    """What is known of the image files; ``stamp`` changes with it."""
+    """Results of the file checks; ``stamp`` changes with them."""
     return looked_at(desk().workspace, desk().dataset(), desk().labels(labels))

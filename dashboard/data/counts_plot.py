@@ -1,4 +1,4 @@
-"""How many images there are of what, split by split; no Streamlit here."""
+"""Plotly bar chart of image counts by group and split; no Streamlit here."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,7 @@ _COLOURS: Mapping[Split, str] = {
 
 
 def counts_figure(groups: Sequence[Group], splits: Sequence[Split], theme: Theme) -> go.Figure:
-    """One row per group, one piece per split; each carries ``[restriction, split]``, the first '' where none can be."""
+    """One row per group, one segment per split; each carries ``[filter, split]``, the first '' if impossible."""
     figure = go.Figure()
     for split in splits:
         figure.add_bar(

@@ -1,4 +1,4 @@
-"""The counts of Data: how much there is, by what, and how evenly."""
+"""Section "distribution" of Data: image counts by split and group, class balance, and patient leakage."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ MAX_PATIENTS = 20
 
 
 def totals(dataset: DataSet, splits: Sequence[Split]) -> None:
-    """Images and patients of each split and of all."""
+    """Images and patients of each split and in total."""
     cells = [(SPLIT_NAMES[split], dataset.split(split)) for split in splits]
     cells = [("all images", dataset.images), *cells] if len(cells) > 1 else cells
     for column, (name, images) in zip(st.columns(max(4, len(cells))), cells, strict=False):
@@ -37,7 +37,7 @@ def totals(dataset: DataSet, splits: Sequence[Split]) -> None:
 
 
 def patient_leakage(dataset: DataSet) -> None:
-    """The patients that a model would learn from and be judged on."""
+    """Patients with images in two splits, from which a model would learn and be evaluated."""
     spread_out = patients_in_two_splits(dataset.images)
     if not spread_out:
         named = any(image.patient_id for image in dataset.images)
@@ -60,7 +60,7 @@ def patient_leakage(dataset: DataSet) -> None:
 
 
 def count_by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: DataView) -> None:
-    """Choose what to count by; the choice goes to the address."""
+    """Select the grouping; the choice is written to the address."""
     names = {f"class:{name}": f"class of {name} ({len(one.classes)})" for name, one in taxonomies.items()}
     names |= {"label": "label", "patient": "patient"}
     names |= {f"column:{name}": f"column {name}" for name in dataset.column_names}
@@ -75,7 +75,7 @@ def count_by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: 
 
 
 def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataView, theme: plots.Theme) -> None:
-    """The groups as sentences, a chart and a table; a click on either opens their images."""
+    """The groups as sentences, a chart and a table; a click opens the images of a group."""
     basis = f"{'' if view.by in (CountedBy.PATIENT, CountedBy.COLUMN) else LABELS[view.labels] + ', '}all splits"
     if view.by in (CountedBy.CLASS, CountedBy.LABEL):
         st.markdown("\n".join(f"- {plain(one)}" for one in balance(groups, splits, view.by)))
@@ -133,7 +133,7 @@ def _table(groups: Sequence[Group], splits: Sequence[Split], view: DataView) -> 
 
 
 def _images(where: str, split: str, labels: Labels = Labels.ORIGINAL) -> dict[str, list[str]]:
-    """The address of the images of one group, in one split or ('') in all."""
+    """Address of the images of one group, in one split or ('') in all."""
     return {"where": [where] if where else [], "split": [split or "all"], "labels": [str(labels)]}
 
 

@@ -1,4 +1,4 @@
-"""The files of Data: looked at when asked, and what was found, with its images."""
+"""Section "check files" of Data: start the checks, and list the findings with their images."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ _NO_PICTURE = (Finding.MISSING, Finding.UNREADABLE)
 
 
 def file_check_button(desk: Desk) -> str:
-    """The button that starts it, or how far it is; returns what changes with each time that it ended."""
+    """The button that starts the checks, or their progress; returns a stamp that changes when they end."""
     job = jobs().get(_JOB)
     if job is not None and job.running:
         watch_job(job, "Looking at files", "files", "data_look_cancel")
@@ -52,7 +52,7 @@ def file_check_button(desk: Desk) -> str:
 
 
 def file_findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
-    """What was found, one list at a time; returns the id of an image that was just opened, else None."""
+    """The findings, one list at a time; returns the id of an image that was just clicked, or None."""
     st.markdown(looked_words(looked, n_images))
     if looked.unscaled:
         st.info(plain(looked.unscaled))

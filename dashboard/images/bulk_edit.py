@@ -1,4 +1,4 @@
-"""One change made to the labels of many images: what it would make of each, before anybody decides it."""
+"""Bulk edit: preview of one label change applied to many images."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from model_zoo.core.errors import LabelError
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
-UNKNOWN_VALUE = "unknown"
 SINGLE_CLASSES = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelChoice:
-    """What images have in common in a reviewer's eyes: a class of a taxonomy, a value of a part, or a lone leaf."""
+    """A property to assign: a class of a taxonomy, a value of a label part, or a single leaf class."""
 
     words: str
     taxonomy: str = ""
@@ -28,9 +27,9 @@ class LabelChoice:
 
 @dataclass(frozen=True, slots=True)
 class LabelChanges:
-    """What a choice makes of the chosen images: new labels by id, those that say it already, those it cannot be.
+    """Effect of a choice on the selected images: new labels by id, unchanged images, and impossible ones.
 
-    ``labels`` holds all that can be decided, new or not.
+    ``labels`` holds every label that can be decided, changed or not.
     """
 
     labels: Mapping[str, Label]
@@ -39,7 +38,7 @@ class LabelChanges:
 
 
 def label_choices(space: LeafSpace, taxonomies: Iterable[Taxonomy]) -> Mapping[str, tuple[LabelChoice, ...]]:
-    """Every choice, under the name of its taxonomy or part; parts first."""
+    """All choices, grouped by the name of their taxonomy or part; parts first."""
     found: dict[str, tuple[LabelChoice, ...]] = {}
     for part in space.parts:
         values = [LabelChoice(f"{part.name} = {value}", part=part.name, value=value) for value in part.values]
@@ -53,7 +52,7 @@ def label_choices(space: LeafSpace, taxonomies: Iterable[Taxonomy]) -> Mapping[s
 
 
 def label_changes(choice: LabelChoice, labels: Mapping[str, Label], space: LeafSpace) -> LabelChanges:
-    """What ``choice`` makes of each of ``labels`` (image id -> its label now)."""
+    """Apply ``choice`` to each of ``labels`` (image id -> current label)."""
     made, same, impossible = {}, set(), []
     for image_id, label in labels.items():
         try:

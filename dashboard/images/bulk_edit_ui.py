@@ -1,4 +1,4 @@
-"""One label for many images that were chosen together: what it would change, the decision, and its undo."""
+"""Bulk edit of selected images: choose a label, preview the changes, decide, undo."""
 
 import hashlib
 from collections import Counter
@@ -26,13 +26,13 @@ SELECTION_SOURCE = {
 
 
 def gallery_key(name: str, image_ids: Sequence[str] = ()) -> str:
-    """A key for a gallery whose choice is forgotten once it was labelled, and with other ``image_ids``."""
+    """Gallery key that changes after a bulk edit and with ``image_ids``, which resets the selection."""
     of = hashlib.sha256(repr(tuple(image_ids)).encode()).hexdigest()[:8]
     return f"gallery_{name}_{of}_{state.get('bulk_round', 0)}"
 
 
 def selected_images(key: str, at_first: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
-    """What a gallery tells: the ids that are chosen in it (``at_first`` before it was drawn), and who is known here."""
+    """Ids selected in a gallery (``at_first`` before it was drawn), and the reviewer's name."""
     told = state.get(key)
     if told is None:
         return tuple(at_first), ""
@@ -40,7 +40,7 @@ def selected_images(key: str, at_first: Sequence[str] = ()) -> tuple[tuple[str, 
 
 
 def label_selected(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: str) -> None:
-    """At the foot of a gallery: choose a label for ``image_ids``, see what it changes, give it; undo what was given."""
+    """Below a gallery: choose a label for ``image_ids``, preview and apply it, and undo."""
     labels = desk.labels(Labels.REVIEWED)
     known = {image_id: labels[image_id] for image_id in image_ids if image_id in labels}
     if done := state.get("bulk_done"):

@@ -8,5 +8,5 @@ from model_zoo.core.label_space.splits import Split
 
 @cached(entries=8, spinner="Laying the images out so that alike ones are near …", revision=revision_without_decisions)
 def embedding_layout(run_id: str, split: Split, stamp: str) -> EmbeddingLayout:
-    """Where a run's embeddings place the images of a split; ``stamp`` changes with the file of the embeddings."""
+    """2-D layout of a run's embeddings over a split; ``stamp`` changes with the embedding file."""
     return layout_embeddings(desk(), run_id, split)

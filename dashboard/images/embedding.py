@@ -1,4 +1,4 @@
-"""Images as points: near where a run's embeddings are alike."""
+"""2-D layout of images by t-SNE on a run's embeddings."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ PERPLEXITY = 30
 
 @dataclass(frozen=True)
 class EmbeddingLayout:
-    """Where each of N images lies, ``places`` (N, 2), without unit: only who is near whom means something."""
+    """Positions ``places`` (N, 2) of N images, without unit: only neighborhoods are meaningful."""
 
     run_id: str
     split: Split
@@ -26,7 +26,7 @@ class EmbeddingLayout:
 
 
 def embedded_runs(desk: Desk, split: Split) -> dict[str, str]:
-    """Run id -> a stamp that changes with the file of its embeddings, for the runs that have any over ``split``."""
+    """Run id -> stamp that changes with its embedding file, for runs with embeddings over ``split``."""
     found = {}
     for run in desk.runs().values():
         if path := embeddings_path(desk.workspace.folders, run, split):
@@ -35,9 +35,9 @@ def embedded_runs(desk: Desk, split: Split) -> dict[str, str]:
 
 
 def layout_embeddings(desk: Desk, run_id: str, split: Split) -> EmbeddingLayout:
-    """All images of ``split`` that ``run_id`` embedded, laid out by t-SNE (van der Maaten & Hinton 2008) on cosines.
+    """All embedded images of ``split``, laid out by t-SNE (van der Maaten & Hinton 2008) on cosine distances.
 
-    The same every time. `RunError` where the embeddings are stale or too few, `LinkError` where there are none.
+    Deterministic. `RunError` if the embeddings are stale or too few, `LinkError` if there are none.
     """
     run = desk.runs().get(run_id)
     path = embeddings_path(desk.workspace.folders, run, split) if run else None

@@ -1,4 +1,4 @@
-"""The figure of images as points; no Streamlit here."""
+"""Plotly figure of an embedding plot; no Streamlit here."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ OTHERS = "all others"
 def embedding_figure(
     image_ids: Sequence[str], places: NDArray[np.float64], groups: Sequence[str], texts: Sequence[str], theme: Theme
 ) -> go.Figure:
-    """N images at ``places`` (N, 2), each kind of ``groups`` (N,) with a colour and symbol, the largest kinds first.
+    """N images at ``places`` (N, 2), with a color and symbol for each value of ``groups`` (N,), largest first.
 
-    Kinds beyond the colours and symbols there are stand together as `OTHERS`. Each mark carries its image's id and
-    shows ``texts`` (N,) when pointed at.
+    Values beyond the available colors and symbols are combined as `OTHERS`. Each mark carries its image's id and shows
+    ``texts`` (N,) on hover.
     """
     figure = go.Figure()
     counts = Counter(groups).most_common()

@@ -1,4 +1,4 @@
-"""The images of a list as points, to draw a loop around those that belong together."""
+"""Embedding plot of the listed images, with a lasso to select some."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,7 +22,7 @@ from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE
 def embedding_section(
     desk: Desk, mapped: Callable[[str, Split, str], EmbeddingLayout], listed: Sequence[Listed], split: Split | None
 ) -> tuple[str, ...]:
-    """Draw the map of ``listed``; returns the ids inside the loop that was drawn, () before one is."""
+    """Draw the embedding plot of ``listed``; returns the ids inside the lasso, () if there is none."""
     splits = [split] if split else [Split.VALIDATION, Split.TEST, Split.TRAIN]
     stamps = {
         f"{run_id}/{one}": (run_id, one, stamp) for one in splits for run_id, stamp in embedded_runs(desk, one).items()
@@ -83,7 +83,7 @@ def embedding_section(
 
 
 def _kinds(desk: Desk, where: st.delta_generator.DeltaGenerator) -> Callable[[Label], str]:
-    """By what points are coloured: a part, or the classes of a taxonomy."""
+    """Color points by a label part, or by the classes of a taxonomy."""
     space, taxonomies = desk.workspace.space, desk.workspace.taxonomies()
     parts = {part.name: part.name for part in space.parts}
     offered = [*parts, *taxonomies]

@@ -1,4 +1,4 @@
-"""The filters of Images; the address holds their values."""
+"""Filters of the page Images, kept in the address."""
 
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
@@ -20,7 +20,7 @@ MAX_COLUMN_VALUES = 50
 
 
 def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
-    """The filters of an address; `LinkError` names the one that cannot be."""
+    """Filters from an address; `LinkError` names an invalid one."""
     label = links.text(query, "label")
     columns = {name: links.text(query, f"column.{name}") or "" for name in dataset.column_names}
     try:
@@ -41,7 +41,7 @@ def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
 def image_filters(
     dataset: DataSet, filters: Filters, split: Split | None, subject: str, known: Mapping[str, Subject]
 ) -> None:
-    """Draw the filters; each change goes to the address and back to the first page."""
+    """Draw the filters; each change is written to the address and returns to the first page."""
     space = dataset.space
     row = st.columns([1.2, 1.6, 2.0, 1.2, 1.3, 1.4])
     with row[0]:
@@ -75,7 +75,7 @@ def image_filters(
 
 
 def _removable(filters: Filters, drawn: Container[str]) -> None:
-    """The filters that an address sets and no box shows, each to be removed by a click."""
+    """Filters in the address that have no box, each with a button to remove it."""
     others = {f"column.{name}": (name, value) for name, value in filters.columns.items() if name not in drawn}
     if filters.patient:
         others["patient"] = ("patient", filters.patient)
@@ -123,7 +123,7 @@ def _select(
 
 
 def _patterns(space: LeafSpace) -> list[str]:
-    """Each value of each part on its own, then every leaf."""
+    """Each value of each label part, then every leaf class."""
     patterns = []
     for part in space.parts:
         for value in part.values:

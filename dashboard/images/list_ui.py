@@ -1,4 +1,4 @@
-"""What Images says about its list, and the tiles it shows."""
+"""Image list of the page Images: its description, links and tiles."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from model_zoo.core.label_space.splits import Split
 
 
 def cell_comparison(desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> Judged | None:
-    """The subject of the cell, judged beside the others that are shown (they set the common ground)."""
+    """The cell's subject, evaluated with the other selected subjects, which determine the shared classes."""
     if cell is None:
         return None
     beside = shown.beside(cell.subject)
@@ -41,7 +41,7 @@ def cell_comparison(desk: Desk, compare: Callable[..., Comparison], shown: Shown
 def queue_of_list(
     desk: Desk, compare: Callable[..., Comparison], shown: Shown, cell: Cell | None, query: Query
 ) -> Queue:
-    """The images that an address lists on Images, in that order, as a queue."""
+    """The images listed for an address, in that order, as a review queue."""
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
     filters, of_cell = read_filters(query, dataset.space, dataset), cell_comparison(desk, compare, shown, cell)
     found = browse(dataset, desk.labels(shown.labels), split, filters, of_cell, cell)
@@ -56,7 +56,7 @@ def sentence(
     judged: Judged | None,
     standing: Container[str] = frozenset(),
 ) -> None:
-    """How many images of how many patients, what they have in common, and how many of them are reviewed."""
+    """Number of images and patients in the list, what they have in common, and how many are reviewed."""
     n_reviewed = sum(one.image.image_id in standing for one in listed)
     reviewed = f" Reviewed: {n_reviewed:,} of these {len(listed):,}." if standing and listed else ""
     what = f"**{counted(len(listed), 'image')}** of {counted(n_patients(listed), 'patient')}"
@@ -88,7 +88,7 @@ def sentence(
 
 
 def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | None) -> None:
-    """The same cell of the other subjects shown, where they are judged in the same classes."""
+    """Links to the same cell of the other subjects with the same classes."""
     if cell is None or not cell.named or cell.moved:
         return
     beside = shown.beside(cell.subject)
@@ -104,7 +104,7 @@ def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | Non
 
 
 def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
-    """Review these images; back to the comparison they came from."""
+    """Links to review these images, and back to the comparison."""
     columns = st.columns([1.6, 1.6, 6])
     with columns[0]:
         st.page_link(
@@ -119,7 +119,7 @@ def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
 
 
 def back_link(shown: Shown, cell: Cell | None) -> None:
-    """Back to the comparison that a cell came from."""
+    """Link back to the comparison that contains the cell."""
     if cell:
         st.page_link(
             "compare.py",
@@ -132,7 +132,7 @@ def back_link(shown: Shown, cell: Cell | None) -> None:
 def tiles(
     listed: Sequence[Listed], shown: Shown, cell: Cell | None, space: LeafSpace, standing: Mapping[str, Label]
 ) -> list[Tile]:
-    """One tile per image: id, what the run says, the label; relabelled ones carry a badge."""
+    """One tile per image: id, prediction, label, and a badge if relabelled."""
     made = []
     for one in listed:
         image = one.image
@@ -151,7 +151,7 @@ def tiles(
 
 
 def runs_to_inspect(shown: Shown, cell: Cell | None) -> Shown:
-    """The runs to inspect an image with: those shown, the cell's first."""
+    """The runs to inspect an image with: the selected ones, the cell's first."""
     if cell is None or cell.subject in shown.subjects:
         return shown
     return replace(shown, subjects=(cell.subject, *shown.subjects))

@@ -51,7 +51,7 @@ class OpenedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One image before and after preprocessing, as data URIs; ``low`` and ``high`` are the range of the model's input."""
+    """One image before and after preprocessing, as data URIs; ``low`` and ``high`` are the model input's range."""
 
     image_id: str
     before: str

@@ -1,4 +1,4 @@
-"""A sketch: an image to draw boxes on, with its known regions outlined, beside the image without them."""
+"""Component to draw boxes on an image: known regions outlined, with the occluded image beside it."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -12,10 +12,10 @@ from model_zoo.core.explanation.regions import Box, Region
 
 
 def box_drawing(image_id: str, known: Sequence[Region], away: Away, *, key: str, on_boxes: Callable[[], None]) -> None:
-    """Draw the image, and beside it the image without what ``away`` names, if anything.
+    """Draw the image, and beside it the image without the regions of ``away``, if any.
 
-    ``on_boxes`` is called when a box is drawn, with the mouse or by numbers, or removed; all boxes then stand in
-    the component's state ``boxes`` as [left, top, right, bottom] in whole pixels.
+    ``on_boxes`` is called when a box is drawn, with the mouse or by numbers, or removed; the component's state
+    ``boxes`` then lists all boxes as [left, top, right, bottom] in whole pixels.
     """
     data = {
         "image": image_url(image_id),

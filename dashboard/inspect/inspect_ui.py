@@ -1,4 +1,4 @@
-"""The sections of Inspect."""
+"""Sections of the page Inspect: upload, run selection, heatmaps and decisions."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
@@ -35,7 +35,7 @@ TOP = 4
 
 
 def uploader(desk: Desk) -> list[Upload]:
-    """Uploaded images that could be decoded; each of the others gets one sentence."""
+    """Uploaded images that could be decoded; shows one sentence for each of the others."""
     with st.expander(
         f"Upload images ({', '.join(ENDINGS)}; several at once)", expanded=bool(state.get("inspect_files"))
     ):
@@ -60,7 +60,7 @@ def uploader(desk: Desk) -> list[Upload]:
 
 
 def nothing_open(shown: Shown) -> None:
-    """Where images are opened from."""
+    """Explain how to open an image."""
     st.info("No image is open yet. Choose one in Images or behind a number of Compare, or upload some above.")
     with st.container(horizontal=True):
         for page, label, icon in (
@@ -71,7 +71,7 @@ def nothing_open(shown: Shown) -> None:
 
 
 def choose_upload(uploads: Sequence[Upload], asked: str | None) -> str | None:
-    """Which image to look at: an upload, or the one that the address asks for."""
+    """Select the image: an upload, or the one in the address."""
     names = {one.upload_id: one.name for one in uploads if asked != kept_id(one.upload_id)}
     if asked:
         names[asked] = f"from the workspace: {asked}"
@@ -88,7 +88,7 @@ def choose_upload(uploads: Sequence[Upload], asked: str | None) -> str | None:
 
 
 def run_picker(known: Mapping[str, Subject], shown: Shown) -> list[Run]:
-    """The runs to show side by side; a series stands for its first seed until others are chosen."""
+    """The runs to show side by side; a run group is represented by its first seed by default."""
     by_id = {run.run_id: run for subject in known.values() for run in subject.runs}
     opened = list(dict.fromkeys(known[one].runs[0].run_id for one in shown.subjects))[:MAX_RUNS]
     st.multiselect(
@@ -103,7 +103,7 @@ def run_picker(known: Mapping[str, Subject], shown: Shown) -> list[Run]:
 
 
 def heatmap_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
-    """Method, depth and class of the maps; the address holds them."""
+    """Method, layer and target class of the heatmaps, kept in the address."""
     method = links.choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
     depth = min(links.whole(query, "depth", 1), len(DEPTHS))
     names = list(dict.fromkeys(name for run in runs for name in run.card.classes))
@@ -145,7 +145,7 @@ def heatmap_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
 
 
 def header(desk: Desk, image_id: str) -> None:
-    """Which image it is and what its label says."""
+    """Image id and label."""
     if upload := desk.upload(image_id):
         st.markdown(f"**{plain(upload.name[:120])}** · uploaded, not kept")
         st.caption("A model chooses among its own classes, whatever the image shows, and may sound sure of it.")
@@ -164,7 +164,7 @@ def header(desk: Desk, image_id: str) -> None:
 
 
 def panels(desk: Desk, runs: Sequence[Run], image_id: str, options: Mapping[str, str]) -> None:
-    """The image under each run's map, and each run's highest probabilities; the maps follow when computed."""
+    """The image under each run's heatmap, with the highest probabilities; heatmaps appear once computed."""
     if not runs:
         st.info("Choose at least one run to see what it says.")
         return
@@ -201,7 +201,7 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
 
 
 def keep_upload(desk: Desk, upload_id: str) -> str | None:
-    """Offer to keep an upload in the workspace; returns the new image's id once it is."""
+    """Offer to add an upload to the workspace; returns the new image's id after that."""
     upload = desk.upload(upload_id)
     if upload is None or not st.button("Keep this image in the workspace", icon=":material/add_photo_alternate:"):
         return None
@@ -210,7 +210,7 @@ def keep_upload(desk: Desk, upload_id: str) -> str | None:
 
 
 def decision_history(desk: Desk, image_id: str) -> None:
-    """Every decision about this image."""
+    """All decisions about this image."""
     decisions = desk.store.all()
     about = history_of(decisions, image_id)
     if about:

@@ -1,4 +1,4 @@
-"""The counterfactual: a region painted out of an image, and the runs asked again."""
+"""Occlusion test: predictions for an image with and without a region."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ DRAWN_BOXES = "drawn boxes"
 
 @dataclass(frozen=True)
 class OccludedImage:
-    """An image, the named shapes that were taken away, and the image without them."""
+    """An image, the image with shapes painted over, and these shapes by name."""
 
     image: Image.Image
     occluded: Image.Image
@@ -31,10 +31,10 @@ class OccludedImage:
 
 @dataclass(frozen=True)
 class OcclusionResult:
-    """What one run says with and without: probabilities (K,), its answer in each label space, its map's energies.
+    """One run's predictions before and after occlusion: probabilities (K,), and heatmap energies by region.
 
-    ``moves`` stand in the order of the label spaces asked for, ``None`` where its answer cannot be told there;
-    ``how`` says in words how the map was made, or why there is none; then there are no energies.
+    ``moves`` are in the order of the requested taxonomies, ``None`` if a prediction cannot be mapped; ``how`` describes
+    the heatmap, or says why there is none; then ``energies`` is empty.
     """
 
     run: Run
@@ -46,7 +46,7 @@ class OcclusionResult:
 
 
 def occlude(desk: Desk, image_id: str, away: Away) -> OccludedImage:
-    """The image without what ``away`` names; `LinkError` if nothing of that lies in it."""
+    """Paint over the regions of ``away``; `LinkError` if none of them lies in the image."""
     known = {region.name: region.shapes for region in desk.regions(image_id)}
     if strangers := [name for name in away.regions if not known.get(name)]:
         listed = ", ".join(name for name, shapes in known.items() if shapes) or "none"
@@ -67,10 +67,10 @@ def occlude(desk: Desk, image_id: str, away: Away) -> OccludedImage:
 def predict_occluded(
     run: Run, painted: OccludedImage, spaces: Sequence[Taxonomy], options: Mapping[str, str]
 ) -> OcclusionResult:
-    """Ask a run about the image with and without; its map is that of the image as it is.
+    """Predictions before and after occlusion, with the heatmap of the original image.
 
-    ``options`` are the parameters of the map (see `explain.map_picture`); a class that the run lacks is left out.
-    `CheckpointError` where the run has no weights.
+    ``options`` are the heatmap's parameters (see `explain.map_picture`); an unknown target class is ignored.
+    `CheckpointError` if the run has no weights.
     """
     model = loaded(run).model
     from dashboard.evaluation.saliency import explained
@@ -95,7 +95,7 @@ def predict_occluded(
 
 
 def parse_boxes(told: object) -> Away:
-    """Boxes as a browser tells them, ``[[left, top, right, bottom], ...]``; `RegionError` for anything else."""
+    """Boxes from the browser, ``[[left, top, right, bottom], ...]``; `RegionError` for anything else."""
     from model_zoo.core.explanation.regions import Box, read_regions
 
     (region,) = read_regions({DRAWN_BOXES: told})

@@ -1,4 +1,4 @@
-"""The section "Take it away" of Inspect: a region painted out, and what the runs say then."""
+"""Section "occlusion test" of Inspect: a region is painted over, and predictions before and after are compared."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,7 +22,7 @@ _BOXES = "take_away_sketch"
 
 
 def occlusion_test(desk: Desk, runs: Sequence[Run], image_id: str, query: Query, options: Mapping[str, str]) -> None:
-    """Choose or draw a region; the runs are asked once there is one. The address holds the choice."""
+    """Select or draw a region and show predictions without it; the choice is kept in the address."""
     away = links.read_away(query)
     with st.expander("Take it away: paint a part of the image out and ask again", expanded=away != Away()):
         _section(desk, runs, image_id, away, options)
@@ -94,7 +94,7 @@ def _verdict(one: OcclusionResult) -> str:
 
 
 def _probabilities(one: OcclusionResult) -> pd.DataFrame:
-    """The classes that are likeliest before or after."""
+    """The most probable classes before or after."""
     order = np.argsort(-np.maximum(one.before, one.after), kind="stable")[:TOP]
     rows = [
         {

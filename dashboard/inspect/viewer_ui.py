@@ -1,4 +1,4 @@
-"""A viewer: images side by side, each with a class activation map laid over it."""
+"""Viewer component: images side by side, each with a heatmap overlay."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
