@@ -53,7 +53,7 @@ def forest_figure(
     Each mark carries ``[subject_id, class name]``; ``names`` are A's and B's.
     """
     y = np.arange(len(lines), dtype=np.float64)
-    y[[k for k, line in enumerate(lines) if line.class_name]] += 0.6  # a gap between figures and classes
+    y[[k for k, line in enumerate(lines) if line.class_name]] += 0.6  # space between metrics and classes
     figure = go.Figure()
     figure.add_vrect(-100 * margin, 100 * margin, fillcolor=theme.muted, opacity=0.13, line_width=0, layer="below")
     figure.add_vline(0, line={"color": theme.muted, "width": 1})

@@ -46,7 +46,7 @@ def read_model(path: Path) -> Checkpoint | Graph:
         if start[:1] == b"\x08" and start[8:9] != b"{" and size <= MAX_GRAPH_BYTES:
             return read_graph(path.read_bytes(), short(path.name))
     except (OSError, ValueError):
-        pass  # said below, of files of every kind
+        pass  # the error below covers every kind of file
     return read_checkpoint(path)
 
 

@@ -111,11 +111,11 @@ def order_words(
 
 
 def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
-    """Whether guessing would do as well as the model, in sentences; '' where the model is surely better.
+    """Whether guessing would be as accurate as the model, in sentences; '' if the model is clearly better.
 
-    Guessing is uniform, or always names the commonest class of these images, whichever is correct more often. The
-    model is surely better if an exact one-sided binomial test at 5 % says so. It counts images as independent, so
-    that it warns too seldom, if anything, where patients have many.
+    Guessing is uniform, or always predicts the most common class of these images, whichever is correct more often. The
+    model is clearly better if an exact one-sided binomial test at 5 % says so. The test treats images as independent,
+    so it may miss a warning if patients have many images.
     """
     n_images = len(judged.truth)
     if not n_images or not taxonomy.names:
@@ -168,9 +168,9 @@ def trials_words(tried: Sequence[Tried]) -> str:
 def warning_words(
     judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = (), remedy: str = ""
 ) -> str:
-    """What to check before anything else, '' for nothing: other preparations say little where the order is wrong.
+    """What to check first, '' for nothing: no better than guessing, then a wrong output order, then preprocessing.
 
-    First comes that the model is no better than guessing, where it is not.
+    If the order is wrong, the results for other preprocessing mean little.
     """
     how = {"remedy": remedy} if remedy else {}
     found = (guessing_words(judged, taxonomy), order_words(judged, taxonomy, order, **how) or trials_words(tried))

@@ -57,5 +57,5 @@ def digests(found: Sequence[Found], before: Iterable[ImageRecord], folder: Path)
             if path.is_file() and path.stat().st_size in sizes:
                 known[image.path] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError:
-            continue  # what cannot be read is equal to nothing that was
+            continue  # an unreadable file has no duplicate
     return known

@@ -37,7 +37,7 @@ PAGE_NAMES: Mapping[str, str] = {
 }
 """Option of the command -> what the page calls it."""
 
-_ONE_AT_A_TIME = Lock()  # the manifest is compared with the plan's, then written: two at once would lose one
+_ONE_AT_A_TIME = Lock()  # two imports at once could overwrite one manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def find_near_duplicates(
             continue
         n_pairs += 1
         splits = Split.NONE not in (one.split, two.split) and one.split is not two.split
-        classes = not one.label & two.label  # no leaf that both could be
+        classes = not one.label & two.label  # the labels share no leaf class
         if splits or classes:
             pairs.append(NearDuplicate(one, two, n_bits, splits, classes))
     pairs.sort(key=lambda pair: pair.n_bits)

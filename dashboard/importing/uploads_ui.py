@@ -116,7 +116,7 @@ def _uploads(
     files = st.file_uploader(
         f"At most {limits().upload_mb:,} MB; held only until it is imported or given up",
         key=f"import_files_{brought}_{state.get(_TIMES, 0)}",
-        accept_multiple_files=True,  # of weights, the first counts
+        accept_multiple_files=True,  # only the first weights file is used
         type=[one.removeprefix(".") for one in endings],
         max_upload_size=limits().upload_mb,
     )

@@ -9,11 +9,11 @@ import streamlit as st
 
 
 def viewer(panels: Sequence[Mapping[str, Any]], *, key: str, height_px: int = 420, strength: float = 0.45) -> None:
-    """Draw the panels; their maps follow when the server has computed them.
+    """Draw the panels; their heatmaps appear once the server has computed them.
 
-    A panel has ``title``, ``caption``, ``image`` (a URL), ``map`` (URL of a transparent picture of the
-    image's shape, or None), ``state`` (a sentence that stands in place of the map, or None) and, if wished,
-    ``top``: classes as ``{"name", "p", "is_label"}``. Where ``map`` answers with an error, its text is shown.
+    A panel has ``title``, ``caption``, ``image`` (a URL), ``map`` (URL of a transparent overlay of the image's shape,
+    or None), ``state`` (a sentence shown instead of the overlay, or None) and optionally ``top``: classes as ``{"name",
+    "p", "is_label"}``. If ``map`` returns an error, its text is shown.
     """
     _component()(
         data={"panels": [dict(panel) for panel in panels], "height_px": height_px, "strength": strength}, key=key

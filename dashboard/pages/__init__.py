@@ -1,1 +1,1 @@
-"""One file per page: it asks, calls and shows."""
+"""One file per page: it reads the address, calls features, and draws the results."""

@@ -1,4 +1,4 @@
-"""The frame around the views: page settings, navigation, and the one place that shows errors."""
+"""Frame of all pages: settings, navigation, and the one place that shows errors."""
 
 from pathlib import Path
 

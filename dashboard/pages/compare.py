@@ -1,4 +1,4 @@
-"""Compare: per-class figures and confusion matrices of runs and series, side by side."""
+"""Page Compare: results, per-class metrics and confusion matrices of runs and run groups, side by side."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Data: how many images of how many patients there are, of what, how evenly, and what is wrong with their files."""
+"""Page Data: images and patients by split and group, class balance, leakage, and file checks."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Decisions: who said what, when, about which image; exported."""
+"""Page Decisions: all review decisions, and agreement between annotators."""
 
 import streamlit as st
 

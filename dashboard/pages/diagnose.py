@@ -1,4 +1,4 @@
-"""Diagnose: why answers are wrong, four possible causes of one or two runs or series, measured alike."""
+"""Page Diagnose: four possible causes of incorrect predictions, for one or two runs or run groups."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Images: the whole data set, or exactly the images behind a number."""
+"""Page Images: all images of the data set, or exactly those behind a number."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Import: images and labels, or a model, from elsewhere: seen first, tried, and then written whole or not at all."""
+"""Page Import: images with labels, or a model; previewed and checked before anything is written."""
 
 import streamlit as st
 

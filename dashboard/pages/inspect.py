@@ -1,4 +1,4 @@
-"""Inspect: one image or several uploads, what each chosen run says and where it looked."""
+"""Page Inspect: one image or several uploads, with predictions and heatmaps of each selected run."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Labels: label sets made, compared and gone back to; labels exported and imported."""
+"""Page Labels: save, compare and restore label sets; export and import labels."""
 
 import streamlit as st
 

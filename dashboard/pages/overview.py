@@ -1,4 +1,4 @@
-"""Overview: what is in the workspace, the path of taxonomies, the trained series, where to go next."""
+"""Page Overview: contents of the workspace, taxonomies, run groups, and next steps."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Review: a queue of images, what each run says, and the reviewer's answer."""
+"""Page Review: a queue of images, the predictions of each run, and the reviewer's decision."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""One run: its card, what it looks at, and its training curves."""
+"""Page of one run: model card, region attention and training curves."""
 
 import streamlit as st
 

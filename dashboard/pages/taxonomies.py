@@ -1,4 +1,4 @@
-"""Taxonomies: what each asks, edited with what trained series would score, saved as new versions."""
+"""Page Taxonomies: view and edit taxonomies, preview metrics of trained models, save versions."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What Diagnose says of each subject, as a section of a report."""
+"""Section of a report: the diagnosis of each subject."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

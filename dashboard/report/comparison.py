@@ -1,4 +1,4 @@
-"""What Compare says, as sections of a report: verdicts, classes, matrices, and where the numbers come from."""
+"""Sections of a report: results, classes, confusion matrices and sources."""
 
 import math
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from model_zoo.core.evaluation.metrics import ClassFigure
 
 
 def now() -> str:
-    """The time, ISO 8601 in UTC."""
+    """The current time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def heading(contents: ReportContents) -> str:
-    """What is compared, over what, and by which version."""
+    """Title, data and software version of the comparison."""
     judged, dataset = contents.judged, contents.desk.dataset()
     basis = judged.basis(judged.evaluations[0]) if judged.one_basis else _each_its_own(judged)
     return (
@@ -46,20 +46,20 @@ def heading(contents: ReportContents) -> str:
 
 
 def title(judged: Comparison) -> str:
-    """What is compared, and over which images if not over all of the split."""
+    """Names of the compared subjects, and the filter if not all images of the split are used."""
     compared = " against ".join(subject.title for subject in reversed(judged.subjects))
     return f"{compared}, where {judged.where.words}" if judged.where else compared
 
 
 def verdicts(contents: ReportContents) -> str:
-    """One card per subject against the first, or one sentence that says why there is none."""
+    """One card per subject against the first, or one sentence on why there is no result."""
     if sentence := why_none(contents.judged):
         return f"<p>{escape(sentence)}</p>"
     return "".join(_verdict(contents, judgement) for judgement in contents.judgements)
 
 
 def classes(judged: Comparison) -> str:
-    """Recall of each class: all subjects in one chart, where they are judged over the same images."""
+    """Recall of each class; all subjects in one chart if they have the same images."""
     everybody = range(len(judged.subjects))
     parts = [
         '<h2>Each class</h2><p class="quiet">Recall; lines: 95 % interval, patients only; strokes: seeds. '
@@ -75,7 +75,7 @@ def classes(judged: Comparison) -> str:
 
 
 def matrices(judged: Comparison) -> str:
-    """Accuracy and matrix of each subject; of two on the same images also their difference."""
+    """Accuracy and confusion matrix of each subject; for two over the same images also their difference."""
     parts = []
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
         figure, n_runs = accuracy(evaluation), len(subject.runs)

@@ -17,7 +17,7 @@ def report_button(
     found: Sequence[Judgement],
     diagnoses: Callable[[], Sequence[Diagnosis]],
 ) -> None:
-    """Download what is compared as one page to send to a colleague; ``diagnoses`` is asked on a click."""
+    """Download the comparison as one HTML page; ``diagnoses`` is called only on a click."""
     st.download_button(
         "Report",
         lambda: build_report(desk, judged, found, diagnoses()).html,

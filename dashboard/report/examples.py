@@ -1,4 +1,4 @@
-"""Example images inside a report: small, upright, and without what their files say beside the pixels."""
+"""Example images in a report: small, upright, and without file metadata."""
 
 import base64
 import io
@@ -24,7 +24,7 @@ MAX_SIDE_PX = 480
 
 
 def differing_examples(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) -> str:
-    """The images on which the two differ most: in how much larger a share of its runs one is right than the other."""
+    """The images on which the two subjects' shares of correct runs differ most."""
     if a.image_ids != b.image_ids:
         return ""
     gap = a.right.mean(axis=0) - b.right.mean(axis=0)
@@ -39,7 +39,7 @@ def differing_examples(desk: Desk, judgement: Judgement, a: Evaluation, b: Evalu
 
 
 def confused_examples(desk: Desk, diagnosis: Diagnosis) -> str:
-    """Images of the two classes that are mixed up above all, those that most runs call the other first."""
+    """Images of the most confused pair of classes, those with the most confused runs first."""
     pair = most_confused_pair(diagnosis)
     if pair is None:
         return ""

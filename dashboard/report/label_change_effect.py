@@ -1,4 +1,4 @@
-"""What reviewing changed, as a section of a report: the words and the table of Compare."""
+"""Section of a report: effect of label changes, with the sentences and table of Compare."""
 
 from dashboard.evaluation import label_change_effect_words as words
 from dashboard.report.contents import ReportContents
@@ -7,7 +7,7 @@ from dashboard.words import plain
 
 
 def section(contents: ReportContents) -> str:
-    """A row per subject, which way it leans, and the estimate from the random queue; empty where nobody reviewed."""
+    """A row per subject, the direction of the bias, and the random-sample estimate; empty without reviews."""
     found = contents.reviewing
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""Three models or more against the first, as a section of a report and as numbers; and what one model can detect."""
+"""Section of a report: three or more models against the first, or the smallest detectable difference of one."""
 
 import math
 from html import escape
@@ -13,7 +13,7 @@ from model_zoo.core.comparison.many_models import Contrast
 
 
 def section(contents: ReportContents) -> str:
-    """The table with what it rests on; of one model the smallest gap; else nothing."""
+    """The table with its basis; for one model the smallest detectable difference; otherwise empty."""
     gaps = "".join(
         f"<p>{escape(one)}</p>" for one in detectable_difference_words(contents.judged, contents.desk.workspace.rule)
     )
@@ -33,7 +33,7 @@ def section(contents: ReportContents) -> str:
 
 
 def tree(many: ManyModelsResult) -> dict[str, Any]:
-    """The same as numbers; undefined is ``None``."""
+    """The same as numbers; undefined values are ``None``."""
     found, ids = many.found, [subject.subject_id for subject in many.judged.subjects]
 
     def contrast(one: Contrast) -> dict[str, Any]:

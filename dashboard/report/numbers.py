@@ -1,4 +1,4 @@
-"""The numbers of a report for spreadsheets and programs: a table of figures, and everything as JSON."""
+"""Numbers of a report: metrics as CSV, and everything as JSON."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure, Ratio, Share
 
 
 def table(judged: Comparison) -> str:
-    """Accuracy and every class's figures, a line per subject and figure, as CSV that no spreadsheet runs."""
+    """Accuracy and per-class metrics as CSV, one line per subject and metric, safe to open in a spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     sides = ("value", "low", "high", "sd over runs", "images", "patients")
@@ -42,7 +42,7 @@ def table(judged: Comparison) -> str:
 
 
 def tree(contents: ReportContents) -> dict[str, Any]:
-    """Where the numbers come from, verdicts, matrices, causes, looks; undefined is ``None``."""
+    """Sources, results, matrices, causes and region attention; undefined values are ``None``."""
     judged = contents.judged
     return {
         "made": now(),
@@ -126,7 +126,7 @@ def _verdicts(contents: ReportContents) -> list[dict[str, Any]]:
 
 
 def _label_errors(contents: ReportContents) -> dict[str, Any]:
-    """How many wrong labels would turn each stated result, and the share that the random review estimates."""
+    """Number of wrong labels that would change each result, and the share that the random review estimates."""
     rule, rate = contents.desk.workspace.rule, contents.reviewing.label_errors if contents.reviewing else None
     points = ((one, one.tipping_point(rule.figure)) for one in contents.judgements)
     return {
@@ -148,7 +148,7 @@ def _label_errors(contents: ReportContents) -> dict[str, Any]:
 
 
 def _classes(contents: ReportContents) -> list[dict[str, Any]]:
-    """Every class's difference, for the question that the verdict answers; intervals hold for all at once."""
+    """Every class's difference, for the question of the result; the intervals hold simultaneously."""
     return [
         {
             "of": judgement.subject.subject_id,
@@ -167,7 +167,7 @@ def _classes(contents: ReportContents) -> list[dict[str, Any]]:
 
 
 def _reviewing(found: Reviewing) -> dict[str, Any]:
-    """What reviewing changed: figures before and after, images that moved, accuracy if all were reviewed."""
+    """Effect of review: metrics before and after, changed images, estimated accuracy on corrected labels."""
     return {
         "images": found.n_images,
         "reviewed": len(found.reviewed),
@@ -244,7 +244,7 @@ def _share(one: Share | Ratio) -> dict[str, float | None]:
 
 
 def _count(value: float) -> float | None:
-    """A count without decimals, or with them where it is a mean over seeds."""
+    """An integer count, or a float if it is a mean over seeds."""
     return int(value) if float(value).is_integer() else _number(value)
 
 

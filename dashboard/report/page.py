@@ -1,4 +1,4 @@
-"""The page around a report's sections: styles, charts in light and dark, and everything made safe for HTML."""
+"""HTML page of a report: styles, charts in light and dark, tables, and escaping."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ _MIME = {".csv": "text/csv", ".json": "application/json"}
 
 
 def page(title: str, sections: Iterable[str]) -> str:
-    """The whole file; it may load nothing but what it holds."""
+    """The complete file; its content security policy forbids loading anything else."""
     folder = Path(__file__).parent
     return _PAGE.format(
         title=escape(title),
@@ -28,7 +28,7 @@ def page(title: str, sections: Iterable[str]) -> str:
 
 
 def chart(draw: Callable[[Theme], go.Figure]) -> str:
-    """A chart in the colours of both themes; the page draws the one that the reader's system asks for."""
+    """A chart in light and dark colors; the page selects one by the reader's system setting."""
     themes = "".join(
         f'<script type="application/json" class="{name}">{_in_script(str(draw(theme).to_json()))}</script>'
         for name, theme in (("light", LIGHT), ("dark", DARK))
@@ -37,7 +37,7 @@ def chart(draw: Callable[[Theme], go.Figure]) -> str:
 
 
 def rich(markdown: str) -> str:
-    """A sentence of Markdown as HTML: bold, code, and names that `words.plain` made plain."""
+    """Markdown as HTML: bold, code, and names escaped by `words.plain`."""
     html, still_open = [], ""
     for piece in re.split(r"(?<!\\)(\*\*|`)", markdown):
         if piece in _TAGS:
@@ -58,7 +58,7 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def downloads(files: Mapping[str, str]) -> str:
-    """Links that save what the page holds: file name -> text."""
+    """Download links for data embedded in the page: file name -> text."""
     links = [
         f'<a download="{name}" href="data:{_MIME[Path(name).suffix]};base64,'
         f'{base64.b64encode(text.encode()).decode()}">{name}</a>'
@@ -68,7 +68,7 @@ def downloads(files: Mapping[str, str]) -> str:
 
 
 def _in_script(text: str) -> str:
-    return text.replace("<", "\\u003c")  # JSON that cannot end the script which holds it
+    return text.replace("<", "\\u003c")  # so that the JSON cannot close its script element
 
 
 _PAGE = """<!doctype html>

@@ -1,4 +1,4 @@
-"""What the runs look at, as a section of a report: what was found, or how to find it out."""
+"""Section of a report: region attention of the runs, or the command that computes it."""
 
 from html import escape
 
@@ -17,7 +17,7 @@ from dashboard.runs.region_attention_words import (
 
 
 def section(contents: ReportContents) -> str:
-    """Every subject's runs that somebody looked at; of a subject of which there are none, one sentence."""
+    """All analyzed runs of every subject; one sentence for a subject without any."""
     return "<h2>What they look at</h2>" + "".join(_subject(contents, subject) for subject in contents.judged.subjects)
 
 

@@ -1,4 +1,4 @@
-"""A comparison as one self-contained page to send to a colleague, with its numbers beside it as CSV and JSON."""
+"""Report on a comparison: one self-contained HTML page, with its numbers as CSV and JSON."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from model_zoo.workspace.manifest import write_whole
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The page, its numbers as a table with a row per subject and class, and as JSON with where they come from."""
+    """The HTML page, a table with a row per subject and class as CSV, and all numbers with their sources as JSON."""
 
     html: str
     csv: str
@@ -28,7 +28,7 @@ class Report:
 
 
 def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
-    """What Compare says of ``judged`` and the judgements ``found`` in it, and Diagnose and Run of its subjects."""
+    """Build the report on ``judged``, with its results ``found``, and the diagnoses of its subjects."""
     changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
     many = compare_subjects(judged, desk.workspace.rule, partial(compare_subset, desk, judged))
     beside, many_beside = result_notes(desk, judged, found), many_models_note(desk, many) if many else ""
@@ -52,7 +52,7 @@ def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], dia
 
 
 def write_report(made: Report, path: Path) -> tuple[Path, ...]:
-    """Write the page to ``path`` and its numbers beside it; each file whole or not at all."""
+    """Write the page to ``path`` and its numbers beside it; each file completely or not at all."""
     files = {path: made.html, path.with_suffix(".csv"): made.csv, path.with_suffix(".json"): made.json}
     for one, text in files.items():
         write_whole(one, text.encode())

@@ -1,4 +1,4 @@
-"""Embed the images of a split with a run's model, with a progress bar."""
+"""Command that computes the embeddings of a split with a run's model."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,7 +11,7 @@ from model_zoo.workspace.workspace import Workspace
 
 
 def embed_run(workspace: Workspace, run_id: str, split: Split, console: Console) -> None:
-    """Write a run's embeddings over a split, whole or not at all; those that are there and still fit are kept."""
+    """Write a run's embeddings over a split, completely or not at all; valid existing ones are kept."""
     runs = {run.run_id: run for run in workspace.runs()}
     if run_id not in runs:
         raise RunError(f"There is no run {run_id[:100]!r} here; it has {', '.join(runs) or 'none yet'}.")

@@ -1,4 +1,4 @@
-"""Ctrl-C in a long command: heard at once, obeyed where nothing is half done."""
+"""Handling of Ctrl-C in long commands: stop only between two steps."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,11 +9,10 @@ from types import FrameType
 
 @contextmanager
 def interrupt_between_steps() -> Iterator[Callable[[], None]]:
-    """Gives what is to be called after each step: there a Ctrl-C raises `KeyboardInterrupt`, and nowhere else.
+    """Yield a function to call after each step, which raises `KeyboardInterrupt` if Ctrl-C was pressed.
 
-    An interrupt in the midst of a step may hit an object half made, whose end then prints pages about itself
-    (grad-cam's do). A second Ctrl-C does not wait. Only the main thread may ask, which alone hears signals; where
-    Ctrl-C is ignored, or heard by somebody else, that stays so.
+    An interrupt inside a step may hit a half-initialized object whose destructor then prints errors (grad-cam's do). A
+    second Ctrl-C stops at once. Use it only in the main thread, because other threads cannot set signal handlers.
     """
     asked = Event()
 

@@ -1,4 +1,4 @@
-"""The sections of Overview."""
+"""Sections of the page Overview."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from model_zoo.workspace.run import Series
 
 
 def no_image_yet(dataset: DataSet, folder: Path) -> None:
-    """What to type where there is no image."""
+    """The commands to use if the workspace has no image."""
     if not dataset.images:
         st.info("There is no image yet. Import some: here, or by command where they lie on the server.")
         st.page_link("import_page.py", label="Import images", icon=":material/download:")
@@ -35,7 +35,7 @@ def no_image_yet(dataset: DataSet, folder: Path) -> None:
 
 
 def next_steps(series: Sequence[Series], dataset: DataSet) -> None:
-    """Where to go from here."""
+    """Links to the next steps."""
     columns = st.columns([1.9, 2.1, 1.9, 4])
     if dataset.counts_alone:
         columns[0].page_link("compare.py", label="See the confusions", icon=":material/grid_on:")
@@ -47,7 +47,7 @@ def next_steps(series: Sequence[Series], dataset: DataSet) -> None:
 
 
 def counts(dataset: DataSet, series: Sequence[Series], n_standing: int) -> None:
-    """Images and patients per split, runs and decisions."""
+    """Images and patients per split, number of runs, and number of reviewed images."""
     splits = [(split, dataset.split(split)) for split in Split]
     splits = [(split, images) for split, images in splits if images]
     columns = st.columns(len(splits) + 2)
@@ -64,7 +64,7 @@ def counts(dataset: DataSet, series: Sequence[Series], n_standing: int) -> None:
 
 
 def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, theme: plots.Theme) -> None:
-    """A flow through the chosen taxonomies; opens on the longest chain from fine to coarse."""
+    """A flow through the selected taxonomies; starts with the longest chain from fine to coarse."""
     if not taxonomies:
         st.info("No taxonomy yet: put a file into the workspace's folder `taxonomies`.")
         return
@@ -91,7 +91,7 @@ def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, theme: p
 
 
 def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -> None:
-    """One row per series, never ranked: each accuracy stands in its own label space."""
+    """One row per run group, unranked, because accuracies in different class sets are not comparable."""
     rows, sentences = [], []
     for one in series:
         dates = sorted(run.card.created[:10] for run in one.runs)

@@ -1,4 +1,4 @@
-"""Any run over a data set or a folder of images: batch by batch, each kept once done, none asked twice."""
+"""Batch prediction of a run over a workspace or a folder of images, resumable after an interruption."""
 
 import csv
 import hashlib
@@ -42,7 +42,7 @@ PredictBatch = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class ImageToPredict:
-    """An image to be asked about: how the result calls it, what opens it, and what changes when its file does."""
+    """An image to predict: its id in the result, a function that opens it, and a stamp that changes with its file."""
 
     image_id: str
     decoded: Callable[[], Image.Image]
@@ -50,11 +50,11 @@ class ImageToPredict:
 
 
 def predict_to_file(workspace: Workspace, run_id: str, source: Path, out: Path, console: Console) -> Path:
-    """Write what a run says of every image of ``source`` to ``out``, Parquet or CSV by its ending.
+    """Write a run's predictions for every image of ``source`` to ``out``, as Parquet or CSV by its suffix.
 
-    ``source`` is a workspace, whose whole manifest is asked about, or a folder of images at any depth. Each batch is
-    kept beside ``out`` until all are done: the same command goes on after Ctrl-C or a kill. An image that cannot be
-    read has a sentence in the column ``problem`` instead of probabilities.
+    ``source`` is a workspace, with all images of its manifest, or a folder of images at any depth. Each batch is saved
+    beside ``out`` until all are done, so the same command continues after Ctrl-C or a kill. An unreadable image has a
+    sentence in the column ``problem`` instead of probabilities.
     """
     runs = {run.run_id: run for run in workspace.runs()}
     if run_id not in runs:
@@ -64,7 +64,7 @@ def predict_to_file(workspace: Workspace, run_id: str, source: Path, out: Path, 
         raise WorkspaceError(f"Cannot write to {out}; give a file ending in .parquet or .csv in an existing folder.")
     if out.exists():
         raise WorkspaceError(f"{out} is there already, and nothing is written over; choose another --out.")
-    _ = run.card.prepared  # a run without a model says so before any image is looked for
+    _ = run.card.prepared  # raises for a run without a model, before images are listed
     is_workspace = (source / DECLARATION).is_file()
     wanted = tuple(_of_workspace(source) if is_workspace else _of_folder(source, workspace.usual_grey()))
     if not wanted:
@@ -110,7 +110,7 @@ def _of_workspace(folder: Path) -> Iterator[ImageToPredict]:
 
 
 def _of_folder(folder: Path, usual: GreyScale | None) -> Iterator[ImageToPredict]:
-    """Its images; those of more than 8 bits that declare no depth are read by the scale ``usual`` where the run is."""
+    """Images of a folder; those of more than 8 bits without a declared depth use the run's gray scale ``usual``."""
     if not folder.is_dir():
         raise WorkspaceError(f"There is no folder {folder}; give a workspace or a folder of images.")
     for at, folders, names in os.walk(folder):
@@ -129,12 +129,12 @@ def _opened(path: Path, usual: GreyScale | None) -> Image.Image:
 
 
 def _as_text(name: str) -> str:
-    """What holds the name of a file, with the bytes of it that are no UTF-8 written as escapes."""
+    """A file name as text, with bytes that are not UTF-8 written as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _state(path: Path | None) -> str:
-    """Bytes and time of change; of what cannot be looked at, such as a link to nowhere, that alone."""
+    """Size and modification time; for an unreadable path, such as a broken link, only that it is unreadable."""
     try:
         return " ".join(map(str, state_of(path))) if path else "gone"
     except OSError as error:
@@ -142,9 +142,9 @@ def _state(path: Path | None) -> str:
 
 
 def _check_plan(kept: Path, run: Run, wanted: Sequence[ImageToPredict], console: Console) -> None:
-    """Makes ``kept`` for this run and these images; batches of another plan are thrown away and named.
+    """Create ``kept`` for this run and these images; removes batches of another plan and says so.
 
-    Labels and patients are no part of a plan: no answer depends on them.
+    Labels and patients are not part of the plan, because predictions do not depend on them.
     """
     images = hashlib.sha256(repr([(one.image_id, one.stamp) for one in wanted]).encode()).hexdigest()
     plan = json.dumps(_about(run) | {"images": images, "batch": str(BATCH)}).encode()
@@ -191,7 +191,7 @@ def _parquet(table: pa.Table, run: Run) -> bytes:
 
 
 def _csv(table: pa.Table, run: Run) -> bytes:
-    """As the Parquet file, the run and its hashes in every line; no cell can run as a formula."""
+    """The same columns as the Parquet file, plus run and hashes in every row; cells cannot run as formulas."""
     out, about = io.StringIO(newline=""), _about(run)
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([safe_cell(name) for name in (*table.column_names, *about)])

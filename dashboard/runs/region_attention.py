@@ -1,4 +1,4 @@
-"""Find out what a run looks at, with a progress bar; what was found, as tables."""
+"""Region attention analysis of a run: heatmap energies on regions, occlusion tests, and their tables."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from model_zoo.workspace.workspace import REGIONS, Workspace
 
 @dataclass(frozen=True)
 class RegionAttention:
-    """What a run looks at: the figures of its maps, and what becomes of its right answers in each label space."""
+    """Heatmap energies by region, and the effect of occlusion on correct predictions in each class set."""
 
     looks: Looks
     energies: tuple[EnergyFigure, ...]
@@ -37,7 +37,7 @@ class RegionAttention:
 
     @property
     def basis(self) -> str:
-        """What the figures stand on."""
+        """Split, labels, number of images and patients, as text."""
         looks = self.looks
         images = images_of_patients(looks.n_images, looks.n_patients)
         chosen = f", drawn by chance from {looks.n_known:,}" if looks.n_images < looks.n_known else ""
@@ -53,9 +53,9 @@ def measure_region_attention(
     together: Sequence[str],
     console: Console,
 ) -> None:
-    """Look at a run over the images whose regions are known, print what was found and write it beside the run.
+    """Analyze a run over images with known regions, print the results and write them beside the run.
 
-    ``limit`` images are drawn by chance, the same ones each time; ``together`` holds names joined by ``+``. Ctrl-C
+    ``limit`` images are sampled at random with a fixed seed; ``together`` holds region names joined by ``+``. Ctrl-C
     raises `KeyboardInterrupt` between two images.
     """
     run = _run(workspace, run_id)
@@ -93,7 +93,7 @@ def measure_region_attention(
 
 
 def stored_region_attention(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> RegionAttention | None:
-    """What was found about a run over a split; ``None`` if nobody looked, or at other weights of that name."""
+    """Stored results of a run over a split; ``None`` if there are none, or if the weights have changed."""
     for folder in workspace.folders:
         looks = read_looks(folder, run.run_id, split, PLACED if run.card.code else 1)
         if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
@@ -102,7 +102,7 @@ def stored_region_attention(workspace: Workspace, run: Run, dataset: DataSet, sp
 
 
 def region_attention_metrics(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> RegionAttention:
-    """The figures of what was found, against the original labels; in the run's own label space first."""
+    """Metrics of the measurements, against original labels; first in the run's own classes."""
     source = run.card.taxonomy
     spaces = label_spaces(source, workspace)
     labels = dataset.labels
@@ -116,7 +116,7 @@ def region_attention_metrics(looks: Looks, run: Run, workspace: Workspace, datas
 
 
 def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:
-    """A run's own taxonomy, then those of the workspace that its answers can be told in."""
+    """The run's own taxonomy, then the workspace's taxonomies that its predictions can be mapped to."""
     known = workspace.taxonomies().values()
     return [source, *(one for one in known if one != source and not standing_in_the_way(source, one))]
 

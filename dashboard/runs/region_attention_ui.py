@@ -1,4 +1,4 @@
-"""What a run looks at, on its page: where its maps lie, and what its answers become without a region."""
+"""Section "region attention" of a run's page: heatmap energies on regions, and effects of occlusion."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -31,7 +31,7 @@ MAX_TILES = 12
 
 
 def region_attention_section(desk: Desk, run: Run, query: Query, theme: plots.Theme) -> dict[str, list[str]] | None:
-    """What was found when somebody looked; returns the address of an image that was just opened."""
+    """Stored region attention; returns the address of the image that was just clicked."""
     split = Split.TEST if links.read_split(query, None) is Split.TEST else Split.VALIDATION
     splits = {
         one: stored_region_attention(desk.workspace, run, desk.dataset(), one) for one in (Split.VALIDATION, Split.TEST)
@@ -103,7 +103,7 @@ def _flows(
 
 
 def _images(desk: Desk, shown: RegionAttention, region: str, run_id: str) -> dict[str, list[str]] | None:
-    """Images whose answer became another, to be opened with the same painted out."""
+    """Images whose prediction changes by occlusion, each linked to the same occlusion test."""
     moved = [one for one in shown.looks.removals if one.region == region and one.before != one.after]
     st.caption(f"{counted(len(moved), 'image')} whose answer, right or wrong, becomes another; the first {MAX_TILES}:")
     there = {}

@@ -1,4 +1,4 @@
-"""What was found about where a run looks, in words: Markdown, with every name made plain."""
+"""Sentences and table rows about region attention, as Markdown with escaped names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,16 +17,16 @@ FEW_PATIENTS = 10
 
 
 def why_no_region_attention(workspace: Workspace, run: Run, folders: Sequence[Path] = ()) -> str:
-    """Why nothing is known of a run, and the command that finds it out; without ``folders`` it names no path."""
+    """Why a run has no results, and the command that computes them; without ``folders`` the command has no path."""
     if run.weights_path is None:
         return "This run has no weights, so it cannot be asked what it looks at."
     where = "" if workspace.regions_paths() else f" It needs to know where in the images what lies: `{REGIONS}`."
-    needed = command("look", run.run_id, folders=folders)  # a run's name holds no backtick
+    needed = command("look", run.run_id, folders=folders)  # run ids contain no backtick
     return f"Nobody has looked yet. `{needed}` finds out in a minute or two.{where}"
 
 
 def energies_note(looks: Looks, basis: str) -> str:
-    """How to read the figures of the maps, and what they stand on."""
+    """How to read the heatmap energies, and what they are based on."""
     return (
         f"Share of the map's energy on each region, against its share of the area: a map that knows nothing has "
         f"1.00 × the energy per area. {plain(str(looks.method))} of what the run answers; {basis}; looked at "
@@ -41,7 +41,7 @@ NO_HEATMAP_ENERGIES = (
 
 
 def flows_note(region: str, basis: str) -> str:
-    """How to read what answers become without a region, and what that stands on."""
+    """How to read the effect of occlusion, and what it is based on."""
     return (
         f"Answers that are right (original labels), and what they become with {plain(region)} painted out, in each "
         f"label space. The last column is the control: as much painted out where {plain(region)} is not. "
@@ -50,7 +50,7 @@ def flows_note(region: str, basis: str) -> str:
 
 
 def energy_row(one: EnergyFigure, looks: Looks) -> dict[str, str]:
-    """One layer and region as a row of a table: column -> text."""
+    """Table row of one layer and region: column -> text."""
     cells = {name: f"{name} ({rows} × {columns})" for name, rows, columns in looks.layers}
     names = ("energy on it", "its area", "energy per area", "highest place on it", "over")
     layer = {"layer (cells)": plain(cells.get(one.layer, one.layer)), "region": plain(one.region)}
@@ -58,7 +58,7 @@ def energy_row(one: EnergyFigure, looks: Looks) -> dict[str, str]:
 
 
 def flow_row(one: Flow) -> dict[str, str]:
-    """One label space as a row of a table: column -> text."""
+    """Table row of one class set: column -> text."""
     moved, control = moved_text(one)
     images, patients = counted(round(one.moved.n_images), "image"), counted(one.moved.n_patients, "patient")
     return {
@@ -70,7 +70,7 @@ def flow_row(one: Flow) -> dict[str, str]:
 
 
 def energy_texts(one: EnergyFigure) -> tuple[str, ...]:
-    """Share of the map's energy, of the area, energy per area, peak on the region, images: as words."""
+    """Heatmap share, area share, concentration ratio, pointing game and number of images, as text."""
     share, ratio, enough = one.share, one.ratio, one.share.n_patients >= FEW_PATIENTS
     low, high = (max(0.0, share.low), min(1.0, share.high)) if enough else (np.nan, np.nan)
     within = f" ({max(0.0, ratio.low):.2f}–{ratio.high:.2f})" if enough else ""
@@ -86,7 +86,7 @@ def energy_texts(one: EnergyFigure) -> tuple[str, ...]:
 
 
 def moved_text(one: Flow) -> tuple[str, str]:
-    """How many right answers move, and how many do for as much painted out elsewhere; with intervals."""
+    """Share of correct predictions that change, and the same for a control area of equal size, with intervals."""
     return _share_text(one, control=False), _share_text(one, control=True)
 
 

@@ -1,4 +1,4 @@
-"""A run's card and its training curves."""
+"""Sections of the page of a run: model card and training curves."""
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from model_zoo.workspace.run import Card, Run
 
 
 def card(card: Card) -> None:
-    """What the run is, in two tables."""
+    """The model card in two tables."""
     left, right = st.columns(2)
     made = [
         ("taxonomy", f"{card.taxonomy.name} v{card.taxonomy.version} ({card.taxonomy.hash})"),
@@ -54,12 +54,12 @@ def _model(card: Card) -> list[tuple[str, str]]:
 
 
 def trusted_code(card: Card) -> str:
-    """That the model comes with its own code, and which."""
+    """A note if the model contains its own code."""
     return f", its own code (sha256 {plain(card.code['sha256'][:16])}…)" if card.code else ""
 
 
 def trained_on(card: Card) -> str:
-    """Where the labels of the training images came from."""
+    """A note on the source of the training labels."""
     if not card.label_set:
         return "the manifest's"
     return f"label set {plain(card.label_set['name'])} (sha256 {plain(card.label_set['sha256'][:16])}…)"

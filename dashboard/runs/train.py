@@ -1,4 +1,4 @@
-"""Train the seeds of a series, or a run's recipe once per fold, with a live progress bar."""
+"""Training commands: seeds of a run group, learning curves, and cross-fitting, with progress bars."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,9 +32,9 @@ def train_seeds(
     class_weighted: bool = False,
     labels: str | None = None,
 ) -> None:
-    """One run per seed; all names, and the architecture at its size, are checked before the first image is read.
+    """Train one run per seed; names and the architecture's input size are checked before images are read.
 
-    ``labels`` names the label set that the training images' labels come from.
+    ``labels`` names the label set that gives the training labels.
     """
     from model_zoo.checkpoints.load import check_architecture
     from model_zoo.training import train as loop
@@ -74,9 +74,9 @@ def train_seeds(
 def train_learning_curve(
     workspace: Workspace, name: str, class_name: str, percents: Sequence[int], seeds: Sequence[int], console: Console
 ) -> None:
-    """The way of training of a run or series, again with ``percents`` of the training images of one class.
+    """Repeat the training of a run or run group with ``percents`` of the training images of one class.
 
-    Points that are there are not trained again, so that the same command goes on where it was stopped.
+    Existing points are not trained again, so the same command continues after an interruption.
     """
     (subject,) = named_subjects(workspace.series(), [name])
     card, dataset = subject.runs[0].card, workspace.dataset()
@@ -112,7 +112,7 @@ def train_learning_curve(
 
 
 def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Console) -> None:
-    """Out-of-fold predictions of a run's recipe over all training images; refused where there are some already."""
+    """Out-of-fold predictions for all training images, with a run's recipe; refused if there are some already."""
     from model_zoo.inference.predict import fitted_pixels
     from model_zoo.training.cross_fit import cross_fit
 
@@ -131,7 +131,7 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
 
 
 def label_set_words(dataset: DataSet, label_set: LabelSet) -> str:
-    """How many training labels a set changes, and how many training images it does not know."""
+    """Number of training labels that a label set changes, and of training images that it lacks."""
     images, labels = dataset.split(Split.TRAIN), label_set.parsed(dataset.space)
     known = [image for image in images if image.image_id in labels]
     changed = sum(labels[image.image_id] != image.label for image in known)
@@ -158,7 +158,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _reading(bar: Progress) -> Callable[[int, int], None]:
-    """A task that counts images read, and is gone when all are."""
+    """A progress task that counts images read, and disappears when all are read."""
     task = bar.add_task("Reading images", state="")
     return lambda done, total: bar.update(
         task, completed=done, total=total, state=f"{done}/{total}", visible=done < total
@@ -166,7 +166,7 @@ def _reading(bar: Progress) -> Callable[[int, int], None]:
 
 
 def _watched(bar: Progress, name: str) -> "Callable[[Trained], None]":
-    """A task that follows one training."""
+    """A progress task that follows one training."""
     task = bar.add_task(name, state="", visible=False)
     return lambda now: bar.update(
         task,

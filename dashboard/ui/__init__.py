@@ -1,1 +1,1 @@
-"""Widgets and charts that several features share."""
+"""Widgets, charts and caches that several features share."""

@@ -20,13 +20,13 @@ from model_zoo.core.label_space.taxonomy import common_ground
 
 
 def subjects() -> Mapping[str, comparing.Subject]:
-    """Every series and run, by id; not kept."""
+    """Every run group and run, by id; not cached."""
     return comparing.all_subjects(desk().series())
 
 
 @cached(entries=64)
 def comparison(shown: Shown, mapped_by: MappedBy = MappedBy.ANSWER) -> comparing.Comparison:
-    """The subjects of ``shown``, judged."""
+    """The subjects of ``shown``, evaluated."""
     now = desk()
     return comparing.compare(
         comparing.find_subjects(now.series(), shown.subjects),
@@ -45,12 +45,12 @@ def comparison(shown: Shown, mapped_by: MappedBy = MappedBy.ANSWER) -> comparing
 
 @cached(entries=64)
 def verdicts(shown: Shown) -> tuple[Judgement, ...]:
-    """Every subject of ``shown`` against the first; empty where a comparison gets no verdict."""
+    """Every subject of ``shown`` against the first; empty if no result is possible."""
     return judgements(comparison(shown), desk().workspace.rule)
 
 
 def reviewing(shown: Shown) -> Reviewing | None:
-    """The effect of label changes on the subjects of ``shown``, whichever labels are shown; None if nothing changed."""
+    """The effect of label changes on the subjects of ``shown``, whichever labels are shown; None without changes."""
     return _reviewing(replace(shown, labels=Labels.ORIGINAL))
 
 
@@ -62,7 +62,7 @@ def _reviewing(shown: Shown) -> Reviewing | None:
 
 @cached(entries=32, revision=revision_without_decisions)
 def restrictions(shown: Shown) -> Mapping[Where, str]:
-    """What the images of ``shown`` can be restricted to, with its name."""
+    """The values that the images of ``shown`` can be filtered by, with the name of each column."""
     now, dataset = desk(), desk().dataset()
     taxonomies = [one.taxonomy for one in comparing.find_subjects(now.series(), shown.subjects)]
     ground = common_ground(taxonomies) if taxonomies else None
@@ -71,10 +71,10 @@ def restrictions(shown: Shown) -> Mapping[Where, str]:
 
 @cached(entries=4, revision=revision_without_decisions)
 def patients(split: Split) -> Mapping[Where, str]:
-    """The patients that the images of a split can be restricted to, by name."""
+    """The patients that the images of a split can be filtered by, by name."""
     return all_patients(desk().dataset().split(split))
 
 
 def images_of(shown: Shown) -> frozenset[str] | None:
-    """The images that ``shown`` is restricted to, if it is; not kept."""
+    """The images that pass the filter of ``shown``, or None without a filter; not cached."""
     return images_where(shown.where, desk().dataset(), desk().labels(shown.labels)) if shown.where else None

@@ -1,4 +1,4 @@
-"""One way to cache what pages show: keyed by the values of the arguments and by the workspace's revision."""
+"""Cache decorator for pages: the key holds the argument values and the workspace's revision."""
 
 import hashlib
 import inspect
@@ -24,17 +24,17 @@ def revision_with_decisions(now: Desk, *_arguments: Any) -> str:
 
 
 def revision_without_decisions(now: Desk, *_arguments: Any) -> str:
-    """Changes with every manifest, run and taxonomy, but with no decision."""
+    """Changes with every manifest, run and taxonomy, but not with decisions."""
     return now.files_revision()
 
 
 def cached(
     entries: int, spinner: str | bool = False, revision: Revision = revision_with_decisions
 ) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
-    """Keep the last ``entries`` results of a function, for all sessions.
+    """Cache the last ``entries`` results of a function, for all sessions.
 
-    The key is the value of every argument (`value_of`) and ``revision(desk(), *arguments)``: a result is computed again
-    when what it rests on has changed. Results are shared, so they must not be changed.
+    The key is the value of every argument (`value_of`) and ``revision(desk(), *arguments)``, so that a result is
+    computed again after a change. Results are shared between sessions and must not be modified.
     """
 
     def decorate(function: Callable[Params, Result]) -> Callable[Params, Result]:
@@ -43,7 +43,9 @@ def cached(
         def compute(key: str, _arguments: tuple[Any, ...]) -> Result:
             return function(*_arguments)  # type: ignore[call-arg]
 
-        compute.__qualname__ = f"{function.__module__}.{function.__qualname__}"  # Streamlit's name for the cache
+        compute.__qualname__ = (
+            f"{function.__module__}.{function.__qualname__}"  # Streamlit identifies a cache by this name
+        )
         kept = st.cache_resource(max_entries=entries, show_spinner=spinner)(compute)
 
         @wraps(function)  # `ask.__wrapped__` computes without the cache
@@ -59,9 +61,9 @@ def cached(
 
 
 def value_of(argument: Any) -> object:
-    """Something whose ``repr`` is equal for equal values only, for plain values and frozen records of them.
+    """An object whose ``repr`` is equal exactly for equal values, for plain values and frozen dataclasses of them.
 
-    Raises `TypeError` for anything else: an object without a value would give stale results or none at all.
+    Raises `TypeError` for anything else, because an object without a value would give stale results.
     """
     match argument:
         case None | bool() | int() | float() | str() if not isinstance(argument, Enum):

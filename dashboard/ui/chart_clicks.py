@@ -1,4 +1,4 @@
-"""A click on a mark of a chart opens what is behind it."""
+"""Clicks on chart marks, which open the images of a mark."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,15 +11,15 @@ T = TypeVar("T")
 
 
 def chart_key(name: str) -> str:
-    """A click navigates away; coming back, the chart must not repeat it: its key changes with each click."""
+    """Chart key that changes with each click, so that a chart does not repeat the click when the user returns."""
     return f"{name}_{state.get('chart_clicks', 0)}"
 
 
 def on_click(key: str, cell: Callable[[str, str], T], open_cell: Callable[[T], None]) -> Callable[[], None]:
-    """A callback for chart ``key``: opens the cell, or whatever the two names of the clicked mark make.
+    """Callback for chart ``key``: opens ``cell`` of the two names on the clicked mark.
 
-    The second click of a double click takes the mark's selection back. It reaches the server as a request for
-    the page that the first click left, so it opens the same cell again: the first click wins.
+    The second click of a double click deselects the mark. It arrives as a request for the page that the first click
+    left, so it opens the same cell again.
     """
 
     def call() -> None:

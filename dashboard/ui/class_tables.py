@@ -1,4 +1,4 @@
-"""Every class as numbers, where a chart has room for some of them only."""
+"""Tables of per-class metrics, for charts that have no room for all classes."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from model_zoo.core.evaluation.evaluation import Figure
 
 
 def figure_table(rows: Sequence[Sequence[Figure]], titles: Sequence[str]) -> pd.DataFrame:
-    """A line per class: figure and interval of each subject in %, the images and patients that they stand on."""
+    """A row per class: metric and interval of each subject in %, and numbers of images and patients."""
     columns: dict[str, list[object]] = {"class": [one.name for one in rows[0]]}
     for title, figures in zip(titles, rows, strict=True):
         columns[f"{title}, %"] = [100 * one.mean for one in figures]
@@ -22,7 +22,7 @@ def figure_table(rows: Sequence[Sequence[Figure]], titles: Sequence[str]) -> pd.
 
 
 def difference_table(rows: Sequence[Row], names: tuple[str, str]) -> pd.DataFrame:
-    """A line per class: both figures in %, their difference in points with its interval, images and patients."""
+    """A row per class: both metrics in %, their difference in pp with its interval, images and patients."""
     return pd.DataFrame(
         {
             "class": [row.name for row in rows],
@@ -38,7 +38,7 @@ def difference_table(rows: Sequence[Row], names: tuple[str, str]) -> pd.DataFram
 
 
 def class_table(table: pd.DataFrame, key: str) -> None:
-    """The table, to be sorted, searched and saved as CSV; figures to one digit, counts whole where they are."""
+    """A sortable, searchable table with CSV download; metrics with one decimal, counts as integers if whole."""
     counts = [name for name in table.columns if name.endswith(("images", "patients"))]
     figures = [name for name in table.columns[1:] if name not in counts]
     st.dataframe(

@@ -1,4 +1,4 @@
-"""The controls that say what is shown; the address holds their values."""
+"""Controls that select what is shown; their values are kept in the address."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -21,7 +21,7 @@ from model_zoo.core.label_space.splits import Split
 
 
 class ListLayout(StrEnum):
-    """How a list of images is laid out: one after the other, or as points near those that look alike to a run."""
+    """Layout of an image list: a gallery, or an embedding plot."""
 
     GALLERY = "gallery"
     MAP = "map"
@@ -59,7 +59,7 @@ ANY_CELL: Mapping[str, list[str]] = {"cell": [], **ANY_SIDES}
 
 
 def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
-    """Choose runs and series; the choice goes to the address."""
+    """Select runs and run groups; the choice is written to the address."""
     st.multiselect(
         "Runs and series to compare",
         list(known),
@@ -81,7 +81,7 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
 
 
 def opens_switch(opens: Opens) -> None:
-    """What a click on a cell of a matrix opens."""
+    """Select what a click on a matrix cell opens."""
     switch(
         "opens",
         "A click on a cell",
@@ -92,7 +92,7 @@ def opens_switch(opens: Opens) -> None:
 
 
 def space_switch(shown: Shown, mixed: bool) -> None:
-    """Native or common ground; fixed where all subjects have the same classes."""
+    """Select original or shared classes; disabled if all subjects have the same classes."""
     switch(
         "space",
         "Label space",
@@ -106,17 +106,17 @@ def space_switch(shown: Shown, mixed: bool) -> None:
 
 
 def split_switch(shown: Shown, splits: Sequence[Split] = JUDGED) -> None:
-    """Test, validation or whatever else the page can show."""
+    """Select test, validation or any other split of the page."""
     switch("split", "Split", splits, shown.split)
 
 
 def labels_switch(shown: Shown) -> None:
-    """Original labels or as reviewed: one switch that recomputes everything."""
+    """Select original or corrected labels; everything is computed again."""
     switch("labels", "Labels", list(Labels), shown.labels)
 
 
 def filter_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everything on this page is") -> None:
-    """All images, or some: a value of a column, a range of numbers, a true class; everything is computed again."""
+    """Filter images by a column value, a range of numbers or a true class; everything is computed again."""
     chosen = shown.where
     names = {"": "All images"} | {where.written: name for where, name in offered.items()}
     value = chosen.written if chosen else ""
@@ -135,14 +135,14 @@ def filter_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Every
 
 
 def no_predictions(desk: Desk, subjects: Sequence[Subject], shown: Shown) -> bool:
-    """Whether some subject has no predictions of the split shown; if so, says which, and what to do."""
+    """Whether a subject has no predictions of the split; if so, shows which one and the command to use."""
     if sentence := unasked(desk, subjects, shown.split):
         st.info(sentence)
     return bool(sentence)
 
 
 def no_images_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
-    """Whether no image is left to judge; if so, says what to do."""
+    """Whether no image is left to evaluate; if so, shows what to do."""
     if any(len(one.truth) for one in evaluations):
         return False
     images = f"No image of the {plain(shown.images)} can be judged here."
@@ -155,7 +155,7 @@ def no_images_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
 
 
 def figure_switch(figure: ClassFigure) -> None:
-    """Recall, precision or F1 of each class."""
+    """Select recall, precision or F1."""
     switch(
         "figure",
         "Figure",
@@ -167,14 +167,14 @@ def figure_switch(figure: ClassFigure) -> None:
 
 
 def per_switch(per: Per) -> None:
-    """What the cells of a matrix are shares of."""
+    """Select the unit of matrix cells: counts, or shares of true or predicted."""
     switch(
         "per", "Share of", list(Per), per, "Cells as images, as a share of the true class, or of the predicted class."
     )
 
 
 def matrices_switch(matrices: Matrices) -> None:
-    """Each subject's own matrix, or the difference of two."""
+    """Select one matrix per subject, or the difference of two."""
     switch(
         "matrices",
         "Matrices",
@@ -185,7 +185,7 @@ def matrices_switch(matrices: Matrices) -> None:
 
 
 def order_switch(order: ClassOrder) -> None:
-    """In which order the classes stand."""
+    """Select the order of classes."""
     switch(
         "order",
         "Order of the classes",
@@ -198,7 +198,7 @@ def order_switch(order: ClassOrder) -> None:
 
 
 def layout_switch(arranged: ListLayout) -> None:
-    """Images one after the other, or as points."""
+    """Select gallery or embedding plot."""
     switch(
         "as",
         "Arranged",
@@ -219,7 +219,7 @@ def switch(
     disabled: bool = False,
     forget: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> None:
-    """One value among few; a change goes to ``parameter`` of the address, and what it makes void is forgotten."""
+    """Select one of a few values; the choice is written to ``parameter``, and parameters in ``forget`` are removed."""
     key = f"shown_{parameter}"
     st.segmented_control(
         label,

@@ -1,4 +1,4 @@
-"""What every page says of a confusion table alone: counts, and no image behind any of them."""
+"""Notices for workspaces made from a confusion table, which have counts but no images."""
 
 import streamlit as st
 
@@ -7,13 +7,13 @@ from model_zoo.workspace.manifest import DataSet
 
 
 def counts_only_notice(dataset: DataSet) -> None:
-    """That there are no images, and what the figures take for granted."""
+    """Show that there are no images, and the assumptions behind the metrics."""
     if dataset.counts_alone:
         st.info(of_counts(len(dataset.images)), icon=":material/grid_on:")
 
 
 def no_images_notice(dataset: DataSet, why: str) -> bool:
-    """Whether there are no images, only counts; then ``why`` says what that means here."""
+    """Whether there are only counts and no images; if so, shows ``why`` as the consequence for the page."""
     if dataset.counts_alone:
         st.info(f"No image was given, only counts: {why}")
     return dataset.counts_alone

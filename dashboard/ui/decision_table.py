@@ -1,4 +1,4 @@
-"""Decisions as a table."""
+"""Table of review decisions."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from model_zoo.core.review.consensus_rule import Rule
 
 
 def decisions_summary(decisions: Sequence[Decision], rule: Rule) -> None:
-    """Counts in one line, and what several answers about one image come to."""
+    """Counts in one line, and the rule that combines several decisions about one image."""
     answers = [decision for decision in decisions if decision.answer is not Answer.UNDO]
     standing = sum(decision.answer is not Answer.UNDO for decision in in_force(decisions))
     people = len({decision.reviewer for decision in decisions})
@@ -27,7 +27,7 @@ def decisions_summary(decisions: Sequence[Decision], rule: Rule) -> None:
 
 
 def filter_decisions(decisions: Sequence[Decision], reviewer: str | None, image_id: str | None) -> tuple[Decision, ...]:
-    """The decisions of one person, about one image, or both; the choice goes to the address."""
+    """Filter by reviewer, image, or both; the choice is written to the address."""
     left, right, _ = st.columns([1, 1, 2])
     with left:
         _filter("reviewer", "Reviewer", "Everybody", [one.reviewer for one in decisions], reviewer)
@@ -40,7 +40,10 @@ def filter_decisions(decisions: Sequence[Decision], reviewer: str | None, image_
 
 
 def table(decisions: Sequence[Decision], history: Sequence[Decision], *, key: str) -> str | None:
-    """Newest first, ``decisions`` out of the whole ``history``; returns the image of the row that was clicked."""
+    """Table of ``decisions``, newest first; returns the image of the row that was clicked.
+
+    ``history`` holds all decisions, so that undone ones are recognized.
+    """
     newest = sorted(decisions, key=lambda decision: -(decision.decision_id or 0))
     event = st.dataframe(
         pd.DataFrame(rows(newest, history)),
@@ -55,7 +58,7 @@ def table(decisions: Sequence[Decision], history: Sequence[Decision], *, key: st
 
 
 def rows(decisions: Iterable[Decision], history: Iterable[Decision]) -> list[dict[str, str]]:
-    """What a table says of each of ``decisions``, which are out of the whole ``history``."""
+    """Table rows of ``decisions``, which are part of the whole ``history``."""
     told = tuple(history)
     kept = {decision.decision_id for decision in in_force(told)}
     n_of_batch = Counter(decision.batch for decision in told)

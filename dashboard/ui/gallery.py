@@ -1,4 +1,4 @@
-"""A gallery of images, each opening on a click; where asked for, they can be chosen together."""
+"""Image gallery component: a click opens an image; optionally images can be selected."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ import streamlit as st
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One image: where it is, what stands below it (``left`` and ``right``), and a badge or ''."""
+    """One image: its id and address, the texts below it (``left`` and ``right``), and a badge or ''."""
 
     image_id: str
     src: str
@@ -23,11 +23,11 @@ class Tile:
 
 
 def gallery(tiles: Sequence[Tile], *, key: str, chosen: Sequence[str] | None = None) -> str | None:
-    """Draw the tiles; returns the id of the image that was just opened, else None.
+    """Draw the tiles; returns the id of the image that was just opened, or None.
 
-    With ``chosen`` (what the session remembers, or what is chosen at first) images can be chosen: the session's ``key``
-    then holds ``chosen``, ids in the order in which they were chosen, those of tiles that were shown before included,
-    and ``reviewer``, the name that was given on Review in this browser.
+    With ``chosen`` (the initial or stored selection) images can be selected. The session's ``key`` then holds
+    ``chosen``, the ids in order of selection, including those of tiles shown earlier, and ``reviewer``, the name given
+    on Review in this browser.
     """
     choosing = {"choosing": chosen is not None, "chosen": list(chosen or ())}
     result = _component()(

@@ -1,4 +1,4 @@
-"""The browser's history: a click that opens another page is one step back."""
+"""Browser history: makes a click that opens another page one step back."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Confusion matrices and their difference as plotly figures; no Streamlit here."""
+"""Plotly figures of confusion matrices and their difference; no Streamlit here."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -39,7 +39,7 @@ def confusion_figure(
 ) -> go.Figure:
     """A clickable confusion matrix; each cell carries ``[true line, predicted line]``.
 
-    ``merged`` maps the lines that stand for several classes to those; ``reviewed`` counts the reviewed images alone.
+    ``merged`` maps lines that combine several classes to these classes; ``reviewed`` counts only reviewed images.
     """
     names = list(confusion.taxonomy.names)
     counts, shown, of_true = (confusion.per(one) for one in (Per.COUNT, per, Per.TRUE))
@@ -82,7 +82,7 @@ def confusion_figure(
 
 
 def rater_confusion_figure(pairs: Confusion, theme: Theme) -> go.Figure:
-    """What one person calls the row, another calls the column: % of the row; ``pairs`` counts pairs of ratings."""
+    """Confusion matrix of two annotators, in % of the row; ``pairs`` counts pairs of ratings."""
     shares, totals = pairs.per(Per.TRUE), pairs.counts.sum(axis=1)
     figure = go.Figure()
     figure.add_heatmap(
@@ -114,10 +114,10 @@ def difference_figure(
     of_runs: tuple[int, int] = (1, 1),
     merged: Mapping[str, Sequence[str]] | None = None,
 ) -> go.Figure:
-    """Second minus first, coloured by improvement; each cell carries ``[true line, predicted line]``.
+    """Second minus first, colored by improvement; each cell carries ``[true line, predicted line]``.
 
-    ``titles`` and ``of_runs`` are of the first and the second. A number whose interval holds 0 is followed by
-    `INCONCLUSIVE_MARK`; cells with fewer than `FEW_IMAGES` images on both sides are grey.
+    ``titles`` and ``of_runs`` belong to the first and the second. `INCONCLUSIVE_MARK` follows a number whose interval
+    contains 0; cells with fewer than `FEW_IMAGES` images on both sides are gray.
     """
     names = list(difference.taxonomy.names)
     holds = (difference.first > 0) | (difference.second > 0)
@@ -162,7 +162,7 @@ def difference_figure(
 
 
 def number(count: float, of_runs: int) -> str:
-    """A number of images; a mean of several runs may be fractional."""
+    """A number of images; a mean over several runs may be fractional."""
     return f"{count:,.0f}" if of_runs == 1 or count == round(count) else f"{count:,.1f}"
 
 
@@ -206,9 +206,9 @@ def _finish(
     theme: Theme,
     sides: tuple[str, str] = ("true", "predicted"),
 ) -> go.Figure:
-    """Axes, what is ``written`` in the cells that hold images, and invisible squares: a heat map sends no clicks.
+    """Add axes, cell texts, and invisible clickable squares, because a Plotly heatmap emits no click events.
 
-    Every cell has a square, but in large matrices only those that hold images (``holds``).
+    Every cell has a square; in large matrices only cells with images do (``holds``).
     """
     n = len(names)
     large = n > NAMES_UP_TO
@@ -233,7 +233,7 @@ def _finish(
         figure.add_scattergl(**squares)
     else:
         figure.add_scatter(**squares)
-    if n <= NUMBERS_UP_TO:  # at once: adding them one by one takes the square of their number
+    if n <= NUMBERS_UP_TO:  # all at once: adding shapes one by one takes quadratic time
         figure.update_layout(annotations=[written(int(i), int(j)) for i, j in np.argwhere(holds)])
     size = 12 if n <= 20 else 9
     figure.update_xaxes(
@@ -246,7 +246,7 @@ def _finish(
         range=[n - 0.5, -0.5], title={"text": sides[0], "standoff": 10}, **_ticks([shown[k] for k in range(n)], size)
     )
     height = 960 if large else int(np.clip(150 + 30 * n, 260, 760))
-    reach = max(4, 400 // n) if large else -1  # half a cell, or all the way to the nearest
+    reach = max(4, 400 // n) if large else -1  # half a cell, or up to the nearest cell with images
     return apply_theme(figure, theme, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
 
 
@@ -305,7 +305,7 @@ def _cell_text(shown: float, count: float, per: Per, of_runs: int) -> str:
 
 
 def _on(position: float, colours: Sequence[str]) -> str:
-    """Black or white, whichever reads better on the colour at ``position`` in [0, 1] of a scale."""
+    """Black or white, whichever contrasts more with the color at ``position`` in [0, 1] of a scale."""
     place = min(max(position, 0.0), 1.0) * (len(colours) - 1)
     below, above = colours[int(place)], colours[min(len(colours) - 1, int(place) + 1)]
     mix = [a + (b - a) * (place - int(place)) for a, b in zip(_channels(below), _channels(above), strict=True)]

@@ -1,4 +1,4 @@
-"""Pages of a long list."""
+"""Pagination of long lists."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -16,7 +16,7 @@ One = TypeVar("One")
 
 
 def page_of(listed: Sequence[object]) -> tuple[int, int]:
-    """The page that the address asks for, and how many there are; the last one, said so, where it asks for more."""
+    """The page in the address, and the number of pages; beyond the last page, shows a note and returns the last."""
     pages = max(1, -(-len(listed) // PER_PAGE))
     asked = links.whole(state.query(), "page", 1)
     if asked > pages:
@@ -25,12 +25,12 @@ def page_of(listed: Sequence[object]) -> tuple[int, int]:
 
 
 def on_page(listed: Sequence[One], page: int) -> Sequence[One]:
-    """The images of one page, from 1."""
+    """The items of one page, counted from 1."""
     return listed[(page - 1) * PER_PAGE : page * PER_PAGE]
 
 
 def pager(pages: int, page: int, key: str = "images") -> None:
-    """Page numbers; the address holds the current one."""
+    """Page numbers; the current one is kept in the address."""
     if pages > 1:
         key = f"{key}_page_{page}_of_{pages}"
         st.pagination(

@@ -1,4 +1,4 @@
-"""Core values to plotly figures; no Streamlit here."""
+"""Plotly figures from core values, and chart themes; no Streamlit here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ SUBJECT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours of one theme; zero in a matrix is the page's own background.
+    """Chart colors of one theme; zero in a matrix has the page's background color.
 
-    ``sequential`` runs from nothing to all, ``diverging`` from worse to better.
+    ``sequential`` runs from none to all, ``diverging`` from worse to better.
     """
 
     text: str
@@ -49,7 +49,7 @@ DARK = Theme(
 
 
 def theme(dark: bool) -> Theme:
-    """The colours of the theme."""
+    """The light or dark chart theme."""
     return DARK if dark else LIGHT
 
 
@@ -64,8 +64,8 @@ def class_figure(
 ) -> go.Figure:
     """One row per class, one mark per subject with its interval, and a dot per run.
 
-    ``rows[s][k]`` is the figure of class k for subject s; each mark carries ``[subject, class]``.
-    ``supports`` says how many images each class has, where that is the same for all subjects.
+    ``rows[s][k]`` is the metric of class k for subject s; each mark carries ``[subject, class]``. ``supports`` holds
+    the number of images per class, if it is the same for all subjects.
     """
     n = len(rows[0])
     spread = min(0.5, 0.2 * len(rows))
@@ -180,7 +180,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
                 "color": [
                     SUBJECT_COLOURS[c % len(SUBJECT_COLOURS)] for c, (_, names) in enumerate(columns) for _ in names
                 ],
-                "align": "left",  # a class that leads nowhere stays in its own column
+                "align": "left",  # keep a class without outgoing flow in its own column
                 "pad": 6,
                 "thickness": 12,
                 "line": {"width": 0},
@@ -213,7 +213,7 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
 
 
 def apply_theme(figure: go.Figure, theme: Theme, **layout: object) -> go.Figure:
-    """The figure with the theme's colours and the house's margins and axes."""
+    """Apply the theme's colors and the common margins and axes to ``figure``."""
     margin = {"l": 8, "r": 12, "t": 28, "b": 8}
     figure.update_layout(
         **{
@@ -229,21 +229,21 @@ def apply_theme(figure: go.Figure, theme: Theme, **layout: object) -> go.Figure:
     figure.update_xaxes(zeroline=False, automargin=True, tickcolor=theme.muted)
     figure.update_yaxes(zeroline=False, automargin=True, tickcolor=theme.muted)
     for axis in (figure.layout.xaxis, figure.layout.yaxis):
-        axis.showgrid = bool(axis.showgrid)  # plotly's own grid is white: in the dark it looks like an interval
+        axis.showgrid = bool(axis.showgrid)  # Plotly's white default grid looks like an interval in dark mode
     return figure
 
 
 def error_bar_lengths(upper: ArrayLike, lower: ArrayLike) -> list[float]:
-    """How far error bars reach: ``upper - lower``, 0 where undefined."""
+    """Lengths of error bars: ``upper - lower``, 0 where undefined."""
     gap = np.asarray(upper) - np.asarray(lower)
     return list(np.clip(np.nan_to_num(gap), 0, None))
 
 
 def as_text(name: str) -> str:
-    """A name as text: plotly reads a small HTML."""
+    """Escape a name, because Plotly interprets some HTML."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def shorten_name(name: str) -> str:
-    """A name cut to what an axis or a flow has room for."""
+    """A name truncated to fit an axis or flow."""
     return name if len(name) <= 22 else name[:20] + "…"

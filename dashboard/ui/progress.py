@@ -1,4 +1,4 @@
-"""Long work that somebody watches: how far it is, and a button to cancel it."""
+"""Progress of a background job, with a cancel button."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ EVERY_S = 1.5
 
 
 def watch_job(job: Job[Any], doing: str, unit: str, key: str) -> None:
-    """Show a job that runs, looked at again every `EVERY_S` seconds; the page runs anew once it has ended.
+    """Show a running job, refreshed every `EVERY_S` seconds; reruns the page once it has ended.
 
-    ``doing`` some ``unit`` is what it does, unless it tells itself.
+    ``doing`` and ``unit`` describe the work if the job does not.
     """
 
     @st.fragment(run_every=EVERY_S)

@@ -1,4 +1,4 @@
-"""The session's state and the page's address, typed; the only place that touches either."""
+"""Typed access to the session state and the page's address; no other module uses either directly."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from model_zoo.core.errors import TaxoScopeError
 
 
 def query() -> Query:
-    """The parameters of the page's address."""
+    """The query parameters of the page's address."""
     return {name: tuple(st.query_params.get_all(name)) for name in st.query_params}
 
 
 def write_query(parameters: Mapping[str, Sequence[str]]) -> None:
-    """Set parameters of the address, together one step in the browser's history; an empty list removes one."""
+    """Set query parameters as one step in the browser's history; an empty list removes a parameter."""
     before = query()
     after = {**before, **{name: tuple(values) for name, values in parameters.items()}}
     after = {name: values for name, values in after.items() if values}
@@ -30,20 +30,20 @@ def dark() -> bool:
 
 
 def set_widget(key: str, value: Any) -> str:
-    """Make the widget ``key`` show ``value`` (the address is the truth); returns the key."""
+    """Set the value of widget ``key`` to ``value`` from the address; returns the key."""
     st.session_state[key] = value
     return key
 
 
 def init_widget(key: str, first: Any, known: Sequence[Any] | None = None) -> str:
-    """Let the widget ``key`` start with ``first`` and keep what is chosen (among ``known``, if given); returns it."""
+    """Set the first value of widget ``key``; later keep the user's choice (if among ``known``). Returns the key."""
     if key not in st.session_state or (known is not None and st.session_state[key] not in known):
         st.session_state[key] = first
     return key
 
 
 def pop(key: str) -> Any:
-    """What was put under ``key``, once; None if nothing was."""
+    """Remove and return the value stored under ``key``; None if there is none."""
     return st.session_state.pop(key, None)
 
 
@@ -53,12 +53,12 @@ def get(key: str, default: Any = None) -> Any:
 
 
 def increment_counter(key: str) -> None:
-    """Raise a counter that is part of a chart's key, so that its selection is forgotten."""
+    """Increase a counter that is part of a chart's key, which resets the chart's selection."""
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
 def guarded(callback: Callable[[], None]) -> Callable[[], None]:
-    """A callback whose error is shown as one sentence; the page's frame does not cover callbacks."""
+    """Wrap a callback so that its error is shown as one sentence; the page's error handling skips callbacks."""
 
     def run() -> None:
         try:
@@ -70,29 +70,29 @@ def guarded(callback: Callable[[], None]) -> Callable[[], None]:
 
 
 def show_sentence() -> None:
-    """Show what a guarded callback had to say, once."""
+    """Show the message of a guarded callback once."""
     if sentence := st.session_state.pop("_sentence", None):
         st.error(plain(sentence))
 
 
 def go(page: str, parameters: Mapping[str, Sequence[str]]) -> None:
-    """From a callback: open another page (its file) before the present one is drawn again."""
+    """For callbacks: open another page (its file) before the current one is drawn again."""
     st.session_state["_go"] = (page, parameters)
 
 
 def follow_request() -> None:
-    """Open the page that a callback asked for."""
+    """Open the page that a callback requested."""
     if asked := st.session_state.pop("_go", None):
         page, parameters = asked
         st.switch_page(page, query_params=parameters)
 
 
 def put(key: str, value: Any) -> None:
-    """Remember something until the page runs next."""
+    """Store a value until the page runs next."""
     st.session_state[key] = value
 
 
 def reviewer_name(key: str) -> str:
-    """The name that the panel last told, '' before."""
+    """The reviewer's name from the review panel, '' before it is known."""
     value = get(key)
     return str((value.get("reviewer") if isinstance(value, Mapping) else getattr(value, "reviewer", "")) or "")
