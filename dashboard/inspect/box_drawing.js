@@ -1,5 +1,5 @@
 const sketches = new WeakMap();
-const LEAST_PX = 2; // a click is no box
+const LEAST_PX = 2; // smaller drags count as clicks
 const EDGES = ["Left", "Top", "Width", "Height"];
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -64,7 +64,7 @@ function draw(sketch, data) {
     sketch.image.src = data.image;
     sketch.image.alt = "The image as it is";
   }
-  // What was told last comes back from the server; anything older is on its way still.
+  // Ignore older states of the server until it returns the boxes that were sent last.
   if (sketch.told === null || sketch.told === JSON.stringify(data.boxes)) {
     sketch.told = null;
     sketch.boxes = data.boxes;

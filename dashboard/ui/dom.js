@@ -1,4 +1,4 @@
-// Small pieces of page that the viewer and the reviewer share. Text goes in as text, never as HTML.
+// DOM helpers that the viewer and the review panel share. Text is inserted as text, never as HTML.
 
 const STRENGTH_PLACE = "taxoscope.map_strength";
 const COMPUTING = "computing the map…";
@@ -16,7 +16,7 @@ function el(tag, properties = {}, ...children) {
   return element;
 }
 
-// A sentence whose `commands` stand out.
+// A sentence with its `commands` formatted as code.
 function sentence(text) {
   return text.split("`").map((part, i) => (i % 2 ? el("code", { text: part }) : part));
 }
@@ -33,7 +33,7 @@ function remember(place, value) {
   try {
     localStorage.setItem(place, value);
   } catch {
-    // Forbidden storage costs the memory of a setting, nothing else.
+    // Without browser storage the setting is not remembered; nothing else changes.
   }
 }
 
@@ -71,7 +71,7 @@ function strengthSlider(start, onChange) {
   return el("label", { className: "strength" }, el("span", { text: "Map strength" }), input, share);
 }
 
-// The map over an image: fetched so that the server's sentence can be read where there is no map.
+// Heatmap layer over an image: fetched by script, so that the server's error message can be shown.
 function mapLayer(frame, onChange = () => {}) {
   const image = el("img", { className: "map", alt: "", hidden: true });
   const note = el("div", { className: "map-note", role: "status", hidden: true });

@@ -2,7 +2,7 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   const root = parentElement.querySelector(".gallery");
   const bar = parentElement.querySelector(".gallery-bar");
   const ids = data.tiles.map((tile) => tile.image_id);
-  const chosen = (root.chosen ??= new Set(data.chosen)); // outlives the redrawing of the page
+  const chosen = (root.chosen ??= new Set(data.chosen)); // survives reruns of the page
   const text = (name, words) => {
     const element = document.createElement("span");
     element.className = name;
@@ -77,7 +77,7 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
       link.append(below);
     }
     link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // a new tab opens the link itself
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // the browser opens the link in a new tab
       event.preventDefault();
       root.open(tile.image_id);
     });
@@ -98,7 +98,7 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     }
     return item;
   };
-  // A tile that says the same stays the same element: a redrawing of the page takes no focus, key or click from it.
+  // An unchanged tile keeps its element, so that a rerun of the page does not take its focus, key or click.
   const drawn = new Map([...root.children].map((item) => [item.drawnAs, item]));
   const items = data.tiles.map((tile) => {
     const drawnAs = JSON.stringify([tile, data.choosing]);
@@ -118,7 +118,7 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
   if (data.choosing && name && root.told !== name) setStateValue("reviewer", (root.told = name));
 }
 
-// The name that its owner gave on Review, in this browser.
+// The reviewer's name that was entered on Review in this browser.
 function localStorageName() {
   try {
     return localStorage.getItem("taxoscope.reviewer_name") ?? "";

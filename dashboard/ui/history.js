@@ -1,5 +1,5 @@
-// One click, one step back. Streamlit's switch_page puts the new parameters behind the old page's path first and
-// changes the path after that: two entries of the browser's history. The second takes the place of the first.
+// Makes a page change one step in the browser's history. Streamlit's switch_page first adds the new parameters to the
+// old path, then changes the path, which makes two history entries. The second replaces the first here.
 const AT_MOST_MS = 5000;
 
 export default function () {

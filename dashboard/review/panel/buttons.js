@@ -1,4 +1,4 @@
-// Buttons that carry their keys, and the list of all keys.
+// Buttons labelled with their keys, and the list of all keys.
 
 const ANSWERS = ["save", "confirm", "cannot_tell", "skip"];
 
@@ -9,8 +9,8 @@ function button(s, action, text, { pressed, stands, unknown, primary, quiet, lin
     type: "button", className: names.filter(Boolean).join(" "), disabled: Boolean(disabled), "data-act": action, "aria-label": label,
     "aria-pressed": pressed === undefined ? null : String(Boolean(pressed)), "aria-expanded": expanded === undefined ? null : String(expanded), "aria-keyshortcuts": key,
     onclick: (event) => {
-      if (event.detail) element.blur(); // after a mouse click the keys belong to the panel again
-      if (event.detail > 1 && ANSWERS.includes(action)) return; // a double click answers one image, not the next unseen
+      if (event.detail) element.blur(); // after a mouse click the panel receives keys again
+      if (event.detail > 1 && ANSWERS.includes(action)) return; // a double click must not decide the next image too
       run(s, action);
     },
   }, key ? kbd(key) : null, text ? el("span", { text }) : null);

@@ -1,10 +1,10 @@
-// What stands beside an answer: a flag for a talk, and the reason of a change.
+// Extras of a decision: flag for discussion, and reason for a change.
 
 function isFlagged(s, id) {
   return s.flags.has(id) ? s.flags.get(id) : Boolean(s.known.get(id)?.flagged);
 }
 
-// A flag is stored at once and takes the image out of no queue: the reviewer stays on it.
+// A flag is stored at once; the image stays in the queue, and the reviewer stays on it.
 function flag(s) {
   const id = s.current;
   if (!id) return;
@@ -17,7 +17,7 @@ function flag(s) {
   s.box.keep();
 }
 
-// Each press takes the next reason of the list, and after the last none.
+// Each press selects the next reason of the list; after the last, no reason.
 function nextReason(s) {
   const reasons = s.data.reasons ?? [];
   if (!s.current || !reasons.length) return;

@@ -1,6 +1,6 @@
-// What the reviewer shows of the image: its map, the strip of images around it, what was answered.
+// Image area of the review panel: heatmap, strip of neighboring queue images, and previous decisions.
 
-const MAP_DELAY_MS = 150; // nobody looks at a map for less; it keeps fast reviewers from asking for maps in vain
+const MAP_DELAY_MS = 150; // avoids requests for heatmaps of images that a fast reviewer skips
 const STRIP_BEFORE = 3;
 const STRIP_LENGTH = 9;
 

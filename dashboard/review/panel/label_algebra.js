@@ -1,4 +1,4 @@
-// The label algebra of model_zoo/core/label_space/labels.py, and which key does what. Pure: no DOM, no data kept.
+// The label algebra of model_zoo/core/label_space/labels.py, and key assignments. Pure functions without DOM or state.
 // A label is an array of leaf ids; changes is a Map of part name -> value, null = unknown.
 
 const FIXED_KEYS = {
@@ -7,7 +7,7 @@ const FIXED_KEYS = {
   "+": "zoom_in", "=": "zoom_in", "-": "zoom_out", "[": "narrower", "]": "wider", ",": "darker", ".": "brighter", home: "whole",
 };
 const LOOKING = ["zoom_in", "zoom_out", "narrower", "wider", "darker", "brighter", "whole"];
-const STREAMLITS = ["c", "r"]; // c stays Streamlit's; an r that means something here must not run the page again
+const STREAMLITS = ["c", "r"]; // Streamlit's shortcuts: c is left to Streamlit, an assigned r must not rerun the page
 const KEY_ROWS = ["1234567890", "qweiop", "adghl", "zv"];
 const UNKNOWN_VALUE = -1;
 
@@ -49,7 +49,7 @@ function sameLabel(one, other) {
   return left.size === new Set(other).size && other.every((leaf) => left.has(leaf));
 }
 
-// What each part of a label is, in words; lone leaves stand in `lone`.
+// Text of each part of a label; single leaf classes are in `lone`.
 function describeLabel(space, label) {
   const boxed = label.filter((leaf) => valuesOf(space, leaf).length);
   const lone = label.filter((leaf) => !valuesOf(space, leaf).length).map(readable);
@@ -68,7 +68,7 @@ function labelWords(space, label) {
   return [boxed, ...lone].filter(Boolean).join(", or ");
 }
 
-// The text that LeafSpace.parse reads back as this label.
+// Text of a label that LeafSpace.parse reads back.
 function labelText(space, label) {
   return sameLabel(label, Object.keys(space.leaves)) ? "*" : label.join("|");
 }
@@ -87,8 +87,8 @@ function impossibleSentence(changes) {
   return `No allowed combination has ${wanted} beside the other parts; change those too.`;
 }
 
-// Key -> action, for the fixed actions and for the buttons of one mode. A part takes a row of the keyboard,
-// what does not fit takes what is left, and the rest is for the mouse.
+// Key -> action, for the fixed actions and for the buttons of one mode. Each label part gets a row of the keyboard;
+// further buttons get the remaining keys, and after these no key.
 function assignKeys(space, mode, nClasses = 0) {
   const rows = KEY_ROWS.map((row) => [...row]);
   const keys = new Map(Object.entries(FIXED_KEYS));
@@ -129,8 +129,8 @@ function keyOfAction(keys, action) {
   return null;
 }
 
-// The key as our tables write it. Where a layout writes other characters (Cyrillic letters, the digit row of
-// AZERTY), the place on the keyboard counts.
+// Name of the pressed key in the key tables. For layouts with other characters (Cyrillic letters, the digit row of
+// AZERTY), the physical position of the key is used.
 function pressedKey(event, keys) {
   const key = event.key.toLowerCase();
   if (keys.has(key)) return key;

@@ -1,4 +1,4 @@
-// What the reviewer shows of the label: as it stands, what can be said instead, what that comes to.
+// Label area of the review panel: current label, possible changes, and the resulting label.
 
 const UNTOUCHED = {
   parts: "Change only what is wrong; the rest stays.",

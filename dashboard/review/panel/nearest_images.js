@@ -1,5 +1,5 @@
-// The nearest images in a run's embedding, for reference. Asked for when a reviewer rests on an image, so that it
-// costs fast ones nothing; their labels are hidden wherever earlier labels are.
+// Nearest images in a run's embedding, for reference. Requested after a pause on an image, so that fast reviewers
+// do not wait for them; their labels are hidden whenever earlier labels are hidden.
 
 const NEAREST_DELAY_MS = 250;
 const NEAREST_PLACE = "taxoscope.nearest_run";

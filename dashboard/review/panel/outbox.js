@@ -1,5 +1,5 @@
-// Decisions on their way to the server. One outbox per browser tab, shared by every mounted reviewer: an entry
-// stays in it, and in sessionStorage, until the server says that it is stored or refused.
+// Outbox: decisions not yet confirmed by the server. There is one per browser tab, shared by all mounted panels. An
+// entry stays in it, and in sessionStorage, until the server confirms that it is stored or refused.
 
 const OUTBOX_PLACE = "taxoscope.outbox";
 const RESEND_MS = 2000;
@@ -15,8 +15,8 @@ function outbox() {
 
 function createOutbox() {
   const before = readStored();
-  // A tab that was duplicated or that crashed leaves `open` standing: numbers would be given twice, so it starts
-  // a client of its own and only sends again what the other had not seen stored.
+  // `open` is still set if a tab was duplicated or crashed. Sequence numbers could then repeat, so this tab gets a
+  // new client id and resends only the entries that were not confirmed.
   const resumed = before && !before.open;
   const box = {
     client_id: resumed ? before.client_id : newClientId(),
@@ -69,8 +69,8 @@ function createOutbox() {
   return box;
 }
 
-// Takes what the server says; returns the refusals not seen before. Refusals go first: a later entry may be stored
-// already, and then `acked` covers the refused one too.
+// Processes the server's confirmations; returns new refusals. Refusals come first, because `acked` may include a
+// refused entry if a later entry is stored already.
 function receive(box, acked = {}, rejected = []) {
   const fresh = [];
   for (const refusal of rejected) {
@@ -98,9 +98,9 @@ function takeStored(box, isStored) {
   for (const line of box.recent) if (line.state === "saving" && !box.isSaving(line.client_id, line.seq)) line.state = "saved";
 }
 
-// Asks the store itself whether what was sent is on the disk: the page says so too, but only when it has run to its
-// end. The server holds its answer back until something is; a timer here would wait for the page's redrawing. The next
-// message still waits for the page.
+// Asks the server whether sent entries are on disk. The page also reports this, but only after its script has ended.
+// The request is a long poll, because a timer in the browser would wait for the page to be redrawn. The next message
+// still waits for the page.
 async function look(box) {
   if (box.looking) return;
   box.looking = true;
@@ -125,14 +125,14 @@ async function look(box) {
 async function storedSince(client_id, first) {
   try {
     const told = await fetch(`/stored/${client_id}?since=${first}`);
-    return new Set(told.headers.get("X-Stored")?.split(" ").map(Number)); // a body would come a redrawing later
+    return new Set(told.headers.get("X-Stored")?.split(" ").map(Number)); // a response body would be read only after a redraw
   } catch {
-    return new Set(); // the server does not answer; the page's own word, or the next message, will tell
+    return new Set(); // no response: the page or the next message will report it
   }
 }
 
-// One message at a time, so that a burst of keys cannot keep interrupting the script that stores them; what was not
-// answered is sent again, a little later each time. `tries` makes the message new to Streamlit.
+// Sends one message at a time, so that fast key presses do not interrupt the script that stores them. Unconfirmed
+// entries are resent with increasing delay. `tries` makes each message different, as Streamlit requires.
 function pump(box) {
   const view = box.views.at(-1);
   if (!box.log.length || !view) return;
@@ -151,7 +151,7 @@ function keep(box, open = true) {
   try {
     sessionStorage.setItem(OUTBOX_PLACE, JSON.stringify({ client_id, next_seq, log, history, recent, places, open }));
   } catch {
-    // Storage is full or forbidden: decisions still go out, only a reload would not resend them.
+    // Storage is full or forbidden: decisions are still sent, but not resent after a reload.
   }
 }
 
@@ -172,6 +172,6 @@ function isEntry(one, other) {
 }
 
 function newClientId() {
-  // crypto.randomUUID exists on https and localhost alone.
+  // crypto.randomUUID exists only on https and localhost.
   return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -7,8 +7,8 @@ export default function ({ data, parentElement, setStateValue }) {
     reviewers.set(parentElement, s);
     build(s, parentElement.querySelector(".reviewer"), data);
     s.onKey = (event) => onKey(s, event);
-    addEventListener("keydown", s.onKey, true); // before Streamlit, whose own keys would run the page again
-    s.onRelease = () => setTimeout(() => release(s)); // the click comes after the release
+    addEventListener("keydown", s.onKey, true); // before Streamlit, whose shortcuts would rerun the page
+    s.onRelease = () => setTimeout(() => release(s)); // the click event follows the release
     for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, s.onRelease, true);
     s.changed = () => draw(s);
   }
@@ -39,13 +39,13 @@ function onKey(s, event) {
   const ranging = target.type === "range" && !key.startsWith("arrow");
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && !ranging) return;
   if (target.isContentEditable || document.querySelector("[role=dialog]")) return;
-  if (key === "enter" && /^(BUTTON|A|SUMMARY)$/.test(target.tagName)) return; // a button reached by Tab presses itself
+  if (key === "enter" && /^(BUTTON|A|SUMMARY)$/.test(target.tagName)) return; // the browser presses a focused button itself
   if (key === "escape" && s.keysShown) return run(s, "keys");
   const action = s.keys.get(key);
   if (!action) return;
   event.preventDefault();
   if (STREAMLITS.includes(key)) event.stopImmediatePropagation();
-  if (event.repeat && !["next", "previous", ...LOOKING].includes(action)) return; // a key held down is one answer
+  if (event.repeat && !["next", "previous", ...LOOKING].includes(action)) return; // a held key makes one decision only
   run(s, action);
 }
 
@@ -167,7 +167,7 @@ function savingChip(box) {
   return el("span", { className: "chip is-saved", role: "status", text: box.recent.length ? "All saved" : "" });
 }
 
-// A chosen label is no decision yet, whatever "All saved" says of those before it.
+// A selected label is not saved yet, even if "All saved" is shown for earlier decisions.
 function draftWord(s) {
   return outcome(s).changes ? el("span", { className: "draft", role: "status", text: "1 chosen: Enter saves it" }) : "";
 }
@@ -214,7 +214,7 @@ function drawItem(s, shown) {
   if (ui.note.value !== note) ui.note.value = note;
 }
 
-// Where earlier labels are hidden: that they are, and the way out.
+// Notice that earlier labels are hidden, with a button to show them.
 function drawVeil(s, shown, blind) {
   const { ui, data } = s;
   ui.veil.hidden = !blind || s.local.has(shown.id);

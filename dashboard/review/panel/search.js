@@ -1,9 +1,9 @@
-// Type to search among classes and leaves. It takes keys only while it is open; what is chosen becomes the draft.
+// Search for classes and leaf classes. It receives keys only while open; the selection becomes the draft label.
 
 const SEARCH_MOST = 8;
 
-// Everything that can be said of an image, as {text, aside, leaf} or {text, aside, cls, taxonomy}; a class that
-// several taxonomies have stands once.
+// All labels that can be assigned, as {text, aside, leaf} or {text, aside, cls, taxonomy}; a class that several
+// taxonomies share is listed once.
 function searchable(space, taxonomies) {
   const classes = new Map();
   for (const { name, classes: named } of taxonomies)
@@ -15,7 +15,7 @@ function searchable(space, taxonomies) {
   return [...classes.values(), ...Object.keys(space.leaves).map((leaf) => ({ text: readable(leaf), aside: "leaf", leaf }))];
 }
 
-// Those in which every word typed occurs, those that begin with what was typed first.
+// Entries that contain every typed word; those that begin with the typed text come first.
 function found(entries, typed) {
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
   const fitting = entries.filter(({ text, aside }) => words.every((word) => `${text} ${aside}`.toLowerCase().includes(word)));

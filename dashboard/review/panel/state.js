@@ -1,4 +1,4 @@
-// What the reviewer's panel remembers and what each action does to it. Nothing here touches the page.
+// State of the review panel, and the effect of each action on it. Does not access the DOM.
 
 const NAME_PLACE = "taxoscope.reviewer_name";
 const MODE_PLACE = "taxoscope.answer_by";
@@ -17,12 +17,12 @@ function createState() {
   };
 }
 
-// New data: the server's window of the queue joins what this browser already knows and has answered.
+// Merge new data from the server (a window of the queue) with the local state and decisions.
 function takeData(s, data) {
   const first = s.data === null;
   s.data = data;
   if ((data.queue ?? "") !== s.queue) Object.assign(s, { queue: data.queue ?? "", order: [], current: null, opened: false });
-  // Until the server knows who asks, it hands out nobody's images: who has pressed no key since begins anew then.
+  // Before it knows the reviewer, the server cannot lease images: if no key was pressed since, start the queue again.
   const named = (data.reviewer ?? "") !== s.served && !s.touched;
   s.served = data.reviewer ?? "";
   if (named) Object.assign(s, { order: [], current: null });
@@ -34,7 +34,7 @@ function takeData(s, data) {
   refusals.forEach((refusal) => takeRefusal(s, refusal));
   for (const id of offered) if (!isUnsaved(s, id)) s.flags.delete(id);
   for (const item of data.items) if (s.local.has(item.id) && !isUnsaved(s, item.id)) s.local.get(item.id).label = item.label;
-  // What a reviewer is looking at is not replaced under their hands, not even when somebody else has answered it.
+  // The image being reviewed is not replaced, even if another reviewer has decided about it.
   const stays = (id) => offered.includes(id) || (!s.single && (s.local.has(id) || (id === s.current && s.touched)));
   s.order = s.order.filter(stays);
   s.order.push(...offered.filter((id) => !s.order.includes(id)));
@@ -78,8 +78,8 @@ function labelOf(s, id) {
   return s.local.get(id)?.label ?? s.known.get(id)?.label ?? [];
 }
 
-// With earlier labels hidden nothing is known of an image before its reviewer has said it. A second opinion is given
-// so until its reviewer asks to see them.
+// Whether earlier labels are hidden until the reviewer has decided. In a second review they are hidden until the
+// reviewer asks to see them.
 function isBlind(s) {
   return !s.data.compact && (s.data.blind === true || (s.data.second ? !s.opened : s.blind));
 }
@@ -131,7 +131,7 @@ function classesOf(s) {
   return Object.entries(taxonomy?.classes ?? {});
 }
 
-// What Save would store: {label}, or {sentence} why nothing can be, or {} while nothing is touched.
+// What Save would store: {label}, or {sentence} that says why it cannot, or {} without a change.
 function outcome(s) {
   if (!s.current) return {};
   const { space } = s.data;
@@ -145,7 +145,7 @@ function outcome(s) {
   return { label, changes: true };
 }
 
-// Every key and button ends here; `action` is what assignKeys writes. Returns "focus:…" where the page must act.
+// Handle the action of any key or button; `action` comes from assignKeys. Returns "focus:…" if the DOM must change.
 function act(s, action) {
   const [what, a, b] = action.split(":");
   if (!["confirm", "cannot_tell", "skip", "save"].includes(what)) s.sentence = "";

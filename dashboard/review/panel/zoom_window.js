@@ -1,4 +1,4 @@
-// How an image is looked at: zoom and pan, and the window of grey values as on a scanner. It changes no pixel.
+// Zoom, pan, and window of gray values (as in radiology viewers). Image files are not changed.
 // Ctrl and the wheel zoom, dragging pans, dragging with Shift or the right button moves the window; a double click resets.
 
 const ZOOM_MOST = 8;
@@ -39,7 +39,7 @@ function sight(frame, image, told = () => {}) {
   const shift = (wider, brighter) => setWindow(clamp(view.high - view.low + wider, WINDOW_LEAST, 1), (view.low + view.high) / 2 - brighter);
   const reset = () => (Object.assign(view, { zoom: 1, x: 0, y: 0, low: FULL[0], high: FULL[1] }), apply());
   frame.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && view.zoom === 1) return; // the page scrolls on
+    if (!event.ctrlKey && view.zoom === 1) return; // let the page scroll
     event.preventDefault();
     const box = frame.getBoundingClientRect();
     zoomAt(Math.exp(-event.deltaY / 400), event.clientX - box.left, event.clientY - box.top);
