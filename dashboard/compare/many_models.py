@@ -103,7 +103,7 @@ def sentences(many: ManyModelsResult) -> list[str]:
         if found.question is Question.TRAINING
         else "these trained models as they are (patients alone)"
     )
-    told = [
+    lines = [
         f"Class set: the {n_classes} shared classes of {counted(len(judged.subjects), 'model')}; "
         f"{_over(many)}. Compared: {what}.",
         "The intervals of all rows hold at once in 95 % (max-T). Models that share a letter are not separated by any "
@@ -111,23 +111,23 @@ def sentences(many: ManyModelsResult) -> list[str]:
     ]
     few = [one.title for one in judged.subjects if len(one.runs) < MIN_SEEDS]
     if found.question is Question.CHECKPOINT and few and len(few) < len(judged.subjects):
-        told.append(f"Fewer than {MIN_SEEDS} seeds, so that seeds are not asked about: {one_of(few, 'and')}.")
+        lines.append(f"Fewer than {MIN_SEEDS} seeds, so that seeds are not asked about: {one_of(few, 'and')}.")
     if any(found.n_missing):
         missing = [f"{subject.title} ({n:,})" for subject, n in zip(judged.subjects, found.n_missing, strict=True) if n]
-        told.append(
+        lines.append(
             f"Images without a prediction: {one_of(missing, 'and')}. The intervals hold whatever these would have been."
         )
     if rare := rare_class_names(many):
-        told.append(
+        lines.append(
             f"Fewer than {MIN_CLASS_PATIENTS} patients, so that in these intervals the figure of "
             f"{one_of(rare, 'and')} may be anything from 0 to 1."
         )
     for subject, n_shared in many.left_out:
-        told.append(
+        lines.append(
             f"Left out: {subject.title}, which would reduce the shared classes from {n_classes} to {n_shared}. "
             "Compare it with the baseline alone."
         )
-    return told
+    return lines
 
 
 def rare_class_names(many: ManyModelsResult) -> tuple[str, ...]:
@@ -148,8 +148,8 @@ def many_models_note(desk: Desk, many: ManyModelsResult) -> str:
     judged, baseline = many.judged, many.baseline
     pairs = [(subject, baseline) for subject in judged.subjects[1:]]
     n_shown = count_comparisons_shown(desk, judged, judged.ground, pairs)
-    told: Sequence[str] = (
+    lines: Sequence[str] = (
         seeds_note(judged.subjects, desk.workspace.rule.planned_seeds),
         comparisons_shown_note(n_shown, judged.split),
     )
-    return " ".join(one for one in told if one)
+    return " ".join(one for one in lines if one)

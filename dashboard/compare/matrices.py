@@ -122,11 +122,11 @@ def unlisted_changes(difference: Difference, at_most: int = N_CHANGES) -> str:
     """Why conclusive changes are missing from `largest_changes`, a sentence for each reason; empty if none are."""
     settled = difference.settled & (difference.values != 0)
     n_more, n_few = int((settled & ~difference.few).sum()) - at_most, int((settled & difference.few).sum())
-    said = [f"{counted(n_more, 'smaller change')} not listed."] if n_more > 0 else []
+    sentences = [f"{counted(n_more, 'smaller change')} not listed."] if n_more > 0 else []
     if n_few:
         why = f"fewer than {FEW_IMAGES} images on both sides, grey in the matrix"
-        said.append(f"{counted(n_few, 'further cell')} left out: {why}.")
-    return " ".join(said)
+        sentences.append(f"{counted(n_few, 'further cell')} left out: {why}.")
+    return " ".join(sentences)
 
 
 def _n_lines(n_classes: int, groups: Groups) -> int:

@@ -54,10 +54,10 @@ def seeds_note(subjects: Sequence[Subject], planned: int | None) -> str:
     if planned is None:
         return ""
     numbers = [len(subject.runs) for subject in subjects]
-    told = one_of([str(n) for n in numbers], "and", len(numbers))
+    listed = one_of([str(n) for n in numbers], "and", len(numbers))
     notes = []
     if min(numbers) < planned:
-        notes.append(f"Interim: {told} of {counted(planned, 'planned seed')}.")
+        notes.append(f"Interim: {listed} of {counted(planned, 'planned seed')}.")
     if max(numbers) > planned:
-        notes.append(f"Seeds added after the plan: {told} where {planned} were planned.")
+        notes.append(f"Seeds added after the plan: {listed} where {planned} were planned.")
     return " ".join(notes)

@@ -100,15 +100,15 @@ def secondary_metrics(
     made = []
     for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
         asked = set(evaluation.image_ids)
-        said = [read(run, judged.split).only(asked) for run in subject.runs]
+        predictions = [read(run, judged.split).only(asked) for run in subject.runs]
         figures = [
             macro(evaluation, ClassFigure.F1),
             macro(evaluation, ClassFigure.RECALL),
             macro(evaluation, ClassFigure.PRECISION),
             kappa(evaluation),
             mcc(evaluation),
-            log_loss(evaluation, probabilities_in(evaluation, said, subject.taxonomy)),
-            brier(evaluation, probabilities_in(evaluation, said, subject.taxonomy)),
+            log_loss(evaluation, probabilities_in(evaluation, predictions, subject.taxonomy)),
+            brier(evaluation, probabilities_in(evaluation, predictions, subject.taxonomy)),
         ]
         chain = longest_chain(taxonomies, first=evaluation.taxonomy)
         if len(chain) > 1:

@@ -34,10 +34,12 @@ def forest_lines(
     """The deciding metric, the secondary ones, and ``figure`` of the ``classes`` at these positions."""
     lines = []
     for headline in sorted(Headline, key=lambda one: one is not rule.figure):
-        said = judgement.verdicts[question, headline]
+        result = judgement.verdicts[question, headline]
         deciding = headline is rule.figure
         title = str(headline) if deciding else f"{headline} (secondary)"
-        lines.append(ForestLine(title, "", said.a, said.b, said.difference, said.n_images, said.n_patients, deciding))
+        lines.append(
+            ForestLine(title, "", result.a, result.b, result.difference, result.n_images, result.n_patients, deciding)
+        )
     lines += [
         ForestLine(row.name, row.name, row.a, row.b, row.difference, row.n_images, row.n_patients)
         for row in (judgement.rows(question, figure)[k] for k in classes)

@@ -51,24 +51,24 @@ def verdict(
 
 def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> None:
     asked = question_of(judgement)
-    said = judgement.verdicts[asked, rule.figure]
+    result = judgement.verdicts[asked, rule.figure]
     st.caption(
         f"Secondary look, restricted to {plain(judged.where.words)}: not the verdict that was fixed beforehand"
         if judged.where
         else "Verdict",
         help=words.HELP,
     )
-    st.subheader(plain(words.verdict_sentence(judgement, said, judged.where)), anchor=False)
-    st.markdown(plain(words.accuracy_sentence(judgement, said)))
+    st.subheader(plain(words.verdict_sentence(judgement, result, judged.where)), anchor=False)
+    st.markdown(plain(words.accuracy_sentence(judgement, result)))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
     st.caption(f"{plain(basis)}. {plain(words.uncertainty_note(judgement, asked))}")
     if beside:
         st.caption(plain(beside))
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
-        said = judgement.verdicts[other, rule.figure]
-        sentences = (words.QUESTION_TEXTS[other] + ".", words.verdict_sentence(judgement, said, judged.where))
-        st.markdown(plain(" ".join((*sentences, words.accuracy_sentence(judgement, said)))))
+        result = judgement.verdicts[other, rule.figure]
+        sentences = (words.QUESTION_TEXTS[other] + ".", words.verdict_sentence(judgement, result, judged.where))
+        st.markdown(plain(" ".join((*sentences, words.accuracy_sentence(judgement, result)))))
         st.markdown("\n".join(f"- {plain(line)}" for line in words.decision_method(judgement, rule)))
 
 

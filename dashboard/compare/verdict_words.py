@@ -22,41 +22,42 @@ HELP = (
 )
 
 
-def verdict_sentence(judgement: Judgement, said: Verdict, where: Where | None = None) -> str:
+def verdict_sentence(judgement: Judgement, result: Verdict, where: Where | None = None) -> str:
     """The result in one sentence; if the filter ``where`` restricts the images, the sentence says so first."""
     a, b = judgement.subject.title, judgement.reference.title
-    if said.answer is Answer.TOO_FEW:
-        return f"{'On these images: no' if where else 'No'} result: {too_few(judgement, said.question)}"
-    if said.answer is Answer.NOT_SETTLED:
+    if result.answer is Answer.TOO_FEW:
+        return f"{'On these images: no' if where else 'No'} result: {too_few(judgement, result.question)}"
+    if result.answer is Answer.NOT_SETTLED:
         which = (
-            f"no difference seen; up to {share_text(said.unseen)} of patients could still differ"
-            if said.nothing_seen
-            else f"{a} or {b} may be better in {said.figure}"
+            f"no difference seen; up to {share_text(result.unseen)} of patients could still differ"
+            if result.nothing_seen
+            else f"{a} or {b} may be better in {result.figure}"
         )
-        between = f" ({a}, {b})" if said.nothing_seen else ""
+        between = f" ({a}, {b})" if result.nothing_seen else ""
         start = "On these images: inconclusive" if where else "Inconclusive"
         return f"{start}{between}: {which}, for this training set."
-    margin = f"{100 * said.margin:g} pp of {said.figure}, for this training set."
+    margin = f"{100 * result.margin:g} pp of {result.figure}, for this training set."
     start = "On these images: " if where else ""
-    if said.outcome is Outcome.EQUIVALENT:
+    if result.outcome is Outcome.EQUIVALENT:
         return f"{start}{a} and {b} are equivalent within ±{margin}"
-    if said.outcome is Outcome.WITHIN_MARGIN:
+    if result.outcome is Outcome.WITHIN_MARGIN:
         return f"{start}{a} and {b} are equivalent; a difference exists, within the margin of ±{margin}"
-    if said.outcome.by_more:
-        return f"{start}{a} is {said.answer} than {b} by more than the margin of {margin}"
-    return f"{start}{a} is {said.answer} than {b}, possibly by less than the margin of {margin}"
+    if result.outcome.by_more:
+        return f"{start}{a} is {result.answer} than {b} by more than the margin of {margin}"
+    return f"{start}{a} is {result.answer} than {b}, possibly by less than the margin of {margin}"
 
 
-def accuracy_sentence(judgement: Judgement, said: Verdict) -> str:
+def accuracy_sentence(judgement: Judgement, result: Verdict) -> str:
     """Both metrics, their difference with its interval, and the sample size needed if inconclusive."""
-    gap = said.difference.value
-    ends = f"{share_text(said.a)} against {share_text(said.b)}: {points_text(gap)} pp{rounding(said.a, said.b, gap)}"
-    if math.isnan(said.difference.low):
+    gap = result.difference.value
+    ends = f"{share_text(result.a)} against {share_text(result.b)}: {points_text(gap)} pp"
+    ends += rounding(result.a, result.b, gap)
+    if math.isnan(result.difference.low):
         return f"{ends}, no interval."
     return (
-        f"{ends}, 95 % CI {points_interval(said.difference.low, said.difference.high)}; "
-        f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}."
-        f"{missing_predictions_note(judgement)}{rare_classes(said.rare)}{sample_size_note(said)}"
+        f"{ends}, 95 % CI {points_interval(result.difference.low, result.difference.high)}; "
+        f"{counted(result.n_images, 'image')} of {counted(result.n_patients, 'patient')}."
+        f"{missing_predictions_note(judgement)}{rare_classes(result.rare)}{sample_size_note(result)}"
     )
 
 
@@ -82,15 +83,15 @@ def uncertainty_note(judgement: Judgement, question: Question) -> str:
     return f"{QUESTION_TEXTS[question]}: {what}"
 
 
-def sample_size_note(said: Verdict) -> str:
+def sample_size_note(result: Verdict) -> str:
     """Number of patients or seeds needed for a result, with its power; empty if there is a result."""
-    needs = said.needs
+    needs = result.needs
     if needs is None:
         return ""
-    a, b = said.n_runs
+    a, b = result.n_runs
     ways = []
     if needs.patients:
-        ways.append(f"about {needs.patients:,} patients (now {said.n_patients:,})")
+        ways.append(f"about {needs.patients:,} patients (now {result.n_patients:,})")
     if needs.seeds_each:
         ways.append(f"{needs.seeds_each:,} seeds a side (now {a} and {b})")
     if needs.seeds_a:
@@ -103,7 +104,7 @@ def sample_size_note(said: Verdict) -> str:
     if not ways:
         return " If the true difference is the observed one, no number of patients or seeds would give a result."
     alone = "" if needs.patients else " More patients alone would not."
-    if said.question is Question.TRAINING and not (needs.seeds_each or needs.seeds_a or needs.seeds_b):
+    if result.question is Question.TRAINING and not (needs.seeds_each or needs.seeds_a or needs.seeds_b):
         alone += " More seeds alone would not."
     return (
         f" If the true difference is the observed one, a result has {100 * POWER:.0f} % power with "
@@ -130,9 +131,9 @@ def decision_method(judgement: Judgement, rule: Rule) -> list[str]:
             f"(97.5 %, exact). Equivalent is stated only if that is within the margin of {margin}; where fewer than "
             f"{FEW_DIFFERING} patients differ, the 95 % CI is at least that wide on each side."
         )
-    said = judgement.verdicts[Question.TRAINING, rule.figure]
-    if said.variance.total > 0:
-        parts = (said.variance.patients, sum(said.variance.seeds), sum(said.variance.interaction))
+    result = judgement.verdicts[Question.TRAINING, rule.figure]
+    if result.variance.total > 0:
+        parts = (result.variance.patients, sum(result.variance.seeds), sum(result.variance.interaction))
         spread = [100 * math.sqrt(part) for part in parts]
         lines.append(
             f"Sources of uncertainty (standard errors, pp): patients {spread[0]:.2f}, "

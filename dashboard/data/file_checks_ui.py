@@ -80,9 +80,9 @@ def file_findings(looked: LookedAt, n_images: int, chosen: Finding | None, space
 def _list(finding: Finding, found: Sequence[Found], space: LeafSpace) -> str | None:
     images = [one.image for one in found]
     groups = len({one.group for one in found} - {0})
-    told = f"{counted(len(images), 'image')} of {counted(n_patients(images), 'patient')}, all splits"
-    told += f", in {counted(groups, 'group')} of equal files" if groups else ""
-    st.markdown(f"**{MEANING[finding]}.** {told}.")
+    counts_text = f"{counted(len(images), 'image')} of {counted(n_patients(images), 'patient')}, all splits"
+    counts_text += f", in {counted(groups, 'group')} of equal files" if groups else ""
+    st.markdown(f"**{MEANING[finding]}.** {counts_text}.")
     pages = -(-len(found) // PER_PAGE)
     page = min(links.whole(state.query(), "page", 1), pages)
     there = found[(page - 1) * PER_PAGE : page * PER_PAGE]

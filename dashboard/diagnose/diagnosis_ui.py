@@ -81,12 +81,12 @@ def cards(diagnoses: Sequence[Diagnosis], page: PageContext) -> str | None:
 
 
 def _card(cause: Cause, diagnosis: Diagnosis, colour: str, page: PageContext) -> str | None:
-    said = diagnosis_words.cause_finding(cause, diagnosis, page.folders)
-    st.markdown(f"**{plain(diagnosis.subject.title)}** · {said.sentence}")
-    st.caption(f"{said.measure} {plain(diagnosis.basis)}.")
+    finding = diagnosis_words.cause_finding(cause, diagnosis, page.folders)
+    st.markdown(f"**{plain(diagnosis.subject.title)}** · {finding.sentence}")
+    st.caption(f"{finding.measure} {plain(diagnosis.basis)}.")
     opened = _FIGURES[cause](diagnosis, colour, page)
     st.markdown("**What removing it would buy**")
-    st.markdown("\n".join(f"- *{evidence}*: {text}" for evidence, text in said.gains))
+    st.markdown("\n".join(f"- *{evidence}*: {text}" for evidence, text in finding.gains))
     return opened
 
 

@@ -200,10 +200,10 @@ def larger_model_sentence(one: LargerModel, diagnosis: Diagnosis) -> str:
     )
 
 
-def _points(said: Verdict) -> str:
-    gap, over = said.difference, "patients and seeds" if said.question is Question.TRAINING else "patients"
+def _points(result: Verdict) -> str:
+    gap, over = result.difference, "patients and seeds" if result.question is Question.TRAINING else "patients"
     interval = "no interval" if math.isnan(gap.low) else f"95 % {points_interval(gap.low, gap.high)}, over {over}"
-    n = f"{counted(said.n_images, 'image')} of {counted(said.n_patients, 'patient')}"
+    n = f"{counted(result.n_images, 'image')} of {counted(result.n_patients, 'patient')}"
     return f"{points_text(gap.value)} points ({interval}; {n})"
 
 

@@ -70,8 +70,8 @@ class RunEvaluator:
 
     def __call__(self, runs: Sequence[Run], space: Taxonomy) -> Evaluation:
         """Evaluation of runs that share one taxonomy, in the classes of ``space``."""
-        said = [run.predictions(self.split) for run in runs]
-        restricted = said if self.only is None else [one.only(self.only) for one in said]
+        predictions = [run.predictions(self.split) for run in runs]
+        restricted = predictions if self.only is None else [one.only(self.only) for one in predictions]
         return evaluate(restricted, runs[0].card.taxonomy, space, self.labels, self.patients)
 
 

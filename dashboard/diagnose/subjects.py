@@ -38,7 +38,7 @@ def diagnose_subject(
         labels,
         label_of,
         dataset,
-        stored if only is None else [said.only(only) for said in stored],
+        stored if only is None else [one.only(only) for one in stored],
         desk.store.all(),
         retrained=retraining_results(
             subject, desk.series(), workspace.learning_curves(), coarser, judge, workspace.rule

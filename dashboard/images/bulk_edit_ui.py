@@ -33,10 +33,10 @@ def gallery_key(name: str, image_ids: Sequence[str] = ()) -> str:
 
 def selected_images(key: str, at_first: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
     """Ids selected in a gallery (``at_first`` before it was drawn), and the reviewer's name."""
-    told = state.get(key)
-    if told is None:
+    selection = state.get(key)
+    if selection is None:
         return tuple(at_first), ""
-    return tuple(told["chosen"] or ()), str(told["reviewer"] or "")
+    return tuple(selection["chosen"] or ()), str(selection["reviewer"] or "")
 
 
 def label_selected(desk: Desk, image_ids: Sequence[str], reviewer: str, chosen_by: str) -> None:

@@ -31,7 +31,7 @@ def duplicates(
     twice = [group for group in groups.values() if len(group) > 1]
     if not twice:
         return []
-    told = [
+    lines = [
         f"{sum(map(len, twice)):,} images are {len(twice):,} when equal files count once, such as "
         f"{shown(twice[0][0].image_id)} and {shown(twice[0][1].image_id)}."
     ]
@@ -40,11 +40,11 @@ def duplicates(
     for what, values in (("splits", splits), ("classes", classes)):
         if across := [(group, some) for group, some in values if len(some) > 1]:
             group, some = across[0]
-            told.append(
+            lines.append(
                 f"{len(across):,} of these are in several {what}, such as {shown(group[0].image_id)} in "
                 f"{' and '.join(sorted(some))}; keep one of each."
             )
-    return told
+    return lines
 
 
 def digests(found: Sequence[Found], before: Iterable[ImageRecord], folder: Path) -> dict[str, str]:

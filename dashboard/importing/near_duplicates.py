@@ -78,25 +78,25 @@ def near_duplicates_of_workspace(
     dataset = workspace.dataset()
     files = {image.path: workspace.image_path(image) for image in dataset.images}
     kept = KnownHashes(workspace.writable / HASHES)
-    told = kept.fill(files, progress)
+    lines = kept.fill(files, progress)
     known: Mapping[str, int] = kept.of(files)
     hashes = [known.get(image.path) for image in dataset.images]
-    return find_near_duplicates(dataset.images, hashes), told
+    return find_near_duplicates(dataset.images, hashes), lines
 
 
 def near_duplicate_words(found: NearDuplicates) -> list[str]:
     """Sentences about pairs in different splits or classes; empty if there are none."""
-    told = []
+    lines = []
     for n, what, example in (
         (found.n_across_splits, "splits", next((one for one in found.pairs if one.across_splits), None)),
         (found.n_across_classes, "classes", next((one for one in found.pairs if one.across_classes), None)),
     ):
         if n and example:
             more = "" if found.is_all else " or more"
-            told.append(
+            lines.append(
                 f"{counted(n, 'pair')}{more} of images that look alike (at most {MAX_DISTANCE} of 64 bits of a "
                 f"perceptual hash differ) {'is' if n == 1 else 'are'} in two {what}, such as "
                 f"{shown(example.first.image_id)} ({example.first.split}) and {shown(example.second.image_id)} "
                 f"({example.second.split}); look at both, and keep what shows the same in one."
             )
-    return told
+    return lines

@@ -154,15 +154,15 @@ def plan_import(
 
 def empty_classes(source: Source, rows: Sequence[Row]) -> list[str]:
     """A sentence for each class, on any level, that the source lists but that has no importable image."""
-    told = []
+    lines = []
     for level, name in enumerate(source.levels):
         listed, kept = (Counter(row.labels[level] for row in some) for some in (source.rows, rows))
-        told += [
+        lines += [
             f"Class {shown(one)} ({name}) comes out empty: {counted(n, 'image')} listed, none can be brought in."
             for one, n in listed.items()
             if one and not kept[one]
         ]
-    return told
+    return lines
 
 
 def _alike(
@@ -221,10 +221,10 @@ def _in_splits(
             f"it is judged on; mend the source, or give --move-patients, which moves {sum(moved.values()):,} images "
             "to the split where most of their patient's are."
         )
-    told = (
+    lines = (
         [f"{sum(moved.values()):,} images of {len(moved):,} patients move to their patient's split."] if moved else []
     )
-    return _with(rows, whole), told
+    return _with(rows, whole), lines
 
 
 def _with(rows: Sequence[Row], splits: Sequence[Split]) -> list[Row]:
@@ -246,16 +246,16 @@ def _exists(path: Path) -> bool:
 
 
 def _said_of_labels(records: Sequence[ImageRecord], source: Source, space: LeafSpace, is_new: bool) -> list[str]:
-    told = []
+    lines = []
     if n_unknown := sum(image.label == space.everything for image in records) if len(space.leaves) > 1 else 0:
-        told.append(f"{counted(n_unknown, 'image')} without a label: anything is possible until somebody labels them.")
+        lines.append(f"{counted(n_unknown, 'image')} without a label: anything is possible until somebody labels them.")
     if not is_new and not source.in_parts and len(source.levels) > 1:
-        told.append("This workspace declares its labels itself: coarser levels are not written as taxonomies.")
+        lines.append("This workspace declares its labels itself: coarser levels are not written as taxonomies.")
     for values in zip(*(row.labels for row in source.rows), strict=True):
-        told += [
+        lines += [
             f"{' and '.join(map(shown, one))} are different classes; make them one in the source if they are."
             for one in alike(dict.fromkeys(values))
         ]
     if all(image.split is Split.NONE for image in records):
-        told.append("No image is in a split, and none can be learnt from or judged on; --divide 70/15/15 draws some.")
-    return told
+        lines.append("No image is in a split, and none can be learnt from or judged on; --divide 70/15/15 draws some.")
+    return lines

@@ -34,8 +34,8 @@ def import_kind_switch(brought: ImportKind) -> None:
 
 def last_import_message() -> None:
     """Show once what was imported last, with links to it."""
-    if told := state.pop(_DONE):
-        sentence, run_id = told
+    if message := state.pop(_DONE):
+        sentence, run_id = message
         st.success(plain(sentence))
         with st.container(horizontal=True):
             if run_id:

@@ -183,10 +183,10 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
     right, alone = run.card.taxonomy.place(label) if label else OUTSIDE, run.card.labels_alone
     top: list[dict[str, object]] = []
     try:
-        said = says(desk, run, image_id)
+        probabilities = says(desk, run, image_id)
         top = [
-            {"name": run.card.classes[k], "p": None if alone else float(said[k]), "is_label": bool(k == right)}
-            for k in np.argsort(-said)[: 1 if alone else TOP]
+            {"name": run.card.classes[k], "p": None if alone else float(probabilities[k]), "is_label": bool(k == right)}
+            for k in np.argsort(-probabilities)[: 1 if alone else TOP]
         ]
     except CheckpointError as error:
         state = str(error)

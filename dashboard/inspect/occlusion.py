@@ -94,11 +94,11 @@ def predict_occluded(
     return OcclusionResult(run, before, after, moves(run.card.taxonomy, before, after, spaces), energies, how)
 
 
-def parse_boxes(told: object) -> Away:
+def parse_boxes(raw: object) -> Away:
     """Boxes from the browser, ``[[left, top, right, bottom], ...]``; `RegionError` for anything else."""
     from model_zoo.core.explanation.regions import Box, read_regions
 
-    (region,) = read_regions({DRAWN_BOXES: told})
+    (region,) = read_regions({DRAWN_BOXES: raw})
     boxes = tuple(shape for shape in region.shapes if isinstance(shape, Box))
     if len(boxes) < len(region.shapes):
         raise RegionError("Only boxes can be drawn; draw it again.")

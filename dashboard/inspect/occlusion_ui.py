@@ -54,8 +54,8 @@ def _section(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
 
 
 def _write_boxes() -> None:
-    told = state.get(_BOXES)
-    boxes = told.get("boxes") if isinstance(told, Mapping) else getattr(told, "boxes", None)
+    drawing = state.get(_BOXES)
+    boxes = drawing.get("boxes") if isinstance(drawing, Mapping) else getattr(drawing, "boxes", None)
     state.write_query({"box": parse_boxes(boxes or []).query()["box"]})
 
 
@@ -76,9 +76,9 @@ def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
         "The answers told in each label space of the workspace (answer, then mapped), with the probability of "
         "what was answered before. “–”: this run's answer cannot be told there."
     )
-    told = {plain(one.run.run_id): [_move_text(move) for move in one.moves] for one in asked}
+    texts = {plain(one.run.run_id): [_move_text(move) for move in one.moves] for one in asked}
     names = [f"{plain(space.name)} ({len(space.classes)})" for space in spaces]
-    st.table(pd.DataFrame(told, index=pd.Index(names, name="label space")))
+    st.table(pd.DataFrame(texts, index=pd.Index(names, name="label space")))
     st.caption(
         "Where each run's map of the untouched image lies: "
         + plain("; ".join(f"{o.run.run_id}: {o.how}" for o in asked))

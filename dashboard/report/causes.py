@@ -42,12 +42,12 @@ def section(contents: ReportContents) -> str:
 
 
 def _card(contents: ReportContents, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
-    said = diagnosis_words.cause_finding(cause, diagnosis)
-    gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in said.gains)
+    finding = diagnosis_words.cause_finding(cause, diagnosis)
+    gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in finding.gains)
     colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
     return (
-        f"<h3>{escape(diagnosis.subject.title)}</h3><p>{rich(said.sentence)}</p>"
-        f'<p class="quiet">{rich(said.measure)} {escape(diagnosis.basis)}.</p>'
+        f"<h3>{escape(diagnosis.subject.title)}</h3><p>{rich(finding.sentence)}</p>"
+        f'<p class="quiet">{rich(finding.measure)} {escape(diagnosis.basis)}.</p>'
         f"{_FIGURES[cause](contents, diagnosis, colour)}"
         f"<p><b>What removing it would buy</b></p><ul>{gains}</ul>"
     )

@@ -115,7 +115,7 @@ def sources(judged: Comparison) -> str:
 
 def _verdict(contents: ReportContents, judgement: Judgement) -> str:
     judged, rule, asked = contents.judged, contents.desk.workspace.rule, question_of(judgement)
-    said = judgement.verdicts[asked, rule.figure]
+    result = judgement.verdicts[asked, rule.figure]
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     beside = judgement.verdicts[other, rule.figure]
     names = judgement.subject.title, judgement.reference.title
@@ -133,8 +133,8 @@ def _verdict(contents: ReportContents, judgement: Judgement) -> str:
     method = "".join(f"<li>{escape(line)}</li>" for line in words.decision_method(judgement, rule))
     draw = partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin)
     return (
-        f"<section><h2>{escape(words.verdict_sentence(judgement, said, judged.where))}</h2>{secondary}"
-        f"<p>{escape(words.accuracy_sentence(judgement, said))}</p>"
+        f"<section><h2>{escape(words.verdict_sentence(judgement, result, judged.where))}</h2>{secondary}"
+        f"<p>{escape(words.accuracy_sentence(judgement, result))}</p>"
         f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertainty_note(judgement, asked))} '
         f"{escape(contents.result_notes.get(judgement.subject.subject_id, ''))}</p>"
         + (f"<p><b>Label errors.</b> {escape(errors)}</p>" if errors else "")

@@ -105,23 +105,25 @@ def _verdicts(contents: ReportContents) -> list[dict[str, Any]]:
             "question": str(question),
             "figure": str(figure),
             "deciding": figure is contents.desk.workspace.rule.figure,
-            "margin": said.margin,
-            "answer": str(said.answer),
-            "outcome": str(said.outcome),
-            "by more than the margin": said.outcome.by_more,
-            "no difference seen": said.nothing_seen,
-            "patients possibly missed": _number(said.unseen),
+            "margin": result.margin,
+            "answer": str(result.answer),
+            "outcome": str(result.outcome),
+            "by more than the margin": result.outcome.by_more,
+            "no difference seen": result.nothing_seen,
+            "patients possibly missed": _number(result.unseen),
             "missing predictions": list(judgement.pair.n_missing),
-            "values": [_number(said.a), _number(said.b)],
-            "difference": [_number(end) for end in (said.difference.value, said.difference.low, said.difference.high)],
-            "images": said.n_images,
-            "patients": said.n_patients,
+            "values": [_number(result.a), _number(result.b)],
+            "difference": [
+                _number(end) for end in (result.difference.value, result.difference.low, result.difference.high)
+            ],
+            "images": result.n_images,
+            "patients": result.n_patients,
             "beside": contents.result_notes.get(judgement.subject.subject_id, ""),
-            "needs": asdict(said.needs) | {"power": POWER} if said.needs else None,
-            "rare classes": list(said.rare),
+            "needs": asdict(result.needs) | {"power": POWER} if result.needs else None,
+            "rare classes": list(result.rare),
         }
         for judgement in contents.judgements
-        for (question, figure), said in judgement.verdicts.items()
+        for (question, figure), result in judgement.verdicts.items()
     ]
 
 

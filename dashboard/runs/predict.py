@@ -169,14 +169,18 @@ def _batch(run: Run, batch: Sequence[ImageToPredict], ask: PredictBatch) -> pa.T
         except ImageError as error:
             problems.append(_as_text(str(error)))
     classes = run.card.classes
-    said = np.full((len(batch), len(classes)), np.nan, dtype=np.float32)
+    predicted = np.full((len(batch), len(classes)), np.nan, dtype=np.float32)
     read = [k for k, problem in enumerate(problems) if not problem]
     if pixels:
-        said[read] = ask(np.stack(pixels))
-    answers = [None if problem else classes[int(row.argmax())] for row, problem in zip(said, problems, strict=True)]
+        predicted[read] = ask(np.stack(pixels))
+    answers = [
+        None if problem else classes[int(row.argmax())] for row, problem in zip(predicted, problems, strict=True)
+    ]
     columns = {"image_id": pa.array([one.image_id for one in batch], pa.string())}
     columns |= {"predicted": pa.array(answers, pa.string())}
-    columns |= {f"p:{name}": pa.array(said[:, k], pa.float32(), from_pandas=True) for k, name in enumerate(classes)}
+    columns |= {
+        f"p:{name}": pa.array(predicted[:, k], pa.float32(), from_pandas=True) for k, name in enumerate(classes)
+    }
     return pa.table(columns | {"problem": pa.array(problems, pa.string())})
 
 

@@ -101,8 +101,8 @@ def _bought(bought: Mapping[tuple[str, ...], Judgement], candidate: Candidate, r
     judgement = bought.get(candidate.members)
     if judgement is None:
         return "not known yet: open it, save it, train it"
-    said = judgement.verdicts[question_of(judgement), rule.figure]
+    result = judgement.verdicts[question_of(judgement), rule.figure]
     address = urlencode(Shown((judgement.reference.subject_id, judgement.subject.subject_id)).query(), doseq=True)
-    named = str(said.outcome)
-    gap = said.difference
+    named = str(result.outcome)
+    gap = result.difference
     return f"[{named}](compare?{address}): {points_text(gap.value)} ({points_interval(gap.low, gap.high)})"

@@ -64,15 +64,15 @@ def _sentences(found: SubclusterResult) -> list[str]:
     two, wide = (
         [found.name(one) for one in found.candidates if one.clusters.apart is apart] for apart in (True, False)
     )
-    said = []
+    sentences = []
     if two:
-        said.append(f"{seen} {one_of(two, 'and', 8)} are two clusters.")
+        sentences.append(f"{seen} {one_of(two, 'and', 8)} are two clusters.")
     if wide:
-        said.append(
+        sentences.append(
             f"{seen} {one_of(wide, 'and', 8)} spread wider than one cloud. Their halves differ in meaning, but no gap "
             "lies between them: they may be one continuum."
         )
-    return said or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
+    return sentences or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
 
 
 def _row(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSpace) -> dict[str, str]:

@@ -59,9 +59,9 @@ def table(decisions: Sequence[Decision], history: Sequence[Decision], *, key: st
 
 def rows(decisions: Iterable[Decision], history: Iterable[Decision]) -> list[dict[str, str]]:
     """Table rows of ``decisions``, which are part of the whole ``history``."""
-    told = tuple(history)
-    kept = {decision.decision_id for decision in in_force(told)}
-    n_of_batch = Counter(decision.batch for decision in told)
+    everything = tuple(history)
+    kept = {decision.decision_id for decision in in_force(everything)}
+    n_of_batch = Counter(decision.batch for decision in everything)
     return [
         {
             "when (UTC)": f"{one.time:%Y-%m-%d %H:%M:%S}",

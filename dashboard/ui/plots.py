@@ -12,7 +12,7 @@ from model_zoo.core.evaluation.evaluation import Figure
 from model_zoo.workspace.run import Epoch
 
 SUBJECT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A6A00")
-"""Okabe & Ito 2008: told apart with every kind of colour blindness."""
+"""Okabe & Ito 2008: distinguishable with every kind of color blindness."""
 
 
 @dataclass(frozen=True, slots=True)
