@@ -48,7 +48,7 @@ def secondary_metrics(shown: Shown) -> tuple[task_difficulty.SecondaryMetrics, .
 
 
 @cached(entries=64)
-def matrix_difference(shown: Shown, layout: Layout, per: Per) -> Difference:
+def matrix_diff(shown: Shown, layout: Layout, per: Per) -> Difference:
     """The second subject's confusion matrix minus the first's, in the rows and columns of ``layout``."""
     first, second = (one.project(layout.projection) for one in comparison(shown).evaluations)
     return subtract(first, second, per)

@@ -42,9 +42,7 @@ with row:
     controls.split_switch(shown)
     controls.space_switch(shown, mix_label_spaces(subjects))
     controls.filter_picker(cached.restrictions(shown), shown)
-if controls.no_predictions(desk, subjects, shown) or controls.no_images_left(
-    cached.comparison(shown).evaluations, shown
-):
+if controls.no_predictions(desk, subjects, shown) or controls.no_images(cached.comparison(shown).evaluations, shown):
     st.stop()
 judged, found, reviewing = cached.comparison(shown), cached.verdicts(shown), cached.reviewing(shown)
 with row:
@@ -74,6 +72,4 @@ head.subheader("Each class", anchor=False)
 with which.container(horizontal=True, horizontal_alignment="right"):
     controls.figure_switch(figure)
 metrics_ui.per_class_metrics(judged, figure, theme, open_cell)
-matrices(
-    judged, view, desk.workspace, partial(compare_cached.matrix_difference, shown), shown, theme, open_cell, reviewing
-)
+matrices(judged, view, desk.workspace, partial(compare_cached.matrix_diff, shown), shown, theme, open_cell, reviewing)

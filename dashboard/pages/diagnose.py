@@ -41,7 +41,7 @@ with switches.container(horizontal=True, horizontal_alignment="right"):
 if controls.no_predictions(desk, subjects, shown):
     st.stop()
 found = [diagnose_cached.diagnosis(subject.subject_id, coarser, shown) for subject in subjects]
-if controls.no_images_left([one.evaluation for one in found], shown):
+if controls.no_images([one.evaluation for one in found], shown):
     st.stop()
 diagnosis_ui.introduction(found, shown)
 changed_causes(

@@ -110,7 +110,7 @@ def previews(found: Sequence[Preview], drafted: Drafted, shown: Shown, folders: 
     """Metrics of every trained run group in its original classes, and after mapping to the draft's classes."""
     judged = [one for one in found if one.own is not None and one.mapped is not None]
     these = "this draft" if drafted.changed else "this taxonomy"
-    if judged and controls.no_images_left([one.own for one in judged if one.own], shown):
+    if judged and controls.no_images([one.own for one in judged if one.own], shown):
         return
     if judged:
         rows = [_preview_row(one, these) for one in judged]

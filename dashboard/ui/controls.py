@@ -141,7 +141,7 @@ def no_predictions(desk: Desk, subjects: Sequence[Subject], shown: Shown) -> boo
     return bool(sentence)
 
 
-def no_images_left(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
+def no_images(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
     """Whether no image is left to evaluate; if so, shows what to do."""
     if any(len(one.truth) for one in evaluations):
         return False

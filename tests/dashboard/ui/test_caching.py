@@ -112,7 +112,7 @@ def calls(now):
         "dashboard.compare.cached.many_models": (shown,),
         "dashboard.compare.cached._side_by_side": (shown,),
         "dashboard.compare.cached.secondary_metrics": (shown,),
-        "dashboard.compare.cached.matrix_difference": (
+        "dashboard.compare.cached.matrix_diff": (
             replace(shown, subjects=("things-s0", "things-s1")),
             own,
             Per.COUNT,
