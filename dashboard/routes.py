@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboard.address.links import image_url, read_away, whole
+from dashboard.address.fields import whole
+from dashboard.address.links import image_url, read_away
 from dashboard.decisions.stored_decisions import StoredDecisions
 from dashboard.evaluation.nearest_images import neighbours
 from dashboard.guards import FOR_OWN_PAGES, from_other_site

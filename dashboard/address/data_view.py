@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.address.links import Query, choice, text
+from dashboard.address.fields import Query, choice, text
 from dashboard.address.selection import Labels
 from model_zoo.core.errors import LinkError
 

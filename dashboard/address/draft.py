@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from dashboard.address.links import Query, text
+from dashboard.address.fields import Query, text
 from model_zoo.core.errors import LinkError
 from model_zoo.core.label_space.edits import BringBack, Edit, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.label_space.labels import LeafSpace

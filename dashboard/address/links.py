@@ -2,13 +2,12 @@
 
 import math
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from dashboard.address.fields import Query, choice, one_of, parameter, query_of, read_record, several, text, text_or
 from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Opens, Space
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.evaluation.confusion import Per
@@ -17,14 +16,8 @@ from model_zoo.core.explanation.regions import Box
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.review.label_change_effect import Moved
 
-Query = Mapping[str, Sequence[str]]
-"""Parameter -> its values, as in ``?of=a&of=b``."""
-
 JUDGED = (Split.TEST, Split.VALIDATION)
 """The splits over which runs are judged."""
-
-E = TypeVar("E", bound=StrEnum)
-T = TypeVar("T")
 
 MAX_BOXES = 20
 """Boxes that one address may draw."""
@@ -105,12 +98,12 @@ class Cell:
     what the new label makes of the answers.
     """
 
-    subject: str
-    true: tuple[str, ...] = ()
-    predicted: tuple[str, ...] = ()
-    either: str | None = None
-    summing: Becomes | None = None
-    moved: Moved | None = None
+    subject: str = parameter("cell", "", text, always=True)
+    true: tuple[str, ...] = parameter("true", (), several, list)
+    predicted: tuple[str, ...] = parameter("predicted", (), several, list)
+    either: str | None = parameter("either", None, text, lambda value: [value] if value else [])
+    summing: Becomes | None = parameter("summing", None, one_of(Becomes))
+    moved: Moved | None = parameter("moved", None, one_of(Moved))
 
     @property
     def named(self) -> bool:
@@ -119,14 +112,7 @@ class Cell:
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_cell` reads back."""
-        sides = {
-            "true": self.true,
-            "predicted": self.predicted,
-            "either": (self.either,) if self.either else (),
-            "summing": (str(self.summing),) if self.summing else (),
-            "moved": (str(self.moved),) if self.moved else (),
-        }
-        return {"cell": [self.subject]} | {name: list(values) for name, values in sides.items() if values}
+        return query_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,28 +124,18 @@ class MatrixView:
     ``opens`` what a click on a cell opens.
     """
 
-    matrices: Matrices = Matrices.EACH
-    per: Per = Per.TRUE
-    order: ClassOrder | None = None
-    group: str | None = None
-    opened: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-    runs: tuple[str, ...] = ()
-    opens: Opens = Opens.IMAGES
+    matrices: Matrices = parameter("matrices", Matrices.EACH, one_of(Matrices))
+    per: Per = parameter("per", Per.TRUE, one_of(Per))
+    order: ClassOrder | None = parameter("order", None, one_of(ClassOrder))
+    group: str | None = parameter("group", None, text)
+    opened: tuple[str, ...] = parameter("open", (), several, list)
+    only: tuple[str, ...] = parameter("only", (), several, list)
+    runs: tuple[str, ...] = parameter("matrix", (), several, list)
+    opens: Opens = parameter("opens", Opens.IMAGES, one_of(Opens))
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_matrix_view` reads back; what the address may leave open is left out."""
-        parameters = {
-            "matrices": [] if self.matrices is Matrices.EACH else [str(self.matrices)],
-            "per": [] if self.per is Per.TRUE else [str(self.per)],
-            "order": [str(self.order)] if self.order else [],
-            "group": [] if self.group is None else [self.group],
-            "open": list(self.opened),
-            "only": list(self.only),
-            "matrix": list(self.runs),
-            "opens": [] if self.opens is Opens.IMAGES else [str(self.opens)],
-        }
-        return {name: values for name, values in parameters.items() if values}
+        return query_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,35 +165,24 @@ class Flowing:
 class LabelsView:
     """What Labels shows: which labels it compares, in whose classes (None: by label), and a flow of images opened."""
 
-    work: LabelWork = LabelWork.SETS
-    before: str = "original"
-    after: str = "standing"
-    taxonomy: str | None = None
+    work: LabelWork = parameter("work", LabelWork.SETS, one_of(LabelWork), always=True)
+    before: str = parameter("before", "original", text_or, always=True)
+    after: str = parameter("after", "standing", text_or, always=True)
+    taxonomy: str | None = parameter("taxonomy", None, text)
     flowing: Flowing | None = None
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_labels_view` reads back."""
         flowing = self.flowing
-        return {
-            "work": [str(self.work)],
-            "before": [self.before],
-            "after": [self.after],
-            "taxonomy": [] if self.taxonomy is None else [self.taxonomy],
-            "was": [] if flowing is None else [flowing.source or ""],
-            "is": [] if flowing is None else [flowing.target or ""],
-        }
+        sides = {} if flowing is None else {"was": [flowing.source or ""], "is": [flowing.target or ""]}
+        return query_of(self) | sides
 
 
 def read_labels_view(query: Query) -> LabelsView:
     """What an address asks of Labels."""
     was, now = text(query, "was"), text(query, "is")
-    return LabelsView(
-        choice(query, "work", LabelWork, LabelWork.SETS),
-        text(query, "before") or "original",
-        text(query, "after") or "standing",
-        text(query, "taxonomy"),
-        None if was is None and now is None else Flowing(was or None, now or None),
-    )
+    flowing = None if was is None and now is None else Flowing(was or None, now or None)
+    return replace(read_record(LabelsView, query), flowing=flowing)
 
 
 def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) -> Shown:
@@ -259,25 +224,13 @@ def read_split(query: Query, default: Split | None) -> Split | None:
 
 def read_cell(query: Query) -> Cell | None:
     """The cell that an address names, if any."""
-    subject, either = text(query, "cell"), text(query, "either")
-    true, predicted = (several(query, name) for name in ("true", "predicted"))
-    summing = choice(query, "summing", Becomes, Becomes.RIGHT) if "summing" in query else None
-    moved = choice(query, "moved", Moved, Moved.RIGHT) if "moved" in query else None
-    return Cell(subject, true, predicted, either, summing, moved) if subject else None
+    cell = read_record(Cell, query)
+    return cell if cell.subject else None
 
 
 def read_matrix_view(query: Query) -> MatrixView:
     """How an address asks for the matrices of Compare."""
-    return MatrixView(
-        choice(query, "matrices", Matrices, Matrices.EACH),
-        choice(query, "per", Per, Per.TRUE),
-        choice(query, "order", ClassOrder, ClassOrder.TAXONOMY) if "order" in query else None,
-        text(query, "group"),
-        several(query, "open"),
-        several(query, "only"),
-        several(query, "matrix"),
-        choice(query, "opens", Opens, Opens.IMAGES),
-    )
+    return read_record(MatrixView, query)
 
 
 def to_cell(shown: Shown, cell: Cell, view: MatrixView | None = None) -> dict[str, list[str]]:
@@ -341,47 +294,6 @@ def map_url(run_id: str, image_id: str, weights_sha256: str, **parameters: str) 
 def painted_url(image_id: str, away: Away) -> str:
     """Where a browser finds an image with regions painted out."""
     return f"/painted/{quote(image_id, safe='')}?{urlencode(away.query(), doseq=True)}"
-
-
-def text(query: Query, name: str) -> str | None:
-    """The one value of a parameter; `LinkError` when it is given twice."""
-    values = query.get(name, ())
-    if len(values) > 1:
-        raise LinkError(f"The address gives {name!r} {len(values)} times; keep one.")
-    return values[0] if values else None
-
-
-def several(query: Query, name: str) -> tuple[str, ...]:
-    """All values of a parameter, each once."""
-    return tuple(dict.fromkeys(query.get(name, ())))
-
-
-def whole(query: Query, name: str, default: int) -> int:
-    """A whole number from 1; `LinkError` for anything else."""
-    value = text(query, name)
-    if value is None:
-        return default
-    if len(value) > 9 or not value.isascii() or not value.isdigit() or int(value) < 1:
-        raise LinkError(f"The address asks for {name} = {value[:40]!r}; it must be a whole number from 1.")
-    return int(value)
-
-
-def among(query: Query, name: str, known: Mapping[str, T]) -> T:
-    """The one of ``known`` that a parameter names, the first without one; `LinkError` lists their names."""
-    value = text(query, name)
-    if value is not None and value not in known:
-        raise LinkError(f"The address asks for {name} = {value[:100]!r}; it can be {', '.join(known)}.")
-    return next(iter(known.values())) if value is None else known[value]
-
-
-def choice(query: Query, name: str, kind: type[E], default: E) -> E:
-    """A value of an enumeration; `LinkError` lists what it can be."""
-    value = text(query, name)
-    if value is None:
-        return default
-    if value not in list(kind):
-        raise LinkError(f"The address asks for {name} = {value[:40]!r}; it can be {', '.join(kind)}.")
-    return kind(value)
 
 
 def _box(written: str) -> Box:

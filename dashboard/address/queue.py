@@ -4,21 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dashboard.address.links import (
-    JUDGED,
-    Cell,
-    Query,
-    Shown,
-    Where,
-    choice,
-    one_line,
-    read_cell,
-    read_shown,
-    several,
-    text,
-    where_of,
-    whole,
-)
+from dashboard.address.fields import Query, one_of, parameter, query_of, read_record, several, text, text_or, whole
+from dashboard.address.links import JUDGED, Cell, Shown, Where, one_line, read_cell, read_shown, where_of
 from model_zoo.core.label_space.splits import Split
 
 
@@ -67,6 +54,10 @@ SPLITS = (*JUDGED, Split.TRAIN)
 """The splits whose images can be reviewed."""
 
 
+def _wheres(query: Query, name: str, default: tuple[Where, ...]) -> tuple[Where, ...]:
+    return tuple(where_of(one) for one in several(query, name))
+
+
 @dataclass(frozen=True, slots=True)
 class QueueView:
     """Which images of a split wait on Review, and in which order.
@@ -75,12 +66,12 @@ class QueueView:
     instead for what has been decided already, by anybody or by the reviewer named.
     """
 
-    order: Order = Order.WRONG
-    seed: int = 1
-    opinion: Opinion = Opinion.FIRST
-    where: tuple[Where, ...] = ()
-    status: Status = Status.WAITING
-    by: str = ""
+    order: Order = parameter("order", Order.WRONG, one_of(Order), always=True)
+    seed: int = parameter("seed", 1, whole)
+    opinion: Opinion = parameter("opinion", Opinion.FIRST, one_of(Opinion))
+    where: tuple[Where, ...] = parameter("where", (), _wheres, lambda where: [one.written for one in where])
+    status: Status = parameter("status", Status.WAITING, one_of(Status))
+    by: str = parameter("by", "", text_or)
 
     @property
     def adjudicates(self) -> bool:
@@ -112,15 +103,7 @@ class QueueView:
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_queue_view` reads back; what the address may leave open is left out."""
-        parameters = {
-            "order": [str(self.order)],
-            "seed": [] if self.seed == 1 else [str(self.seed)],
-            "opinion": [] if self.opinion is Opinion.FIRST else [str(self.opinion)],
-            "where": [one.written for one in self.where],
-            "status": [] if self.status is Status.WAITING else [str(self.status)],
-            "by": [self.by] if self.by else [],
-        }
-        return {name: values for name, values in parameters.items() if values}
+        return query_of(self)
 
 
 def is_listed(query: Query) -> bool:
@@ -130,22 +113,12 @@ def is_listed(query: Query) -> bool:
 
 def read_queue_view(query: Query) -> QueueView:
     """Which queue an address asks for; a list from Images has its own order and restrictions."""
-    view = QueueView(
-        opinion=choice(query, "opinion", Opinion, Opinion.FIRST),
-        status=choice(query, "status", Status, Status.WAITING),
-        by=text(query, "by") or "",
-    )
     if is_listed(query):
-        return view
-    order = choice(query, "order", Order, Order.WRONG)
-    if order is Order.CONFLICT:  # every image there is answered, and each of them waits
-        view = QueueView()
-    return replace(
-        view,
-        order=order,
-        seed=whole(query, "seed", 1),
-        where=tuple(where_of(one) for one in several(query, "where")),
-    )
+        return read_record(QueueView, {name: query[name] for name in ("opinion", "status", "by") if name in query})
+    view = read_record(QueueView, query)
+    if view.order is Order.CONFLICT:  # every image there is answered, and each of them waits
+        return replace(QueueView(view.order), seed=view.seed, where=view.where)
+    return view
 
 
 def read_reviewed(query: Query, default: Shown) -> Shown:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields, links
 from dashboard.address.data_view import Finding
 from dashboard.evaluation.file_checks import MEANING, NAMES, Found, LookedAt, look_at_files, looked_words
 from dashboard.evaluation.image_counts import n_patients
@@ -84,7 +84,7 @@ def _list(finding: Finding, found: Sequence[Found], space: LeafSpace) -> str | N
     counts_text += f", in {counted(groups, 'group')} of equal files" if groups else ""
     st.markdown(f"**{MEANING[finding]}.** {counts_text}.")
     pages = -(-len(found) // PER_PAGE)
-    page = min(links.whole(state.query(), "page", 1), pages)
+    page = min(fields.whole(state.query(), "page", 1), pages)
     there = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     opened = None
     if finding in _NO_PICTURE:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from dashboard.address.links import Query, Where, images_words
+from dashboard.address.fields import Query
+from dashboard.address.links import Where, images_words
 from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.patient_notes import patients_text
 from dashboard.words import LABELS, counted, one_of

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dashboard.address.links import choice, text, whole
+from dashboard.address.fields import choice, text, whole
 from dashboard.server_state.loaded_models import image_of, loaded, png
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, RunError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields
 from dashboard.address.selection import Labels
 from dashboard.evaluation.cell_images import Listed, n_patients
 from dashboard.evaluation.nearest_images import embed_command
@@ -31,7 +31,7 @@ def embedding_section(
         _how_to(desk, splits[0])
         return ()
     by, of = st.columns(2)
-    wanted = links.text(state.query(), "embedded")
+    wanted = fields.text(state.query(), "embedded")
     asked = wanted if wanted in stamps else next(iter(stamps))
     of.selectbox(
         "Alike in the eyes of",

@@ -5,8 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.address import links
-from dashboard.address.links import Query
+from dashboard.address import fields, links
+from dashboard.address.fields import Query
 from dashboard.evaluation.cell_images import Filters, Right, Sort, Sure
 from dashboard.evaluation.comparison import Subject
 from dashboard.ui import state
@@ -21,20 +21,20 @@ MAX_COLUMN_VALUES = 50
 
 def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
     """Filters from an address; `LinkError` names an invalid one."""
-    label = links.text(query, "label")
-    columns = {name: links.text(query, f"column.{name}") or "" for name in dataset.column_names}
+    label = fields.text(query, "label")
+    columns = {name: fields.text(query, f"column.{name}") or "" for name in dataset.column_names}
     try:
         wanted = space.parse(label) if label else None
     except LabelError as error:
         raise LinkError(f"The address filters by a label that does not exist: {error}") from error
     return Filters(
         label=wanted,
-        right=links.choice(query, "right", Right, Right.ANY),
-        sure=links.choice(query, "sure", Sure, Sure.ANY),
-        patient=links.text(query, "patient") or "",
+        right=fields.choice(query, "right", Right, Right.ANY),
+        sure=fields.choice(query, "sure", Sure, Sure.ANY),
+        patient=fields.text(query, "patient") or "",
         columns={name: value for name, value in columns.items() if value},
         where=links.read_where(query),
-        sort=links.choice(query, "sort", Sort, Sort.MANIFEST),
+        sort=fields.choice(query, "sort", Sort, Sort.MANIFEST),
     )
 
 

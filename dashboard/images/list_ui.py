@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard.address import links
-from dashboard.address.links import Cell, Query, Shown, image_url
+from dashboard.address.fields import Query
+from dashboard.address.links import Cell, Shown, image_url
 from dashboard.evaluation.cell_images import Filters, Judged, Listed, browse, n_patients, same_cell_elsewhere
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import MOVED, moved_images

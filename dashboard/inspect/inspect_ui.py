@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.address import links
-from dashboard.address.links import Query, Shown, image_url, map_url
+from dashboard.address import fields
+from dashboard.address.fields import Query
+from dashboard.address.links import Shown, image_url, map_url
 from dashboard.address.selection import Labels
 from dashboard.decisions.consensus import history as history_of
 from dashboard.evaluation.comparison import Subject
@@ -104,10 +105,10 @@ def run_picker(known: Mapping[str, Subject], shown: Shown) -> list[Run]:
 
 def heatmap_options(runs: Sequence[Run], query: Query) -> dict[str, str]:
     """Method, layer and target class of the heatmaps, kept in the address."""
-    method = links.choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
-    depth = min(links.whole(query, "depth", 1), len(DEPTHS))
+    method = fields.choice(query, "method", CamMethod, CamMethod.GRAD_CAM)
+    depth = min(fields.whole(query, "depth", 1), len(DEPTHS))
     names = list(dict.fromkeys(name for run in runs for name in run.card.classes))
-    asked = links.text(query, "class") or ""
+    asked = fields.text(query, "class") or ""
     if asked and runs and asked not in names:
         raise LinkError(f"No chosen run knows a class {asked[:100]!r}; choose one of {', '.join(names)}.")
     columns = st.columns([2, 2, 2])

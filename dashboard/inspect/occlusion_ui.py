@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address import links
-from dashboard.address.links import Away, Query
+from dashboard.address.fields import Query
+from dashboard.address.links import Away
 from dashboard.inspect.box_drawing_ui import box_drawing
 from dashboard.inspect.occlusion import OcclusionResult, occlude, parse_boxes, predict_occluded
 from dashboard.server_state.open_workspace import Desk

@@ -4,7 +4,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields, links
 from dashboard.compare import cached as compare_cached
 from dashboard.compare import metrics_ui, task_difficulty_ui
 from dashboard.compare.label_change_effect_ui import label_change_section
@@ -26,7 +26,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure
 desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
 shown = links.read_shown(query, opening(desk))
-figure, view = links.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
+figure, view = fields.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
 
 title, switches = st.columns([1, 7], vertical_alignment="center")
 title.title("Compare", anchor=False)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields
 from dashboard.decisions.repair_words import fault_words
 from dashboard.labels import export_ui
 from dashboard.review import adjudication_ui, annotator_agreement_ui
@@ -27,7 +27,7 @@ adjudication_ui.open_conflicts(open_by_split(desk))
 for sentence in desk.obsolete():
     st.warning(plain(sentence))
 export_ui.history_files(desk, "decisions_export")
-who, which = links.text(state.query(), "reviewer"), links.text(state.query(), "image")
+who, which = fields.text(state.query(), "reviewer"), fields.text(state.query(), "image")
 chosen = decision_table.table(decision_table.filter_decisions(decisions, who, which), decisions, key="decisions_table")
 if chosen:
     st.switch_page("inspect.py", query_params={"image": [chosen]})
@@ -35,7 +35,7 @@ if chosen:
 if taxonomies := desk.workspace.taxonomies():
     st.subheader("Do people agree?", anchor=False)
     versions = {one.pinned: one for some in desk.workspace.versions().values() for one in some}
-    taxonomy = links.among(state.query(), "taxonomy", {**taxonomies, **versions})
+    taxonomy = fields.among(state.query(), "taxonomy", {**taxonomies, **versions})
     annotator_agreement_ui.taxonomy_picker(taxonomies, taxonomy.name)
     annotator_agreement_ui.agreement(*review_cached.agreement(taxonomy), taxonomy, plots.theme(state.dark()))
 st.caption(f"Kept in `{desk.workspace.decisions_path}`; appended, never edited. Times are UTC.")

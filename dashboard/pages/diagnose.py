@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields, links
 from dashboard.diagnose import cached as diagnose_cached
 from dashboard.diagnose import diagnosis_ui
 from dashboard.diagnose.diagnosis import coarser_spaces, find_coarser
@@ -31,7 +31,7 @@ if not shown.subjects:
 
 subjects = find_subjects(desk.series(), shown.subjects)[:AT_MOST]
 spaces = coarser_spaces(subjects, desk.workspace.taxonomies(), desk.workspace.opening)
-coarser = find_coarser(spaces, links.text(query, "coarser"))
+coarser = find_coarser(spaces, fields.text(query, "coarser"))
 with switches.container(horizontal=True, horizontal_alignment="right"):
     controls.labels_switch(shown)
     controls.split_switch(shown)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields, links
 from dashboard.evaluation.cell_images import browse
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
 from dashboard.evaluation.default_selection import opening
@@ -37,7 +37,7 @@ if not listed:
 if counts_only.no_images_notice(dataset, "those of one cell differ in nothing, and none can be shown."):
     list_ui.back_link(shown, cell)
     st.stop()
-arranged = links.choice(query, "as", ListLayout, ListLayout.GALLERY)
+arranged = fields.choice(query, "as", ListLayout, ListLayout.GALLERY)
 controls.layout_switch(arranged)
 list_ui.actions(listed, shown, cell)
 if arranged is ListLayout.MAP:

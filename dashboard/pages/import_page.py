@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields
 from dashboard.importing import checkpoint_ui, images_ui, uploads_ui
 from dashboard.importing.uploads import ImportKind
 from dashboard.server_state import open_workspace
 from dashboard.ui import counts_only, state
 
 desk = open_workspace.desk()
-brought = links.choice(state.query(), "what", ImportKind, ImportKind.IMAGES)
+brought = fields.choice(state.query(), "what", ImportKind, ImportKind.IMAGES)
 
 title, switch = st.columns([3, 3], vertical_alignment="center")
 title.title("Import", anchor=False)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields
 from dashboard.runs import run_ui
 from dashboard.runs.region_attention_ui import region_attention_section
 from dashboard.server_state import open_workspace
@@ -12,7 +12,7 @@ from model_zoo.core.errors import LinkError
 
 desk = open_workspace.desk()
 runs = desk.runs()
-asked = links.text(state.query(), "run")
+asked = fields.text(state.query(), "run")
 if asked is not None and asked not in runs:
     raise LinkError(f"There is no run {asked[:100]!r} in this workspace; choose one from Overview.")
 if not runs:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.address import links
-from dashboard.address.links import Away, Query, Shown
+from dashboard.address import fields, links
+from dashboard.address.fields import Query
+from dashboard.address.links import Away, Shown
 from dashboard.runs.region_attention import RegionAttention, stored_region_attention
 from dashboard.runs.region_attention_words import (
     NO_HEATMAP_ENERGIES,
@@ -55,7 +56,7 @@ def region_attention_section(desk: Desk, run: Run, query: Query, theme: plots.Th
     if not regions:
         st.info("None of these images has a region in it, so nothing could be painted out.")
         return None
-    asked = links.text(query, "region") or regions[0]
+    asked = fields.text(query, "region") or regions[0]
     if asked not in regions:
         raise LinkError(f"Nobody painted out {asked[:100]!r} for this run; choose one of {', '.join(regions)}.")
     st.segmented_control(

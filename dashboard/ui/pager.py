@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dashboard.address import links
+from dashboard.address import fields
 from dashboard.ui import state
 from dashboard.words import counted
 
@@ -18,7 +18,7 @@ One = TypeVar("One")
 def page_of(listed: Sequence[object]) -> tuple[int, int]:
     """The page in the address, and the number of pages; beyond the last page, shows a note and returns the last."""
     pages = max(1, -(-len(listed) // PER_PAGE))
-    asked = links.whole(state.query(), "page", 1)
+    asked = fields.whole(state.query(), "page", 1)
     if asked > pages:
         st.warning(f"There is no page {asked:,}: the list has {counted(pages, 'page')}. This is the last one.")
     return min(asked, pages), pages

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.address.links import Query
+from dashboard.address.fields import Query
 from dashboard.words import plain
 from model_zoo.core.errors import TaxoScopeError
 

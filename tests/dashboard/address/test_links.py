@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.address import links
+from dashboard.address import fields, links
 from dashboard.address.draft import Draft, read_draft
 from dashboard.address.links import Away, Cell, MatrixView, Shown, Where
 from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Space
@@ -83,7 +83,7 @@ def test_a_bad_link_is_one_sentence(query, sentence):
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "٣", "abc", "", "9" * 400])
 def test_a_page_number_is_a_whole_number_from_1(value):
     with pytest.raises(LinkError, match="whole number from 1"):
-        links.whole({"page": [value]}, "page", 1)
+        fields.whole({"page": [value]}, "page", 1)
 
 
 def test_a_list_over_all_splits_is_judged_over_the_default_split():
