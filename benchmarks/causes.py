@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from model_zoo.core.diagnosis.diagnosis import Cause, Measure, may_be_masked_by, measure_causes
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.label_space.class_groups import Group
+from model_zoo.core.label_space.class_groups import ClassGroup
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 N_CLASSES, N_GROUPS, N_PATIENTS, MEAN_IMAGES = 15, 3, 400, 5
@@ -49,7 +49,9 @@ class Trial:
         ids = tuple(map(str, range(len(self.truth))))
         predicted = probabilities.argmax(axis=2)
         evaluation = Evaluation(TAXONOMY, ids, self.patients, self.truth, predicted)
-        groups = [Group({"group": str(g)}, tuple(np.flatnonzero(self.group_of == g).tolist())) for g in range(N_GROUPS)]
+        groups = [
+            ClassGroup({"group": str(g)}, tuple(np.flatnonzero(self.group_of == g).tolist())) for g in range(N_GROUPS)
+        ]
         return measure_causes(evaluation, probabilities, self.training, self.group_of, groups)
 
 

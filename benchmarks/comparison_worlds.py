@@ -16,7 +16,7 @@ from model_zoo.core.comparison.comparison import Pair, pair
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import ClassFigure, Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 RUNS_AGREE = 0.9
@@ -158,7 +158,7 @@ def trial(world: World, rng: np.random.Generator) -> tuple[Pair, Truth]:
         starts = np.cumsum(sizes) - sizes
         hits = [np.add.reduceat(one, starts, axis=1, dtype=np.float64)[:, :, None] for one in correct]
         images = sizes.astype(np.float64)[None, :, None]
-        sides = [Counts(images, one, one) for one in hits]
+        sides = [PatientCounts(images, one, one) for one in hits]
     else:
         wrong = _wrong(world, classes, rng)
         sides = [
@@ -238,12 +238,12 @@ def _counts(
     predicted: NDArray[np.int64],
     n_patients: int,
     n_classes: int,
-) -> Counts:
+) -> PatientCounts:
     def table(which: NDArray[np.int64], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
         flat = np.bincount((patient * n_classes + which)[counted], minlength=n_patients * n_classes)
         return flat.reshape(n_patients, n_classes).astype(np.float64)
 
-    return Counts(
+    return PatientCounts(
         table(classes, np.ones(len(classes), dtype=np.bool_))[None],
         np.stack([table(classes, one == classes) for one in predicted]),
         np.stack([table(one, one >= 0) for one in predicted]),

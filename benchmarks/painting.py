@@ -23,7 +23,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from model_zoo.checkpoints.load import load_model
-from model_zoo.core.explanation.occlusion import paint_out
+from model_zoo.core.explanation.occlusion import occlude
 from model_zoo.core.explanation.regions import mask, read_regions
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.predict import predict_images
@@ -34,7 +34,7 @@ from model_zoo.workspace.workspace import Workspace
 RUNS = ("fine-s0", "consolidated-s0")
 Pixels, Covered = NDArray[np.uint8], NDArray[np.bool_]
 WAYS: dict[str, Callable[[Pixels, Covered], Pixels]] = {
-    "paint_out": paint_out,
+    "paint_out": occlude,
     "OpenCV, Navier-Stokes (Bertalmio 2001)": lambda p, m: cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_NS),
     "OpenCV, fast marching (Telea 2004)": lambda p, m: cv2.inpaint(p, m.astype(np.uint8), 3, cv2.INPAINT_TELEA),
     "mean grey": lambda p, m: np.where(m, np.uint8(p.mean()), p),

@@ -33,10 +33,10 @@ from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.macro_intervals import macro_interval
 from model_zoo.core.evaluation.metrics import ClassFigure, Headline, share
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.review.agreement import Coincidences, cohen, coincidences, krippendorff
-from model_zoo.core.suggestions.separability import distinctions
+from model_zoo.core.suggestions.separability import pair_separabilities
 
 SIDES_SHARE = 0.85
 RUNS_AGREE = 0.9
@@ -216,7 +216,7 @@ def _auc(cell: Cell) -> tuple[Draw, float]:
         rows = np.stack([one, 1 - one], axis=1)
         ids = tuple(map(str, range(len(owner))))
         judged = Evaluation(taxonomy, ids, owner, np.where(first, 0, 1), rows.argmax(axis=1)[None])
-        found = distinctions([(judged, [rows])])[0].separations[0]
+        found = pair_separabilities([(judged, [rows])])[0].separations[0]
         return found.auc, found.low, found.high
 
     return draw, cell.accuracy
@@ -236,9 +236,9 @@ def _macro(cell: Cell) -> tuple[Draw, float]:
     def noise(rng: np.random.Generator, by_patient: float, by_image: float) -> NDArray[np.float64]:
         return np.asarray(by_patient * rng.normal(size=cell.patients)[owner] + by_image * rng.normal(size=len(owner)))
 
-    def counts(rng: np.random.Generator, classes: NDArray[np.int64], right: NDArray[np.bool_]) -> Counts:
+    def counts(rng: np.random.Generator, classes: NDArray[np.int64], right: NDArray[np.bool_]) -> PatientCounts:
         said = np.where(right, classes, (classes + rng.integers(1, n_classes, right.shape)) % n_classes)
-        return Counts(
+        return PatientCounts(
             _table(owner, classes, np.ones(len(owner), dtype=np.bool_), cell.patients, n_classes)[None],
             np.stack([_table(owner, classes, one, cell.patients, n_classes) for one in right]),
             np.stack([_table(owner, one, one >= 0, cell.patients, n_classes) for one in said]),

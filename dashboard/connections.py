@@ -1,4 +1,4 @@
-"""How long and how many: connections that ask for nothing, or read nothing, are closed after a while.
+"""Limits on idle and slow connections.
 
 Uvicorn itself waits for the rest of a request, and for a reader that has stopped reading, without end.
 """

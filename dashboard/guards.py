@@ -1,4 +1,4 @@
-"""Who is answered: ASGI middleware that refuses other sites and other names, and hides the server's folders."""
+"""Middleware that refuses requests of other sites and for other hosts, and hides local paths."""
 
 import ipaddress
 import json

@@ -1,4 +1,4 @@
-"""HTTP routes beside Streamlit's: images, as they are or painted, maps, nearest images, what is stored; by id."""
+"""HTTP routes beside Streamlit: images, heatmaps, occluded images, nearest images, stored decisions."""
 
 import io
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboard.address.fields import whole
-from dashboard.address.links import image_url, read_away
+from dashboard.address.links import image_url, read_occluded
 from dashboard.decisions.stored_decisions import StoredDecisions
-from dashboard.evaluation.nearest_images import neighbours
+from dashboard.evaluation.nearest_images import nearest_in_embedding
 from dashboard.guards import FOR_OWN_PAGES, from_other_site
-from dashboard.inspect.occlusion import occlude
+from dashboard.inspect.occlusion import occlude_image
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, TaxoScopeError
 
@@ -69,9 +69,9 @@ def image_file(request: Request) -> Response:
 @_for_own_pages
 def map_file(request: Request) -> Response:
     """A transparent PNG to lay over the image; 409 with a sentence where there is no map to draw."""
-    from dashboard.evaluation.saliency import map_picture
+    from dashboard.evaluation.saliency import heatmap_picture
 
-    picture = map_picture(request.path_params["run_id"], request.path_params["image_id"], request.query_params)
+    picture = heatmap_picture(request.path_params["run_id"], request.path_params["image_id"], request.query_params)
     return Response(picture.png, media_type="image/png", headers=_KEPT | {"X-Caption": quote(picture.caption)})
 
 
@@ -79,7 +79,7 @@ def map_file(request: Request) -> Response:
 def nearest_images(request: Request) -> Response:
     """The images nearest to one in a run's embedding, as JSON: [{id, src, label_text, split, cosine, same_patient}]."""
     now = desk()
-    found = neighbours(now, request.path_params["run_id"], request.path_params["image_id"])
+    found = nearest_in_embedding(now, request.path_params["run_id"], request.path_params["image_id"])
     told = [
         {
             "id": one.image.image_id,
@@ -115,8 +115,8 @@ async def stored_decisions(request: Request) -> Response:
 def painted_file(request: Request) -> Response:
     """One image as PNG, with the regions and boxes of the address painted out."""
     asked = request.query_params
-    away = read_away({name: tuple(asked.getlist(name)) for name in asked})
-    painted = occlude(desk(), request.path_params["image_id"], away).occluded
+    away = read_occluded({name: tuple(asked.getlist(name)) for name in asked})
+    painted = occlude_image(desk(), request.path_params["image_id"], away).occluded
     return Response(_png(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
 
 

@@ -1,4 +1,4 @@
-"""What was said on the command line or in the environment, read once and frozen."""
+"""Settings from the command line and the environment."""
 
 import os
 from pathlib import Path

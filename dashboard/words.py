@@ -1,4 +1,4 @@
-"""Numbers and names as the pages write them."""
+"""Numbers and names as pages write them."""
 
 import math
 import re

@@ -26,7 +26,7 @@ from model_zoo.checkpoints.onnx_models import Graph
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.archives import is_archive, unpack
 from model_zoo.importing.dicom import extract_frames, holds_dicom
-from model_zoo.importing.prediction_files import read_answers
+from model_zoo.importing.prediction_files import read_predictions
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.tables import Columns
 from tests.foreign_images import fetal_planes_folder
@@ -207,7 +207,7 @@ def _model(path: Path) -> str:
 
 
 def _answers(path: Path) -> str:
-    found = read_answers(path, CLASSES)
+    found = read_predictions(path, CLASSES)
     what = "labels alone" if found.probabilities is None else "probabilities"
     return f"{what}; {'images by name' if found.images else 'rows in the order of a split (`--split`)'}"
 

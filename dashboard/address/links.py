@@ -11,10 +11,10 @@ from dashboard.address.fields import Query, choice, one_of, parameter, query_of,
 from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Opens, Space
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.probability_summing import Becomes
+from model_zoo.core.evaluation.probability_summing import SummingEffect
 from model_zoo.core.explanation.regions import Box
 from model_zoo.core.label_space.splits import Split
-from model_zoo.core.review.label_change_effect import Moved
+from model_zoo.core.review.label_change_effect import LabelChangeEffect
 
 JUDGED = (Split.TEST, Split.VALIDATION)
 """The splits over which runs are judged."""
@@ -24,7 +24,7 @@ MAX_BOXES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class Filter:
     """The images that figures are restricted to: those with ``value`` in a column of the manifest.
 
     For a column of numbers ``low..high`` asks for low <= number < high, either side open; in the column ``label``
@@ -68,7 +68,7 @@ class Shown:
     space: Space = Space.COMMON
     split: Split = Split.TEST
     labels: Labels = Labels.ORIGINAL
-    where: Where | None = None
+    where: Filter | None = None
 
     @property
     def images(self) -> str:
@@ -102,8 +102,8 @@ class Cell:
     true: tuple[str, ...] = parameter("true", (), several, list)
     predicted: tuple[str, ...] = parameter("predicted", (), several, list)
     either: str | None = parameter("either", None, text, lambda value: [value] if value else [])
-    summing: Becomes | None = parameter("summing", None, one_of(Becomes))
-    moved: Moved | None = parameter("moved", None, one_of(Moved))
+    summing: SummingEffect | None = parameter("summing", None, one_of(SummingEffect))
+    moved: LabelChangeEffect | None = parameter("moved", None, one_of(LabelChangeEffect))
 
     @property
     def named(self) -> bool:
@@ -139,14 +139,14 @@ class MatrixView:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Occluded:
     """What is painted out of an image: its regions by name, and boxes drawn on it, in whole pixels."""
 
     regions: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
 
     def query(self) -> dict[str, list[str]]:
-        """The parameters that `read_away` reads back."""
+        """The parameters that `read_occluded` reads back."""
         return {
             "region": list(self.regions),
             "box": [f"{box.x0:.0f},{box.y0:.0f},{box.x1:.0f},{box.y1:.0f}" for box in self.boxes],
@@ -154,7 +154,7 @@ class Away:
 
 
 @dataclass(frozen=True, slots=True)
-class Flowing:
+class OpenedFlow:
     """Images whose label went from one class to another; ``None`` is a label of no single class."""
 
     source: str | None
@@ -169,7 +169,7 @@ class LabelsView:
     before: str = parameter("before", "original", text_or, always=True)
     after: str = parameter("after", "standing", text_or, always=True)
     taxonomy: str | None = parameter("taxonomy", None, text)
-    flowing: Flowing | None = None
+    flowing: OpenedFlow | None = None
 
     def query(self) -> dict[str, list[str]]:
         """The parameters that `read_labels_view` reads back."""
@@ -181,7 +181,7 @@ class LabelsView:
 def read_labels_view(query: Query) -> LabelsView:
     """What an address asks of Labels."""
     was, now = text(query, "was"), text(query, "is")
-    flowing = None if was is None and now is None else Flowing(was or None, now or None)
+    flowing = None if was is None and now is None else OpenedFlow(was or None, now or None)
     return replace(read_record(LabelsView, query), flowing=flowing)
 
 
@@ -197,22 +197,22 @@ def read_shown(query: Query, default: Shown, splits: Container[Split] = JUDGED) 
         space=choice(query, "space", Space, default.space),
         split=split if split is not None and split in splits else default.split,
         labels=choice(query, "labels", Labels, default.labels),
-        where=read_where(query) or default.where,
+        where=read_filter(query) or default.where,
     )
 
 
-def read_where(query: Query) -> Where | None:
+def read_filter(query: Query) -> Filter | None:
     """What an address restricts the images to, if anything."""
     written = text(query, "where")
-    return None if written is None else where_of(written)
+    return None if written is None else filter_of(written)
 
 
-def where_of(written: str) -> Where:
+def filter_of(written: str) -> Filter:
     """A restriction from ``column:value`` as `Where.written` has it; `LinkError` for anything else."""
     match = re.fullmatch(r"((?:[^\\:]|\\.)+):(.*)", written, re.DOTALL)
     if match is None:
         raise LinkError(f"Cannot restrict to {written[:40]!r}; write a column of the manifest, a colon and a value.")
-    return Where(re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL), match[2])
+    return Filter(re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL), match[2])
 
 
 def read_split(query: Query, default: Split | None) -> Split | None:
@@ -248,15 +248,15 @@ def images_url(shown: Shown, cell: Cell, view: MatrixView) -> str:
     return f"images?{urlencode(to_cell(shown, cell, view), doseq=True)}"
 
 
-def read_away(query: Query) -> Away:
+def read_occluded(query: Query) -> Occluded:
     """What an address wants painted out; `LinkError` for a box that is none, or more than `MAX_BOXES`."""
     boxes = tuple(dict.fromkeys(query.get("box", ())))
     if len(boxes) > MAX_BOXES:
         raise LinkError(f"The address draws {len(boxes)} boxes; at most {MAX_BOXES} are painted out at once.")
-    return Away(tuple(dict.fromkeys(one for one in query.get("region", ()) if one)), tuple(map(_box, boxes)))
+    return Occluded(tuple(dict.fromkeys(one for one in query.get("region", ()) if one)), tuple(map(_box, boxes)))
 
 
-def images_words(split: Split, where: Where | None) -> str:
+def images_words(split: Split, where: Filter | None) -> str:
     """A split and what restricts it: "test split where machine = aurora"."""
     return f"{split} split{f' where {where.words}' if where else ''}"
 
@@ -291,7 +291,7 @@ def map_url(run_id: str, image_id: str, weights_sha256: str, **parameters: str) 
     return f"/map/{quote(run_id, safe='')}/{quote(image_id, safe='')}?{query}"
 
 
-def painted_url(image_id: str, away: Away) -> str:
+def painted_url(image_id: str, away: Occluded) -> str:
     """Where a browser finds an image with regions painted out."""
     return f"/painted/{quote(image_id, safe='')}?{urlencode(away.query(), doseq=True)}"
 

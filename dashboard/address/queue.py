@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dashboard.address.fields import Query, one_of, parameter, query_of, read_record, several, text, text_or, whole
-from dashboard.address.links import JUDGED, Cell, Shown, Where, one_line, read_cell, read_shown, where_of
+from dashboard.address.links import JUDGED, Cell, Filter, Shown, filter_of, one_line, read_cell, read_shown
 from model_zoo.core.label_space.splits import Split
 
 
@@ -54,8 +54,8 @@ SPLITS = (*JUDGED, Split.TRAIN)
 """The splits whose images can be reviewed."""
 
 
-def _wheres(query: Query, name: str, default: tuple[Where, ...]) -> tuple[Where, ...]:
-    return tuple(where_of(one) for one in several(query, name))
+def _wheres(query: Query, name: str, default: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    return tuple(filter_of(one) for one in several(query, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class QueueView:
     order: Order = parameter("order", Order.WRONG, one_of(Order), always=True)
     seed: int = parameter("seed", 1, whole)
     opinion: Opinion = parameter("opinion", Opinion.FIRST, one_of(Opinion))
-    where: tuple[Where, ...] = parameter("where", (), _wheres, lambda where: [one.written for one in where])
+    where: tuple[Filter, ...] = parameter("where", (), _wheres, lambda where: [one.written for one in where])
     status: Status = parameter("status", Status.WAITING, one_of(Status))
     by: str = parameter("by", "", text_or)
 
@@ -140,7 +140,7 @@ def to_review(shown: Shown, cell: Cell) -> dict[str, list[str]]:
     return shown.query() | QueueView(Order.CELL, where=where).query() | cell.query()
 
 
-def where_words(where: Sequence[Where]) -> str:
+def filters_text(where: Sequence[Filter]) -> str:
     """Several restrictions, those of one column joined by "or"."""
     by_column: dict[str, list[str]] = {}
     for one in where:

@@ -8,7 +8,7 @@ from dashboard.compare.many_models import compare_subjects, compare_subset, many
 from dashboard.compare.result_notes import result_notes
 from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.evaluation.comparison import Comparison
-from dashboard.evaluation.label_change_effect import reviewing
+from dashboard.evaluation.label_change_effect import label_change_effect
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.command_line import command
@@ -32,7 +32,7 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
         )
         lines.append(" ".join(part for part in told if part))
         if point := one.tipping_point(rule.figure):
-            reviewed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
+            reviewed = label_change_effect(desk, judged.subjects, judged.space, judged.split, judged.where)
             lines.append(f"Label errors: {' '.join(label_noise_words.sentences(point, reviewed))}")
     many = compare_subjects(judged, rule, lambda some: compare_subset(desk, judged, some))
     if many:

@@ -17,7 +17,7 @@ from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.splits import Split
-from model_zoo.core.review.label_changes import Flow, flows, named_by
+from model_zoo.core.review.label_changes import LabelFlow, label_flows, named_by
 from model_zoo.importing.class_values import ClassValues
 from model_zoo.untrusted.limits import bytes_of
 from model_zoo.workspace.command_line import command
@@ -147,7 +147,13 @@ def import_file(
 ) -> None:
     """Store the labels of a file as one action, in the names of its reviewers; twice the same file is stored once."""
     from dashboard.labels.label_files import read_label_file
-    from dashboard.labels.label_import import equal_words, nothing_words, plan_import, plan_words, store_import
+    from dashboard.labels.label_import import (
+        equal_words,
+        label_import_words,
+        nothing_words,
+        plan_label_import,
+        store_import,
+    )
     from dashboard.server_state.open_workspace import Desk
 
     desk, now = Desk(_open(workspace)), datetime.now(UTC)
@@ -158,10 +164,10 @@ def import_file(
             read = read_label_file(opened, file.name, label_column)
     except OSError as error:
         raise WorkspaceError(f"Cannot read {file} ({error.strerror}); give a file with labels.") from error
-    plan = plan_import(desk, read, getpass.getuser(), now, classes, by, label_values)
+    plan = plan_label_import(desk, read, getpass.getuser(), now, classes, by, label_values)
     console.print(plan.reading, soft_wrap=True)
-    console.print(plan_words(plan), soft_wrap=True)
-    _print_flows(flows(plan.before, plan.after, named_by(classes) if classes else desk.workspace.space.format))
+    console.print(label_import_words(plan), soft_wrap=True)
+    _print_flows(label_flows(plan.before, plan.after, named_by(classes) if classes else desk.workspace.space.format))
     for sentence in (*plan.unknown[:5], *plan.unreadable[:5]):
         console.print(f"  {sentence}", style="yellow", soft_wrap=True)
     if equal := equal_words(plan):
@@ -220,7 +226,7 @@ def repair(
     store.close()
 
 
-def _print_flows(found: Sequence[Flow]) -> None:
+def _print_flows(found: Sequence[LabelFlow]) -> None:
     table = Table("from", "to", "images", box=SIMPLE_HEAD, padding=0)
     for one in found:
         table.add_row(one.source or "(no single class)", one.target or "(no single class)", f"{len(one.image_ids):,}")

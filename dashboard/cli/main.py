@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dashboard.address.links import images_words, where_of
+from dashboard.address.links import filter_of, images_words
 from dashboard.address.selection import Labels, Space
 from dashboard.cli import data as cli_data
 from dashboard.cli import labels as cli_labels
@@ -213,7 +213,7 @@ def compare(
     from dashboard.cli.comparison_text import printed
     from dashboard.diagnose.subjects import diagnose_all
     from dashboard.evaluation import comparison as comparing
-    from dashboard.evaluation.filters import images_where
+    from dashboard.evaluation.filters import images_matching
     from dashboard.evaluation.verdict import judgements
     from dashboard.report.report import build_report, write_report
     from dashboard.server_state.open_workspace import Desk
@@ -223,8 +223,8 @@ def compare(
     desk = Desk(_open(workspace))
     chosen = comparing.named_subjects(desk.series(), [*([baseline] if baseline else []), *subjects])
     dataset = desk.dataset()
-    named = where_of(where) if where is not None else None
-    only = images_where(named, dataset, dataset.labels) if named else None
+    named = filter_of(where) if where is not None else None
+    only = images_matching(named, dataset, dataset.labels) if named else None
     judged = comparing.compare(
         chosen,
         Space.COMMON,

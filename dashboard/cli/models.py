@@ -18,7 +18,7 @@ from model_zoo.workspace.run import ONNX
 from model_zoo.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from model_zoo.checkpoints.trusted_code import OwnCode
+    from model_zoo.checkpoints.trusted_code import TrustedCode
 
 commands = typer.Typer()
 console = Console(highlight=False, markup=False)
@@ -192,7 +192,7 @@ def _given(context: typer.Context) -> dict[str, str]:
     return given
 
 
-def _own_code(architecture: str | None, path: Path | None) -> "OwnCode | None":
+def _own_code(architecture: str | None, path: Path | None) -> "TrustedCode | None":
     from model_zoo.checkpoints.trusted_code import read_code
 
     if path is None:

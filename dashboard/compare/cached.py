@@ -10,10 +10,10 @@ from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.cached import comparison
 from dashboard.ui.caching import cached
-from model_zoo.core.comparison.difference_matrix import Difference
-from model_zoo.core.comparison.difference_matrix import difference as subtract
+from model_zoo.core.comparison.difference_matrix import DifferenceMatrix
+from model_zoo.core.comparison.difference_matrix import difference_matrix as subtract
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.evaluation.matrix_layout import MatrixLayout
 from model_zoo.core.evaluation.metrics import MappedBy
 
 
@@ -43,12 +43,12 @@ def _side_by_side(shown: Shown) -> task_difficulty.SideBySide:
 def secondary_metrics(shown: Shown) -> tuple[task_difficulty.SecondaryMetrics, ...]:
     """Secondary metrics of the subjects of ``shown``."""
     return task_difficulty.secondary_metrics(
-        comparison(shown), tuple(desk().workspace.taxonomies().values()), desk().said
+        comparison(shown), tuple(desk().workspace.taxonomies().values()), desk().predictions_of_run
     )
 
 
 @cached(entries=64)
-def matrix_diff(shown: Shown, layout: Layout, per: Per) -> Difference:
+def matrix_diff(shown: Shown, layout: MatrixLayout, per: Per) -> DifferenceMatrix:
     """The second subject's confusion matrix minus the first's, in the rows and columns of ``layout``."""
     first, second = (one.project(layout.projection) for one in comparison(shown).evaluations)
     return subtract(first, second, per)

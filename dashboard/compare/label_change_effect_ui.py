@@ -10,12 +10,12 @@ from dashboard.address.links import Cell, Shown
 from dashboard.address.queue import Order
 from dashboard.address.selection import Labels
 from dashboard.evaluation import label_change_effect_words as words
-from dashboard.evaluation.label_change_effect import Changed, Reviewing
+from dashboard.evaluation.label_change_effect import ChangedSubject, LabelChanges
 from dashboard.words import plain
-from model_zoo.core.review.label_change_effect import Moved
+from model_zoo.core.review.label_change_effect import LabelChangeEffect
 
 
-def label_change_section(found: Reviewing | None, shown: Shown) -> None:
+def label_change_section(found: LabelChanges | None, shown: Shown) -> None:
     """A row per subject, the direction of the bias, and the random-sample estimate; draws nothing without reviews."""
     if found is None:
         return
@@ -32,15 +32,15 @@ def label_change_section(found: Reviewing | None, shown: Shown) -> None:
         _sample_more(found, shown)
 
 
-def _link(changed: Changed, shown: Shown, moved: Moved, n_images: int) -> str:
+def _link(changed: ChangedSubject, shown: Shown, moved: LabelChangeEffect, n_images: int) -> str:
     if not n_images:
         return "0"
-    labels = Labels.REVIEWED if moved is Moved.COUNTED else Labels.ORIGINAL
+    labels = Labels.REVIEWED if moved is LabelChangeEffect.COUNTED else Labels.ORIGINAL
     query = shown.query() | {"labels": [str(labels)]} | Cell(changed.subject.subject_id, moved=moved).query()
     return f"[{n_images:,}](images?{urlencode(query, doseq=True)})"
 
 
-def _sample_more(found: Reviewing, shown: Shown) -> None:
+def _sample_more(found: LabelChanges, shown: Shown) -> None:
     if not found.drawn:
         st.caption(words.WHAT_FOR)
     seed = {"seed": [str(found.seed)]} if found.seed else {}

@@ -2,12 +2,12 @@
 
 import math
 
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.words import counted, interval_text, share_text
 from model_zoo.core.comparison.tipping_point import TippingPoint
 
 
-def sentences(found: TippingPoint, reviewing: Reviewing | None) -> list[str]:
+def sentences(found: TippingPoint, reviewing: LabelChanges | None) -> list[str]:
     """How many wrong labels would change the result, and what is known about the share of wrong labels."""
     return [_worst(found), _at_random(found), _review(reviewing)]
 
@@ -35,7 +35,7 @@ def _at_random(found: TippingPoint) -> str:
     return f"At random: {_of(found.at_random, found.n_images)} would turn it, among {among} ({share} of these)."
 
 
-def _review(reviewing: Reviewing | None) -> str:
+def _review(reviewing: LabelChanges | None) -> str:
     rate = reviewing.label_errors if reviewing else None
     if reviewing is None or rate is None or math.isnan(rate.value):
         return (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dashboard.compare.result_notes import comparisons_shown_note, count_comparisons_shown, seeds_note
 from dashboard.evaluation.comparison import Comparison, Subject, compare
-from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.filters import images_matching
 from dashboard.evaluation.patient_notes import patients_text
 from dashboard.evaluation.verdict import why_none
 from dashboard.server_state.open_workspace import Desk
@@ -58,7 +58,7 @@ def compare_subjects(
 def compare_subset(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]) -> Comparison:
     """Evaluate some subjects of ``judged`` over the same images and labels, in the classes that they share."""
     dataset, labels = desk.dataset(), desk.labels(judged.labels)
-    only = images_where(judged.where, dataset, labels) if judged.where else None
+    only = images_matching(judged.where, dataset, labels) if judged.where else None
     return compare(
         subjects,
         judged.space,
@@ -69,7 +69,7 @@ def compare_subset(desk: Desk, judged: Comparison, subjects: tuple[Subject, ...]
         where=judged.where,
         only=only,
         alike=judged.alike,
-        read=desk.said,
+        read=desk.predictions_of_run,
     )
 
 

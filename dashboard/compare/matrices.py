@@ -9,10 +9,15 @@ from dashboard.address.links import MatrixView
 from dashboard.address.selection import ClassOrder, Space
 from dashboard.evaluation.comparison import Comparison
 from dashboard.words import counted
-from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
+from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, DifferenceMatrix
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.matrix_layout import Layout, confusability_order, groups_by_part, groups_by_taxonomy
+from model_zoo.core.evaluation.matrix_layout import (
+    MatrixLayout,
+    confusability_order,
+    groups_by_part,
+    groups_by_taxonomy,
+)
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.taxonomy import Taxonomy, standing_in_the_way
 
@@ -34,7 +39,7 @@ class MatrixLayouts:
     selected one, ``opened`` its expanded groups. ``order`` is the selected order.
     """
 
-    layouts: tuple[Layout, ...]
+    layouts: tuple[MatrixLayout, ...]
     groupings: Mapping[str, Groups]
     group: str
     order: ClassOrder
@@ -76,7 +81,7 @@ def matrix_layouts(
             known[name] = {**known.get(name, {}), **groups}
     group = _grouping(view, spaces, known)
     _check(view.opened, known.get(group, {}), "open group")
-    layouts = {space: Layout.of(space).collapsed(offered[space].get(group, {}), view.opened) for space in spaces}
+    layouts = {space: MatrixLayout.of(space).collapsed(offered[space].get(group, {}), view.opened) for space in spaces}
     longest = max(len(layout.lines) for layout in layouts.values())
     order = view.order or (ClassOrder.CONFUSED if longest > MANY_CLASSES else ClassOrder.TAXONOMY)
     if order is ClassOrder.CONFUSED:
@@ -110,7 +115,7 @@ N_CHANGES = 10
 """Most cells in a list of changes."""
 
 
-def largest_changes(difference: Difference, at_most: int = N_CHANGES) -> Sequence[tuple[int, int]]:
+def largest_changes(difference: DifferenceMatrix, at_most: int = N_CHANGES) -> Sequence[tuple[int, int]]:
     """The cells whose change is conclusive and large enough, largest first, as (true, predicted) positions."""
     size = np.where(difference.settled & ~difference.few, np.abs(np.nan_to_num(difference.values)), 0)
     ranked = np.argsort(-size, axis=None, kind="stable")[:at_most]
@@ -118,7 +123,7 @@ def largest_changes(difference: Difference, at_most: int = N_CHANGES) -> Sequenc
     return [pair for pair in pairs if size[pair] > 0]
 
 
-def unlisted_changes(difference: Difference, at_most: int = N_CHANGES) -> str:
+def unlisted_changes(difference: DifferenceMatrix, at_most: int = N_CHANGES) -> str:
     """Why conclusive changes are missing from `largest_changes`, a sentence for each reason; empty if none are."""
     settled = difference.settled & (difference.values != 0)
     n_more, n_few = int((settled & ~difference.few).sum()) - at_most, int((settled & difference.few).sum())
@@ -147,7 +152,7 @@ def _grouping(view: MatrixView, spaces: Sequence[Taxonomy], known: Mapping[str, 
     return UNGROUPED
 
 
-def _by_confusion(layout: Layout, evaluations: Sequence[Evaluation]) -> Layout:
+def _by_confusion(layout: MatrixLayout, evaluations: Sequence[Evaluation]) -> MatrixLayout:
     shown = [one.confusion.project(layout.projection) for one in evaluations if one.taxonomy == layout.space]
     return layout.ordered(confusability_order(shown))
 

@@ -21,7 +21,7 @@ from dashboard.compare.matrices import (
     why_no_difference,
 )
 from dashboard.evaluation.comparison import Comparison, Subject
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.ui import controls, state
 from dashboard.ui.chart_clicks import Open, chart_key, on_click
 from dashboard.ui.matrices_plot import (
@@ -34,9 +34,9 @@ from dashboard.ui.matrices_plot import (
 )
 from dashboard.ui.plots import Theme
 from dashboard.words import counted, one_of, plain, signed
-from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, Difference
+from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, DifferenceMatrix
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.evaluation.matrix_layout import MatrixLayout
 from model_zoo.core.label_space.taxonomy import ELSEWHERE
 from model_zoo.workspace.workspace import Workspace
 
@@ -51,11 +51,11 @@ def matrices(
     judged: Comparison,
     view: MatrixView,
     workspace: Workspace,
-    difference: Callable[[Layout, Per], Difference],
+    difference: Callable[[MatrixLayout, Per], DifferenceMatrix],
     shown: Shown,
     theme: Theme,
     open_cell: Open,
-    reviewing: Reviewing | None = None,
+    reviewing: LabelChanges | None = None,
 ) -> None:
     """Draw the switches and matrices; a click on a cell opens its images, or starts a review.
 
@@ -172,7 +172,7 @@ def _each(
 
 def _difference(
     judged: Comparison,
-    found: Difference,
+    found: DifferenceMatrix,
     view: MatrixView,
     laid_out: MatrixLayouts,
     shown: Shown,
@@ -220,7 +220,7 @@ def _difference(
         _largest(judged, found, layout, view, shown)
 
 
-def _largest(judged: Comparison, found: Difference, layout: Layout, view: MatrixView, shown: Shown) -> None:
+def _largest(judged: Comparison, found: DifferenceMatrix, layout: MatrixLayout, view: MatrixView, shown: Shown) -> None:
     st.markdown("**Largest changes**")
     cells, unlisted = largest_changes(found), unlisted_changes(found)
     if not cells:
@@ -246,11 +246,11 @@ def _largest(judged: Comparison, found: Difference, layout: Layout, view: Matrix
         st.caption(unlisted)
 
 
-def _better(found: Difference, i: int, j: int) -> str:
+def _better(found: DifferenceMatrix, i: int, j: int) -> str:
     return "better" if found.improvement[i, j] > 0 else "worse"
 
 
-def _column(found: Difference, name: str) -> int:
+def _column(found: DifferenceMatrix, name: str) -> int:
     return len(found.taxonomy.names) if name == ELSEWHERE else found.taxonomy.class_index(name)
 
 
@@ -258,13 +258,13 @@ def _of_means(judged: Comparison) -> str:
     return " (mean matrices of the runs)" if any(len(subject.runs) > 1 for subject in judged.subjects) else ""
 
 
-def _cell_of(layout: Layout, subject_id: str) -> Callable[[str, str], Cell]:
+def _cell_of(layout: MatrixLayout, subject_id: str) -> Callable[[str, str], Cell]:
     """Function from (true, predicted) positions in the matrix to the cell with all classes of the two."""
     lines: Mapping[str, tuple[str, ...]] = {ELSEWHERE: (ELSEWHERE,), **layout.lines}
     return lambda true, predicted: Cell(subject_id, lines[true], lines[predicted])
 
 
-def _lines_text(layout: Layout) -> str:
+def _lines_text(layout: MatrixLayout) -> str:
     """Which classes a row or column combines."""
     n_lines, text = len(layout.lines), ""
     if layout.merged:

@@ -7,9 +7,9 @@ import streamlit as st
 
 from dashboard.address.links import Cell, images_words
 from dashboard.address.selection import Labels, Space
-from dashboard.evaluation.class_selection import drawn
+from dashboard.evaluation.class_selection import plotted_classes
 from dashboard.evaluation.comparison import Comparison, Subject
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.label_change_effect_words import reviewed_part
 from dashboard.ui import plots
 from dashboard.ui.chart_clicks import Open, chart_key, on_click
@@ -25,7 +25,7 @@ _AXIS = {
 }
 
 
-def label_space(judged: Comparison, reviewing: Reviewing | None) -> None:
+def label_space(judged: Comparison, reviewing: LabelChanges | None) -> None:
     """State the class set of the metrics, which distinctions it drops, and the labels used."""
     common = judged.mixes_label_spaces and judged.space is Space.COMMON
     text = f"**{plain(judged.basis(judged.evaluations[0]) if judged.same_images else _each_its_own(judged))}.**"
@@ -78,7 +78,7 @@ def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Them
         ids = [subject.subject_id for subject, _ in group]
         colours = [plots.SUBJECT_COLOURS[judged.subjects.index(subject) % 7] for subject, _ in group]
         rows = [class_figures(evaluation, figure) for _, evaluation in group]
-        few = drawn(rows)
+        few = plotted_classes(rows)
         supports = None if together and not judged.same_images else _support_texts(group[0][1])
         with column:
             st.caption(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dashboard.address.selection import Labels
 from dashboard.evaluation.comparison import Comparison
 from dashboard.words import counted, one_of
-from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Rule
+from model_zoo.core.comparison.comparison import MIN_PATIENTS_FOR_RESULT, MIN_SEEDS, Rule
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.power import POWER, SmallestGap, smallest_gap
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
@@ -18,7 +18,7 @@ def smallest_detectable_differences(judged: Comparison, rule: Rule) -> tuple[Sma
     if len(judged.subjects) != 1 or judged.labels is not Labels.ORIGINAL:
         return ()
     counts = counts_by_patient(judged.evaluations[0])
-    if counts.n_patients < MIN_PATIENTS:
+    if counts.n_patients < MIN_PATIENTS_FOR_RESULT:
         return ()
     asked = [Question.CHECKPOINT] + ([Question.TRAINING] if counts.n_runs >= MIN_SEEDS else [])
     return tuple(smallest_gap(counts, rule.figure, question) for question in asked)
@@ -31,7 +31,7 @@ def detectable_difference_words(judged: Comparison, rule: Rule) -> list[str]:
     found = smallest_detectable_differences(judged, rule)
     if not found:
         n_patients = judged.evaluations[0].n_patients
-        return [f"No smallest gap: {counted(n_patients, 'patient')}, and an interval needs {MIN_PATIENTS}."]
+        return [f"No smallest gap: {counted(n_patients, 'patient')}, and an interval needs {MIN_PATIENTS_FOR_RESULT}."]
     return [_words(one, rare_class_names(judged, one)) for one in found]
 
 

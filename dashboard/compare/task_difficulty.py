@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.words import counted, points_interval, rounding, share_text
-from model_zoo.core.comparison.task_difficulty import Gap, frequency_chance, gap
+from model_zoo.core.comparison.task_difficulty import AccuracyGap, accuracy_gap, frequency_chance
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, probabilities_in
 from model_zoo.core.evaluation.hierarchy import Hierarchy, hierarchical, longest_chain, mistake_severity
 from model_zoo.core.evaluation.metrics import LEAST_PATIENTS, ClassFigure, Share
 from model_zoo.core.evaluation.overall_metrics import brier, kappa, log_loss, macro, mcc
 from model_zoo.core.evaluation.predictions import Predictions
-from model_zoo.core.evaluation.probability_summing import Change, change
+from model_zoo.core.evaluation.probability_summing import SummingChange, accuracy_change
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import Run
@@ -24,7 +24,7 @@ class SubjectInBothSpaces:
     subject: Subject
     native: Evaluation
     common: Evaluation
-    by_summing: Change
+    by_summing: SummingChange
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def side_by_side(native: Comparison, common: Comparison, sums: Comparison, patie
     Each class set is compared with the finest; ``patients`` maps image id to patient id.
     """
     sides = tuple(
-        SubjectInBothSpaces(subject, own, shared, change(shared, summed))
+        SubjectInBothSpaces(subject, own, shared, accuracy_change(shared, summed))
         for subject, own, shared, summed in zip(
             native.subjects, native.evaluations, common.evaluations, sums.evaluations, strict=True
         )
@@ -73,7 +73,7 @@ def accuracy_gap_sentence(
     lower, higher = sorted((one, other), key=lambda side: accuracy(side.native).mean)
     if not (len(lower.native.truth) and len(higher.native.truth) and len(lower.common.truth)):
         return f"{higher.subject.title} and {lower.subject.title}: no image to judge both on."
-    found = gap((lower.native, higher.native), (lower.common, higher.common), patients)
+    found = accuracy_gap((lower.native, higher.native), (lower.common, higher.common), patients)
     who, whom = higher.subject.title, lower.subject.title
     n_classes, all_of = len(lower.common.taxonomy.classes), "both" if n_subjects == 2 else "all"
     high, low = accuracy(higher.native).mean, accuracy(lower.native).mean
@@ -118,7 +118,7 @@ def secondary_metrics(
     return tuple(made)
 
 
-def _conclusion(found: Gap, easier: bool) -> str:
+def _conclusion(found: AccuracyGap, easier: bool) -> str:
     """Conclusion about the gap; ``easier``: chance accuracy is higher in the classes of the more accurate subject."""
     question = "the easier question" if easier else "the different question"
     if not found.native.low > 0:
@@ -138,7 +138,7 @@ def _alike(one: Evaluation, other: Evaluation) -> bool:
     return one.image_ids == other.image_ids and bool((one.right.mean(axis=0) == other.right.mean(axis=0)).all())
 
 
-def _apart(found: Gap) -> str:
+def _apart(found: AccuracyGap) -> str:
     """Why the difference in shared classes deviates from that of the result; empty if it does not."""
     if not found.n_apart:
         return ""

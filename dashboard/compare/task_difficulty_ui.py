@@ -27,7 +27,7 @@ from dashboard.words import (
 from model_zoo.core.comparison.task_difficulty import frequency_chance, itca, majority, uniform_chance
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy
 from model_zoo.core.evaluation.metrics import ClassFigure, Headline, Share
-from model_zoo.core.evaluation.probability_summing import Becomes
+from model_zoo.core.evaluation.probability_summing import SummingEffect
 
 
 def side_by_side(both: SideBySide, shown: Shown) -> None:
@@ -97,7 +97,7 @@ def _open_changed(both: SideBySide, shown: Shown) -> None:
     common = replace(shown, space=Space.COMMON)
     with st.container(horizontal=True):
         for subject, by_summing in ((side.subject, side.by_summing) for side in both.sides):
-            for becomes in Becomes:
+            for becomes in SummingEffect:
                 if n_images := len(by_summing.ids(becomes)):
                     what = f"{counted(n_images, 'image')} becoming {becomes} by summing"
                     st.page_link(
@@ -109,7 +109,7 @@ def _open_changed(both: SideBySide, shown: Shown) -> None:
 
 
 def _by_summing(side: SubjectInBothSpaces) -> str:
-    right, wrong = (side.by_summing.n_images(becomes).mean() for becomes in (Becomes.RIGHT, Becomes.WRONG))
+    right, wrong = (side.by_summing.n_images(becomes).mean() for becomes in (SummingEffect.RIGHT, SummingEffect.WRONG))
     if not right and not wrong:
         return "no image changes"
     net = side.by_summing.net

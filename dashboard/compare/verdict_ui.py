@@ -8,9 +8,9 @@ from dashboard.address.links import Cell
 from dashboard.compare import verdict_words as words
 from dashboard.compare.label_noise_ui import label_errors
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
-from dashboard.evaluation.class_selection import drawn_differences
+from dashboard.evaluation.class_selection import plotted_differences
 from dashboard.evaluation.comparison import Comparison
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.ui import plots
 from dashboard.ui.chart_clicks import Open, chart_key, on_click
@@ -30,7 +30,7 @@ def verdict(
     theme: plots.Theme,
     open_cell: Open,
     beside: Mapping[str, str],
-    reviewing: Reviewing | None,
+    reviewing: LabelChanges | None,
 ) -> None:
     """One card per subject against the first, or one sentence on why there is no result.
 
@@ -82,7 +82,7 @@ def _draw(
 ) -> None:
     asked = question_of(judgement)
     rows = judgement.rows(asked, figure)
-    few = drawn_differences(rows)
+    few = plotted_differences(rows)
     lines = forest_lines(judgement, asked, rule, figure, few.positions)
     names = judgement.subject.title, judgement.reference.title
     st.caption(

@@ -2,7 +2,7 @@
 
 import math
 
-from dashboard.address.links import Where
+from dashboard.address.links import Filter
 from dashboard.evaluation.verdict import Judgement, too_few
 from dashboard.words import counted, points_interval, points_text, rare_classes, rounding, share_text
 from model_zoo.core.comparison.comparison import Rule, Verdict, clustered_mcnemar
@@ -22,7 +22,7 @@ HELP = (
 )
 
 
-def verdict_sentence(judgement: Judgement, result: Verdict, where: Where | None = None) -> str:
+def verdict_sentence(judgement: Judgement, result: Verdict, where: Filter | None = None) -> str:
     """The result in one sentence; if the filter ``where`` restricts the images, the sentence says so first."""
     a, b = judgement.subject.title, judgement.reference.title
     if result.answer is Answer.TOO_FEW:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from dashboard.evaluation.image_counts import Group
+from dashboard.evaluation.image_counts import CountGroup
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
 from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, shorten_name
 from model_zoo.core.label_space.splits import Split
@@ -20,7 +20,7 @@ _COLOURS: Mapping[Split, str] = {
 }
 
 
-def counts_figure(groups: Sequence[Group], splits: Sequence[Split], theme: Theme) -> go.Figure:
+def counts_figure(groups: Sequence[CountGroup], splits: Sequence[Split], theme: Theme) -> go.Figure:
     """One row per group, one segment per split; each carries ``[filter, split]``, the first '' if impossible."""
     figure = go.Figure()
     for split in splits:

@@ -10,7 +10,7 @@ from dashboard.address import links
 from dashboard.address.data_view import CountedBy, DataView
 from dashboard.address.selection import Labels
 from dashboard.data.counts_plot import ROWS, counts_figure
-from dashboard.evaluation.image_counts import Group, n_patients
+from dashboard.evaluation.image_counts import CountGroup, n_patients
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES, balance, spread
 from dashboard.ui import plots, state
 from dashboard.ui.chart_clicks import chart_key, on_click
@@ -74,7 +74,7 @@ def count_by_picker(dataset: DataSet, taxonomies: Mapping[str, Taxonomy], view: 
     )
 
 
-def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataView, theme: plots.Theme) -> None:
+def group_counts(groups: Sequence[CountGroup], splits: Sequence[Split], view: DataView, theme: plots.Theme) -> None:
     """The groups as sentences, a chart and a table; a click opens the images of a group."""
     basis = f"{'' if view.by in (CountedBy.PATIENT, CountedBy.COLUMN) else LABELS[view.labels] + ', '}all splits"
     if view.by in (CountedBy.CLASS, CountedBy.LABEL):
@@ -99,7 +99,7 @@ def group_counts(groups: Sequence[Group], splits: Sequence[Split], view: DataVie
         _table(groups, splits, view)
 
 
-def _table(groups: Sequence[Group], splits: Sequence[Split], view: DataView) -> None:
+def _table(groups: Sequence[CountGroup], splits: Sequence[Split], view: DataView) -> None:
     n_images = sum(one.n_images for one in groups)
     rows = [
         {

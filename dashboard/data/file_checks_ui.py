@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard.address import fields, links
 from dashboard.address.data_view import Finding
-from dashboard.evaluation.file_checks import MEANING, NAMES, Found, LookedAt, look_at_files, looked_words
+from dashboard.evaluation.file_checks import MEANING, NAMES, FileChecks, FileFinding, check_files, file_check_words
 from dashboard.evaluation.image_counts import n_patients
-from dashboard.server_state.jobs import Tell, jobs
+from dashboard.server_state.jobs import ProgressCallback, jobs
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.gallery import Tile, gallery
@@ -35,8 +35,8 @@ def file_check_button(desk: Desk) -> str:
     def start() -> None:
         images = desk.dataset().images
 
-        def work(tell: Tell) -> int:
-            return look_at_files(desk.workspace, images, tell)
+        def work(tell: ProgressCallback) -> int:
+            return check_files(desk.workspace, images, tell)
 
         jobs().start(_JOB, work)
 
@@ -51,9 +51,9 @@ def file_check_button(desk: Desk) -> str:
     return str(id(job))
 
 
-def file_findings(looked: LookedAt, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
+def file_findings(looked: FileChecks, n_images: int, chosen: Finding | None, space: LeafSpace) -> str | None:
     """The findings, one list at a time; returns the id of an image that was just clicked, or None."""
-    st.markdown(looked_words(looked, n_images))
+    st.markdown(file_check_words(looked, n_images))
     if looked.unscaled:
         st.info(plain(looked.unscaled))
     if not looked.found:
@@ -77,7 +77,7 @@ def file_findings(looked: LookedAt, n_images: int, chosen: Finding | None, space
     return _list(chosen, listed[chosen], space)
 
 
-def _list(finding: Finding, found: Sequence[Found], space: LeafSpace) -> str | None:
+def _list(finding: Finding, found: Sequence[FileFinding], space: LeafSpace) -> str | None:
     images = [one.image for one in found]
     groups = len({one.group for one in found} - {0})
     counts_text = f"{counted(len(images), 'image')} of {counted(n_patients(images), 'patient')}, all splits"
@@ -100,13 +100,13 @@ def _list(finding: Finding, found: Sequence[Found], space: LeafSpace) -> str | N
     return opened
 
 
-def _row(one: Found, space: LeafSpace) -> Mapping[str, str]:
+def _row(one: FileFinding, space: LeafSpace) -> Mapping[str, str]:
     image = one.image
     row = {"image": image.image_id, "file": image.path, "split": str(image.split)}
     return row | {"label": space.format(image.label), "what": one.told}
 
 
-def _tile(one: Found, space: LeafSpace) -> Tile:
+def _tile(one: FileFinding, space: LeafSpace) -> Tile:
     image_id, told = one.image.image_id, one.told
     below = told if one.group else f"{one.image.split} · {space.format(one.image.label)}"
     return Tile(

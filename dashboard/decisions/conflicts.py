@@ -1,4 +1,4 @@
-"""About which images people disagree, and who said what: pure functions of the history."""
+"""Images about which people disagree."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the decisions about an image add up to: pure functions of the history.
+"""The consensus of the decisions about an image, by the rule of the workspace.
 
 Every function takes stored decisions (with ``decision_id``) in any order and reads them in
 the order in which they were stored; `DecisionError` if one has no id yet.
@@ -24,7 +24,7 @@ def standing_labels(decisions: Iterable[Decision], rule: Rule = Rule.LATEST) -> 
     return per_image(decisions, _standing_label, rule)
 
 
-def settled(kept: Sequence[Decision], rule: Rule) -> str | None:
+def settled_label(kept: Sequence[Decision], rule: Rule) -> str | None:
     """The label that the decisions in force about one image, oldest first, settle; None where they settle none."""
     return _LABEL_UNDER[rule](kept)
 
@@ -90,7 +90,7 @@ def redoable(decisions: Iterable[Decision], reviewer: str) -> tuple[Decision, ..
     return ()
 
 
-def history(decisions: Iterable[Decision], image_id: str) -> tuple[Decision, ...]:
+def history_of_image(decisions: Iterable[Decision], image_id: str) -> tuple[Decision, ...]:
     """Every decision about one image, oldest first, undone ones and undos included."""
     return tuple(in_order(decision for decision in decisions if decision.image_id == image_id))
 
@@ -116,7 +116,7 @@ def _still(ordered: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def _standing_label(about: Sequence[Decision], rule: Rule) -> str | None:
-    return settled(_still(about), rule)
+    return settled_label(_still(about), rule)
 
 
 def _flag(about: Sequence[Decision]) -> Decision | None:

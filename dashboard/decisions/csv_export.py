@@ -1,4 +1,4 @@
-"""Decisions as a table for people: CSV that any spreadsheet opens and none runs."""
+"""Decisions as CSV, safe to open in a spreadsheet."""
 
 import csv
 import io

@@ -1,9 +1,9 @@
-"""What an image's label is at the moment when a decision about it is stored."""
+"""The current label of an image when a decision is stored."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.decisions.consensus import in_force, settled
+from dashboard.decisions.consensus import in_force, settled_label
 from dashboard.decisions.decision import LABEL_MAX, Decision, DecisionError
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.review.consensus_rule import Rule
@@ -28,7 +28,7 @@ class Labelling:
 
     def settled(self, kept: Sequence[Decision], image_id: str, about: Sequence[Decision]) -> str:
         """The same where it is known which of the decisions ``about`` an image are in force, oldest first."""
-        found = settled(kept, self.rule)
+        found = settled_label(kept, self.rule)
         return self._own(about, image_id) if found is None else found
 
     def canonical(self, text: str) -> str:

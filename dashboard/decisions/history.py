@@ -1,4 +1,4 @@
-"""The history of decisions, and what those about each image add up to."""
+"""The history of decisions, grouped by image."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock

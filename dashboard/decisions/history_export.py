@@ -1,4 +1,4 @@
-"""The decision history as files, and read back from JSON Lines and Parquet: every field of every decision."""
+"""The decision history as CSV, JSON Lines and Parquet."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Which images are in whose hands, in the memory of this server; after a restart people take what is free anew."""
+"""Image leases, in memory; lost on restart."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

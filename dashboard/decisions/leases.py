@@ -1,4 +1,4 @@
-"""Who is handed which image, so that no two people work on the same one: pure, of leases, time and reviewer."""
+"""Image leases: which reviewer gets which images, so that no two review the same one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which images wait for a reviewer, and in which order."""
+"""Review queues: rank, shuffle or list images, and what remains of them."""
 
 import hashlib
 from collections import Counter

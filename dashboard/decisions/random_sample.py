@@ -1,4 +1,4 @@
-"""The random order as a sample: how a decision names it, and which images it has drawn by now."""
+"""The reviewed part of a random order as a simple random sample."""
 
 import re
 from collections.abc import Container, Iterable, Sequence
@@ -10,7 +10,7 @@ from model_zoo.core.label_space.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class RandomOrder:
     """A random order: drawn by ``seed``, of the images of ``split`` that ``where`` names (words; all if empty)."""
 
     seed: int
@@ -18,7 +18,7 @@ class Draw:
     where: str = ""
 
     def chosen_by(self, n_images: int) -> str:
-        """How a decision says that its image was drawn so, from ``n_images``; `read_draw` reads it back."""
+        """How a decision says that its image was drawn so, from ``n_images``; `read_random_order` reads it back."""
         images = f"{n_images:,} image{'' if n_images == 1 else 's'}"
         where = f", {self.where}" if self.where else ""
         return f"random order, seed {self.seed}, of {images} ({self.split}{where})"
@@ -31,23 +31,23 @@ class Draw:
 _DRAWN = re.compile(rf"random order, seed (\d+), of [\d,]+ images? \(({'|'.join(Split)})(?:, (.+))?\)")
 
 
-def read_draw(chosen_by: str) -> Draw | None:
+def read_random_order(chosen_by: str) -> RandomOrder | None:
     """The random order that a decision names, if it names one."""
     found = _DRAWN.fullmatch(chosen_by)
-    return Draw(int(found[1]), Split(found[2]), found[3] or "") if found else None
+    return RandomOrder(int(found[1]), Split(found[2]), found[3] or "") if found else None
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RandomSample:
     """The images that a random order has drawn by now, in its order: a simple random sample of all in question."""
 
-    draw: Draw
+    draw: RandomOrder
     image_ids: tuple[str, ...]
 
 
-def drawn(
+def random_sample(
     decisions: Iterable[Decision], image_ids: Sequence[str], standing: Container[str], split: Split, where: str = ""
-) -> Drawn | None:
+) -> RandomSample | None:
     """What random orders have drawn of ``image_ids`` (all of ``split`` that ``where`` names); the longest, if any.
 
     An order's place depends on seed and id alone, so the first n of any images are a simple random sample of
@@ -59,10 +59,10 @@ def drawn(
     were passed over so, that would favour those that waited; without the last image it does not (inverse sampling:
     Haldane 1945; without replacement, Mikulski & Smith 1976). ``standing`` says which images have a reviewed label.
     """
-    shown: dict[Draw, set[str]] = {}
+    shown: dict[RandomOrder, set[str]] = {}
     answered: set[str] = set()
     for decision in sorted(decisions, key=lambda one: one.decision_id or 0):
-        draw = read_draw(decision.chosen_by)
+        draw = read_random_order(decision.chosen_by)
         if draw and draw.covers(split, where) and decision.image_id not in answered:
             shown.setdefault(draw, set()).add(decision.image_id)
         if decision.answer not in (Answer.SKIP, Answer.UNDO) and not decision.answer.is_flag:
@@ -71,8 +71,10 @@ def drawn(
     return max((one for one in found if one.image_ids), key=lambda one: len(one.image_ids), default=None)
 
 
-def _prefix(draw: Draw, image_ids: Sequence[str], shown: Container[str], standing: Container[str]) -> Drawn:
+def _prefix(
+    draw: RandomOrder, image_ids: Sequence[str], shown: Container[str], standing: Container[str]
+) -> RandomSample:
     order = [item.image_id for item in random_queue(image_ids, draw.seed)]
     n = max((place for place, image_id in enumerate(order, start=1) if image_id in shown), default=0)
     passed_over = any(image_id in standing and image_id not in shown for image_id in order[:n])
-    return Drawn(draw, tuple(order[: n - 1 if passed_over and n < len(order) else n]))
+    return RandomSample(draw, tuple(order[: n - 1 if passed_over and n < len(order) else n]))

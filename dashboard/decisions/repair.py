@@ -1,4 +1,4 @@
-"""A damaged decision database made whole again: copied first, then written anew without the rows that are damaged."""
+"""Repairs a damaged decision database: copies it, then writes it without the damaged rows."""
 
 import shutil
 import sqlite3

@@ -1,4 +1,4 @@
-"""What of the stored decisions cannot be used, why, and how it is repaired."""
+"""Sentences on damaged decisions and their repair."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Rows of the decision table as they lie on the disk: hashed, checked against the hash, read as decisions."""
+"""Rows of the decision table, each checked against its hash."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The tables of the decision database, the steps that make them, and rows as decisions."""
+"""Tables and migrations of the decision database."""
 
 from datetime import UTC, datetime
 from pathlib import Path

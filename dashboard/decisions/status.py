@@ -1,4 +1,4 @@
-"""Which images were decided about, how, and at what pace: pure functions of the history."""
+"""Which images were decided about, how, and how fast."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ def with_status(decisions: Iterable[Decision], status: Status, by: str = "") -> 
     return frozenset(image_id for image_id, answer in answers.items() if answer in wanted)
 
 
-def gone_over(decisions: Iterable[Decision], reviewer: str, chosen_by: str) -> frozenset[str]:
+def reviewed_images(decisions: Iterable[Decision], reviewer: str, chosen_by: str) -> frozenset[str]:
     """The images about which the reviewer has decided in the queue that ``chosen_by`` names."""
     return frozenset(per_image(decisions, _answered_at, reviewer, chosen_by))
 

@@ -1,4 +1,4 @@
-"""The decision store: one SQLite file, appended to by many threads and processes at once."""
+"""The decision store: one SQLite file, written by many threads and processes."""
 
 import sqlite3
 import threading

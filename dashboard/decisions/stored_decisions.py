@@ -1,4 +1,4 @@
-"""Waiting until a browser's decisions are stored: one waiter a client, and one look into the store for all of them."""
+"""Tells waiting browsers when their decisions are stored."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The decision log as one write transaction sees it."""
+"""The decision log inside one write transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace

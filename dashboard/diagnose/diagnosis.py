@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.address.links import Where, images_words
+from dashboard.address.links import Filter, images_words
 from dashboard.address.selection import Labels
 from dashboard.decisions.decision import Decision
 from dashboard.diagnose.retraining import NO_RETRAINING, RetrainingResults
@@ -18,7 +18,7 @@ from dashboard.words import LABELS, images_of_patients
 from model_zoo.core.diagnosis import symptoms
 from model_zoo.core.diagnosis.diagnosis import Cause, Measure, measure_causes
 from model_zoo.core.errors import LinkError
-from model_zoo.core.evaluation.calibration import Calibration, calibration_there
+from model_zoo.core.evaluation.calibration import Calibration, calibration_if_probabilities
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, class_figures, evaluate
 from model_zoo.core.evaluation.metrics import ClassFigure, Share
 from model_zoo.core.evaluation.predictions import Predictions
@@ -72,10 +72,10 @@ class Diagnosis:
     gains: Mapping[Cause, tuple[Gain, ...]]
     recalls: tuple[Figure, ...]
     recall_and_support: symptoms.Correlation
-    prediction_ratios: tuple[symptoms.Ratio, ...]
+    prediction_ratios: tuple[symptoms.ImbalanceRatio, ...]
     prediction_ratio_and_training: symptoms.Correlation
     errors: symptoms.ErrorSplit
-    pairs: tuple[symptoms.Pair, ...]
+    pairs: tuple[symptoms.ConfusedPair, ...]
     people: People
     people_and_models: symptoms.Correlation
     probability_mass: NDArray[np.float64]
@@ -86,7 +86,7 @@ class Diagnosis:
     calibration: Calibration
     groups: tuple[symptoms.GroupRecall, ...]
     retrained: RetrainingResults = NO_RETRAINING
-    where: Where | None = None
+    where: Filter | None = None
     has_probabilities: bool = True
 
     @property
@@ -167,7 +167,7 @@ def diagnose(
     decisions: Iterable[Decision],
     *,
     retrained: RetrainingResults = NO_RETRAINING,
-    where: Where | None = None,
+    where: Filter | None = None,
 ) -> Diagnosis:
     """Compute the symptoms of all four causes for ``subject``, whose runs' predictions are ``stored``.
 
@@ -183,15 +183,15 @@ def diagnose(
     training, n_train_left_out = training_images(taxonomy, dataset)
     measured = measure_causes(evaluation, probabilities, training, coarser_of, groups)
     measures = {measure.cause: measure for measure in measured}
-    graded = not any(one.labels_alone for one in stored)
-    if not graded:
+    has_probabilities = not any(one.labels_only for one in stored)
+    if not has_probabilities:
         measures[Cause.CAPACITY] = Measure(Cause.CAPACITY, math.nan, math.nan)
-    pulls = symptoms.pull(evaluation)
+    pulls = symptoms.class_pull(evaluation)
     errors = symptoms.error_split(evaluation, coarser_of)
     pairs = symptoms.confused_pairs(evaluation, groups)
     gained_share, lost_share, gained, lost = symptoms.changed_by_summing(evaluation, probabilities, coarser_of)
-    calibration = calibration_there(evaluation, probabilities, coarser_of)
-    if not graded:
+    calibration = calibration_if_probabilities(evaluation, probabilities, coarser_of)
+    if not has_probabilities:
         calibration = Calibration((), math.nan, math.nan)
         gained_share = lost_share = symptoms.share_of(evaluation, gained[None] > 0, np.zeros_like(gained, dtype=bool))
         probabilities = np.full_like(probabilities, np.nan)
@@ -211,7 +211,7 @@ def diagnose(
             Cause.IMBALANCE: (Gain(Evidence.BOUND, symptoms.small_classes(evaluation, training)),),
             Cause.CONFUSION: (Gain(Evidence.BOUND, symptoms.excess_on_pairs(errors, pairs)),),
             Cause.CAPACITY: (Gain(Evidence.BOUND, gained_share, coarser=True),),
-            Cause.SCATTER: (Gain(Evidence.BOUND, symptoms.inside_strongest(evaluation, found)),),
+            Cause.SCATTER: (Gain(Evidence.BOUND, symptoms.largest_cells_inside(evaluation, found)),),
         },
         recalls=tuple(class_figures(evaluation, ClassFigure.RECALL)),
         recall_and_support=symptoms.recall_and_support(evaluation, training),
@@ -223,7 +223,7 @@ def diagnose(
         pairs=tuple(pairs),
         people=people,
         people_and_models=symptoms.people_and_models(people.disagreements, evaluation),
-        probability_mass=symptoms.mass(evaluation, probabilities, coarser_of),
+        probability_mass=symptoms.probability_mass(evaluation, probabilities, coarser_of),
         newly_correct_share=gained_share,
         newly_incorrect_share=lost_share,
         newly_correct=gained,
@@ -232,7 +232,7 @@ def diagnose(
         groups=tuple(found),
         retrained=retrained,
         where=where,
-        has_probabilities=graded,
+        has_probabilities=has_probabilities,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from dashboard.diagnose.retraining import LearningCurve
 from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, error_bar_lengths, shorten_name
 from dashboard.words import interval_text, share_text
-from model_zoo.core.diagnosis.symptoms import GroupRecall, Ratio
+from model_zoo.core.diagnosis.symptoms import GroupRecall, ImbalanceRatio
 from model_zoo.core.evaluation.calibration import Calibration
 from model_zoo.core.evaluation.evaluation import Figure
 
@@ -83,7 +83,7 @@ def learning_curve_figure(curves: Sequence[LearningCurve], theme: Theme) -> go.F
 
 def prediction_bias_figure(
     names: Sequence[str],
-    pulls: Sequence[Ratio],
+    pulls: Sequence[ImbalanceRatio],
     training: NDArray[np.int64],
     subject_id: str,
     theme: Theme,

@@ -24,7 +24,7 @@ from dashboard.words import (
 from model_zoo.core.comparison.comparison import Verdict
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.diagnosis.diagnosis import Cause, may_be_masked_by
-from model_zoo.core.diagnosis.symptoms import Correlation, Pair, imbalance_ratio, strongest
+from model_zoo.core.diagnosis.symptoms import ConfusedPair, Correlation, imbalance_ratio, largest_cells
 from model_zoo.core.evaluation.metrics import Share
 from model_zoo.workspace.command_line import command
 
@@ -131,7 +131,7 @@ def retraining_effect(diagnoses: Sequence[Diagnosis]) -> str:
     )
 
 
-def most_confused_pair(diagnosis: Diagnosis) -> Pair | None:
+def most_confused_pair(diagnosis: Diagnosis) -> ConfusedPair | None:
     """The pair with the most confusions beyond the expected number; ``None`` if no pair stands out."""
     if not diagnosis.measures[Cause.CONFUSION].stands_out:
         return None
@@ -293,7 +293,7 @@ def _capacity(diagnosis: Diagnosis, folders: Sequence[Path]) -> CauseFinding:
 
 
 def _scatter(diagnosis: Diagnosis) -> CauseFinding:
-    measure, top = diagnosis.measures[Cause.SCATTER], strongest(diagnosis.groups)
+    measure, top = diagnosis.measures[Cause.SCATTER], largest_cells(diagnosis.groups)
     if top is None:
         sentence = "No group of three or more classes with a shared meaning, and three others, can be judged here."
     elif measure.stands_out:

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.address.selection import Labels
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation import label_change_effect_words as words
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.words import plain, share_text
 from model_zoo.core.diagnosis.diagnosis import Cause
 from model_zoo.core.evaluation.metrics import Headline
@@ -16,7 +16,7 @@ from model_zoo.core.evaluation.metrics import Headline
 
 def changed_causes(
     diagnoses: Sequence[Diagnosis],
-    found: Sequence[Reviewing | None],
+    found: Sequence[LabelChanges | None],
     under: Callable[[str, Labels], Diagnosis],
 ) -> None:
     """Table of the measures before and after review, computed when opened; draws nothing if nothing was reviewed.

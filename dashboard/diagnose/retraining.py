@@ -13,7 +13,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure, Headline
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.workspace.learning_curve import Kept, points
+from model_zoo.workspace.learning_curve import ReducedClass, points
 from model_zoo.workspace.run import Run, Series
 
 
@@ -109,7 +109,7 @@ def _curve(subject: Subject, name: str, thinned: Sequence[Series], judge: RunEva
     taxonomy, card = subject.taxonomy, subject.runs[0].card
     k = card.classes.index(name)
     fewest, *_ = judged = [judge(runs, taxonomy) for runs in (*(series.runs for series in thinned), subject.runs)]
-    kept = [Kept.of(one.card).n_images for one in thinned]
+    kept = [ReducedClass.of(one.card).n_images for one in thinned]
     n_all = card.n_train_images - thinned[0].card.n_train_images + kept[0]
     recalls = [class_figures(one, ClassFigure.RECALL)[k] for one in judged]
     own = fewest.truth == k

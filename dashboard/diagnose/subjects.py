@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence, Set
 
-from dashboard.address.links import Where
+from dashboard.address.links import Filter
 from dashboard.address.selection import Labels
 from dashboard.diagnose.diagnosis import Diagnosis, coarser_spaces, diagnose, find_coarser
 from dashboard.diagnose.retraining import RunEvaluator, retraining_results
@@ -24,7 +24,7 @@ def diagnose_subject(
     split: Split,
     labels: Labels,
     *,
-    where: Where | None = None,
+    where: Filter | None = None,
     only: Set[str] | None = None,
 ) -> Diagnosis:
     """Diagnosis over the images ``only`` of ``split``, selected by the filter ``where``; otherwise over all images."""

@@ -1,4 +1,4 @@
-"""How far the people who decided about the same images agree, in the classes of a taxonomy."""
+"""Inter-rater agreement from the decisions about the same images, in the classes of a taxonomy."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from model_zoo.core.evaluation.evaluation import patient_codes
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.core.review.agreement import (
-    NOBODY,
+    NO_LABEL,
     Agreement,
     Coincidences,
     cohen,
@@ -28,7 +28,7 @@ from model_zoo.core.review.agreement import (
 
 @dataclass(frozen=True)
 class Opinions:
-    """What R people said of the N images that anybody gave a label: class indices ``ratings`` (R, N) or `NOBODY`.
+    """What R people said of the N images that anybody gave a label: class indices ``ratings`` (R, N) or `NO_LABEL`.
 
     Adjudications are not among them: who gives one knows what the others said. An answer that fits no single class
     says nothing here; there were ``n_no_class`` of these. ``n_blind`` of all answers were given with earlier labels
@@ -93,7 +93,9 @@ def opinions(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace
     said = answers_in(history, taxonomy, space)
     people = tuple(sorted({name for answers in said.values() for name in answers}))
     places = [[answers.get(name) for answers in said.values()] for name in people]
-    ratings = np.array([[NOBODY if one is None or one == OUTSIDE else one for one in row] for row in places], np.int64)
+    ratings = np.array(
+        [[NO_LABEL if one is None or one == OUTSIDE else one for one in row] for row in places], np.int64
+    )
     given = _own_answers(history)
     return Opinions(
         people,
@@ -107,12 +109,12 @@ def opinions(decisions: Iterable[Decision], taxonomy: Taxonomy, space: LeafSpace
 
 def agreements(found: Opinions, taxonomy: Taxonomy, patients: Mapping[str, str]) -> Agreements | None:
     """All figures; ``None`` where no image was rated by two people."""
-    n_rated = (found.ratings != NOBODY).sum(axis=0) if found.people else np.zeros(0, np.int64)
+    n_rated = (found.ratings != NO_LABEL).sum(axis=0) if found.people else np.zeros(0, np.int64)
     if not (n_rated > 1).any():
         return None
-    used = np.unique(found.ratings[:, n_rated > 1][found.ratings[:, n_rated > 1] != NOBODY])
-    ratings = np.where(found.ratings == NOBODY, NOBODY, np.searchsorted(used, found.ratings))
-    ratings[:, n_rated < 2] = NOBODY
+    used = np.unique(found.ratings[:, n_rated > 1][found.ratings[:, n_rated > 1] != NO_LABEL])
+    ratings = np.where(found.ratings == NO_LABEL, NO_LABEL, np.searchsorted(used, found.ratings))
+    ratings[:, n_rated < 2] = NO_LABEL
     owners = patient_codes(found.image_ids, patients)
     names = tuple(taxonomy.names[k] for k in used)
     both = coincidences(ratings, owners, len(names))
@@ -121,7 +123,7 @@ def agreements(found: Opinions, taxonomy: Taxonomy, patients: Mapping[str, str])
         for a, b in combinations(range(len(found.people)), 2)
         if (met := joint(ratings[a], ratings[b], owners, len(names))).n_images
     }
-    differ = (n_rated > 1) & (np.where(ratings == NOBODY, -1, ratings).max(axis=0) != _least(ratings))
+    differ = (n_rated > 1) & (np.where(ratings == NO_LABEL, -1, ratings).max(axis=0) != _least(ratings))
     return Agreements(
         found,
         names,
@@ -145,7 +147,7 @@ def _of_class(both: Coincidences, name: str, k: int) -> OfClass:
 
 def _least(ratings: NDArray[np.int64]) -> NDArray[np.int64]:
     """The lowest class that anybody named, per image (N,)."""
-    return np.where(ratings == NOBODY, np.iinfo(np.int64).max, ratings).min(axis=0)
+    return np.where(ratings == NO_LABEL, np.iinfo(np.int64).max, ratings).min(axis=0)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which images of the data set stand behind a number, a filter or a link."""
+"""The images behind a number, a filter or a link."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,12 +7,12 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.address.links import Cell, Where
+from dashboard.address.links import Cell, Filter
 from dashboard.evaluation.comparison import Comparison, Subject
-from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.filters import images_matching
 from model_zoo.core.evaluation.evaluation import Evaluation, probabilities_in
 from model_zoo.core.evaluation.predictions import Predictions
-from model_zoo.core.evaluation.probability_summing import change
+from model_zoo.core.evaluation.probability_summing import accuracy_change
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
@@ -86,7 +86,7 @@ class Filters:
     sure: Sure = Sure.ANY
     patient: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
-    where: Where | None = None
+    where: Filter | None = None
     sort: Sort = Sort.MANIFEST
 
     @property
@@ -96,7 +96,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedImage:
     """One image of a list, with what the chosen run or series says of it.
 
     ``n_in_cell`` of ``n_runs`` runs put it in the asked cell; ``said`` is the class that most of
@@ -116,18 +116,18 @@ class Listed:
 _Said = tuple[int, int, int, str, float]  # in the cell, wrong, runs, class said, its probability
 
 
-def browse(
+def list_images(
     dataset: DataSet,
     labels: Mapping[str, Label],
     split: Split | None,
     filters: Filters,
     judged: Judged | None = None,
     cell: Cell | None = None,
-) -> tuple[Listed, ...]:
+) -> tuple[ListedImage, ...]:
     """The images that pass, sorted. A cell keeps those that fall in it in at least one run, most runs first."""
     images = dataset.images if split is None else dataset.split(split)
     if filters.where is not None:
-        inside = images_where(filters.where, dataset, labels)
+        inside = images_matching(filters.where, dataset, labels)
         images = tuple(image for image in images if image.image_id in inside)
     asked = _asked(judged, cell) if judged else {}
     needs_run = (cell is not None and cell.named) or filters.right != Right.ANY or filters.sure != Sure.ANY
@@ -142,7 +142,7 @@ def browse(
             continue
         if any(image.columns.get(name, "") != value for name, value in filters.columns.items()):
             continue
-        listed.append(Listed(image, *one) if one else Listed(image))
+        listed.append(ListedImage(image, *one) if one else ListedImage(image))
     return tuple(_sorted(listed, filters.sort, cell is not None and cell.named))
 
 
@@ -162,7 +162,7 @@ def same_cell_elsewhere(
     ]
 
 
-def n_patients(listed: Sequence[Listed]) -> int:
+def n_patients(listed: Sequence[ListedImage]) -> int:
     """Different patients among the images; an image without patient counts as its own."""
     return len({one.image.patient_id or one.image.image_id for one in listed})
 
@@ -189,7 +189,7 @@ def n_runs_in_cell(evaluation: Evaluation, cell: Cell | None, sums: Evaluation |
     ``sums`` judges the same by probabilities summed; only a cell that asks for what becomes of images needs it.
     """
     if cell is not None and cell.summing is not None and sums is not None:
-        return change(evaluation, sums).n_runs(cell.summing)
+        return accuracy_change(evaluation, sums).n_runs(cell.summing)
     if cell is not None and cell.either is not None:
         return evaluation.n_runs_either(evaluation.taxonomy.class_index(cell.either))
     sides = (cell.true, cell.predicted) if cell else ((), ())
@@ -215,7 +215,7 @@ def _most_said(judged: Judged) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     mapped = np.stack(list(probabilities_in(evaluation, judged.predictions, judged.subject.taxonomy)))
     of_said = np.take_along_axis(mapped, np.maximum(said, 0)[None, :, None], axis=2)[..., 0]
     confidence = (of_said * (predicted == said)).sum(axis=0) / (predicted == said).sum(axis=0)
-    alone = any(one.labels_alone for one in judged.predictions)
+    alone = any(one.labels_only for one in judged.predictions)
     return said, np.where((said == OUTSIDE) | alone, np.nan, confidence)
 
 
@@ -225,7 +225,7 @@ def _passes(filters: Filters, said: _Said) -> bool:
     return right and filters.sure.holds(confidence)
 
 
-def _sorted(listed: list[Listed], sort: Sort, by_cell: bool) -> list[Listed]:
+def _sorted(listed: list[ListedImage], sort: Sort, by_cell: bool) -> list[ListedImage]:
     if sort is Sort.WRONG:
         return sorted(listed, key=lambda one: -one.n_wrong)
     if sort in (Sort.UNSURE, Sort.SURE):

@@ -1,4 +1,4 @@
-"""Which classes a chart draws where it has no room for all, and the sentence that says which these are."""
+"""The classes that a chart plots where it has no room for all."""
 
 import math
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ MOST_CLASSES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PlottedClasses:
     """The classes that are drawn, by position and in class order; ``sentence`` is empty where these are all."""
 
     positions: tuple[int, ...]
     sentence: str = ""
 
 
-def drawn(rows: Sequence[Sequence[Figure]]) -> Drawn:
+def plotted_classes(rows: Sequence[Sequence[Figure]]) -> PlottedClasses:
     """Of classes whose figures ``rows[s][k]`` stand side by side; the widths of intervals count, not values alone.
 
     Of several subjects those that differ most, |mean - first subject's mean| over the root of both widths squared;
@@ -45,7 +45,7 @@ def drawn(rows: Sequence[Sequence[Figure]]) -> Drawn:
     return _most(clear, "those on which they differ most, measured in widths of their intervals")
 
 
-def drawn_differences(rows: Sequence[Row]) -> Drawn:
+def plotted_differences(rows: Sequence[Row]) -> PlottedClasses:
     """Of classes with their differences: the largest, measured in widths of their intervals; those without one last."""
     values = np.array([abs(row.difference.value) for row in rows])
     widths = np.array([row.difference.high - row.difference.low for row in rows])
@@ -53,9 +53,11 @@ def drawn_differences(rows: Sequence[Row]) -> Drawn:
     return _most(clear, "those with the largest differences, measured in widths of their intervals")
 
 
-def _most(clear: NDArray[np.float64], which: str) -> Drawn:
+def _most(clear: NDArray[np.float64], which: str) -> PlottedClasses:
     n_classes = len(clear)
     if n_classes <= MOST_CLASSES:
-        return Drawn(tuple(range(n_classes)))
+        return PlottedClasses(tuple(range(n_classes)))
     first = np.argsort(-np.nan_to_num(clear, nan=-math.inf), kind="stable")[:MOST_CLASSES]
-    return Drawn(tuple(sorted(int(k) for k in first)), f"Drawn are {MOST_CLASSES} of {n_classes:,} classes, {which}.")
+    return PlottedClasses(
+        tuple(sorted(int(k) for k in first)), f"Drawn are {MOST_CLASSES} of {n_classes:,} classes, {which}."
+    )

@@ -1,14 +1,14 @@
-"""Put runs and series side by side: natively, or on the ground they share."""
+"""Runs and run groups side by side, in their original classes or in the shared classes."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from dashboard.address.fields import Query
-from dashboard.address.links import Where, images_words
+from dashboard.address.links import Filter, images_words
 from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.patient_notes import patients_text
 from dashboard.words import LABELS, counted, one_of
-from model_zoo.core.comparison.missing_predictions import evaluate_partly
+from model_zoo.core.comparison.missing_predictions import evaluate_with_missing
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import MappedBy
@@ -52,7 +52,7 @@ class Comparison:
     labels: Labels
     ground: Taxonomy
     evaluations: tuple[Evaluation, ...]
-    where: Where | None = None
+    where: Filter | None = None
     partly: tuple[Evaluation | None, ...] = ()
     patients: Mapping[str, str] = field(default_factory=dict, repr=False)
     alike: Mapping[str, int] = field(default_factory=dict, repr=False)
@@ -194,7 +194,7 @@ def compare(
     labels: Mapping[str, Label],
     patients: Mapping[str, str],
     *,
-    where: Where | None = None,
+    where: Filter | None = None,
     only: Set[str] | None = None,
     mapped_by: MappedBy = MappedBy.ANSWER,
     alike: Mapping[str, int] | None = None,
@@ -207,7 +207,7 @@ def compare(
     """
     ground = common_ground([subject.taxonomy for subject in subjects])
     judged = [
-        evaluate_partly(
+        evaluate_with_missing(
             [said if only is None else said.only(only) for said in (read(run, split) for run in subject.runs)],
             subject.taxonomy,
             ground if space is Space.COMMON else subject.taxonomy,

@@ -1,4 +1,4 @@
-"""Cells of a subject's confusion matrix as queues: which there are, and what they are called."""
+"""Cells of a confusion matrix as review queues."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a page opens with when its address leaves it open."""
+"""What a page shows when its address leaves it open."""
 
 from dashboard.address.data_view import CountedBy, DataView
 from dashboard.address.links import JUDGED, Shown
@@ -7,7 +7,7 @@ from model_zoo.workspace.run import Series
 from model_zoo.workspace.workspace import Workspace
 
 
-def opening(desk: Desk) -> Shown:
+def default_selection(desk: Desk) -> Shown:
     """The series of the taxonomies that the workspace opens with: the most usable one, then the newest version.
 
     Where that is fewer than two, which is nothing to compare, more are taken: the most usable first, and of these
@@ -33,7 +33,7 @@ def _usable(series: Series) -> tuple[bool, bool]:
     )
 
 
-def opening_counts(workspace: Workspace) -> DataView:
+def default_counts(workspace: Workspace) -> DataView:
     """The classes that the workspace opens with, else those of its finest taxonomy; labels where it has none."""
     known = workspace.taxonomies()
     name = next((one for one in (*workspace.opening, *known) if one in known), None)

@@ -1,4 +1,4 @@
-"""Taxonomies looked at, edited and saved: what a draft is, and what trained series would score in its classes."""
+"""Drafts of taxonomies: open, describe, preview and save."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -64,7 +64,7 @@ class Drafted:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ClassCounts:
     """Images (K,) and patients (K,) of each class in one split; the others are outside, or left out as unplaced."""
 
     images: NDArray[np.int64]
@@ -147,7 +147,7 @@ def read_upload(raw: bytes, name: str, workspace: Workspace) -> Taxonomy:
     return taxonomy
 
 
-def class_counts(taxonomy: Taxonomy, dataset: DataSet, labels: Mapping[str, Label]) -> Mapping[Split, Counts]:
+def class_counts(taxonomy: Taxonomy, dataset: DataSet, labels: Mapping[str, Label]) -> Mapping[Split, ClassCounts]:
     """Images and patients of every class in each split that holds any image."""
     return {split: _counted(taxonomy, images, labels) for split in JUDGED if (images := dataset.split(split))}
 
@@ -207,14 +207,14 @@ def train_command(workspace: Workspace, taxonomy: Taxonomy, is_newest: bool) -> 
     return command("train", "--taxonomy", named, "--seeds", "0-2", folders=workspace.folders)
 
 
-def _counted(taxonomy: Taxonomy, images: Sequence[ImageRecord], labels: Mapping[str, Label]) -> Counts:
+def _counted(taxonomy: Taxonomy, images: Sequence[ImageRecord], labels: Mapping[str, Label]) -> ClassCounts:
     n_classes = len(taxonomy.classes)
     standing = [labels[image.image_id] for image in images]
     places = taxonomy.place_all(standing)
     owners = {(place, image.patient_id or image.image_id) for place, image in zip(places.tolist(), images, strict=True)}
     placed = places[places != OUTSIDE]
     n_outside = sum(label <= taxonomy.outside for label in standing)
-    return Counts(
+    return ClassCounts(
         images=np.bincount(placed, minlength=n_classes).astype(np.int64),
         patients=np.bincount([place for place, _ in owners if place != OUTSIDE], minlength=n_classes).astype(np.int64),
         n_outside=n_outside,

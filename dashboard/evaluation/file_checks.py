@@ -1,4 +1,4 @@
-"""The image files of a data set looked at: which cannot be read, are tiny, huge, blank, or equal to others."""
+"""Image file checks: unreadable, tiny, huge, blank or equal files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.address.data_view import Finding
-from dashboard.server_state.jobs import Tell
+from dashboard.server_state.jobs import ProgressCallback
 from dashboard.server_state.similar_images import file_state
 from dashboard.words import counted
 from model_zoo.core.errors import WorkspaceError
@@ -44,7 +44,7 @@ NAMES: Mapping[Finding, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileFinding:
     """One image of a finding; ``told`` says what was found, ``group`` numbers images of equal files from 1."""
 
     image: ImageRecord
@@ -53,7 +53,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedAt:
+class FileChecks:
     """What is known of the files: ``n_looked`` images' files were looked at, ``n_waiting`` are there and were not, or
     have changed since; ``n_later`` the recipe makes when they are asked for. ``unscaled`` says of which images no grey
     scale is kept though they have more than 8 bits, '' for none."""
@@ -61,11 +61,11 @@ class LookedAt:
     n_looked: int
     n_waiting: int
     n_later: int
-    found: Mapping[Finding, tuple[Found, ...]]
+    found: Mapping[Finding, tuple[FileFinding, ...]]
     unscaled: str = ""
 
 
-def look_at_files(workspace: Workspace, images: Sequence[ImageRecord], tell: Tell) -> int:
+def check_files(workspace: Workspace, images: Sequence[ImageRecord], tell: ProgressCallback) -> int:
     """Look at every file that was not, or has changed since; each is kept at once. Returns how many were looked at.
 
     `WorkspaceError` where that cannot be kept.
@@ -98,11 +98,11 @@ def look_at_files(workspace: Workspace, images: Sequence[ImageRecord], tell: Tel
     return n_new
 
 
-def looked_at(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label]) -> LookedAt:
+def checked_files(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label]) -> FileChecks:
     """What the kept facts say of today's files."""
     known = read_facts(workspace.writable / FILE)
     n_looked = n_waiting = n_later = 0
-    found: dict[Finding, list[Found]] = {one: [] for one in Finding}
+    found: dict[Finding, list[FileFinding]] = {one: [] for one in Finding}
     equal: dict[str, list[ImageRecord]] = {}
     for image in dataset.images:
         state = file_state(workspace, image)
@@ -110,7 +110,7 @@ def looked_at(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label
             if workspace.can_generate(image):
                 n_later += 1
             else:
-                found[Finding.MISSING].append(Found(image, "no such file"))
+                found[Finding.MISSING].append(FileFinding(image, "no such file"))
             continue
         facts = known.get(image.path)
         if facts is None or not _is_known(facts, state):
@@ -119,16 +119,18 @@ def looked_at(workspace: Workspace, dataset: DataSet, labels: Mapping[str, Label
         n_looked += 1
         for finding in _alone(facts):
             told = facts.problem or f"{facts.width:,} × {facts.height:,} px, grey {facts.low} to {facts.high}"
-            found[finding].append(Found(image, told))
+            found[finding].append(FileFinding(image, told))
         if facts.sha256:
             equal.setdefault(facts.sha256, []).append(image)
     _equal([group for group in equal.values() if len(group) > 1], dataset, labels, found)
     unscaled = deep_without_scale(dataset.images, workspace)
     told = unscaled_words(unscaled) if unscaled else ""
-    return LookedAt(n_looked, n_waiting, n_later, {one: tuple(listed) for one, listed in found.items() if listed}, told)
+    return FileChecks(
+        n_looked, n_waiting, n_later, {one: tuple(listed) for one, listed in found.items() if listed}, told
+    )
 
 
-def looked_words(looked: LookedAt, n_images: int) -> str:
+def file_check_words(looked: FileChecks, n_images: int) -> str:
     """How much of the data set the findings are about."""
     told = [f"{looked.n_looked:,} of {counted(n_images, 'image')} were looked at"]
     if looked.n_waiting:
@@ -157,7 +159,7 @@ def _equal(
     groups: Iterable[list[ImageRecord]],
     dataset: DataSet,
     labels: Mapping[str, Label],
-    found: dict[Finding, list[Found]],
+    found: dict[Finding, list[FileFinding]],
 ) -> None:
     """A group of equal files is told as what it crosses, else as equal files."""
     for number, group in enumerate(groups, start=1):
@@ -167,7 +169,7 @@ def _equal(
         kinds += [Finding.ACROSS_LABELS] if len(meant) > 1 else []
         for kind in kinds or [Finding.EQUAL]:
             found[kind] += [
-                Found(image, f"{image.split} · {dataset.space.format(labels[image.image_id])}", number)
+                FileFinding(image, f"{image.split} · {dataset.space.format(labels[image.image_id])}", number)
                 for image in group
             ]
 

@@ -1,4 +1,4 @@
-"""Figures over some images only: which images a restriction names, and which restrictions a page offers."""
+"""Filters of images: values, ranges and labels that a page offers, and the images that match."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dashboard.address.links import Where
+from dashboard.address.links import Filter
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -24,7 +24,7 @@ MAX_VALUES = 50
 N_RANGES = 4
 
 
-def images_where(where: Where, dataset: DataSet, labels: Mapping[str, Label]) -> frozenset[str]:
+def images_matching(where: Filter, dataset: DataSet, labels: Mapping[str, Label]) -> frozenset[str]:
     """The ids of the images that ``where`` names; `LinkError` if it names none that could be."""
     if where.column == LABEL:
         try:
@@ -53,21 +53,25 @@ def images_where(where: Where, dataset: DataSet, labels: Mapping[str, Label]) ->
     return found
 
 
-def images_where_all(where: Sequence[Where], dataset: DataSet, labels: Mapping[str, Label]) -> frozenset[str] | None:
+def images_matching_all(
+    where: Sequence[Filter], dataset: DataSet, labels: Mapping[str, Label]
+) -> frozenset[str] | None:
     """The ids of the images that have, in every column named, any of the values given for it; ``None`` for all."""
     by_column: dict[str, frozenset[str]] = {}
     for one in where:
-        by_column[one.column] = by_column.get(one.column, frozenset()) | images_where(one, dataset, labels)
+        by_column[one.column] = by_column.get(one.column, frozenset()) | images_matching(one, dataset, labels)
     return frozenset.intersection(*by_column.values()) if by_column else None
 
 
-def patients(images: Sequence[ImageRecord]) -> Mapping[Where, str]:
+def patient_filters(images: Sequence[ImageRecord]) -> Mapping[Filter, str]:
     """The patients that ``images`` can be restricted to, by name."""
     names = sorted({image.patient_id for image in images} - {""})
-    return {Where(PATIENT, name): name for name in names}
+    return {Filter(PATIENT, name): name for name in names}
 
 
-def restrictions(dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxonomy | None) -> Mapping[Where, str]:
+def available_filters(
+    dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxonomy | None
+) -> Mapping[Filter, str]:
     """What ``images`` can be restricted to, with its name: values, ranges of numbers, true classes of ``taxonomy``."""
     offered = []
     for column in dataset.column_names:
@@ -75,18 +79,18 @@ def restrictions(dataset: DataSet, images: Sequence[ImageRecord], taxonomy: Taxo
         if numbers is not None and len(values) > N_RANGES * 3:
             offered += _ranges(column, list(numbers.values()))
         elif 1 < len(values) <= MAX_VALUES:
-            offered += [Where(column, value) for value in sorted(values)]
+            offered += [Filter(column, value) for value in sorted(values)]
     named = {where: where.words for where in offered if where.range is None or _numbers(images, where.column)}
     for name, leaves in taxonomy.classes.items() if taxonomy else ():
-        named[Where(LABEL, dataset.space.format(leaves))] = f"true class {name}"
+        named[Filter(LABEL, dataset.space.format(leaves))] = f"true class {name}"
     return named
 
 
-def _ranges(column: str, numbers: Sequence[float]) -> list[Where]:
+def _ranges(column: str, numbers: Sequence[float]) -> list[Filter]:
     """Ranges that hold about as many images each, between numbers of three digits."""
     edges = np.unique([float(f"{edge:.3g}") for edge in np.quantile(numbers, np.linspace(0, 1, N_RANGES + 1)[1:-1])])
     texts = ["", *(f"{edge:g}" for edge in edges), ""]
-    return [Where(column, f"{low}..{high}") for low, high in pairwise(texts)]
+    return [Filter(column, f"{low}..{high}") for low, high in pairwise(texts)]
 
 
 def _values(images: Sequence[ImageRecord], column: str) -> set[str]:

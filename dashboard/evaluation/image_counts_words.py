@@ -1,9 +1,9 @@
-"""What counts of a data set mean, in sentences."""
+"""Sentences on the distribution of images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.address.data_view import CountedBy
-from dashboard.evaluation.image_counts import Group, effective_number
+from dashboard.evaluation.image_counts import CountGroup, effective_number
 from dashboard.words import counted, one_of, share_text
 from model_zoo.core.label_space.splits import Split
 
@@ -17,7 +17,7 @@ FEW_PATIENTS = 10
 """Below this many patients an interval over patients says little."""
 
 
-def balance(groups: Sequence[Group], splits: Sequence[Split], by: CountedBy) -> Iterator[str]:
+def balance(groups: Sequence[CountGroup], splits: Sequence[Split], by: CountedBy) -> Iterator[str]:
     """How evenly images are spread over classes or labels, and what is missing or rare in a split."""
     noun = "class" if by is CountedBy.CLASS else "label"
     plural = "classes" if by is CountedBy.CLASS else "labels"
@@ -49,7 +49,7 @@ def balance(groups: Sequence[Group], splits: Sequence[Split], by: CountedBy) -> 
                 yield f"Fewer than {FEW_PATIENTS} patients in {SPLIT_NAMES[split]}: {one_of(told, 'and', 8)}."
 
 
-def spread(groups: Sequence[Group], what: str) -> str:
+def spread(groups: Sequence[CountGroup], what: str) -> str:
     """How many values there are and how many images they have."""
     counts = sorted(one.n_images for one in groups)
     if not counts:

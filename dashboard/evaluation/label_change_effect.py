@@ -1,4 +1,4 @@
-"""What reviewing changed: figures before and after it, the images that moved, and what a random sample says of all."""
+"""The effect of review: metrics before and after label corrections, and the estimate from a random sample."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -6,30 +6,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.address.links import Where, images_words
+from dashboard.address.links import Filter, images_words
 from dashboard.address.selection import Labels, Space
-from dashboard.decisions.random_sample import drawn
+from dashboard.decisions.random_sample import random_sample
 from dashboard.evaluation.comparison import Comparison, Subject, compare, label_space_name
-from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.filters import images_matching
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.evaluation.patient_counts import counts_by_patient
 from model_zoo.core.label_space.splits import Split
-from model_zoo.core.review.label_change_effect import BeforeAfter, Moved, reviewable_difference, reviewable_label_errors
+from model_zoo.core.review.label_change_effect import (
+    BeforeAfter,
+    LabelChangeEffect,
+    reviewable_difference,
+    reviewable_label_errors,
+)
 from model_zoo.core.review.review_estimate import Estimate, estimate
 
-MOVED = {
-    Moved.RIGHT: "became right",
-    Moved.WRONG: "became wrong",
-    Moved.SAME: "relabelled, answers as before",
-    Moved.LEFT_OUT: "can no longer be placed",
-    Moved.COUNTED: "can now be placed",
+CHANGE_WORDS = {
+    LabelChangeEffect.RIGHT: "became right",
+    LabelChangeEffect.WRONG: "became wrong",
+    LabelChangeEffect.SAME: "relabelled, answers as before",
+    LabelChangeEffect.LEFT_OUT: "can no longer be placed",
+    LabelChangeEffect.COUNTED: "can now be placed",
 }
 
 
 @dataclass(frozen=True)
-class Changed:
+class ChangedSubject:
     """One subject before and after reviewing, over the same images.
 
     ``figures`` holds each figure under the original and under the reviewed labels, ``moved`` the relabelled images
@@ -40,14 +45,14 @@ class Changed:
     subject: Subject
     judged: BeforeAfter
     figures: Mapping[Headline, tuple[float, float]]
-    moved: Mapping[Moved, Mapping[str, int]]
+    moved: Mapping[LabelChangeEffect, Mapping[str, int]]
     wrong: float
     wrong_looked: float
     estimate: Estimate | None
 
 
 @dataclass(frozen=True)
-class Reviewing:
+class LabelChanges:
     """What reviewing changed for the compared subjects; the first of them is what the others are held against.
 
     ``n_images`` were asked about, ``reviewed`` of them have a standing label, which differs for those
@@ -63,7 +68,7 @@ class Reviewing:
     relabelled: frozenset[str]
     sample: tuple[str, ...]
     seed: int | None
-    subjects: tuple[Changed, ...]
+    subjects: tuple[ChangedSubject, ...]
     differences: Mapping[str, Estimate]
     label_errors: Estimate | None
 
@@ -83,16 +88,16 @@ class Reviewing:
         return len(self.reviewed) == self.n_images
 
 
-def reviewing(
-    desk: Desk, subjects: Sequence[Subject], space: Space, split: Split, where: Where | None = None
-) -> Reviewing | None:
+def label_change_effect(
+    desk: Desk, subjects: Sequence[Subject], space: Space, split: Split, where: Filter | None = None
+) -> LabelChanges | None:
     """What reviewing changed in the images of ``split`` that ``where`` names by original labels; None if nothing."""
     standing, asked = desk.standing(), _asked(desk, subjects, split, _only(desk, where))
     reviewed = frozenset(asked) & standing.keys()
     if not reviewed:
         return None
     relabelled = reviewed & _relabelled(desk)
-    found = drawn(desk.store.all(), asked, standing, split, where.words if where else "")
+    found = random_sample(desk.store.all(), asked, standing, split, where.words if where else "")
     seed = found.draw.seed if found and len(reviewed) < len(asked) else None
     sample = asked if len(reviewed) == len(asked) else found.image_ids if found else ()
     known, in_sample = (np.array([one in some for one in asked]) for some in (reviewed, set(sample)))
@@ -100,7 +105,7 @@ def reviewing(
     changed = tuple(
         _changed(subject, one, relabelled, known, in_sample) for subject, one in zip(subjects, judged, strict=True)
     )
-    return Reviewing(
+    return LabelChanges(
         _basis(before),
         len(asked),
         reviewed,
@@ -113,7 +118,7 @@ def reviewing(
     )
 
 
-def moved_images(desk: Desk, comparison: Comparison, subject_id: str, moved: Moved) -> Mapping[str, int]:
+def changed_images(desk: Desk, comparison: Comparison, subject_id: str, moved: LabelChangeEffect) -> Mapping[str, int]:
     """The images of a comparison's subject that moved so: id -> in how many runs."""
     only = _only(desk, comparison.where)
     asked, relabelled = _asked(desk, comparison.subjects, comparison.split, only), _relabelled(desk)
@@ -124,9 +129,9 @@ def moved_images(desk: Desk, comparison: Comparison, subject_id: str, moved: Mov
     return {}
 
 
-def _only(desk: Desk, where: Where | None) -> frozenset[str] | None:
+def _only(desk: Desk, where: Filter | None) -> frozenset[str] | None:
     """The images that ``where`` names by their original labels."""
-    return images_where(where, desk.dataset(), desk.dataset().labels) if where else None
+    return images_matching(where, desk.dataset(), desk.dataset().labels) if where else None
 
 
 def _relabelled(desk: Desk) -> frozenset[str]:
@@ -154,7 +159,7 @@ def _basis(judged: Comparison) -> str:
 
 
 def _both(
-    desk: Desk, subjects: Sequence[Subject], space: Space, split: Split, where: Where | None, asked: tuple[str, ...]
+    desk: Desk, subjects: Sequence[Subject], space: Space, split: Split, where: Filter | None, asked: tuple[str, ...]
 ) -> tuple[Comparison, list[BeforeAfter]]:
     """The comparison by original labels, and each subject judged by both."""
     by_original, by_reviewed = (
@@ -174,10 +179,10 @@ def _changed(
     relabelled: frozenset[str],
     known: NDArray[np.bool_],
     in_sample: NDArray[np.bool_],
-) -> Changed:
+) -> ChangedSubject:
     wrong = ~judged.before.right
     looked = known[judged.rows(judged.before)]
-    return Changed(
+    return ChangedSubject(
         subject,
         judged,
         {figure: (_headline(judged.before, figure), _headline(judged.after, figure)) for figure in Headline},
@@ -196,7 +201,7 @@ def _headline(evaluation: Evaluation, figure: Headline) -> float:
 
 
 def _differences(
-    changed: Sequence[Changed], known: NDArray[np.bool_], in_sample: NDArray[np.bool_]
+    changed: Sequence[ChangedSubject], known: NDArray[np.bool_], in_sample: NDArray[np.bool_]
 ) -> Mapping[str, Estimate]:
     first, *others = changed
     same = [

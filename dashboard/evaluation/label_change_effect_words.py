@@ -1,12 +1,12 @@
-"""What reviewing changed, in plain words: which way figures lean, and what a random sample says of all images."""
+"""Sentences on the effect of review."""
 
 import math
 from collections.abc import Callable
 
-from dashboard.evaluation.label_change_effect import MOVED, Changed, Reviewing
+from dashboard.evaluation.label_change_effect import CHANGE_WORDS, ChangedSubject, LabelChanges
 from dashboard.words import counted, number_text, plain, points_interval, points_text, share_text, signed
 from model_zoo.core.diagnosis.diagnosis import Cause, Measure
-from model_zoo.core.review.label_change_effect import Moved
+from model_zoo.core.review.label_change_effect import LabelChangeEffect
 from model_zoo.core.review.review_estimate import Estimate
 
 HOW_TO_READ = "Before → after, over the same images"
@@ -19,13 +19,13 @@ WHAT_FOR = (
 )
 
 
-def coverage(found: Reviewing) -> str:
+def coverage(found: LabelChanges) -> str:
     """How many images were reviewed, and over which the figures stand."""
     changed = counted(len(found.relabelled), "label")
     return f"Reviewed: {_of(len(found.reviewed), found.n_images)}; {changed} changed. {found.basis}"
 
 
-def reviewed_part(found: Reviewing | None) -> str:
+def reviewed_part(found: LabelChanges | None) -> str:
     """What figures on labels as reviewed rest on, in half a sentence."""
     if found is None:
         return "As reviewed: no image is reviewed yet, so these are the original labels"
@@ -37,7 +37,7 @@ def reviewed_part(found: Reviewing | None) -> str:
     return f"{part}, drawn by chance; all others keep their labels"
 
 
-def lean(found: Reviewing, changed: Changed) -> str:
+def lean(found: LabelChanges, changed: ChangedSubject) -> str:
     """Which way the figures after reviewing lean, and why they are no estimate; empty where every image is reviewed."""
     if found.complete:
         return ""
@@ -62,25 +62,27 @@ def lean(found: Reviewing, changed: Changed) -> str:
 
 
 def row(
-    found: Reviewing, changed: Changed, count: Callable[[Moved, int], str] = lambda moved, n_images: f"{n_images:,}"
+    found: LabelChanges,
+    changed: ChangedSubject,
+    count: Callable[[LabelChangeEffect, int], str] = lambda moved, n_images: f"{n_images:,}",
 ) -> dict[str, str]:
     """A subject's line of the table: figures before and after, how many images moved how; ``count`` writes these."""
     cells = {"subject": plain(changed.subject.title)}
     cells |= {str(figure): before_after(pair) for figure, pair in changed.figures.items()}
     for moved, images in changed.moved.items():
-        if images or moved in (Moved.RIGHT, Moved.WRONG, Moved.SAME):
-            cells[MOVED[moved]] = count(moved, len(images))
+        if images or moved in (LabelChangeEffect.RIGHT, LabelChangeEffect.WRONG, LabelChangeEffect.SAME):
+            cells[CHANGE_WORDS[moved]] = count(moved, len(images))
     return cells | ({_ESTIMATE: estimated(changed.estimate)} if found.drawn else {})
 
 
-def leans(found: Reviewing) -> list[str]:
+def leans(found: LabelChanges) -> list[str]:
     """Which way figures after reviewing lean: a line per subject, or one for all; Markdown."""
     if found.chosen:
         return [f"**{plain(one.subject.title)}**: {plain(lean(found, one))}." for one in found.subjects]
     return [sentence(said)] if (said := lean(found, found.subjects[0])) else []
 
 
-def rankings(found: Reviewing) -> list[str]:
+def rankings(found: LabelChanges) -> list[str]:
     """What the random sample says of every other subject against the first; Markdown, bold where a ranking turned."""
     said = [plain(one) for one in (ranking(found, changed) for changed in found.subjects[1:]) if one]
     return [f"**{one}**" if one.startswith("The ranking turned") else one for one in said] if found.drawn else []
@@ -103,7 +105,7 @@ def estimated(found: Estimate | None) -> str:
     return f"{share_text(found.value)} ({100 * found.low:.1f}–{100 * found.high:.1f} %)"
 
 
-def sample(found: Reviewing) -> str:
+def sample(found: LabelChanges) -> str:
     """Which images the estimate rests on, what it covers, and what it leaves open."""
     if found.complete:
         return "Every image is reviewed: nothing is estimated, and labels leave no interval."
@@ -124,7 +126,7 @@ def sample(found: Reviewing) -> str:
     )
 
 
-def ranking(found: Reviewing, changed: Changed) -> str:
+def ranking(found: LabelChanges, changed: ChangedSubject) -> str:
     """Whether the ranking against the first turned, said from the random sample alone; empty without one."""
     estimate = found.differences.get(changed.subject.subject_id)
     if estimate is None or math.isnan(estimate.value):

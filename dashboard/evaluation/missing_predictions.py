@@ -1,4 +1,4 @@
-"""Runs without predictions of the split that a page shows: whose they are, and what to do."""
+"""Runs without predictions of the split shown, and what to do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from model_zoo.workspace.command_line import command
 from model_zoo.workspace.run import Run
 
 
-def unasked(desk: Desk, subjects: Sequence[Subject], split: Split) -> str:
+def runs_without_predictions(desk: Desk, subjects: Sequence[Subject], split: Split) -> str:
     """Which subjects have no predictions of a judged ``split``, and what to do, as Markdown; '' where all have."""
     if split not in JUDGED:
         return ""

@@ -1,4 +1,4 @@
-"""The nearest images in a run's embedding, for reference beside an image under review."""
+"""Nearest images in a run's embedding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from dashboard.address.selection import Labels
 from dashboard.evaluation.comparison import Subject
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError
-from model_zoo.core.explanation.nearest_neighbors import nearest
+from model_zoo.core.explanation.nearest_neighbors import nearest_neighbors
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import embeddings_path
@@ -19,7 +19,7 @@ N_NEAREST = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class NearestImage:
     """An image near another: its standing label, the cosine of the two vectors, and whether their patient is one."""
 
     image: ImageRecord
@@ -36,7 +36,7 @@ class Reference:
     command: str
 
 
-def neighbours(desk: Desk, run_id: str, image_id: str) -> tuple[Neighbour, ...]:
+def nearest_in_embedding(desk: Desk, run_id: str, image_id: str) -> tuple[NearestImage, ...]:
     """The images nearest to one in a run's embedding, nearest first, from all splits that were embedded.
 
     `LinkError` says which command makes the embedding that is missing.
@@ -45,11 +45,11 @@ def neighbours(desk: Desk, run_id: str, image_id: str) -> tuple[Neighbour, ...]:
     if made is None or image_id not in made.row_of:
         needed = embed_command(desk, run_id, image.split)
         raise LinkError(f"Run {run_id[:100]!r} has not embedded the {image.split} images; `{needed}` does it.")
-    rows, cosines = nearest(made.vectors, made.row_of[image_id], N_NEAREST)
+    rows, cosines = nearest_neighbors(made.vectors, made.row_of[image_id], N_NEAREST)
     labels: Mapping[str, Label] = desk.labels(Labels.REVIEWED)
     found = [(desk.image(made.image_ids[row]), float(cosine)) for row, cosine in zip(rows, cosines, strict=True)]
     return tuple(
-        Neighbour(one, labels[one.image_id], cosine, bool(image.patient_id) and one.patient_id == image.patient_id)
+        NearestImage(one, labels[one.image_id], cosine, bool(image.patient_id) and one.patient_id == image.patient_id)
         for one, cosine in found
     )
 

@@ -1,4 +1,4 @@
-"""Whether images that count as independent patients may not be: no patient ids, one image each, or copies."""
+"""Notes on patients: missing patient ids, and images that look like those of another patient."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,19 +1,27 @@
-"""The orders of the review queue: which images wait, which first, and why each is shown."""
+"""The orders of the review queue: which images, in which order, and why."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from dashboard.address.links import Cell, Where, one_line
-from dashboard.address.queue import Order, where_words
+from dashboard.address.links import Cell, Filter, one_line
+from dashboard.address.queue import Order, filters_text
 from dashboard.address.selection import Labels, Space
 from dashboard.decisions.decision import TEXT_MAX
 from dashboard.decisions.queue import QueueItem, listed_queue, lowest, random_queue, ranked_queue
-from dashboard.decisions.random_sample import Draw
+from dashboard.decisions.random_sample import RandomOrder
 from dashboard.evaluation.comparison import Subject, distinct
 from dashboard.evaluation.confusion_cells import cell_words, largest_class, largest_wrong_cell
 from dashboard.evaluation.filters import LABEL
-from dashboard.evaluation.rankings import disagreeing, in_cell, label_errors, losses, margins, of_class, wrong_in_any
-from dashboard.evaluation.stored_predictions import Asked, asked
+from dashboard.evaluation.rankings import (
+    disagreeing,
+    in_cell,
+    likely_label_errors,
+    losses,
+    margins,
+    of_class,
+    wrong_in_any,
+)
+from dashboard.evaluation.stored_predictions import StoredPredictions, stored_predictions
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import no_run_yet
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
@@ -58,7 +66,7 @@ def ordered(
     which: Labels,
     seed: int = 1,
     *,
-    where: Sequence[Where] = (),
+    where: Sequence[Filter] = (),
     only: Set[str] | None = None,
     cell: Cell | None = None,
 ) -> Queue:
@@ -75,7 +83,7 @@ def ordered(
     if not subjects:
         return Queue() if desk.series() else Queue(empty=no_run_yet(desk.workspace.folders))
     voices = subjects if order.uses_cell else distinct(subjects)  # a cell may name either of two with the same runs
-    said = [one for subject in voices if (one := asked(desk, subject, split)) is not None]
+    said = [one for subject in voices if (one := stored_predictions(desk, subject, split)) is not None]
     if only is not None:
         said = [one.only(only) for one in said]
     if not said:
@@ -96,14 +104,14 @@ def ordered(
     judged = [_judged(one, one.subject.taxonomy if native else ground, labels, patients) for one in said]
     if order is Order.WRONG:
         return _queue(ranked_queue(wrong_in_any(judged)), order, SPACES[space], split, where)
-    place = {Order.LABEL_ERROR: label_errors, Order.MARGIN: margins, Order.LOSS: losses}[order]
+    place = {Order.LABEL_ERROR: likely_label_errors, Order.MARGIN: margins, Order.LOSS: losses}[order]
     ranked = lowest(place(one, evaluation) for one, evaluation in zip(said, judged, strict=True))
     classes = "own classes" if order is Order.LABEL_ERROR else SPACES[space]
     return _queue(ranked_queue(ranked), order, classes, split, where)
 
 
 def _whole_split(
-    image_ids: Sequence[str], order: Order, seed: int, split: Split, where: Sequence[Where], which: Labels
+    image_ids: Sequence[str], order: Order, seed: int, split: Split, where: Sequence[Filter], which: Labels
 ) -> Queue:
     images = "in no split" if split is Split.NONE else f"of the {_images(split, where)}"
     if order is Order.CONFLICT:
@@ -119,7 +127,7 @@ def _whole_split(
         )
     items = random_queue(image_ids, seed)
     about = f"All images {images} in random order (drawn by seed {seed})"
-    chosen_by = Draw(seed, split, _drawn_where(where, which)).chosen_by(len(items))
+    chosen_by = RandomOrder(seed, split, _drawn_where(where, which)).chosen_by(len(items))
     return Queue(items, about, chosen_by, _what_to_do(where))
 
 
@@ -136,7 +144,7 @@ def judge_one(
 
     ``None`` where nobody was asked about the split.
     """
-    said = [one for subject in subjects if (one := asked(desk, subject, split)) is not None]
+    said = [one for subject in subjects if (one := stored_predictions(desk, subject, split)) is not None]
     if not said:
         return None
     if only is not None:
@@ -145,24 +153,26 @@ def judge_one(
     return _judged_beside(desk, said, one, space, which), one.subject.subject_id
 
 
-def _of(said: Sequence[Asked], subject_id: str) -> Asked:
+def _of(said: Sequence[StoredPredictions], subject_id: str) -> StoredPredictions:
     return next((one for one in said if one.subject.subject_id == subject_id), said[0])
 
 
-def _judged_beside(desk: Desk, said: Sequence[Asked], one: Asked, space: Space, which: Labels) -> Evaluation:
+def _judged_beside(
+    desk: Desk, said: Sequence[StoredPredictions], one: StoredPredictions, space: Space, which: Labels
+) -> Evaluation:
     classes = one.subject.taxonomy if space is Space.NATIVE else common_ground([s.subject.taxonomy for s in said])
     return _judged(one, classes, desk.labels(which), desk.dataset().patients)
 
 
 def _of_cell(
     desk: Desk,
-    said: Sequence[Asked],
+    said: Sequence[StoredPredictions],
     cell: Cell | None,
     order: Order,
     space: Space,
     split: Split,
     which: Labels,
-    where: Sequence[Where],
+    where: Sequence[Filter],
 ) -> Queue:
     """The images of a cell, most runs first; or of a class, the least likely to be of it first."""
     one = _of(said, cell.subject if cell else "")
@@ -203,7 +213,7 @@ def _queue(
     order: Order,
     classes: str,
     split: Split,
-    where: Sequence[Where],
+    where: Sequence[Filter],
     named: tuple[str, str] | None = None,
 ) -> Queue:
     said, chosen = named or (_ABOUT[order], _CHOSEN_BY[order])
@@ -215,23 +225,25 @@ def _queue(
     return Queue(items, about, one_line(chosen_by, TEXT_MAX // 2), _what_to_do(where))
 
 
-def _what_to_do(where: Sequence[Where]) -> str:
+def _what_to_do(where: Sequence[Filter]) -> str:
     return f"Take a filter away above. {_NOTHING_WAITS}" if where else _NOTHING_WAITS
 
 
-def _images(split: Split, where: Sequence[Where]) -> str:
-    return f"{split} split{f' where {where_words(where)}' if where else ''}"
+def _images(split: Split, where: Sequence[Filter]) -> str:
+    return f"{split} split{f' where {filters_text(where)}' if where else ''}"
 
 
-def _short(split: Split, where: Sequence[Where]) -> str:
-    return one_line(f"{split}, {where_words(where)}", TEXT_MAX // 2) if where else str(split)
+def _short(split: Split, where: Sequence[Filter]) -> str:
+    return one_line(f"{split}, {filters_text(where)}", TEXT_MAX // 2) if where else str(split)
 
 
-def _drawn_where(where: Sequence[Where], which: Labels) -> str:
+def _drawn_where(where: Sequence[Filter], which: Labels) -> str:
     """What a random order is restricted to; labels as reviewed change with each decision, so that it is no draw."""
     moving = which is Labels.REVIEWED and any(one.column == LABEL for one in where)
-    return one_line(f"{where_words(where)}{' as reviewed by now' if moving else ''}", TEXT_MAX // 2)
+    return one_line(f"{filters_text(where)}{' as reviewed by now' if moving else ''}", TEXT_MAX // 2)
 
 
-def _judged(one: Asked, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]) -> Evaluation:
+def _judged(
+    one: StoredPredictions, space: Taxonomy, labels: Mapping[str, Label], patients: Mapping[str, str]
+) -> Evaluation:
     return evaluate(one.predictions, one.subject.taxonomy, space, labels, patients)

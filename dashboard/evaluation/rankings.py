@@ -1,4 +1,4 @@
-"""Where an image stands in a queue, and why: one function for each order that rests on what runs say."""
+"""Scores by which the review queue is ordered."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dashboard.address.links import Cell
 from dashboard.decisions.queue import Ranked, disagreement, votes
 from dashboard.evaluation.cell_images import n_runs_in_cell
 from dashboard.evaluation.confusion_cells import cell_words
-from dashboard.evaluation.stored_predictions import Asked
+from dashboard.evaluation.stored_predictions import StoredPredictions
 from dashboard.words import counted
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, Taxonomy, project
@@ -31,7 +31,7 @@ def wrong_in_any(judged: Sequence[Evaluation]) -> Ranked:
     return {image_id: (-wrong[image_id], reason) for image_id, reason in why.items()}
 
 
-def in_cell(one: Asked, judged: Evaluation, cell: Cell) -> Ranked:
+def in_cell(one: StoredPredictions, judged: Evaluation, cell: Cell) -> Ranked:
     """The images that fall in the cell in some run, most runs first."""
     n_in, n_runs = n_runs_in_cell(judged, cell), len(judged.predicted)
     words = f"{cell_words(cell)} by" if cell.predicted else f"{cell_words(cell)}:"
@@ -41,7 +41,7 @@ def in_cell(one: Asked, judged: Evaluation, cell: Cell) -> Ranked:
     }
 
 
-def label_errors(one: Asked, judged: Evaluation) -> Ranked:
+def likely_label_errors(one: StoredPredictions, judged: Evaluation) -> Ranked:
     """By self-confidence, where another class is likelier than the given one (confident learning's ranking)."""
     found = find_label_errors(judged.truth, one.probabilities(judged))
     names = judged.taxonomy.names
@@ -56,7 +56,7 @@ def label_errors(one: Asked, judged: Evaluation) -> Ranked:
     }
 
 
-def margins(one: Asked, judged: Evaluation) -> Ranked:
+def margins(one: StoredPredictions, judged: Evaluation) -> Ranked:
     """By the likeliest class's lead over the next, mean over runs; nothing where there is one class."""
     names = judged.taxonomy.names
     if len(names) < 2:
@@ -74,7 +74,7 @@ def margins(one: Asked, judged: Evaluation) -> Ranked:
     }
 
 
-def losses(one: Asked, judged: Evaluation) -> Ranked:
+def losses(one: StoredPredictions, judged: Evaluation) -> Ranked:
     """By the cross-entropy of the given label, mean over runs."""
     names = judged.taxonomy.names
     own = one.probabilities(judged)[:, np.arange(len(judged.truth)), judged.truth]
@@ -85,7 +85,7 @@ def losses(one: Asked, judged: Evaluation) -> Ranked:
     }
 
 
-def of_class(one: Asked, judged: Evaluation, cell: Cell) -> Ranked:
+def of_class(one: StoredPredictions, judged: Evaluation, cell: Cell) -> Ranked:
     """The images of the cell's true classes, by the probability of the image's own, mean over runs."""
     wanted, names = [judged.taxonomy.class_index(name) for name in cell.true], judged.taxonomy.names
     own = one.probabilities(judged).mean(axis=0)[np.arange(len(judged.truth)), judged.truth]
@@ -95,7 +95,7 @@ def of_class(one: Asked, judged: Evaluation, cell: Cell) -> Ranked:
     }
 
 
-def disagreeing(said: Sequence[Asked], ground: Taxonomy) -> Ranked:
+def disagreeing(said: Sequence[StoredPredictions], ground: Taxonomy) -> Ranked:
     """By the share of pairs of runs that answer differently; labels play no part."""
     image_ids = [
         one for one in said[0].predictions[0].image_ids if all(one in p.row_of for s in said for p in s.predictions)

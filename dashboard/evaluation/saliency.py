@@ -1,4 +1,4 @@
-"""A class activation map, and as a picture to lay over the image."""
+"""Heatmaps as pictures to lay over an image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,14 +37,14 @@ MAX_SIDE = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class MapPicture:
+class HeatmapPicture:
     """A transparent PNG and one line that says how it was made."""
 
     png: bytes
     caption: str
 
 
-def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> MapPicture:
+def heatmap_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> HeatmapPicture:
     """The map of one run for one image; parameters ``method``, ``depth`` (1 = coarsest) and ``class``.
 
     `RunError` in one sentence where the map is zero everywhere.
@@ -53,16 +53,16 @@ def map_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -> Ma
     if run is None:
         raise LinkError(f"There is no run {run_id[:100]!r} here; choose another.")
     image = image_of(desk(), image_id)
-    found, caption = explained(run, image, parameters)
+    found, caption = explain_image(run, image, parameters)
     if found.empty:
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")
     scale = min(1.0, MAX_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    return MapPicture(png(coloured(run.card.prepared.place_back(found.heat, width, height))), caption)
+    return HeatmapPicture(png(colour_heatmap(run.card.prepared.place_back(found.heat, width, height))), caption)
 
 
-def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":
-    """The map of one run for one image, and how it was made; parameters as for `map_picture`."""
+def explain_image(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":
+    """The map of one run for one image, and how it was made; parameters as for `heatmap_picture`."""
     import torch
 
     from model_zoo.inference.saliency import explain
@@ -79,6 +79,6 @@ def explained(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "t
     return found, f"{method} of {shown} at {layer.name} ({layer.grid[0]} × {layer.grid[1]} cells)"
 
 
-def coloured(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+def colour_heatmap(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     """RGBA (height, width, 4) of heat in [0, 1]; unseen places (NaN) are transparent."""
     return _COLOURS[(np.nan_to_num(np.clip(heat, 0, 1)) * 255).round().astype(np.uint8)]

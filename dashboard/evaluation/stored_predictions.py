@@ -1,4 +1,4 @@
-"""What chosen runs say of the images of one split, from stored predictions alone."""
+"""Stored predictions of runs for the images of one split."""
 
 from collections.abc import Set
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from model_zoo.workspace.run import Run
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoredPredictions:
     """A subject's runs that were asked, and what they say; ``who`` names them as a page does."""
 
     subject: Subject
@@ -24,7 +24,7 @@ class Asked:
     runs: tuple[Run, ...]
     predictions: tuple[Predictions, ...]
 
-    def only(self, image_ids: Set[str]) -> "Asked":
+    def only(self, image_ids: Set[str]) -> "StoredPredictions":
         """The same of the images among ``image_ids``."""
         return replace(self, predictions=tuple(one.only(image_ids) for one in self.predictions))
 
@@ -33,7 +33,7 @@ class Asked:
 
         `RunError` where it gave labels without probabilities.
         """
-        if any(one.labels_alone for one in self.predictions):
+        if any(one.labels_only for one in self.predictions):
             raise RunError(
                 f"{self.subject.title} gave labels without probabilities, so nothing says how sure it was; choose "
                 "another run or another order."
@@ -41,7 +41,7 @@ class Asked:
         return np.stack(list(probabilities_in(judged, self.predictions, self.subject.taxonomy)))
 
 
-def asked(desk: Desk, subject: Subject, split: Split) -> Asked | None:
+def stored_predictions(desk: Desk, subject: Subject, split: Split) -> StoredPredictions | None:
     """What a subject's runs say of ``split``, None where some run was not asked; of training images out of fold alone.
 
     None too where no run has that, and of images in no split: runs are asked about splits.
@@ -54,10 +54,10 @@ def asked(desk: Desk, subject: Subject, split: Split) -> Asked | None:
         if not all(run.has_predictions(split) for run in subject.runs):
             return None
         stored = tuple(desk.predictions(run.run_id, split) for run in subject.runs)
-        return Asked(subject, subject.title, subject.runs, stored)
+        return StoredPredictions(subject, subject.title, subject.runs, stored)
     found = [(run, answers) for run in subject.runs if (answers := desk.out_of_fold(run.run_id)) is not None]
     if not found:
         return None
     runs, predictions = zip(*found, strict=True)
     part = f"{len(found)} " if len(found) < len(subject.runs) else ""
-    return Asked(subject, f"{subject.title} ({part}out of fold)", runs, predictions)
+    return StoredPredictions(subject, f"{subject.title} ({part}out of fold)", runs, predictions)

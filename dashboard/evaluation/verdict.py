@@ -1,4 +1,4 @@
-"""What a comparison says of each subject against the first: the verdict, what backs it, what it does not cover."""
+"""The verdict of each compared model against the first, and what supports it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import Comparison, Subject
 from model_zoo.core.comparison.class_rows import Row, class_rows
 from model_zoo.core.comparison.comparison import (
-    MIN_PATIENTS,
+    MIN_PATIENTS_FOR_RESULT,
     MIN_SEEDS,
     Pair,
     Rule,
@@ -97,8 +97,8 @@ def judgements(judged: Comparison, rule: Rule) -> tuple[Judgement, ...]:
 def too_few(judgement: Judgement, question: Question) -> str:
     """What is missing for an answer, in one sentence."""
     n_patients, runs = judgement.pair.a.n_patients, (judgement.pair.a.n_runs, judgement.pair.b.n_runs)
-    if n_patients < MIN_PATIENTS:
-        return f"Too few patients: {n_patients}, and an interval needs {MIN_PATIENTS}."
+    if n_patients < MIN_PATIENTS_FOR_RESULT:
+        return f"Too few patients: {n_patients}, and an interval needs {MIN_PATIENTS_FOR_RESULT}."
     if question is Question.TRAINING and min(runs) < MIN_SEEDS:
         return (
             f"Too few seeds: {runs[0]} and {runs[1]}, and {MIN_SEEDS} a side are needed to tell how much trainings "

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.address.selection import Labels
 from dashboard.decisions.decision import DecisionError
 from dashboard.images.bulk_edit import LabelChanges, LabelChoice, label_changes, label_choices
-from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.controls import ListLayout
@@ -91,7 +91,7 @@ def _give(desk: Desk, made: LabelChanges, choice: LabelChoice, reviewer: str, ch
     if not reviewer:
         raise DecisionError("Say who you are first: decisions carry your name.")
     space = desk.workspace.space
-    given = [Given(image_id, space.format(label), reviewer) for image_id, label in made.labels.items()]
+    given = [GivenLabel(image_id, space.format(label), reviewer) for image_id, label in made.labels.items()]
     batch = new_batch()
     decide_many(desk, given, batch, datetime.now(UTC), chosen_by=chosen_by, taxonomy=choice.taxonomy)
     state.put("bulk_done", (batch, reviewer, len(given), choice.words))

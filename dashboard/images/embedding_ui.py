@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.address import fields
 from dashboard.address.selection import Labels
-from dashboard.evaluation.cell_images import Listed, n_patients
+from dashboard.evaluation.cell_images import ListedImage, n_patients
 from dashboard.evaluation.nearest_images import embed_command
 from dashboard.images.embedding import MIN_IMAGES, EmbeddingLayout, embedded_runs
 from dashboard.images.embedding_plot import embedding_figure
@@ -20,7 +20,7 @@ from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE
 
 
 def embedding_section(
-    desk: Desk, mapped: Callable[[str, Split, str], EmbeddingLayout], listed: Sequence[Listed], split: Split | None
+    desk: Desk, mapped: Callable[[str, Split, str], EmbeddingLayout], listed: Sequence[ListedImage], split: Split | None
 ) -> tuple[str, ...]:
     """Draw the embedding plot of ``listed``; returns the ids inside the lasso, () if there is none."""
     splits = [split] if split else [Split.VALIDATION, Split.TEST, Split.TRAIN]

@@ -33,7 +33,7 @@ def read_filters(query: Query, space: LeafSpace, dataset: DataSet) -> Filters:
         sure=fields.choice(query, "sure", Sure, Sure.ANY),
         patient=fields.text(query, "patient") or "",
         columns={name: value for name, value in columns.items() if value},
-        where=links.read_where(query),
+        where=links.read_filter(query),
         sort=fields.choice(query, "sort", Sort, Sort.MANIFEST),
     )
 

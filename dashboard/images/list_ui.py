@@ -11,9 +11,9 @@ import streamlit as st
 from dashboard.address import links
 from dashboard.address.fields import Query
 from dashboard.address.links import Cell, Shown, image_url
-from dashboard.evaluation.cell_images import Filters, Judged, Listed, browse, n_patients, same_cell_elsewhere
+from dashboard.evaluation.cell_images import Filters, Judged, ListedImage, list_images, n_patients, same_cell_elsewhere
 from dashboard.evaluation.comparison import Comparison
-from dashboard.evaluation.label_change_effect import MOVED, moved_images
+from dashboard.evaluation.label_change_effect import CHANGE_WORDS, changed_images
 from dashboard.evaluation.queue_order import Queue
 from dashboard.evaluation.queue_order import listed as listed_queue
 from dashboard.images.filters_ui import read_filters
@@ -35,7 +35,7 @@ def cell_comparison(desk: Desk, compare: Callable[..., Comparison], shown: Shown
     subject, evaluation = comparison.of(cell.subject)
     stored = tuple(desk.predictions(run.run_id, shown.split) for run in subject.runs)
     sums = compare(beside, MappedBy.SUM).of(cell.subject)[1] if cell.summing else None
-    moved = moved_images(desk, comparison, cell.subject, cell.moved) if cell.moved else None
+    moved = changed_images(desk, comparison, cell.subject, cell.moved) if cell.moved else None
     return Judged(subject, evaluation, stored, comparison.basis(evaluation), sums, moved)
 
 
@@ -45,12 +45,12 @@ def queue_of_list(
     """The images listed for an address, in that order, as a review queue."""
     dataset, split = desk.dataset(), links.read_split(query, default=shown.split if cell else None)
     filters, of_cell = read_filters(query, dataset.space, dataset), cell_comparison(desk, compare, shown, cell)
-    found = browse(dataset, desk.labels(shown.labels), split, filters, of_cell, cell)
+    found = list_images(dataset, desk.labels(shown.labels), split, filters, of_cell, cell)
     return listed_queue([one.image.image_id for one in found])
 
 
 def sentence(
-    listed: Sequence[Listed],
+    listed: Sequence[ListedImage],
     cell: Cell | None,
     split: Split | None,
     filters: Filters,
@@ -75,7 +75,7 @@ def sentence(
     if cell.summing:
         named = f"answers that become {cell.summing} when probabilities are summed"
     if cell.moved:
-        named = f"reviewed, and {MOVED[cell.moved]}"
+        named = f"reviewed, and {CHANGE_WORDS[cell.moved]}"
     text = f"{what}: {plain(judged.subject.title)}{', ' if named else ''}{named}. {plain(judged.basis)}."
     n_runs = len(judged.subject.runs)
     if (cell.true or cell.predicted or cell.summing) and n_runs > 1 and filters.keep_everything and listed:
@@ -104,7 +104,7 @@ def same_cell(compare: Callable[..., Comparison], shown: Shown, cell: Cell | Non
             )
 
 
-def actions(listed: Sequence[Listed], shown: Shown, cell: Cell | None) -> None:
+def actions(listed: Sequence[ListedImage], shown: Shown, cell: Cell | None) -> None:
     """Links to review these images, and back to the comparison."""
     columns = st.columns([1.6, 1.6, 6])
     with columns[0]:
@@ -131,7 +131,7 @@ def back_link(shown: Shown, cell: Cell | None) -> None:
 
 
 def tiles(
-    listed: Sequence[Listed], shown: Shown, cell: Cell | None, space: LeafSpace, standing: Mapping[str, Label]
+    listed: Sequence[ListedImage], shown: Shown, cell: Cell | None, space: LeafSpace, standing: Mapping[str, Label]
 ) -> list[Tile]:
     """One tile per image: id, prediction, label, and a badge if relabelled."""
     made = []

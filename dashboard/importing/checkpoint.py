@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from dashboard.evaluation.saliency import coloured
+from dashboard.evaluation.saliency import colour_heatmap
 from dashboard.importing.checks import check_run_id_free
 from dashboard.importing.uploads import ImportFiles
-from dashboard.server_state.jobs import Tell
+from dashboard.server_state.jobs import ProgressCallback
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, share_text
 from model_zoo.core.errors import CheckpointError, ImageError
@@ -23,7 +23,7 @@ from model_zoo.workspace.run import ONNX, Run
 from model_zoo.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from model_zoo.checkpoints.architectures import Fit
+    from model_zoo.checkpoints.architectures import ArchitectureFit
     from model_zoo.checkpoints.onnx_models import Graph
     from model_zoo.checkpoints.read import Checkpoint, Said
     from model_zoo.importing.models import Declaration, Imported
@@ -42,7 +42,7 @@ class OpenedCheckpoint:
 
     checkpoint: "Checkpoint | Graph"
     notes: Mapping[str, tuple[str, ...]]
-    fits: Mapping[str, "tuple[Fit, ...]"]
+    fits: Mapping[str, "tuple[ArchitectureFit, ...]"]
     metadata: "Mapping[str, Said]" = field(default_factory=dict)
     architecture: str = ""
     channels: int = 0
@@ -78,7 +78,7 @@ class Trial:
     heatmap: SampleHeatmap
 
 
-def open_checkpoint(import_files: ImportFiles, tell: Tell) -> OpenedCheckpoint:
+def open_checkpoint(import_files: ImportFiles, tell: ProgressCallback) -> OpenedCheckpoint:
     """Read a weights file and find the known architectures that match; `CheckpointError` if it is not a model."""
     from dashboard.importing.checkpoint_command import graph_words, read_model
     from model_zoo.checkpoints.architectures import suggest
@@ -139,7 +139,9 @@ def declare(
     return Declaration(run_id, architecture, taxonomy, tuple(order), prepared, licence, part)
 
 
-def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell) -> "Imported":
+def try_out(
+    workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: ProgressCallback
+) -> "Imported":
     """Load the model and predict validation and test images; writes nothing."""
     from model_zoo.importing.models import verify
 
@@ -148,7 +150,7 @@ def try_out(workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "D
 
 
 def try_with_heatmap(
-    workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: Tell
+    workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: ProgressCallback
 ) -> Trial:
     """`try_out`, with the heatmap of one image."""
     imported = try_out(workspace, checkpoint, declared, tell)
@@ -181,7 +183,7 @@ def sample_heatmap(workspace: Workspace, imported: "Imported") -> SampleHeatmap:
     if found.empty:
         return SampleHeatmap(image_id, before, "", f"It answers {said}. The map is zero: no place speaks for it.")
     image.thumbnail((SIDE_PX, SIDE_PX))
-    heat = Image.fromarray(coloured(card.prepared.place_back(found.heat, *image.size)), "RGBA")
+    heat = Image.fromarray(colour_heatmap(card.prepared.place_back(found.heat, *image.size)), "RGBA")
     over = Image.alpha_composite(image.convert("RGBA"), heat).convert("RGB")
     words = f"It answers {said}. {found.method} at {found.layer}: the lighter, the more it speaks for that."
     return SampleHeatmap(image_id, before, _uri(over), words)

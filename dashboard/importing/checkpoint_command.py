@@ -21,7 +21,7 @@ from dashboard.importing.checks import (
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.checkpoints.architectures import suggest
 from model_zoo.checkpoints.onnx_models import Graph, read_graph
-from model_zoo.checkpoints.preprocessing_trials import Tried
+from model_zoo.checkpoints.preprocessing_trials import Trial
 from model_zoo.checkpoints.read import Checkpoint, Said, read_checkpoint, short
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.splits import Split
@@ -189,7 +189,7 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
     return run
 
 
-def print_trials(tried: Sequence[Tried], console: Console) -> None:
+def print_trials(tried: Sequence[Trial], console: Console) -> None:
     """Print the accuracy of other preprocessing settings, best first, below the given one."""
     if not tried:
         return
@@ -207,7 +207,7 @@ def print_accuracy(
     taxonomy: Taxonomy,
     order: Sequence[str],
     console: Console,
-    tried: Sequence[Tried] = (),
+    tried: Sequence[Trial] = (),
     remedy: str = "",
 ) -> None:
     """Print the accuracy, and whether another output ``order`` or preprocessing would be much more accurate.

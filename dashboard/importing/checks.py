@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binom
 
 from dashboard.words import counted, images_of_patients, interval_text, no_interval, share_text
-from model_zoo.checkpoints.preprocessing_trials import Tried, far_better
+from model_zoo.checkpoints.preprocessing_trials import Trial, far_better
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.class_order import other_order
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
@@ -139,12 +139,12 @@ def guessing_words(judged: Evaluation, taxonomy: Taxonomy) -> str:
     return f"This model cannot be told from guessing on so few images: {said} (exact binomial test, p = {p_value:.2f})."
 
 
-def trials_title(tried: Sequence[Tried]) -> str:
+def trials_title(tried: Sequence[Trial]) -> str:
     """Title of the table of `trials_rows`."""
     return f"Prepared otherwise, {counted(tried[0].n_images, 'image')} drawn by chance, original labels"
 
 
-def trials_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
+def trials_rows(tried: Sequence[Trial]) -> list[tuple[str, str, str]]:
     """Preprocessing, accuracy and its interval, as text: the given one first, then the others from best to worst.
 
     No interval for fewer than `LEAST_PATIENTS` images or patients.
@@ -154,7 +154,7 @@ def trials_rows(tried: Sequence[Tried]) -> list[tuple[str, str, str]]:
     return [(one.name, share_text(one.share), interval_text(one.low, one.high) if enough else "–") for one in ordered]
 
 
-def trials_words(tried: Sequence[Tried]) -> str:
+def trials_words(tried: Sequence[Trial]) -> str:
     """Which other preprocessing would be much more accurate; '' if there is none."""
     better = far_better(tried) if tried else None
     if better is None:
@@ -166,7 +166,7 @@ def trials_words(tried: Sequence[Tried]) -> str:
 
 
 def warning_words(
-    judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Tried] = (), remedy: str = ""
+    judged: Evaluation, taxonomy: Taxonomy, order: Sequence[str], tried: Sequence[Trial] = (), remedy: str = ""
 ) -> str:
     """What to check first, '' for nothing: no better than guessing, then a wrong output order, then preprocessing.
 

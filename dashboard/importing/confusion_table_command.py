@@ -8,9 +8,9 @@ from rich.console import Console
 
 from dashboard.words import counted, interval_text, no_interval, share_text
 from model_zoo.core.evaluation.metrics import share
-from model_zoo.importing.confusion_table_workspace import check_new, write_counted
+from model_zoo.importing.confusion_table_workspace import check_new, write_confusion_table_workspace
 from model_zoo.importing.confusion_tables import ConfusionTable, CountColumns, read_confusion_table
-from model_zoo.importing.labels import alike, plain_name
+from model_zoo.importing.labels import equal_columns, plain_name
 from model_zoo.importing.source import shown
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.workspace import Workspace
@@ -31,7 +31,7 @@ def import_confusion(
     """
     check_new(folder)
     table = read_confusion_table(path, columns, columns_are_true)
-    made = write_counted(table, folder, run_id or plain_name(path.stem, "counted"), licence)
+    made = write_confusion_table_workspace(table, folder, run_id or plain_name(path.stem, "counted"), licence)
     for sentence in (*table.told, *_made_words(table, made)):
         console.print(sentence, soft_wrap=True)
     console.print(f"Next: {command('serve', folders=[folder])}", soft_wrap=True)
@@ -44,7 +44,7 @@ def _made_words(table: ConfusionTable, made: Workspace) -> Iterator[str]:
     n_right = int(np.trace(table.counts))
     is_right = np.repeat([1.0, 0.0], [n_right, table.n_counted - n_right])
     right = share(is_right, np.ones_like(is_right))
-    for names in alike(table.labels):
+    for names in equal_columns(table.labels):
         yield f"{' and '.join(map(shown, names))} are different classes; make them one in the table if they are."
     yield (
         f"{counted(table.n_counted, 'counted answer')} in {counted(len(table.labels), 'class', 'classes')}: "

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.splits import Split
-from model_zoo.importing.files import Found
+from model_zoo.importing.files import FoundFile
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord
 
 
 def duplicates(
-    found: Sequence[Found],
+    found: Sequence[FoundFile],
     records: Sequence[ImageRecord],
     before: Sequence[ImageRecord],
     known: Mapping[str, str],
@@ -47,7 +47,7 @@ def duplicates(
     return lines
 
 
-def digests(found: Sequence[Found], before: Iterable[ImageRecord], folder: Path) -> dict[str, str]:
+def digests(found: Sequence[FoundFile], before: Iterable[ImageRecord], folder: Path) -> dict[str, str]:
     """SHA-256 of those workspace files whose size equals that of an imported file; path -> digest."""
     sizes = {one.n_bytes for one in found if one.sha256}
     known = {}

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from threading import Lock
 
 from dashboard.address.data_view import CountedBy
-from dashboard.evaluation.image_counts import Group, count_by
+from dashboard.evaluation.image_counts import CountGroup, count_by
 from dashboard.importing import write
 from dashboard.importing.plan import ImportPlan
-from dashboard.server_state.jobs import Tell
+from dashboard.server_state.jobs import ProgressCallback
 from model_zoo.core.errors import ImageError
-from model_zoo.images.bit_depth import stretched
+from model_zoo.images.bit_depth import rescaled_to_8_bits
 from model_zoo.images.decoding import open_image
-from model_zoo.importing.files import find
+from model_zoo.importing.files import find_file
 from model_zoo.importing.source import Row, Source
 from model_zoo.workspace.manifest import DataSet
 from model_zoo.workspace.workspace import Workspace
@@ -61,7 +61,7 @@ def preview(source: Source, at_most: int = 8) -> tuple[Preview, ...]:
     return tuple(_preview(row, source) for row in rows)
 
 
-def import_images(plan: ImportPlan, tell: Tell) -> Workspace:
+def import_images(plan: ImportPlan, tell: ProgressCallback) -> Workspace:
     """Write a planned import, completely or not at all; only one import per process runs at a time."""
     with _ONE_AT_A_TIME:
         return write.write_import(plan, tell)
@@ -79,18 +79,18 @@ def label_counts(source: Source) -> Sequence[tuple[str, int]]:
     return Counter(row.labels[0] for row in source.rows).most_common()
 
 
-def planned_groups(plan: ImportPlan) -> Sequence[Group]:
+def planned_groups(plan: ImportPlan) -> Sequence[CountGroup]:
     """Number of images and patients that would be imported, by label."""
     dataset = DataSet(plan.space, plan.records)
     return count_by(dataset, dataset.labels, CountedBy.LABEL, None)
 
 
 def _preview(row: Row, source: Source) -> Preview:
-    found, left_out = find([row], source.base)
+    found, left_out = find_file([row], source.base)
     if not found:
         return Preview(row, "", left_out[0])
     try:
-        image = stretched(open_image(source.base / found[0].inside, found[0].inside)).convert("RGB")
+        image = rescaled_to_8_bits(open_image(source.base / found[0].inside, found[0].inside)).convert("RGB")
     except ImageError as error:
         return Preview(row, "", str(error))
     image.thumbnail((THUMB_PX, THUMB_PX))

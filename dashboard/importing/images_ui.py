@@ -22,7 +22,7 @@ from dashboard.importing.uploads import (
     take_upload,
     why_no_images,
 )
-from dashboard.server_state.jobs import Job, Tell, jobs
+from dashboard.server_state.jobs import Job, ProgressCallback, jobs
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.progress import watch_job
@@ -243,7 +243,7 @@ def _dry_run(desk: Desk, import_files: ImportFiles, reading: ReadOptions, option
     asked, workspace = (import_files.key, reading, options), desk.workspace
 
     def start() -> None:
-        def work(tell: Tell) -> ImportPlan:
+        def work(tell: ProgressCallback) -> ImportPlan:
             return plan_import(workspace, import_files.source(reading), options, tell)
 
         state.put(_PLAN, (asked, Job(work)))
@@ -292,7 +292,7 @@ def _planned(plan: ImportPlan, import_files: ImportFiles) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="import_counts", lazy=False)
 
     def start() -> None:
-        def work(tell: Tell) -> Workspace:
+        def work(tell: ProgressCallback) -> Workspace:
             stored = import_images(plan, tell)
             import_files.close()
             return stored

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from dashboard.evaluation.file_checks import deep_without_scale, unscaled_words
 from dashboard.words import counted
-from model_zoo.importing.files import Found
+from model_zoo.importing.files import FoundFile
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import ImageRecord
 from model_zoo.workspace.workspace import Workspace
@@ -14,7 +14,7 @@ MOST_NAMED = 5
 
 
 def pixel_words(
-    found: Sequence[Found], records: Sequence[ImageRecord], before: Sequence[ImageRecord], workspace: Workspace
+    found: Sequence[FoundFile], records: Sequence[ImageRecord], before: Sequence[ImageRecord], workspace: Workspace
 ) -> list[str]:
     """Sentences on the gray scales of ``records``, unread parts of their files, and differences from earlier images.
 

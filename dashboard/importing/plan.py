@@ -12,14 +12,14 @@ from dashboard.words import counted
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.images.grey_scale import COLUMN, scales
-from model_zoo.importing.files import Found, find, look_at_depths, look_into
-from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
+from model_zoo.images.grey_scale import COLUMN, scales_of_import
+from model_zoo.importing.files import FoundFile, find_file, inspect_file, read_bit_depths
+from model_zoo.importing.labels import declare_labels, equal_columns, label_of, plain_name, taxonomies
 from model_zoo.importing.near_duplicates import HASHES, KnownHashes
 from model_zoo.importing.source import Row, Source, SourceError, shown
-from model_zoo.importing.splits import divide, hold_out, together
+from model_zoo.importing.splits import hold_out, patients_together, split_by_patient
 from model_zoo.workspace.manifest import DataSet, ImageRecord, read_manifest
-from model_zoo.workspace.new_workspace import declaration, is_as_it_came
+from model_zoo.workspace.new_workspace import declaration, is_unchanged
 from model_zoo.workspace.workspace import DECLARATION, MANIFEST, Workspace
 
 IMAGES = "images"
@@ -89,25 +89,25 @@ def plan_import(
             f"{workspace.writable} holds the counts of a confusion table, which have no images; bring images into "
             "another workspace: uv run taxoscope init DIR."
         )
-    found, left_out = find(source.rows, source.base)
+    found, left_out = find_file(source.rows, source.base)
     if options.check:
-        found, unreadable = look_into(found, source.base, lambda done: progress(done, len(found)))
+        found, unreadable = inspect_file(found, source.base, lambda done: progress(done, len(found)))
         left_out = [*left_out, *unreadable]
     else:
-        found = look_at_depths(found, source.base)
+        found = read_bit_depths(found, source.base)
     if not found:
         why = f"; the first: {left_out[0]}" if left_out else ""
         raise SourceError(f"None of {len(source.rows):,} images can be brought in{why}")
     _check_ids(found, before)
     rows, moved = _in_splits([one.row for one in found], before, options)
     path = workspace.writable / DECLARATION
-    is_new = not before and is_as_it_came(path)
-    space = declared(source, rows) if is_new else workspace.space
+    is_new = not before and is_unchanged(path)
+    space = declare_labels(source, rows) if is_new else workspace.space
     made = taxonomies(source, rows, space) if is_new else ()
     if is_new and (known := workspace.versions()):
         raise SourceError(f"{workspace.writable} has taxonomy {next(iter(known))!r} but no labels declared; remove it.")
     opening = [one.name for one in made][:2]
-    grey = scales([one.depth for one in found], [one.grey for one in before if one.grey])
+    grey = scales_of_import([one.depth for one in found], [one.grey for one in before if one.grey])
     base = source.base.resolve()
     folder = _folder(workspace, source, options, base)
     inside = folder or base.relative_to(workspace.writable.resolve()).as_posix()
@@ -166,7 +166,7 @@ def empty_classes(source: Source, rows: Sequence[Row]) -> list[str]:
 
 
 def _alike(
-    found: Sequence[Found],
+    found: Sequence[FoundFile],
     records: Sequence[ImageRecord],
     before: Sequence[ImageRecord],
     digest_of: Mapping[str, str],
@@ -181,7 +181,7 @@ def _alike(
     )
 
 
-def _check_ids(found: Sequence[Found], before: Sequence[ImageRecord]) -> None:
+def _check_ids(found: Sequence[FoundFile], before: Sequence[ImageRecord]) -> None:
     known = {image.image_id for image in before}
     seen: dict[str, Row] = {}
     for one in found:
@@ -209,11 +209,11 @@ def _in_splits(
     rows: Sequence[Row], before: Sequence[ImageRecord], options: ImportOptions
 ) -> tuple[list[Row], list[str]]:
     if options.shares:
-        rows = _with(rows, divide(rows, options.shares))
+        rows = _with(rows, split_by_patient(rows, options.shares))
     if options.held_out:
         rows = _with(rows, hold_out(rows, options.held_out))
     home = {one.patient_id: one.split for one in before if one.patient_id and one.split is not Split.NONE}
-    whole, moved = together([row.patient_id for row in rows], [row.split for row in rows], home)
+    whole, moved = patients_together([row.patient_id for row in rows], [row.split for row in rows], home)
     if moved and not options.move_patients:
         patient = next(iter(moved))
         raise SourceError(
@@ -254,7 +254,7 @@ def _said_of_labels(records: Sequence[ImageRecord], source: Source, space: LeafS
     for values in zip(*(row.labels for row in source.rows), strict=True):
         lines += [
             f"{' and '.join(map(shown, one))} are different classes; make them one in the source if they are."
-            for one in alike(dict.fromkeys(values))
+            for one in equal_columns(dict.fromkeys(values))
         ]
     if all(image.split is Split.NONE for image in records):
         lines.append("No image is in a split, and none can be learnt from or judged on; --divide 70/15/15 draws some.")

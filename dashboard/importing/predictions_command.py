@@ -11,8 +11,8 @@ from model_zoo.core.evaluation.evaluation import evaluate
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.class_values import ClassValues, read_classes, readings
-from model_zoo.importing.prediction_files import Answers, read_answers
-from model_zoo.importing.predictions import card_of, matched
+from model_zoo.importing.prediction_files import ImportedPredictions, read_predictions
+from model_zoo.importing.predictions import card_of, match_predictions
 from model_zoo.workspace.run import Run, write_run
 from model_zoo.workspace.workspace import Workspace
 
@@ -32,7 +32,7 @@ def import_predictions(
     """Write the predictions in a file as a run without a model, completely or not at all; prints every metric.
 
     ``order`` names the classes of ``taxonomy`` in the order of unnamed columns and of indices. ``column`` and
-    ``values``: see `read_answers`.
+    ``values``: see `read_predictions`.
     """
     check_run_id_free(workspace, run_id)
     dataset = workspace.dataset()
@@ -41,8 +41,8 @@ def import_predictions(
             f"{workspace.writable} holds the counts of a confusion table: nothing says which of them is about which "
             "image, so no other answers can be set against them."
         )
-    answers = read_answers(path, order, column, values).in_order_of(taxonomy.names)
-    found = matched(answers, taxonomy, dataset, split)
+    answers = read_predictions(path, order, column, values).in_order_of(taxonomy.names)
+    found = match_predictions(answers, taxonomy, dataset, split)
     card = card_of(run_id, answers, taxonomy, dataset, licence)
     for sentence in (*answers.told, *found.told, ties_words(found.predictions)):
         if sentence:
@@ -65,7 +65,7 @@ def import_predictions(
     return run
 
 
-def order_remedy(answers: Answers, order: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+def order_remedy(answers: ImportedPredictions, order: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The class of index k in the file, for each k, and what to do if another order is correct.
 
     Names that are numbers may be indices; no option can correct other names. ``{order}`` in the sentence stands for the

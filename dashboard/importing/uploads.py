@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dashboard.importing.images import Preview, preview
 from dashboard.importing.temporary_files import temporary_folder
-from model_zoo.importing.archives import Room, is_archive, room_for_uploads, unpack
+from model_zoo.importing.archives import UnpackBudget, is_archive, unpack, unpack_budget_for_uploads
 from model_zoo.importing.dicom import Frames, extract_frames, holds_dicom
 from model_zoo.importing.files import inside
 from model_zoo.importing.labels import plain_name
@@ -262,9 +262,9 @@ def _take(import_files: ImportFiles, held: Path, files: Sequence[UploadedFile], 
         )
     path, import_files.name = held / _PACKED, packed[0].name
     write_new(path, packed[0].read())
-    import_files.path = _unpacked(path, held, import_files.name, tell, room_for_uploads())
+    import_files.path = _unpacked(path, held, import_files.name, tell, unpack_budget_for_uploads())
     path.unlink()
-    _take_frames(import_files, held, tell, room_for_uploads())
+    _take_frames(import_files, held, tell, unpack_budget_for_uploads())
     if tables:
         import_files.images = import_files.path
         import_files.path = held / _TABLE / _named(tables[0].name)
@@ -272,7 +272,7 @@ def _take(import_files: ImportFiles, held: Path, files: Sequence[UploadedFile], 
         write_new(import_files.path, tables[0].read())
 
 
-def _take_frames(import_files: ImportFiles, held: Path, tell: ProgressCallback, room: Room | None) -> None:
+def _take_frames(import_files: ImportFiles, held: Path, tell: ProgressCallback, room: UnpackBudget | None) -> None:
     """Replace DICOM files by their frames."""
     if holds_dicom(import_files.path):
         target = held / _FRAMES / plain_name(Path(import_files.name).stem, "frames")[:80]
@@ -314,7 +314,7 @@ def _named(name: str) -> str:
     return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
 
 
-def _unpacked(path: Path, held: Path, name: str, tell: ProgressCallback, room: Room | None) -> Path:
+def _unpacked(path: Path, held: Path, name: str, tell: ProgressCallback, room: UnpackBudget | None) -> Path:
     target = held / _UNPACKED / plain_name(Path(name).stem, "images")[:80]
     try:
         return unpack(path, target, tell, room)

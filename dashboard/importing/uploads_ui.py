@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard.importing.uploads import INCOMING, ImportFiles, ImportKind, UploadedFile, UploadSource, list_incoming
-from dashboard.server_state.jobs import Job, Tell
+from dashboard.server_state.jobs import Job, ProgressCallback
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.ui.progress import watch_job
@@ -15,7 +15,7 @@ from model_zoo.untrusted.limits import limits
 _FROM = {UploadSource.UPLOAD: "Upload", UploadSource.INCOMING: f"Folder {INCOMING}"}
 _TAKING, _DONE, _TIMES = "import_taking", "import_done", "import_times"
 
-Take = Callable[[Tell], ImportFiles]
+Take = Callable[[ProgressCallback], ImportFiles]
 
 
 def import_kind_switch(brought: ImportKind) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.address.links import MAX_BOXES, Away, image_url, painted_url
+from dashboard.address.links import MAX_BOXES, Occluded, image_url, painted_url
 from model_zoo.core.explanation.regions import Box, Region
 
 
-def box_drawing(image_id: str, known: Sequence[Region], away: Away, *, key: str, on_boxes: Callable[[], None]) -> None:
+def box_drawing(
+    image_id: str, known: Sequence[Region], away: Occluded, *, key: str, on_boxes: Callable[[], None]
+) -> None:
     """Draw the image, and beside it the image without the regions of ``away``, if any.
 
     ``on_boxes`` is called when a box is drawn, with the mouse or by numbers, or removed; the component's state
@@ -19,7 +21,7 @@ def box_drawing(image_id: str, known: Sequence[Region], away: Away, *, key: str,
     """
     data = {
         "image": image_url(image_id),
-        "painted": painted_url(image_id, away) if away != Away() else None,
+        "painted": painted_url(image_id, away) if away != Occluded() else None,
         "regions": [
             {
                 "name": region.name,

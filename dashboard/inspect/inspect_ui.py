@@ -11,11 +11,11 @@ from dashboard.address import fields
 from dashboard.address.fields import Query
 from dashboard.address.links import Shown, image_url, map_url
 from dashboard.address.selection import Labels
-from dashboard.decisions.consensus import history as history_of
+from dashboard.decisions.consensus import history_of_image as history_of
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.saliency import DEPTHS
 from dashboard.inspect.viewer_ui import viewer
-from dashboard.server_state.loaded_models import says
+from dashboard.server_state.loaded_models import predict
 from dashboard.server_state.open_workspace import Desk, Upload, kept_id
 from dashboard.ui import state
 from dashboard.ui.decision_table import rows
@@ -52,7 +52,7 @@ def uploader(desk: Desk) -> list[Upload]:
     held = []
     for file in files or []:
         try:
-            held.append(desk.hold(file.getvalue(), file.name))
+            held.append(desk.add_upload(file.getvalue(), file.name))
             if held[-1].grey is None and file_is_deep(held[-1].raw):
                 st.info(plain(f"{file.name} has more than 8 bits and says no depth: {FULL.text} is read as 0 to 255."))
         except TaxoScopeError as error:
@@ -181,10 +181,10 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         asked.pop("class")
     has_map = run.weights_path is not None
     state = None if has_map else "This run has no weights, so no map can be computed."
-    right, alone = run.card.taxonomy.place(label) if label else OUTSIDE, run.card.labels_alone
+    right, alone = run.card.taxonomy.place(label) if label else OUTSIDE, run.card.labels_only
     top: list[dict[str, object]] = []
     try:
-        probabilities = says(desk, run, image_id)
+        probabilities = predict(desk, run, image_id)
         top = [
             {"name": run.card.classes[k], "p": None if alone else float(probabilities[k]), "is_label": bool(k == right)}
             for k in np.argsort(-probabilities)[: 1 if alone else TOP]

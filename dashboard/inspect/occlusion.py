@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dashboard.address.links import Away
+from dashboard.address.links import Occluded
 from dashboard.server_state.loaded_models import image_of, loaded
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, RegionError
-from model_zoo.core.explanation.occlusion import paint_out
-from model_zoo.core.explanation.region_attention import Move, moves
+from model_zoo.core.explanation.occlusion import occlude
+from model_zoo.core.explanation.region_attention import PredictionChange, prediction_changes
 from model_zoo.core.explanation.regions import Energy, Shape, mask
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import Run
@@ -40,12 +40,12 @@ class OcclusionResult:
     run: Run
     before: NDArray[np.float32]
     after: NDArray[np.float32]
-    moves: tuple[Move | None, ...]
+    moves: tuple[PredictionChange | None, ...]
     energies: Mapping[str, Energy]
     how: str
 
 
-def occlude(desk: Desk, image_id: str, away: Away) -> OccludedImage:
+def occlude_image(desk: Desk, image_id: str, away: Occluded) -> OccludedImage:
     """Paint over the regions of ``away``; `LinkError` if none of them lies in the image."""
     known = {region.name: region.shapes for region in desk.regions(image_id)}
     if strangers := [name for name in away.regions if not known.get(name)]:
@@ -61,7 +61,7 @@ def occlude(desk: Desk, image_id: str, away: Away) -> OccludedImage:
     if not covered.any():
         width, height = image.size
         raise LinkError(f"Nothing of the image lies there; it has {width} x {height} pixels. Draw a box inside it.")
-    return OccludedImage(image, Image.fromarray(paint_out(np.asarray(image), covered)), taken)
+    return OccludedImage(image, Image.fromarray(occlude(np.asarray(image), covered)), taken)
 
 
 def predict_occluded(
@@ -73,10 +73,10 @@ def predict_occluded(
     `CheckpointError` if the run has no weights.
     """
     model = loaded(run).model
-    from dashboard.evaluation.saliency import explained
+    from dashboard.evaluation.saliency import explain_image
     from model_zoo.inference.predict import predict_images
-    from model_zoo.inference.region_attention import energy_on, grid_of
-    from model_zoo.inference.saliency import PlaceUnknownError
+    from model_zoo.inference.region_attention import energy_on_regions, grid_of
+    from model_zoo.inference.saliency import UnknownCropError
 
     before, after = predict_images(model, run.card.prepared, [painted.image, painted.occluded])
     asked = {name: value for name, value in options.items() if value}
@@ -84,17 +84,19 @@ def predict_occluded(
         asked.pop("class")
     size = painted.image.size
     try:
-        heat, how = explained(run, painted.image, asked)
+        heat, how = explain_image(run, painted.image, asked)
         energies = {
-            name: energy_on(heat, run.card.prepared, size, mask(shapes, size, grid_of(size)))
+            name: energy_on_regions(heat, run.card.prepared, size, mask(shapes, size, grid_of(size)))
             for name, shapes in painted.removed_shapes.items()
         }
-    except PlaceUnknownError as error:
+    except UnknownCropError as error:
         energies, how = {}, str(error)
-    return OcclusionResult(run, before, after, moves(run.card.taxonomy, before, after, spaces), energies, how)
+    return OcclusionResult(
+        run, before, after, prediction_changes(run.card.taxonomy, before, after, spaces), energies, how
+    )
 
 
-def parse_boxes(raw: object) -> Away:
+def parse_boxes(raw: object) -> Occluded:
     """Boxes from the browser, ``[[left, top, right, bottom], ...]``; `RegionError` for anything else."""
     from model_zoo.core.explanation.regions import Box, read_regions
 
@@ -102,4 +104,4 @@ def parse_boxes(raw: object) -> Away:
     boxes = tuple(shape for shape in region.shapes if isinstance(shape, Box))
     if len(boxes) < len(region.shapes):
         raise RegionError("Only boxes can be drawn; draw it again.")
-    return Away(boxes=boxes)
+    return Occluded(boxes=boxes)

@@ -8,14 +8,14 @@ import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.fields import Query
-from dashboard.address.links import Away
+from dashboard.address.links import Occluded
 from dashboard.inspect.box_drawing_ui import box_drawing
-from dashboard.inspect.occlusion import OcclusionResult, occlude, parse_boxes, predict_occluded
+from dashboard.inspect.occlusion import OcclusionResult, occlude_image, parse_boxes, predict_occluded
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import plain, points_text, share_text
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
-from model_zoo.core.explanation.region_attention import Move
+from model_zoo.core.explanation.region_attention import PredictionChange
 from model_zoo.workspace.run import Run
 
 TOP = 4
@@ -24,12 +24,12 @@ _BOXES = "take_away_sketch"
 
 def occlusion_test(desk: Desk, runs: Sequence[Run], image_id: str, query: Query, options: Mapping[str, str]) -> None:
     """Select or draw a region and show predictions without it; the choice is kept in the address."""
-    away = links.read_away(query)
-    with st.expander("Take it away: paint a part of the image out and ask again", expanded=away != Away()):
+    away = links.read_occluded(query)
+    with st.expander("Take it away: paint a part of the image out and ask again", expanded=away != Occluded()):
         _section(desk, runs, image_id, away, options)
 
 
-def _section(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options: Mapping[str, str]) -> None:
+def _section(desk: Desk, runs: Sequence[Run], image_id: str, away: Occluded, options: Mapping[str, str]) -> None:
     st.caption(
         "Stronger evidence than any map: if an answer hangs on a part of the image, it moves when that part is gone. "
         "What is painted out is filled with what lies around it."
@@ -45,7 +45,7 @@ def _section(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options
             on_change=lambda: state.write_query({"region": list(state.get("take_away_regions") or [])}),
         )
     box_drawing(image_id, known, away, key=_BOXES, on_boxes=state.guarded(_write_boxes))
-    if away == Away():
+    if away == Occluded():
         return
     try:
         with st.spinner("Asking the runs again…", show_time=False):
@@ -60,8 +60,8 @@ def _write_boxes() -> None:
     state.write_query({"box": parse_boxes(boxes or []).query()["box"]})
 
 
-def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Away, options: Mapping[str, str]) -> None:
-    painted, spaces = occlude(desk, image_id, away), list(desk.workspace.taxonomies().values())
+def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Occluded, options: Mapping[str, str]) -> None:
+    painted, spaces = occlude_image(desk, image_id, away), list(desk.workspace.taxonomies().values())
     asked: list[OcclusionResult] = []
     for run in runs:
         try:
@@ -109,7 +109,7 @@ def _probabilities(one: OcclusionResult) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("class")
 
 
-def _move_text(move: Move | None) -> str:
+def _move_text(move: PredictionChange | None) -> str:
     if move is None:
         return "–"
     before, after = map(plain, move.names)

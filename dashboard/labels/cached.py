@@ -10,20 +10,22 @@ from dashboard.ui.caching import cached
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
-def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> label_sets.Compared:
+def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> label_sets.ComparedLabels:
     """What changed between two labellings."""
     return _labels_compared(before, after, taxonomy, tuple(one.sha256 for one in desk().label_sets().usable.values()))
 
 
 @cached(entries=16)
-def _labels_compared(before: str, after: str, taxonomy: Taxonomy | None, sets: tuple[str, ...]) -> label_sets.Compared:
+def _labels_compared(
+    before: str, after: str, taxonomy: Taxonomy | None, sets: tuple[str, ...]
+) -> label_sets.ComparedLabels:
     return label_sets.compare_labels(desk(), before, after, taxonomy)
 
 
 @cached(entries=4, spinner="What would change …")
-def import_plan(raw: bytes, name: str, wanted: label_import.LabelsWanted) -> label_import.ImportPlan:
+def import_plan(raw: bytes, name: str, wanted: label_import.LabelsWanted) -> label_import.LabelImportPlan:
     """What importing a file would change."""
     file = read_label_file(io.BytesIO(raw), name, wanted.column)
-    return label_import.plan_import(
+    return label_import.plan_label_import(
         desk(), file, wanted.importer, datetime.now(UTC), wanted.taxonomy, wanted.annotator, wanted.values
     )

@@ -1,4 +1,4 @@
-"""Two labellings side by side: which labels changed, from which class to which, and the images."""
+"""Two sets of labels side by side: changed labels, their flow and images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.address.links import Flowing, LabelsView, image_url
+from dashboard.address.links import LabelsView, OpenedFlow, image_url
 from dashboard.labels.label_sets import (
-    Compared,
+    ComparedLabels,
     changes_words,
-    find_labels,
-    known_labels,
+    labels_by_name,
+    labels_of_name,
     labels_words,
     patients_words,
 )
@@ -23,7 +23,7 @@ from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain
 from model_zoo.core.errors import LinkError
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.review.label_changes import Flow
+from model_zoo.core.review.label_changes import LabelFlow
 
 NO_CLASS = "(no single class)"
 BY_LABEL = ""
@@ -45,19 +45,19 @@ def find_taxonomy(desk: Desk, view: LabelsView, taxonomies: Mapping[str, Taxonom
 
 def pickers(desk: Desk, view: LabelsView, taxonomies: Mapping[str, Taxonomy], taxonomy: Taxonomy | None) -> None:
     """Which labels are compared, and in whose classes; the choice goes to the address."""
-    known = {name: labels_words(name) for name in known_labels(desk)}
+    known = {name: labels_words(name) for name in labels_by_name(desk)}
     before, after, classes = st.columns(3)
     for column, parameter, title, value in (
         (before, "before", "From", view.before),
         (after, "after", "To", view.after),
     ):
-        find_labels(desk, value)
+        labels_of_name(desk, value)
         _select(column, title, parameter, list(known), value, known)
     asked, names = taxonomy.name if taxonomy else BY_LABEL, {BY_LABEL: "no taxonomy: by label"}
     _select(classes, "In the classes of", "taxonomy", [*taxonomies, BY_LABEL], asked, names)
 
 
-def comparison(desk: Desk, found: Compared, view: LabelsView, taxonomy: Taxonomy | None) -> str | None:
+def comparison(desk: Desk, found: ComparedLabels, view: LabelsView, taxonomy: Taxonomy | None) -> str | None:
     """What changed, by class and by label; returns the image that was opened."""
     st.markdown(f"**{plain(changes_words(found.changes, view.before, view.after))}**")
     if not found.changes.changed:
@@ -76,7 +76,7 @@ def comparison(desk: Desk, found: Compared, view: LabelsView, taxonomy: Taxonomy
     return _images(desk, found, view)
 
 
-def flow_rows(found: Sequence[Flow]) -> list[dict[str, object]]:
+def flow_rows(found: Sequence[LabelFlow]) -> list[dict[str, object]]:
     """One row for each flow; a flow onto itself says that the class holds both labels."""
     return [
         {
@@ -88,14 +88,14 @@ def flow_rows(found: Sequence[Flow]) -> list[dict[str, object]]:
     ]
 
 
-def _flows(found: Sequence[Flow], view: LabelsView) -> None:
+def _flows(found: Sequence[LabelFlow], view: LabelsView) -> None:
     key = f"labels_flows_{state.get('labels_flows', 0)}"
 
     def opened() -> None:
         rows = state.get(key)["selection"]["rows"]
         if rows:
             one = found[rows[0]]
-            state.write_query(_ALL | replace(view, flowing=Flowing(one.source, one.target)).query())
+            state.write_query(_ALL | replace(view, flowing=OpenedFlow(one.source, one.target)).query())
 
     st.dataframe(
         pd.DataFrame(flow_rows(found)),
@@ -107,7 +107,7 @@ def _flows(found: Sequence[Flow], view: LabelsView) -> None:
     )
 
 
-def _counts(found: Compared) -> list[dict[str, object]]:
+def _counts(found: ComparedLabels) -> list[dict[str, object]]:
     return [
         {
             "class": _name(one.name),
@@ -120,7 +120,7 @@ def _counts(found: Compared) -> list[dict[str, object]]:
     ]
 
 
-def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
+def _images(desk: Desk, found: ComparedLabels, view: LabelsView) -> str | None:
     flowing = view.flowing
     ends = None if flowing is None else (flowing.source, flowing.target)
     shown = [one for one in found.flows if ends in (None, (one.source, one.target))]
@@ -134,7 +134,7 @@ def _images(desk: Desk, found: Compared, view: LabelsView) -> str | None:
             st.info("Nothing goes that way any more. Choose a row above, or see all images that changed.")
     listed = [one for one in image_ids if one in desk.dataset().by_id]
     page, pages = pager.page_of(listed)
-    before, after, space = *(find_labels(desk, one) for one in (view.before, view.after)), desk.workspace.space
+    before, after, space = *(labels_of_name(desk, one) for one in (view.before, view.after)), desk.workspace.space
     tiles = [
         Tile(
             one,

@@ -1,4 +1,4 @@
-"""Labels as files for other programs; `label_files.read_label_file` reads each of them back."""
+"""Labels exported as CSV, JSON Lines, Parquet, COCO and cleanlab files."""
 
 import csv
 import io

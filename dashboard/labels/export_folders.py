@@ -1,4 +1,4 @@
-"""Images in one folder per class, as a zip whose names are safe to unpack anywhere."""
+"""Images exported as a zip with one folder per class."""
 
 import csv
 import io

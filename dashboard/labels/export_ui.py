@@ -1,4 +1,4 @@
-"""Labels and the decision history, as files to download."""
+"""Downloads of labels and of the decision history."""
 
 import io
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.decisions.history_export import HISTORY_FORMATS, write_history
 from dashboard.decisions.label_format import LabelFormat
 from dashboard.labels.export import write_labels
-from dashboard.labels.label_sets import known_labels, labels_words
+from dashboard.labels.label_sets import labels_by_name, labels_words
 from dashboard.labels.label_table import label_table
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, plain
@@ -36,7 +36,7 @@ def labels(desk: Desk, taxonomies: Mapping[str, Taxonomy]) -> None:
     """Choose labels, images and a format, and download the file."""
     st.subheader("Labels", anchor=False)
     row = st.columns([2, 1.2, 2, 2])
-    known = known_labels(desk)
+    known = labels_by_name(desk)
     source = str(row[0].selectbox("Labels", known, known.index(STANDING), labels_words, key="export_source"))
     splits = ["all", *Split]
     chosen = str(row[1].selectbox("Images", splits, key="export_split"))

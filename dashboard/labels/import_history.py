@@ -1,4 +1,4 @@
-"""What was imported and gone back to: each one action, taken back and brought back as one."""
+"""Imports and restores of labels, each undone and redone as one."""
 
 from dataclasses import dataclass
 from datetime import datetime

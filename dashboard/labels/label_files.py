@@ -1,4 +1,4 @@
-"""Files that carry labels, from here or elsewhere, read as lines of image, label and reviewer; hostile until read."""
+"""Reads label files: lines of image, label and reviewer."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from dashboard.labels.export_folders import LIST
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.untrusted.killable import TrialError
 from model_zoo.untrusted.parquet_trial import check_parquet
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import CsvRows, check_json, load_json
 from model_zoo.untrusted.zip_directory import n_members
 
@@ -39,7 +39,7 @@ class LabelFileError(TaxoScopeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LabelLine:
     """What a file says of one image, as written; ``where`` is its place in the file, in words."""
 
     where: str
@@ -54,7 +54,7 @@ class LabelFile:
 
     name: str
     sha256: str
-    lines: tuple[Line, ...]
+    lines: tuple[LabelLine, ...]
     column: str = ""
 
 
@@ -77,7 +77,9 @@ def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> Lab
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     try:
-        with reading("it", LabelFileError, "export it again as CSV in UTF-8", "is damaged or no label file"):
+        with parser_errors_as_ours(
+            "it", LabelFileError, "export it again as CSV in UTF-8", "is damaged or no label file"
+        ):
             if start == b"PAR1":
                 read, lines = _last_said(_parquet(file, column), column)
             elif packed:
@@ -91,7 +93,7 @@ def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> Lab
     return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines), read)
 
 
-def _text(raw: bytes, column: str) -> tuple[str, list[Line]]:
+def _text(raw: bytes, column: str) -> tuple[str, list[LabelLine]]:
     if b"\0" in raw[:100_000]:
         raise LabelFileError("it is no text; export the labels as CSV in UTF-8, JSON Lines or Parquet.")
     try:
@@ -117,7 +119,7 @@ def _check_lines(text: str) -> None:
         raise LabelFileError(f"it has {n_lines:,} lines; split it into files of at most {MAX_LINES:,}.")
 
 
-def _csv(text: str, column: str) -> tuple[str, list[Line]]:
+def _csv(text: str, column: str) -> tuple[str, list[LabelLine]]:
     _check_lines(text)
     header = text.split("\n", 1)[0]
     rows = CsvRows(text, max(",;\t", key=header.count), _check_shape)
@@ -188,12 +190,12 @@ def _parquet(file: io.BufferedIOBase, label: str) -> Iterator[tuple[str, Mapping
         yield f"row {number:,}", dict(zip(columns, row, strict=True))
 
 
-def _last_said(rows: Iterable[tuple[str, Mapping[str, Any]]], column: str) -> tuple[str, list[Line]]:
+def _last_said(rows: Iterable[tuple[str, Mapping[str, Any]]], column: str) -> tuple[str, list[LabelLine]]:
     """The column of the labels, and the rows as lines; of a history of decisions each person's last of an image."""
     listed = list(rows)
     label = _label_column(listed, column.strip().lower())
-    lines: list[Line] = []
-    last: dict[tuple[str, str], Line] = {}
+    lines: list[LabelLine] = []
+    last: dict[tuple[str, str], LabelLine] = {}
     for where, row in listed:
         is_history = "answer" in row and ("after" in row or "to" in row)
         undone = str(row.get("undone")).lower() in ("true", "yes")
@@ -248,10 +250,10 @@ def _key(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _line(where: str, row: Mapping[str, Any], label: str) -> Line:
+def _line(where: str, row: Mapping[str, Any], label: str) -> LabelLine:
     image, reviewer = (next((name for name in names if name in row), None) for names in (IMAGE, REVIEWER))
     assert image is not None
-    return Line(
+    return LabelLine(
         where,
         _cell(row[image], where, image),
         _cell(row.get(label), where, label),
@@ -259,7 +261,7 @@ def _line(where: str, row: Mapping[str, Any], label: str) -> Line:
     )
 
 
-def _coco(values: Mapping[str, Any]) -> Iterator[Line]:
+def _coco(values: Mapping[str, Any]) -> Iterator[LabelLine]:
     try:
         names = {one["id"]: one["name"] for one in values.get("categories", ())}
         images = {one["id"]: one for one in values["images"]}
@@ -279,13 +281,13 @@ def _coco(values: Mapping[str, Any]) -> Iterator[Line]:
         ) from error
 
 
-def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mapping[str, Any]) -> Line:
+def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mapping[str, Any]) -> LabelLine:
     name = image.get("image_id", image.get("file_name"))
     reviewer = _cell(said.get("reviewer"), where, "reviewer", empty=True)
-    return Line(where, _cell(name, where, "file_name"), _cell(label, where, "label"), reviewer)
+    return LabelLine(where, _cell(name, where, "file_name"), _cell(label, where, "label"), reviewer)
 
 
-def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[Line]]:
+def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[LabelLine]]:
     if (listed_at_least := n_members(file)) > MAX_LINES:
         raise LabelFileError(
             f"it lists {listed_at_least:,} files or more; split it into zips of at most {MAX_LINES:,}."
@@ -309,7 +311,7 @@ def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[Line]]:
                 raise LabelFileError(
                     f"{_one_line(entry.filename)!r} lies in no folder; put each image into a folder named by its class."
                 )
-            lines.append(Line(f"file {_one_line(entry.filename)}", path.name, path.parent.name))
+            lines.append(LabelLine(f"file {_one_line(entry.filename)}", path.name, path.parent.name))
         return "", lines
 
 

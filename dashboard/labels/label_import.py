@@ -1,4 +1,4 @@
-"""Labels made elsewhere: what importing a file would change, and the import as one batch of decisions."""
+"""Imports labels as one batch of decisions, after a preview."""
 
 import hashlib
 import unicodedata
@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from dashboard.address.selection import Labels
 from dashboard.decisions.consensus import in_force, labels_by_person, standing_labels
 from dashboard.decisions.decision import REVIEWER_MAX, Answer, Decision
-from dashboard.labels.label_files import LabelFile, LabelFileError, Line
+from dashboard.labels.label_files import LabelFile, LabelFileError, LabelLine
 from dashboard.labels.label_values import read_values
-from dashboard.server_state.batch_decisions import Given, decide_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
 from model_zoo.core.errors import LabelError
@@ -37,7 +37,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class LabelsWanted:
-    """What the person who imports says of a file: see `plan_import` and `read_label_file`."""
+    """What the person who imports says of a file: see `plan_label_import` and `read_label_file`."""
 
     importer: str
     taxonomy: Taxonomy | None = None
@@ -53,7 +53,7 @@ class LabelsWanted:
 
 
 @dataclass(frozen=True)
-class ImportPlan:
+class LabelImportPlan:
     """What importing ``file`` would do.
 
     ``given`` is what would be stored: every label of a named annotator that is not their opinion already, and of lines
@@ -63,7 +63,7 @@ class ImportPlan:
     """
 
     file: LabelFile
-    given: tuple[Given, ...]
+    given: tuple[GivenLabel, ...]
     fates: Mapping[Fate, int]
     unknown: tuple[str, ...]
     unreadable: tuple[str, ...]
@@ -87,7 +87,7 @@ class ImportPlan:
         return label_changes(self.before, self.after).changed
 
 
-def plan_import(
+def plan_label_import(
     desk: Desk,
     file: LabelFile,
     importer: str,
@@ -95,7 +95,7 @@ def plan_import(
     taxonomy: Taxonomy | None = None,
     annotator: str = "",
     values: ClassValues | None = None,
-) -> ImportPlan:
+) -> LabelImportPlan:
     """What would change; nothing is stored. `LabelFileError` where the file contradicts itself.
 
     Labels are leaf text; with ``taxonomy`` also names of its classes, read as a reviewer's answer "it is one of
@@ -110,7 +110,7 @@ def plan_import(
     base = _without_class_imports(desk) if taxonomy else now
     read_as, written = read_values(file, space, taxonomy, values)
     unknown, unreadable = [], []
-    read: dict[tuple[str, str], tuple[Line, Label]] = {}
+    read: dict[tuple[str, str], tuple[LabelLine, Label]] = {}
     for line in file.lines:
         image_id, who = find(line.image), _person(line, annotator.strip() or importer)
         is_opinion = bool(line.reviewer.strip() or annotator.strip())
@@ -142,13 +142,13 @@ def plan_import(
             continue
         is_opinion = bool(line.reviewer.strip() or annotator.strip())
         if is_opinion or (fate is not Fate.EQUAL and (image_id, text) not in held):
-            given.append(Given(image_id, text, who))
+            given.append(GivenLabel(image_id, text, who))
         else:
             n_equal += 1
     already = "" if given else _already(earlier_import)
     touched, named = {one.image_id for one in given}, {image_id for image_id, _ in read}
     after = {**now, **{one: dataset.labels[one] for one in touched}, **_standing_with(desk, given, time)}
-    return ImportPlan(
+    return LabelImportPlan(
         file,
         tuple(given),
         fates,
@@ -164,7 +164,7 @@ def plan_import(
     )
 
 
-def store_import(desk: Desk, plan: ImportPlan, time: datetime) -> tuple[Decision, ...]:
+def store_import(desk: Desk, plan: LabelImportPlan, time: datetime) -> tuple[Decision, ...]:
     """Store what was planned as one batch, once: sent again, the same decisions are returned.
 
     `LabelFileError` where this file is imported already and no opinion in it has changed since, or a line has no
@@ -180,7 +180,7 @@ def store_import(desk: Desk, plan: ImportPlan, time: datetime) -> tuple[Decision
     return decide_many(desk, plan.given, plan.batch, time, chosen_by=chosen_by, taxonomy=plan.taxonomy)
 
 
-def plan_words(plan: ImportPlan) -> str:
+def label_import_words(plan: LabelImportPlan) -> str:
     """What a dry run says, in one line."""
     fates = ", ".join(f"{plan.fates[fate]:,} {fate}" for fate in Fate)
     return (
@@ -190,7 +190,7 @@ def plan_words(plan: ImportPlan) -> str:
     )
 
 
-def equal_words(plan: ImportPlan) -> str:
+def equal_words(plan: LabelImportPlan) -> str:
     """What to do about labels that are equal to the current one and in nobody's name; '' where there are none."""
     if not plan.n_equal:
         return ""
@@ -198,7 +198,7 @@ def equal_words(plan: ImportPlan) -> str:
     return f"{were} not stored: name the annotator to keep {'it' if plan.n_equal == 1 else 'them'}"
 
 
-def nothing_words(plan: ImportPlan) -> str:
+def nothing_words(plan: LabelImportPlan) -> str:
     """Why nothing is stored."""
     if not any(plan.fates.values()):
         return "Nothing was stored: no line of the file names an image of this workspace and a label that can be read."
@@ -224,7 +224,7 @@ def _fate(now: Label, label: Label, space: LeafSpace) -> Fate:
     return Fate.NEW if now == space.everything else Fate.CHANGED
 
 
-def _person(line: Line, importer: str) -> str:
+def _person(line: LabelLine, importer: str) -> str:
     who = unicodedata.normalize("NFC", line.reviewer.strip() or importer.strip())
     if len(who) > REVIEWER_MAX or not who.isprintable():
         raise LabelFileError(
@@ -304,7 +304,7 @@ def _already(stored: Sequence[Decision]) -> str:
     )
 
 
-def _standing_with(desk: Desk, given: Sequence[Given], time: datetime) -> Mapping[str, Label]:
+def _standing_with(desk: Desk, given: Sequence[GivenLabel], time: datetime) -> Mapping[str, Label]:
     """The standing labels of the images of ``given``, were it stored now."""
     history, named = desk.store.all(), {one.image_id for one in given}
     about = [one for one in history if one.image_id in named]

@@ -1,4 +1,4 @@
-"""Labels made elsewhere: a file is read, what it would change is said, and only then it is stored."""
+"""Import of labels: file, preview, confirm."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,13 +9,13 @@ import streamlit as st
 
 from dashboard.labels.comparison_ui import flow_rows
 from dashboard.labels.label_files import MAX_BYTES
-from dashboard.labels.label_import import Fate, ImportPlan, LabelsWanted, equal_words, nothing_words, store_import
+from dashboard.labels.label_import import Fate, LabelImportPlan, LabelsWanted, equal_words, nothing_words, store_import
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import counted, plain
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.review.label_changes import flows, named_by
+from model_zoo.core.review.label_changes import label_flows, named_by
 from model_zoo.importing.class_values import ClassValues
 
 MAX_LISTED = 20
@@ -30,7 +30,7 @@ _FATES = {Fate.NEW: "New", Fate.CHANGED: "Other than now", Fate.EQUAL: "As now"}
 
 def importing(
     desk: Desk,
-    plan_of: Callable[[bytes, str, LabelsWanted], ImportPlan],
+    plan_of: Callable[[bytes, str, LabelsWanted], LabelImportPlan],
     taxonomies: Mapping[str, Taxonomy],
     opening: Taxonomy | None,
     reviewer: str,
@@ -98,16 +98,16 @@ def _on_the_page(sentence: str) -> str:
     return sentence
 
 
-def _counts(plan: ImportPlan) -> None:
+def _counts(plan: LabelImportPlan) -> None:
     cells = [(words, plan.fates[fate]) for fate, words in _FATES.items()]
     cells += [("Unknown images", len(plan.unknown)), ("Unreadable", len(plan.unreadable))]
     for column, (words, number) in zip(st.columns(len(cells)), cells, strict=True):
         column.metric(words, f"{number:,}", border=True, height="stretch")
 
 
-def _changes(desk: Desk, plan: ImportPlan, taxonomy: Taxonomy | None) -> None:
+def _changes(desk: Desk, plan: LabelImportPlan, taxonomy: Taxonomy | None) -> None:
     name = named_by(taxonomy) if taxonomy else desk.workspace.space.format
-    found = flows(plan.before, plan.after, name)
+    found = label_flows(plan.before, plan.after, name)
     st.markdown(f"**{counted(len(plan.changed), 'image')}** would get another label. {plain(desk.review_rule.words)}")
     st.caption(f"In the classes of {plain(taxonomy.reference)}." if taxonomy else "By label.")
     if found:
@@ -122,7 +122,7 @@ def _listed(what: str, sentences: Sequence[str]) -> None:
                 st.caption(f"and {len(sentences) - MAX_LISTED:,} more.")
 
 
-def _storing(desk: Desk, plan: ImportPlan) -> None:
+def _storing(desk: Desk, plan: LabelImportPlan) -> None:
     if plan.already:
         st.info(plain(plan.already))
         return

@@ -1,4 +1,4 @@
-"""Label sets made from what stands, compared with one another, and gone back to."""
+"""Label sets (snapshots): save, compare, restore."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,21 @@ from datetime import datetime
 
 from dashboard.address.selection import Labels
 from dashboard.decisions.decision import Decision
-from dashboard.server_state.batch_decisions import Given, decide_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
 from model_zoo.core.errors import LinkError
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.review.label_changes import Flow, LabelChanges, Name, flows, label_changes, n_by_name, named_by
+from model_zoo.core.review.label_changes import (
+    LabelChanges,
+    LabelFlow,
+    Name,
+    label_changes,
+    label_flows,
+    n_by_name,
+    named_by,
+)
 from model_zoo.workspace.label_sets import ORIGINAL, STANDING, LabelSet
 
 RESTORED = "restored from label set "
@@ -34,13 +42,13 @@ class NameCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedLabels:
     """Two labellings in the classes of a taxonomy: what changed, from which class to which, and by leaf."""
 
     changes: LabelChanges
-    flows: tuple[Flow, ...]
+    flows: tuple[LabelFlow, ...]
     counts: tuple[NameCount, ...]
-    by_leaf: tuple[Flow, ...]
+    by_leaf: tuple[LabelFlow, ...]
 
 
 def make_label_set(desk: Desk, name: str, made_by: str, time: datetime, note: str = "") -> LabelSet:
@@ -62,17 +70,17 @@ def make_label_set(desk: Desk, name: str, made_by: str, time: datetime, note: st
     return label_set
 
 
-def known_labels(desk: Desk) -> tuple[str, ...]:
+def labels_by_name(desk: Desk) -> tuple[str, ...]:
     """What can be compared and exported: the original labels, those that stand now, and every set."""
     return (ORIGINAL, STANDING, *desk.label_sets().usable)
 
 
-def find_labels(desk: Desk, name: str) -> Mapping[str, Label]:
-    """Image id -> label of one of `known_labels`; `LinkError` lists them."""
+def labels_of_name(desk: Desk, name: str) -> Mapping[str, Label]:
+    """Image id -> label of one of `labels_by_name`; `LinkError` lists them."""
     if name in (ORIGINAL, STANDING):
         return desk.labels(Labels.ORIGINAL if name == ORIGINAL else Labels.REVIEWED)
     if name not in desk.label_sets().usable:
-        raise LinkError(f"There are no labels {name[:100]!r} here; there are {', '.join(known_labels(desk))}.")
+        raise LinkError(f"There are no labels {name[:100]!r} here; there are {', '.join(labels_by_name(desk))}.")
     return desk.label_set(name)
 
 
@@ -82,14 +90,14 @@ def labels_words(name: str) -> str:
     return fixed.get(name, f"label set {name}")
 
 
-def compare_labels(desk: Desk, before: str, after: str, taxonomy: Taxonomy | None) -> Compared:
-    """What changed from one of `known_labels` to another; without a taxonomy by leaf alone."""
+def compare_labels(desk: Desk, before: str, after: str, taxonomy: Taxonomy | None) -> ComparedLabels:
+    """What changed from one of `labels_by_name` to another; without a taxonomy by leaf alone."""
     space = desk.workspace.space
-    sides = find_labels(desk, before), find_labels(desk, after)
-    by_leaf = flows(*sides, space.format)
-    named = flows(*sides, named_by(taxonomy)) if taxonomy else by_leaf
+    sides = labels_of_name(desk, before), labels_of_name(desk, after)
+    by_leaf = label_flows(*sides, space.format)
+    named = label_flows(*sides, named_by(taxonomy)) if taxonomy else by_leaf
     counts = _counts(*sides, named_by(taxonomy) if taxonomy else space.format, taxonomy, named)
-    return Compared(label_changes(*sides), named, counts, by_leaf)
+    return ComparedLabels(label_changes(*sides), named, counts, by_leaf)
 
 
 def to_restore(desk: Desk, label_set: LabelSet) -> Mapping[str, Label]:
@@ -105,7 +113,8 @@ def restore(desk: Desk, label_set: LabelSet, reviewer: str, batch: str, time: da
     """
     space, note = desk.workspace.space, f"sha256 {label_set.sha256[:16]}"
     given = [
-        Given(image_id, space.format(label), reviewer, note) for image_id, label in to_restore(desk, label_set).items()
+        GivenLabel(image_id, space.format(label), reviewer, note)
+        for image_id, label in to_restore(desk, label_set).items()
     ]
     if not given:
         return ()
@@ -133,7 +142,7 @@ def _counts(
     after: Mapping[str, Label],
     name: Name,
     taxonomy: Taxonomy | None,
-    found: Sequence[Flow],
+    found: Sequence[LabelFlow],
 ) -> tuple[NameCount, ...]:
     n_before, n_after = n_by_name(before.values(), name), n_by_name(after.values(), name)
     names: list[str | None] = list(taxonomy.names) if taxonomy else sorted({*n_before, *n_after} - {None}, key=str)

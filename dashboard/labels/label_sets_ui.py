@@ -1,4 +1,4 @@
-"""The sections of Labels about label sets: what stands, making one, the list, going back, and taking that back."""
+"""The sections of Labels on snapshots: save, list, restore, undo."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from dashboard.ui.state import reviewer_name
 from dashboard.words import counted, plain
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.review.label_changes import flows, label_changes, named_by
+from model_zoo.core.review.label_changes import label_changes, label_flows, named_by
 from model_zoo.workspace.label_sets import MAX_NAME, MAX_NOTE, STANDING, LabelSet
 
 _WORK = {LabelWork.SETS: "Label sets", LabelWork.EXPORT: "Export", LabelWork.IMPORT: "Import"}
@@ -136,7 +136,7 @@ def restoring(desk: Desk, sets: LabelSets, view: LabelsView, reviewer: str, taxo
         if not wanted:
             st.caption(f"Nothing to do: the {labels_words(STANDING)} are those of {plain(chosen.name)}.")
             return
-        found = flows(now, wanted, named_by(taxonomy) if taxonomy else desk.workspace.space.format)
+        found = label_flows(now, wanted, named_by(taxonomy) if taxonomy else desk.workspace.space.format)
         st.markdown(f"**{counted(len(wanted), 'label')}** of {counted(len(now), 'image')} would change:")
         st.dataframe(pd.DataFrame(flow_rows(found)), hide_index=True, key="labels_restore_flows", lazy=False)
         st.button(

@@ -1,4 +1,4 @@
-"""The labels of one moment as a table of images: what the exports write."""
+"""All labels at one moment as a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.decisions.consensus import in_force
-from dashboard.labels.label_sets import find_labels
+from dashboard.labels.label_sets import labels_of_name
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.label_space.labels import Label, LeafSpace
@@ -47,8 +47,8 @@ class LabelTable:
 
 
 def label_table(desk: Desk, source: str, split: Split | None = None, taxonomy: Taxonomy | None = None) -> LabelTable:
-    """One of `known_labels` over all images, or those of one split; `LinkError` where there is no such source."""
-    labels, dataset = find_labels(desk, source), desk.dataset()
+    """One of `labels_by_name` over all images, or those of one split; `LinkError` where there is no such source."""
+    labels, dataset = labels_of_name(desk, source), desk.dataset()
     givers = label_givers(desk) if source == STANDING else {}
     images = dataset.images if split is None else dataset.split(split)
     rows = (
@@ -79,7 +79,7 @@ def stored_probabilities(desk: Desk, run_id: str, taxonomy: Taxonomy) -> Mapping
     runs = desk.runs()
     if run_id not in runs:
         raise LinkError(f"There is no run {run_id[:100]!r} in this workspace; choose another.")
-    if runs[run_id].card.labels_alone:
+    if runs[run_id].card.labels_only:
         raise RunError(f"Run {run_id!r} gave labels without probabilities; choose another to stand beside labels.")
     onto = project(runs[run_id].card.taxonomy, taxonomy).matrix
     stored = [desk.out_of_fold(run_id)]

@@ -1,4 +1,4 @@
-"""Whether numbers in a file of labels are names of classes or indices of them: one reading for all of its lines."""
+"""Whether the numbers in a label file are class names or class indices."""
 
 from collections.abc import Mapping, Sequence
 

@@ -16,7 +16,7 @@ from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.compare.verdict_ui import verdict
 from dashboard.diagnose import cached as diagnose_cached
 from dashboard.evaluation.comparison import find_subjects, mix_label_spaces, with_subject_ids
-from dashboard.evaluation.default_selection import opening
+from dashboard.evaluation.default_selection import default_selection
 from dashboard.report.download_ui import report_button
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, controls, plots, state
@@ -25,7 +25,7 @@ from model_zoo.core.evaluation.metrics import ClassFigure
 
 desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
-shown = links.read_shown(query, opening(desk))
+shown = links.read_shown(query, default_selection(desk))
 figure, view = fields.choice(query, "figure", ClassFigure, ClassFigure.RECALL), links.read_matrix_view(query)
 
 title, switches = st.columns([1, 7], vertical_alignment="center")

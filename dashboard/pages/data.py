@@ -6,7 +6,7 @@ from dashboard.address.data_view import read_data_view
 from dashboard.address.selection import Labels
 from dashboard.data import cached as data_cached
 from dashboard.data import counts_ui, file_checks_ui
-from dashboard.evaluation.default_selection import opening_counts
+from dashboard.evaluation.default_selection import default_counts
 from dashboard.evaluation.image_counts import splits_of
 from dashboard.runs import overview_ui
 from dashboard.server_state import open_workspace
@@ -14,7 +14,7 @@ from dashboard.ui import controls, counts_only, plots, state
 
 desk = open_workspace.desk()
 dataset, taxonomies = desk.dataset(), desk.workspace.taxonomies()
-view, splits = read_data_view(state.query(), opening_counts(desk.workspace)), splits_of(dataset)
+view, splits = read_data_view(state.query(), default_counts(desk.workspace)), splits_of(dataset)
 
 title, labels = st.columns([6, 2], vertical_alignment="center")
 title.title("Data", anchor=False)
@@ -40,6 +40,6 @@ if counts_only.no_images_notice(dataset, "there are no files to look into."):
     st.stop()
 with theme:
     stamp = file_checks_ui.file_check_button(desk)
-looked = data_cached.checked_files(view.labels, stamp)
+looked = data_cached.file_checks(view.labels, stamp)
 if opened := file_checks_ui.file_findings(looked, len(dataset.images), view.found, dataset.space):
     st.switch_page("inspect.py", query_params={"image": [opened]})

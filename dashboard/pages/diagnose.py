@@ -10,7 +10,7 @@ from dashboard.diagnose import diagnosis_ui
 from dashboard.diagnose.diagnosis import coarser_spaces, find_coarser
 from dashboard.diagnose.label_change_effect_ui import changed_causes
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
-from dashboard.evaluation.default_selection import opening
+from dashboard.evaluation.default_selection import default_selection
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, controls, plots, state
 from dashboard.words import no_run_yet
@@ -19,7 +19,7 @@ AT_MOST = 2
 
 desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
-shown = links.read_shown(query, opening(desk))
+shown = links.read_shown(query, default_selection(desk))
 
 title, switches = st.columns([1, 4], vertical_alignment="center")
 title.title("Diagnose", anchor=False)

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from dashboard.address import fields, links
-from dashboard.evaluation.cell_images import browse
+from dashboard.evaluation.cell_images import list_images
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
-from dashboard.evaluation.default_selection import opening
+from dashboard.evaluation.default_selection import default_selection
 from dashboard.images import bulk_edit_ui, list_ui
 from dashboard.images import cached as images_cached
 from dashboard.images.embedding_ui import embedding_section
@@ -18,7 +18,7 @@ from dashboard.ui.gallery import gallery
 desk = open_workspace.desk()
 dataset, known = desk.dataset(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
-shown, cell = links.read_shown(query, opening(desk)), links.read_cell(query)
+shown, cell = links.read_shown(query, default_selection(desk)), links.read_cell(query)
 split = links.read_split(query, default=shown.split if cell else None)
 filters = read_filters(query, dataset.space, dataset)
 
@@ -27,7 +27,7 @@ image_filters(dataset, filters, split, cell.subject if cell else "", known)
 if cell and controls.no_predictions(desk, find_subjects(desk.series(), shown.beside(cell.subject).subjects), shown):
     st.stop()
 judged = list_ui.cell_comparison(desk, cached.comparison, shown, cell)
-listed = browse(dataset, desk.labels(shown.labels), split, filters, judged, cell)
+listed = list_images(dataset, desk.labels(shown.labels), split, filters, judged, cell)
 list_ui.sentence(listed, cell, split, filters, judged, desk.standing())
 list_ui.same_cell(cached.comparison, shown, cell)
 

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.address import fields, links
 from dashboard.evaluation import queue_order
 from dashboard.evaluation.comparison import find_subjects, with_subject_ids
-from dashboard.evaluation.default_selection import opening
+from dashboard.evaluation.default_selection import default_selection
 from dashboard.inspect import inspect_ui
 from dashboard.inspect.occlusion_ui import occlusion_test
 from dashboard.review.panel_ui import review_panel
@@ -14,7 +14,7 @@ from dashboard.ui import cached, counts_only, state
 
 desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
-shown, image_id = links.read_shown(query, opening(desk)), fields.text(query, "image")
+shown, image_id = links.read_shown(query, default_selection(desk)), fields.text(query, "image")
 
 st.title("Inspect", anchor=False)
 if counts_only.no_images_notice(desk.dataset(), "there is none to open, and no model to ask about others."):

@@ -6,20 +6,20 @@ from dashboard.address import links
 from dashboard.address.queue import is_listed, read_queue_view, read_reviewed
 from dashboard.decisions.status import reviewers
 from dashboard.evaluation.comparison import with_subject_ids
-from dashboard.evaluation.default_selection import opening
+from dashboard.evaluation.default_selection import default_selection
 from dashboard.images import list_ui
 from dashboard.review import cached as review_cached
 from dashboard.review import queue_controls_ui
 from dashboard.review.panel_ui import review_panel
 from dashboard.review.queue_items import OTHERS_WORK
-from dashboard.review.queue_status import n_asked, n_elsewhere, named, wanted
+from dashboard.review.queue_status import n_asked, n_leased_to_others, named, wanted_images
 from dashboard.server_state import open_workspace
 from dashboard.ui import cached, controls, counts_only, state
 from dashboard.ui.state import reviewer_name
 
 desk, known = open_workspace.desk(), cached.subjects()
 query = with_subject_ids(desk.series(), state.query())
-view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, opening(desk))
+view, cell, shown = read_queue_view(query), links.read_cell(query), read_reviewed(query, default_selection(desk))
 subjects = tuple(known[one] for one in shown.subjects if one in known)
 
 title, switches = st.columns([1, 10], vertical_alignment="center")
@@ -45,8 +45,8 @@ queue = (
 )
 queue = named(queue, view)
 name = reviewer_name("review_panel")
-waits, n_images = wanted(desk, queue, view, name), n_asked(desk, queue, view)
-elsewhere = n_elsewhere(desk, queue, view, name)
+waits, n_images = wanted_images(desk, queue, view, name), n_asked(desk, queue, view)
+elsewhere = n_leased_to_others(desk, queue, view, name)
 review_panel(
     desk,
     waits,

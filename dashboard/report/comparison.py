@@ -13,7 +13,7 @@ from dashboard.compare import label_noise_words
 from dashboard.compare import verdict_words as words
 from dashboard.compare.matrices import why_no_difference
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
-from dashboard.evaluation.class_selection import Drawn, drawn, drawn_differences
+from dashboard.evaluation.class_selection import PlottedClasses, plotted_classes, plotted_differences
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.report.contents import ReportContents
@@ -22,7 +22,7 @@ from dashboard.report.page import chart, table
 from dashboard.ui.matrices_plot import INCONCLUSIVE_MARK, UNITS, confusion_figure, difference_figure
 from dashboard.ui.plots import Theme, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
-from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference
+from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference_matrix
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Figure, accuracy, churn, class_figures
@@ -68,7 +68,7 @@ def classes(judged: Comparison) -> str:
     for group in [list(everybody)] if judged.one_basis else [[k] for k in everybody]:
         figures = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
         titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
-        few = drawn(figures)
+        few = plotted_classes(figures)
         parts.append(_few(few, "All of them are in comparison.csv."))
         parts.append(chart(partial(_classes, [[one[k] for k in few.positions] for one in figures], titles, ids)))
     return "".join(parts)
@@ -119,7 +119,7 @@ def _verdict(contents: ReportContents, judgement: Judgement) -> str:
     other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
     beside = judgement.verdicts[other, rule.figure]
     names = judgement.subject.title, judgement.reference.title
-    few = drawn_differences(judgement.rows(asked, ClassFigure.RECALL))
+    few = plotted_differences(judgement.rows(asked, ClassFigure.RECALL))
     lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
     tipping = judgement.tipping_point(rule.figure)
     errors = " ".join(label_noise_words.sentences(tipping, contents.reviewing)) if tipping else ""
@@ -149,7 +149,7 @@ def _verdict(contents: ReportContents, judgement: Judgement) -> str:
 def _difference(judged: Comparison) -> str:
     first, second = judged.subjects
     before, after = judged.evaluations
-    found = difference(before, after, Per.TRUE)
+    found = difference_matrix(before, after, Per.TRUE)
     draw = partial(
         difference_figure, found, titles=(first.title, second.title), of_runs=(len(first.runs), len(second.runs))
     )
@@ -161,7 +161,7 @@ def _difference(judged: Comparison) -> str:
     )
 
 
-def _few(few: Drawn, where_all: str) -> str:
+def _few(few: PlottedClasses, where_all: str) -> str:
     return f'<p class="quiet">{few.sentence} {where_all}</p>' if few.sentence else ""
 
 

@@ -7,7 +7,7 @@ from dashboard.address.links import JUDGED
 from dashboard.compare.many_models import ManyModelsResult
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.verdict import Judgement
 from dashboard.runs.region_attention import RegionAttention, stored_region_attention
 from dashboard.server_state.open_workspace import Desk
@@ -28,7 +28,7 @@ class ReportContents:
     judgements: Sequence[Judgement]
     diagnoses: Sequence[Diagnosis]
     region_attention: Mapping[str, tuple[RegionAttention, ...]]
-    reviewing: Reviewing | None = None
+    reviewing: LabelChanges | None = None
     many: ManyModelsResult | None = None
     result_notes: Mapping[str, str] = field(default_factory=dict)
     many_models_note: str = ""

@@ -11,7 +11,7 @@ from dashboard.compare.smallest_gap import rare_class_names, smallest_detectable
 from dashboard.decisions.csv_export import safe_cell
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
-from dashboard.evaluation.label_change_effect import Reviewing
+from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.verdict import question_of
 from dashboard.report import many_models
 from dashboard.report.comparison import now
@@ -168,7 +168,7 @@ def _classes(contents: ReportContents) -> list[dict[str, Any]]:
     ]
 
 
-def _reviewing(found: Reviewing) -> dict[str, Any]:
+def _reviewing(found: LabelChanges) -> dict[str, Any]:
     """Effect of review: metrics before and after, changed images, estimated accuracy on corrected labels."""
     return {
         "images": found.n_images,

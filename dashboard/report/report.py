@@ -10,9 +10,10 @@ from dashboard.compare.many_models import compare_subjects, compare_subset, many
 from dashboard.compare.result_notes import result_notes
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
-from dashboard.evaluation.label_change_effect import reviewing
+from dashboard.evaluation.label_change_effect import label_change_effect
 from dashboard.evaluation.verdict import Judgement
-from dashboard.report import causes, comparison, label_change_effect, many_models, numbers, page, region_attention
+from dashboard.report import causes, comparison, many_models, numbers, page, region_attention
+from dashboard.report import label_change_effect as label_change_section
 from dashboard.report.contents import ReportContents, region_attention_of_runs
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.manifest import write_whole
@@ -29,7 +30,7 @@ class Report:
 
 def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
     """Build the report on ``judged``, with its results ``found``, and the diagnoses of its subjects."""
-    changed = reviewing(desk, judged.subjects, judged.space, judged.split, judged.where)
+    changed = label_change_effect(desk, judged.subjects, judged.space, judged.split, judged.where)
     many = compare_subjects(judged, desk.workspace.rule, partial(compare_subset, desk, judged))
     beside, many_beside = result_notes(desk, judged, found), many_models_note(desk, many) if many else ""
     contents = ReportContents(
@@ -41,7 +42,7 @@ def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], dia
         page.downloads({"comparison.csv": table, "comparison.json": tree}),
         comparison.verdicts(contents),
         many_models.section(contents),
-        label_change_effect.section(contents),
+        label_change_section.section(contents),
         comparison.classes(judged),
         comparison.matrices(judged),
         causes.section(contents),

@@ -1,4 +1,4 @@
-"""The images about which people disagree, as a queue of which each answer ends one disagreement."""
+"""The adjudication queue: images about which people disagree."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

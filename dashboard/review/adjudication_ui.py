@@ -1,4 +1,4 @@
-"""Disagreements between people: how many are open, and the way to the queue in which somebody ends them."""
+"""The number of open disagreements, and the link to their queue."""
 
 from collections.abc import Mapping
 

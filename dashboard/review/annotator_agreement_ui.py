@@ -1,4 +1,4 @@
-"""How far people agree, in words, tables and one matrix."""
+"""Inter-rater agreement: sentences, tables and a matrix."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from dashboard.ui.matrices_plot import rater_confusion_figure
 from dashboard.words import counted, images_of_patients, interval_text, number_text, plain, share_text
 from model_zoo.core.evaluation.confusion import Confusion
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.review.agreement import MIN_PATIENTS, NOBODY, Agreement
+from model_zoo.core.review.agreement import MIN_PATIENTS_FOR_AGREEMENT, NO_LABEL, Agreement
 
 N_DISPUTED = 12
 """Most images listed about which people differ."""
@@ -49,7 +49,8 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, them
     )
     st.caption(
         f"Answers given with the earlier label in view are not independent and agree too often: {said.n_blind:,} of "
-        f"{said.n_answers:,} were given blind. Intervals: 95 %, over patients; below {MIN_PATIENTS} patients none."
+        f"{said.n_answers:,} were given blind. Intervals: 95 %, over patients; "
+        f"below {MIN_PATIENTS_FOR_AGREEMENT} patients none."
         + (f" {counted(said.n_no_class, 'answer')} fit no single class and are left out." if said.n_no_class else "")
     )
     rows = [("Krippendorff's alpha, all people", found.krippendorff)]
@@ -91,7 +92,7 @@ def _disputed(found: Agreements, said: Opinions, taxonomy: Taxonomy) -> None:
             named = ", ".join(
                 f"{plain(who)}: {plain(taxonomy.names[k])}"
                 for who, k in zip(said.people, column.tolist(), strict=True)
-                if k != NOBODY
+                if k != NO_LABEL
             )
             st.markdown(f"- [{plain(image_id)}](inspect?{urlencode({'image': image_id})}) – {named}")
         st.markdown("Those that nobody has adjudicated since wait for it on [Review](review?order=conflict).")

@@ -10,7 +10,7 @@ from dashboard.address.selection import Labels
 from dashboard.evaluation import annotator_agreement, queue_order
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.confusion_cells import class_cells, wrong_cells
-from dashboard.evaluation.filters import images_where_all
+from dashboard.evaluation.filters import images_matching_all
 from dashboard.server_state.open_workspace import Desk, desk
 from dashboard.ui.caching import cached
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -38,7 +38,7 @@ def _queue(shown: Shown, view: QueueView, cell: Cell | None) -> queue_order.Queu
         shown.labels,
         view.seed,
         where=view.where,
-        only=images_where_all(view.where, now.dataset(), now.labels(shown.labels)),
+        only=images_matching_all(view.where, now.dataset(), now.labels(shown.labels)),
         cell=cell,
     )
 
@@ -58,7 +58,7 @@ def _cells(shown: Shown, view: QueueView, subject_id: str) -> Mapping[Cell, int]
         shown.space,
         shown.split,
         shown.labels,
-        images_where_all(view.where, now.dataset(), now.labels(shown.labels)),
+        images_matching_all(view.where, now.dataset(), now.labels(shown.labels)),
     )
     if judged is None:
         return {}

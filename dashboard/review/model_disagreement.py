@@ -1,23 +1,25 @@
-"""Where chosen runs disagree about an image: who says what, in one line."""
+"""Where selected models disagree about an image."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dashboard.evaluation.comparison import Subject, distinct
-from dashboard.evaluation.stored_predictions import asked
+from dashboard.evaluation.stored_predictions import stored_predictions
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground, project
 
 
-def witnesses(desk: Desk, subjects: Sequence[Subject], split: Split, image_ids: Sequence[str]) -> Mapping[str, str]:
+def model_disagreement(
+    desk: Desk, subjects: Sequence[Subject], split: Split, image_ids: Sequence[str]
+) -> Mapping[str, str]:
     """Image id -> ``fine-s0: cat 0.91; coarse-s1: dog 0.88`` for the images about which the runs disagree.
 
     They do where their answers differ on common ground. The two answers given by most runs are told, each by the
     run that is surest of it, in that run's own class.
     """
-    said = [one for subject in distinct(subjects) if (one := asked(desk, subject, split)) is not None]
+    said = [one for subject in distinct(subjects) if (one := stored_predictions(desk, subject, split)) is not None]
     known = [one for one in image_ids if all(one in runs.row_of for s in said for runs in s.predictions)]
     if not said or not known:
         return {}
@@ -31,7 +33,7 @@ def witnesses(desk: Desk, subjects: Sequence[Subject], split: Split, image_ids: 
             run_ids.append(run.run_id)
             names.append([classes[answer] for answer in answers])
             common.append(onto.apply(answers))
-            sure.append(own.max(axis=1) if not stored.labels_alone else np.zeros(len(own)))
+            sure.append(own.max(axis=1) if not stored.labels_only else np.zeros(len(own)))
     found = {}
     for k, (image_id, answers, shares) in enumerate(zip(known, np.transpose(common), np.transpose(sure), strict=True)):
         different, n_runs = np.unique(answers, return_counts=True)

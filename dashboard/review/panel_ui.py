@@ -1,4 +1,4 @@
-"""The review panel of Review and Inspect: the component, fed from the desk and its answers stored."""
+"""The review panel of Review and Inspect, with its data and stored decisions."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from dashboard.decisions.queue import QueueItem
 from dashboard.decisions.status import n_decided
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.nearest_images import reference
-from dashboard.review.model_disagreement import witnesses
+from dashboard.review.model_disagreement import model_disagreement
 from dashboard.review.panel.component_ui import reviewer
 from dashboard.review.queue_items import WINDOW, shown_items
 from dashboard.review.record_decision import decide
@@ -86,7 +86,7 @@ def review_panel(
 
 def _items(desk: Desk, items: Sequence[QueueItem], subjects: Sequence[Subject], split: Split) -> list[dict[str, Any]]:
     """The images of the window, with who disagrees about each and who flagged it."""
-    disagree = witnesses(desk, subjects, split, [item.image_id for item in items])
+    disagree = model_disagreement(desk, subjects, split, [item.image_id for item in items])
     flags = flagged(desk.store.all())
     return [
         one

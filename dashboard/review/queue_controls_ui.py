@@ -5,8 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.address.links import Cell, Shown, Where, images_words
-from dashboard.address.queue import Opinion, Order, QueueView, Status, where_words
+from dashboard.address.links import Cell, Filter, Shown, images_words
+from dashboard.address.queue import Opinion, Order, QueueView, Status, filters_text
 from dashboard.decisions.queue import QueueItem
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.confusion_cells import cell_words
@@ -108,15 +108,15 @@ def filters(
     view: QueueView,
     shown: Shown,
     subjects: Sequence[Subject],
-    offered: Mapping[Where, str],
-    patients: Mapping[Where, str],
+    offered: Mapping[Filter, str],
+    patients: Mapping[Filter, str],
     people: Sequence[str],
 ) -> None:
     """The split and every further filter, behind one button that says which are set."""
     with st.popover(_filters_words(view, shown), icon=":material/filter_list:"):
         controls.split_switch(shown, view.splits)
         controls.space_switch(shown, len({one.taxonomy.hash for one in subjects}) > 1)
-        columns: dict[str, dict[Where, str]] = {LABEL: {}}
+        columns: dict[str, dict[Filter, str]] = {LABEL: {}}
         for where, name in offered.items():
             columns.setdefault(where.column, {})[where] = name.removeprefix("true class ")
         columns[PATIENT] = dict(patients)
@@ -163,7 +163,7 @@ def queue_words(
     elif view.order is Order.UNSEEN:
         text = f"{queue.about}: {n_asked:,}; {len(wanted):,} wait for you."
     elif view.second:
-        images = images_words(shown.split, None) + (f" where {where_words(view.where)}" if view.where else "")
+        images = images_words(shown.split, None) + (f" where {filters_text(view.where)}" if view.where else "")
         text = f"Images of the {images} that others have labelled and you have not: "
         text += f"{len(wanted):,} wait for your second opinion."
     else:
@@ -173,7 +173,7 @@ def queue_words(
     return text
 
 
-def _column_picker(column: str, names: Mapping[Where, str], view: QueueView) -> None:
+def _column_picker(column: str, names: Mapping[Filter, str], view: QueueView) -> None:
     options = {where.written: name for where, name in names.items()}
     others = [where.written for where in view.where if where.column != column]
     key = state.set_widget(f"review_where_{column}", [one.written for one in view.where if one.column == column])
@@ -190,7 +190,7 @@ def _column_picker(column: str, names: Mapping[Where, str], view: QueueView) -> 
 
 def _filters_words(view: QueueView, shown: Shown) -> str:
     """What is set, short enough for a button."""
-    set_here = [where_words([one]) for one in view.where] + ([view.status_words] if view.status_words else [])
+    set_here = [filters_text([one]) for one in view.where] + ([view.status_words] if view.status_words else [])
     words = "No split" if shown.split is Split.NONE else f"{str(shown.split).capitalize()} split"
     if not set_here:
         return words

@@ -1,4 +1,4 @@
-"""The review queue of a page: which of its images still wait, and all that a reviewer needs to see of each."""
+"""The items of a review queue that a reviewer sees."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from dashboard.decisions.consensus import answered
 from dashboard.decisions.lease_store import Leases
 from dashboard.decisions.queue import QueueItem, remaining
 from dashboard.evaluation.comparison import Subject, distinct
-from dashboard.evaluation.stored_predictions import Asked, asked
+from dashboard.evaluation.stored_predictions import StoredPredictions, stored_predictions
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.splits import Split
@@ -70,7 +70,7 @@ def shown_items(
     if not items:
         return []
     image_ids = [item.image_id for item in items]
-    voices = [one for subject in distinct(subjects) if (one := asked(desk, subject, split)) is not None]
+    voices = [one for subject in distinct(subjects) if (one := stored_predictions(desk, subject, split)) is not None]
     said = [_says(one, image_ids, standing) for one in voices]
     images, space = desk.dataset().by_id, desk.workspace.space
     first = {subject.runs[0].run_id: subject.runs[0] for subject in subjects}
@@ -106,7 +106,9 @@ def _shown(
     }
 
 
-def _says(one: Asked, image_ids: Sequence[str], standing: Mapping[str, Label]) -> list[dict[str, Any] | None]:
+def _says(
+    one: StoredPredictions, image_ids: Sequence[str], standing: Mapping[str, Label]
+) -> list[dict[str, Any] | None]:
     """Mean probabilities of a subject's runs, highest first, and how many runs agree on the first, per image.
 
     Where runs gave labels without probabilities, ``p`` is None and only classes that one of them answers are there.
@@ -119,7 +121,7 @@ def _says(one: Asked, image_ids: Sequence[str], standing: Mapping[str, Label]) -
     agree = (probabilities.argmax(axis=2) == top[:, 0]).sum(axis=0).tolist()
     shares = np.take_along_axis(mean, top, axis=1).astype(float).round(4).tolist()
     taxonomy, n_runs = one.subject.taxonomy, len(one.predictions)
-    alone = any(runs.labels_alone for runs in one.predictions)
+    alone = any(runs.labels_only for runs in one.predictions)
     run_ids = [run.run_id for run in one.runs]
     said: list[dict[str, Any] | None] = [None] * len(image_ids)
     for row, k in enumerate(known):

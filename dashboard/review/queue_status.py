@@ -1,4 +1,4 @@
-"""Which images of a queue are shown to a reviewer: those that wait, or those with a status; and what it is called."""
+"""Which images of a queue are shown: waiting, or with a status."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from dashboard.address.queue import Order, QueueView, Status
 from dashboard.decisions.consensus import answered
 from dashboard.decisions.decision import TEXT_MAX
 from dashboard.decisions.queue import QueueItem
-from dashboard.decisions.status import gone_over, with_status
+from dashboard.decisions.status import reviewed_images, with_status
 from dashboard.evaluation.queue_order import Queue
 from dashboard.review.adjudication_queue import disputed, to_adjudicate, with_other_adjudicators
 from dashboard.review.queue_items import n_with_others, waiting
@@ -25,7 +25,7 @@ def named(queue: Queue, view: QueueView) -> Queue:
     return replace(queue, chosen_by="; ".join([queue.chosen_by, *more])[:TEXT_MAX])
 
 
-def wanted(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> tuple[QueueItem, ...]:
+def wanted_images(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> tuple[QueueItem, ...]:
     """The items still to be shown to ``reviewer`` ('' before they have said who they are), in the queue's order.
 
     With a status: those that have it, until the reviewer has gone over them in this very queue.
@@ -34,7 +34,10 @@ def wanted(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> tuple[Qu
         return to_adjudicate(desk, queue.items, reviewer)
     if view.status is not Status.WAITING:
         decisions = desk.store.all()
-        asked, done = with_status(decisions, view.status, view.by), gone_over(decisions, reviewer, queue.chosen_by)
+        asked, done = (
+            with_status(decisions, view.status, view.by),
+            reviewed_images(decisions, reviewer, queue.chosen_by),
+        )
         return tuple(item for item in queue.items if item.image_id in asked and item.image_id not in done)
     if view.order is Order.UNSEEN:
         mine = answered(desk.store.all(), reviewer) if reviewer else {}
@@ -42,7 +45,7 @@ def wanted(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> tuple[Qu
     return waiting(desk, queue.items, reviewer, second_opinion=view.second)
 
 
-def n_elsewhere(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> int:
+def n_leased_to_others(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> int:
     """How many more images of the queue wait, and are at hand for other reviewers."""
     if view.adjudicates:
         return with_other_adjudicators(desk, queue.items, reviewer)

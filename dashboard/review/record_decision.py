@@ -1,4 +1,4 @@
-"""Decide: raw proposals from a browser become validated decisions, stored in one transaction."""
+"""Validates the decisions of a browser and stores them in one transaction."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence

@@ -24,7 +24,7 @@ from dashboard.runs.interrupt import interrupt_between_steps
 from dashboard.settings import Settings
 from dashboard.words import counted
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
-from model_zoo.images.bit_depth import depth_of, in_eight_bits
+from model_zoo.images.bit_depth import as_8_bits, depth_of
 from model_zoo.images.decoding import open_image
 from model_zoo.images.formats import SUFFIXES, is_image
 from model_zoo.images.grey_scale import GreyScale, scale_of_one
@@ -125,7 +125,7 @@ def _of_folder(folder: Path, usual: GreyScale | None) -> Iterator[ImageToPredict
 
 def _opened(path: Path, usual: GreyScale | None) -> Image.Image:
     image = open_image(path)
-    return in_eight_bits(image, scale_of_one(depth_of(image), usual))
+    return as_8_bits(image, scale_of_one(depth_of(image), usual))
 
 
 def _as_text(name: str) -> str:

@@ -16,11 +16,11 @@ from dashboard.settings import Settings
 from dashboard.words import counted, images_of_patients
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.core.explanation.cam_method import CamMethod
-from model_zoo.core.explanation.region_attention import EnergyFigure, Flow, energy_figures, flow
+from model_zoo.core.explanation.region_attention import EnergyMetric, OcclusionFlow, energy_metrics, occlusion_flow
 from model_zoo.core.explanation.regions import Region, read_regions
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, standing_in_the_way
-from model_zoo.inference.region_attention_files import PLACED, Looks, read_looks, write_looks
+from model_zoo.inference.region_attention_files import PLACED, AttentionResults, read_attention, write_attention
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 from model_zoo.workspace.run import Run
@@ -31,9 +31,9 @@ from model_zoo.workspace.workspace import REGIONS, Workspace
 class RegionAttention:
     """Heatmap energies by region, and the effect of occlusion on correct predictions in each class set."""
 
-    looks: Looks
-    energies: tuple[EnergyFigure, ...]
-    flows: tuple[Flow, ...]
+    looks: AttentionResults
+    energies: tuple[EnergyMetric, ...]
+    flows: tuple[OcclusionFlow, ...]
 
     @property
     def basis(self) -> str:
@@ -67,7 +67,7 @@ def measure_region_attention(
         chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
         images = [images[k] for k in sorted(chosen)]
     from model_zoo.checkpoints.load import load_model
-    from model_zoo.inference.region_attention import look, place_problem
+    from model_zoo.inference.region_attention import measure_attention, why_no_heatmaps
 
     def opened() -> Iterator[tuple[str, str, Image.Image, Sequence[Region]]]:
         for image, regions in images:
@@ -75,7 +75,7 @@ def measure_region_attention(
             yield image.image_id, image.patient_id or image.image_id, pixels, regions
 
     model = load_model(run, Settings().trusted)
-    if problem := place_problem(model, run):
+    if problem := why_no_heatmaps(model, run):
         console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with interrupt_between_steps() as step_done, Progress(*columns, console=console, refresh_per_second=4) as bar:
@@ -85,34 +85,38 @@ def measure_region_attention(
             bar.update(task, completed=done)
             step_done()
 
-        looks = look(run, model, opened(), split, method, n_known, sets, progress)
+        looks = measure_attention(run, model, opened(), split, method, n_known, sets, progress)
     for table in _tables(region_attention_metrics(looks, run, workspace, dataset)):
         console.print(table)
-    paths = write_looks(looks, workspace.writable)
+    paths = write_attention(looks, workspace.writable)
     console.print("Written: " + ", ".join(str(path) for path in paths), soft_wrap=True)
 
 
 def stored_region_attention(workspace: Workspace, run: Run, dataset: DataSet, split: Split) -> RegionAttention | None:
     """Stored results of a run over a split; ``None`` if there are none, or if the weights have changed."""
     for folder in workspace.folders:
-        looks = read_looks(folder, run.run_id, split, PLACED if run.card.code else 1)
+        looks = read_attention(folder, run.run_id, split, PLACED if run.card.code else 1)
         if looks is not None and looks.weights_sha256 == run.card.weights_sha256 and looks.classes == run.card.classes:
             return region_attention_metrics(looks, run, workspace, dataset)
     return None
 
 
-def region_attention_metrics(looks: Looks, run: Run, workspace: Workspace, dataset: DataSet) -> RegionAttention:
+def region_attention_metrics(
+    looks: AttentionResults, run: Run, workspace: Workspace, dataset: DataSet
+) -> RegionAttention:
     """Metrics of the measurements, against original labels; first in the run's own classes."""
     source = run.card.taxonomy
     spaces = label_spaces(source, workspace)
     labels = dataset.labels
     regions = list(dict.fromkeys(one.region for one in looks.removals))
     flows = [
-        flow([one for one in looks.removals if one.region == region and one.image_id in labels], source, space, labels)
+        occlusion_flow(
+            [one for one in looks.removals if one.region == region and one.image_id in labels], source, space, labels
+        )
         for region in regions
         for space in spaces
     ]
-    return RegionAttention(looks, tuple(energy_figures(looks.looks)), tuple(flows))
+    return RegionAttention(looks, tuple(energy_metrics(looks.looks)), tuple(flows))
 
 
 def label_spaces(source: Taxonomy, workspace: Workspace) -> list[Taxonomy]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.address import fields, links
 from dashboard.address.fields import Query
-from dashboard.address.links import Away, Shown
+from dashboard.address.links import Occluded, Shown
 from dashboard.runs.region_attention import RegionAttention, stored_region_attention
 from dashboard.runs.region_attention_words import (
     NO_HEATMAP_ENERGIES,
@@ -24,7 +24,7 @@ from dashboard.ui import plots, state
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain
 from model_zoo.core.errors import LinkError
-from model_zoo.core.explanation.region_attention import Flow
+from model_zoo.core.explanation.region_attention import OcclusionFlow
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.run import Run
 
@@ -80,7 +80,7 @@ def _energies(shown: RegionAttention) -> None:
 
 
 def _flows(
-    desk: Desk, shown: RegionAttention, flows: Sequence[Flow], theme: plots.Theme
+    desk: Desk, shown: RegionAttention, flows: Sequence[OcclusionFlow], theme: plots.Theme
 ) -> dict[str, list[str]] | None:
     own, looks = flows[0], shown.looks
     st.caption(flows_note(own.region, shown.basis))
@@ -110,7 +110,7 @@ def _images(desk: Desk, shown: RegionAttention, region: str, run_id: str) -> dic
     there = {}
     for one in moved[:MAX_TILES]:
         inside = [part.name for part in desk.regions(one.image_id) if part.shapes]
-        away = Away(tuple(name for name in inside if name == region or name in region.split(" + ")))
+        away = Occluded(tuple(name for name in inside if name == region or name in region.split(" + ")))
         there[one.image_id] = links.to_image(one.image_id, Shown((run_id,))) | away.query()
     classes = shown.looks.classes
     tiles = [

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.words import counted, interval_text, plain, share_text
-from model_zoo.core.explanation.region_attention import EnergyFigure, Flow
-from model_zoo.inference.region_attention_files import Looks
+from model_zoo.core.explanation.region_attention import EnergyMetric, OcclusionFlow
+from model_zoo.inference.region_attention_files import AttentionResults
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.run import Run
 from model_zoo.workspace.workspace import REGIONS, Workspace
@@ -25,7 +25,7 @@ def why_no_region_attention(workspace: Workspace, run: Run, folders: Sequence[Pa
     return f"Nobody has looked yet. `{needed}` finds out in a minute or two.{where}"
 
 
-def energies_note(looks: Looks, basis: str) -> str:
+def energies_note(looks: AttentionResults, basis: str) -> str:
     """How to read the heatmap energies, and what they are based on."""
     return (
         f"Share of the map's energy on each region, against its share of the area: a map that knows nothing has "
@@ -49,7 +49,7 @@ def flows_note(region: str, basis: str) -> str:
     )
 
 
-def energy_row(one: EnergyFigure, looks: Looks) -> dict[str, str]:
+def energy_row(one: EnergyMetric, looks: AttentionResults) -> dict[str, str]:
     """Table row of one layer and region: column -> text."""
     cells = {name: f"{name} ({rows} × {columns})" for name, rows, columns in looks.layers}
     names = ("energy on it", "its area", "energy per area", "highest place on it", "over")
@@ -57,7 +57,7 @@ def energy_row(one: EnergyFigure, looks: Looks) -> dict[str, str]:
     return layer | dict(zip(names, energy_texts(one), strict=True))
 
 
-def flow_row(one: Flow) -> dict[str, str]:
+def flow_row(one: OcclusionFlow) -> dict[str, str]:
     """Table row of one class set: column -> text."""
     moved, control = moved_text(one)
     images, patients = counted(round(one.moved.n_images), "image"), counted(one.moved.n_patients, "patient")
@@ -69,7 +69,7 @@ def flow_row(one: Flow) -> dict[str, str]:
     }
 
 
-def energy_texts(one: EnergyFigure) -> tuple[str, ...]:
+def energy_texts(one: EnergyMetric) -> tuple[str, ...]:
     """Heatmap share, area share, concentration ratio, pointing game and number of images, as text."""
     share, ratio, enough = one.share, one.ratio, one.share.n_patients >= FEW_PATIENTS
     low, high = (max(0.0, share.low), min(1.0, share.high)) if enough else (np.nan, np.nan)
@@ -85,12 +85,12 @@ def energy_texts(one: EnergyFigure) -> tuple[str, ...]:
     )
 
 
-def moved_text(one: Flow) -> tuple[str, str]:
+def moved_text(one: OcclusionFlow) -> tuple[str, str]:
     """Share of correct predictions that change, and the same for a control area of equal size, with intervals."""
     return _share_text(one, control=False), _share_text(one, control=True)
 
 
-def _share_text(one: Flow, *, control: bool) -> str:
+def _share_text(one: OcclusionFlow, *, control: bool) -> str:
     share = one.control if control else one.moved
     enough = share.n_patients >= FEW_PATIENTS
     return share_text(share.value) + (f" ({interval_text(share.low, share.high)})" if enough else "")

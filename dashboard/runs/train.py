@@ -13,7 +13,7 @@ from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.out_of_fold import out_of_fold_path
 from model_zoo.workspace.label_sets import LabelSet
-from model_zoo.workspace.learning_curve import Kept
+from model_zoo.workspace.learning_curve import ReducedClass
 from model_zoo.workspace.manifest import DataSet
 from model_zoo.workspace.run import Card, check_run_id
 from model_zoo.workspace.workspace import Workspace
@@ -101,7 +101,7 @@ def train_learning_curve(
                 run_id = f"{card.series_key}-class{card.classes.index(class_name)}-{size}-s{seed}"
                 if run_id in there:
                     continue
-                kept, watched = Kept(class_name, size), _watched(bar, f"{size} of {n_images}, seed {seed}")
+                kept, watched = ReducedClass(class_name, size), _watched(bar, f"{size} of {n_images}, seed {seed}")
                 run = loop.train(workspace, card.taxonomy, training, seed, pixels, check_run_id(run_id), watched, kept)
                 console.print(
                     f"{class_name}, {size} of {n_images} training images, seed {seed}: {run.card.duration_s:.0f} s, "

@@ -1,4 +1,4 @@
-"""Batches: many decisions as one action, stored together and undone together."""
+"""Batches: many decisions stored together and undone together."""
 
 import hashlib
 import secrets
@@ -17,7 +17,7 @@ Histories = Mapping[str, Sequence[Decision]]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenLabel:
     """The label that one person gives one image, as text; ``note`` and ``reason`` as in `Decision`."""
 
     image_id: str
@@ -34,7 +34,7 @@ def new_batch() -> str:
 
 def decide_many(
     desk: Desk,
-    given: Sequence[Given],
+    given: Sequence[GivenLabel],
     batch: str,
     time: datetime,
     *,

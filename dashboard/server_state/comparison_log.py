@@ -1,4 +1,4 @@
-"""Which comparisons a workspace has shown: an append-only file beside the decisions, each comparison counted once."""
+"""The log of comparisons that were shown, each counted once."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Long work beside the pages: on a thread of its own, watched and cancelled by whoever looks at it."""
+"""Jobs: long work on a thread of its own, with progress and cancel."""
 
 from collections.abc import Callable
 from functools import cache
@@ -10,8 +10,8 @@ from model_zoo.core.errors import TaxoScopeError
 T = TypeVar("T")
 
 
-class Tell(Protocol):
-    """To be told how many of how many are done, and of what; once the job is cancelled it raises `StoppedError`."""
+class ProgressCallback(Protocol):
+    """Reports how many of how many are done, and of what; raises `JobCancelledError` once the job is cancelled."""
 
     def __call__(self, done: int, of: int, doing: str = "", /) -> None: ...
 
@@ -19,7 +19,7 @@ class Tell(Protocol):
 _UNFORESEEN = "This ended unexpectedly, and the server's log says where; try again."
 
 
-class StoppedError(TaxoScopeError):
+class JobCancelledError(TaxoScopeError):
     """Somebody cancelled."""
 
 
@@ -30,7 +30,7 @@ class Job(Generic[T]):
     ``result`` is there if it succeeded, ``error`` is a sentence if it failed; cancelled, it has neither.
     """
 
-    def __init__(self, work: Callable[[Tell], T]) -> None:
+    def __init__(self, work: Callable[[ProgressCallback], T]) -> None:
         self.done, self.of, self.doing = 0, 0, ""
         self.result: T | None = None
         self.error = _UNFORESEEN
@@ -65,13 +65,13 @@ class Job(Generic[T]):
     def _tell(self, done: int, of: int, doing: str = "", /) -> None:
         self.done, self.of, self.doing = done, of, doing
         if self._cancel.is_set():
-            raise StoppedError("Cancelled.")
+            raise JobCancelledError("Cancelled.")
 
-    def _run(self, work: Callable[[Tell], T]) -> None:
+    def _run(self, work: Callable[[ProgressCallback], T]) -> None:
         try:
             self.result = work(self._tell)
             self.error = ""
-        except StoppedError:
+        except JobCancelledError:
             self.error = ""
         except TaxoScopeError as error:
             self.error = str(error)
@@ -88,7 +88,7 @@ class Jobs:
         """The job of that name that runs or has ended, if any was started."""
         return self._by_name.get(name)
 
-    def start(self, name: str, work: Callable[[Tell], Any]) -> Job[Any]:
+    def start(self, name: str, work: Callable[[ProgressCallback], Any]) -> Job[Any]:
         """Start it, unless one of that name runs: then that one."""
         with self._lock:
             job = self._by_name.get(name)

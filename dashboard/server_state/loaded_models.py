@@ -1,4 +1,4 @@
-"""Trained models, loaded on first need and shared by all threads; the only way from the dashboard to torch."""
+"""Loaded models, shared by all threads."""
 
 import io
 import os
@@ -62,7 +62,7 @@ def loaded(run: Run) -> Loaded:
         return _loaded[key]
 
 
-def says(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
+def predict(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
     """Probabilities (K,) of one run for one image: as stored, else asked now."""
     for split in (Split.TEST, Split.VALIDATION):
         if run.has_predictions(split):

@@ -1,4 +1,4 @@
-"""What one server process holds open: the workspace, its decisions, uploads not yet kept."""
+"""The open workspace of one server process: data set, runs, decisions and uploads."""
 
 import hashlib
 import time
@@ -182,9 +182,9 @@ class Desk:
 
     def predictions(self, run_id: str, split: Split) -> Predictions:
         """A run's stored predictions, kept in memory for the runs asked last."""
-        return self.said(self._run(run_id), split)
+        return self.predictions_of_run(self._run(run_id), split)
 
-    def said(self, run: Run, split: Split) -> Predictions:
+    def predictions_of_run(self, run: Run, split: Split) -> Predictions:
         """The same of a run that is at hand."""
         stamp = f"{run.card.weights_sha256} {run.predicted_at(split)}"
         return self._remembered((run.run_id, stamp, split), lambda: run.predictions(split))
@@ -255,7 +255,7 @@ class Desk:
         checked = ".".join(map(str, checked_stamp(self.workspace, time.time())))
         return f"{self._opened}.{self._n_read}.{taxonomies}.{checked}"
 
-    def hold(self, raw: bytes, name: str) -> Upload:
+    def add_upload(self, raw: bytes, name: str) -> Upload:
         """Keep an upload in memory under its content's hash; `ImageError` if it is no image."""
         upload_id = "upload-" + hashlib.sha256(raw).hexdigest()[:16]
         upload = self.upload(upload_id) or Upload(upload_id, name, raw, self.workspace.grey_for(raw, name))

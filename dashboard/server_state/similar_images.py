@@ -1,4 +1,4 @@
-"""Which images look alike, as far as their files were checked."""
+"""Groups of images that look alike, as far as files were checked."""
 
 from collections.abc import Mapping
 

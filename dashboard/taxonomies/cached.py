@@ -45,4 +45,4 @@ def class_subclusters(embedded: subclusters.EmbeddedRun) -> subclusters.Subclust
 def _class_subclusters(subject_id: str, run_id: str, stamp: str) -> subclusters.SubclusterResult:
     (subject,) = find_subjects(desk().series(), (subject_id,))
     (run,) = (one for one in subject.runs if one.run_id == run_id)
-    return subclusters.find_subclusters(desk(), subclusters.EmbeddedRun(subject, run, stamp, ""))
+    return subclusters.subclusters_of_run(desk(), subclusters.EmbeddedRun(subject, run, stamp, ""))

@@ -12,7 +12,7 @@ from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.edits import Merge
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.suggestions.merge_suggestions import Candidate, merge_candidates
+from model_zoo.core.suggestions.merge_suggestions import MergeCandidate, merge_candidates
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class MergeSuggestions:
     taxonomy: Taxonomy
     subject: Subject
     evaluation: Evaluation
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[MergeCandidate, ...]
     retrained: Mapping[tuple[str, ...], Judgement]
 
 
@@ -53,7 +53,7 @@ def suggest_merges(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Preview]) 
     return MergeSuggestions(taxonomy, chosen.subject, chosen.mapped, candidates, bought)
 
 
-def merged_class_name(candidate: Candidate) -> str:
+def merged_class_name(candidate: MergeCandidate) -> str:
     """Default name of the merged class."""
     return candidate.meaning.name if candidate.meaning else " or ".join(candidate.members)[:300]
 

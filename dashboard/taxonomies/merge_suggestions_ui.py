@@ -15,7 +15,7 @@ from dashboard.words import counted, images_of_patients, one_of, plain, points_i
 from model_zoo.core.comparison.comparison import Rule
 from model_zoo.core.label_space.edits import Merge
 from model_zoo.core.label_space.labels import LeafSpace
-from model_zoo.core.suggestions.merge_suggestions import ENOUGH_PATIENTS, Candidate
+from model_zoo.core.suggestions.merge_suggestions import ENOUGH_PATIENTS, MergeCandidate
 
 SHOWN = 8
 """Candidates shown before the others are asked for."""
@@ -62,7 +62,7 @@ def merge_suggestions_section(given: MergeSuggestions | None, drafted: Drafted, 
 
 
 def _table(
-    given: MergeSuggestions, rows: tuple[Candidate, ...], drafted: Drafted, rule: Rule, space: LeafSpace
+    given: MergeSuggestions, rows: tuple[MergeCandidate, ...], drafted: Drafted, rule: Rule, space: LeafSpace
 ) -> None:
     table = [
         {
@@ -80,13 +80,13 @@ def _table(
     st.table(pd.DataFrame(table).set_index("merge"), border="horizontal")
 
 
-def _title(candidate: Candidate) -> str:
+def _title(candidate: MergeCandidate) -> str:
     if candidate.meaning:
         return candidate.meaning.words
     return f"{one_of(candidate.members, 'and', 3)} (looks alike, no common meaning found)"
 
 
-def _as_step(candidate: Candidate, drafted: Drafted, space: LeafSpace) -> str:
+def _as_step(candidate: MergeCandidate, drafted: Drafted, space: LeafSpace) -> str:
     draft = drafted.draft
     step = Draft(
         draft.base,
@@ -97,7 +97,7 @@ def _as_step(candidate: Candidate, drafted: Drafted, space: LeafSpace) -> str:
     return urlencode(step.query(space), doseq=True)
 
 
-def _bought(bought: Mapping[tuple[str, ...], Judgement], candidate: Candidate, rule: Rule) -> str:
+def _bought(bought: Mapping[tuple[str, ...], Judgement], candidate: MergeCandidate, rule: Rule) -> str:
     judgement = bought.get(candidate.members)
     if judgement is None:
         return "not known yet: open it, save it, train it"

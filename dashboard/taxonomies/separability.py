@@ -16,7 +16,13 @@ from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.evaluation.evaluation import Evaluation, patient_codes, probabilities_in
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, project
-from model_zoo.core.suggestions.separability import FAIR, Agreement, Distinction, agreements, distinctions
+from model_zoo.core.suggestions.separability import (
+    FAIR,
+    PairAgreement,
+    PairSeparability,
+    pair_agreements,
+    pair_separabilities,
+)
 from model_zoo.workspace.manifest import DataSet
 
 
@@ -32,16 +38,16 @@ class SeparabilityResult:
     taxonomy: Taxonomy
     subjects: tuple[Subject, ...]
     evaluation: Evaluation
-    pairs: tuple[Distinction, ...]
-    rater_agreements: Mapping[tuple[int, int], Agreement]
+    pairs: tuple[PairSeparability, ...]
+    rater_agreements: Mapping[tuple[int, int], PairAgreement]
     n_rated_twice: int
 
-    def names(self, one: Distinction) -> tuple[str, str]:
+    def names(self, one: PairSeparability) -> tuple[str, str]:
         """The two classes."""
         a, b = one.pair
         return self.taxonomy.names[a], self.taxonomy.names[b]
 
-    def images(self, one: Distinction) -> tuple[Shown, Cell]:
+    def images(self, one: PairSeparability) -> tuple[Shown, Cell]:
         """The images labelled as either, beside what the series that separates them best calls them.
 
         Named in that series' own classes: those that fall into either.
@@ -53,7 +59,7 @@ class SeparabilityResult:
         return shown, Cell(subject.subject_id, true=own)
 
     @property
-    def like_chance(self) -> tuple[Distinction, ...]:
+    def like_chance(self) -> tuple[PairSeparability, ...]:
         """The pairs that look as if no series separated them, and about which people are not known to agree.
 
         Their best AUC is below `FAIR`, and chance is not ruled out.
@@ -61,10 +67,10 @@ class SeparabilityResult:
         return tuple(
             one
             for one in self.pairs
-            if one.measured and not one.told_apart and one.separations[one.best].auc < FAIR and not self._agreed(one)
+            if one.measured and not one.separable and one.separations[one.best].auc < FAIR and not self._agreed(one)
         )
 
-    def _agreed(self, one: Distinction) -> bool:
+    def _agreed(self, one: PairSeparability) -> bool:
         agreement = self.rater_agreements.get(one.pair)
         return agreement is not None and agreement.beyond_chance
 
@@ -85,18 +91,18 @@ def class_separability(desk: Desk, taxonomy: Taxonomy, previews: Sequence[Previe
         answers.append((one.mapped, list(probabilities_in(one.mapped, stored, one.subject.taxonomy))))
     found, n_twice = rater_agreements(desk.store.all(), taxonomy, desk.dataset())
     return SeparabilityResult(
-        taxonomy, tuple(one.subject for one in able), answers[0][0], distinctions(answers), found, n_twice
+        taxonomy, tuple(one.subject for one in able), answers[0][0], pair_separabilities(answers), found, n_twice
     )
 
 
 def _is_graded(one: Preview) -> bool:
     """Whether its runs have probabilities: labels alone give no ROC curve."""
-    return not any(run.card.labels_alone for run in one.subject.runs)
+    return not any(run.card.labels_only for run in one.subject.runs)
 
 
 def rater_agreements(
     decisions: Iterable[Decision], taxonomy: Taxonomy, dataset: DataSet
-) -> tuple[Mapping[tuple[int, int], Agreement], int]:
+) -> tuple[Mapping[tuple[int, int], PairAgreement], int]:
     """Agreement of annotators per pair of classes, and the number of images labelled by two or more people."""
     about: dict[str, list[Decision]] = {}
     for decision in in_force(decisions):
@@ -105,4 +111,4 @@ def rater_agreements(
     twice = {image_id: one.disagreements for image_id, one in judged.items() if one.n_images}
     if not twice:
         return {}, 0
-    return agreements(np.stack(list(twice.values())), patient_codes(twice, dataset.patients)), len(twice)
+    return pair_agreements(np.stack(list(twice.values())), patient_codes(twice, dataset.patients)), len(twice)

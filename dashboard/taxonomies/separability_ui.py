@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.address.links import MatrixView, images_url
 from dashboard.taxonomies.separability import SeparabilityResult
 from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
-from model_zoo.core.suggestions.separability import CHANCE, FAIR, MIN_PATIENTS, Distinction, Separation
+from model_zoo.core.suggestions.separability import CHANCE, FAIR, MIN_PATIENTS_PER_CLASS, PairSeparability, Separation
 
 SHOWN = 8
 """Pairs shown before the others are asked for."""
@@ -33,7 +33,7 @@ def indistinguishable_pairs(found: SeparabilityResult | None) -> None:
 
 def _sentence(found: SeparabilityResult) -> str:
     pairs, alike = found.pairs, found.like_chance
-    n_apart = sum(one.told_apart for one in pairs)
+    n_apart = sum(one.separable for one in pairs)
     n_poor = sum(one.measured and one.poorly_at_best for one in pairs)
     n_few = sum(not one.measured for one in pairs)
     kinds = {
@@ -58,7 +58,7 @@ def _sentence(found: SeparabilityResult) -> str:
     return f"**{plain(lead)}** {plain(more)} {counts}"
 
 
-def _row(found: SeparabilityResult, one: Distinction) -> dict[str, str]:
+def _row(found: SeparabilityResult, one: PairSeparability) -> dict[str, str]:
     best = one.separations[one.best]
     shown, cell = found.images(one)
     people = {"people": plain(_people(found, one))} if found.n_rated_twice else {}
@@ -116,20 +116,21 @@ def _caption(found: SeparabilityResult) -> None:
         f"The {n_intervals:,} intervals hold all at once with 95 % (Bonferroni), so that looking for the lowest "
         "misleads nobody; they cover the choice of patients (Obuchowski 1997), not of seeds. Separated: *yes* where "
         f"the interval is above {CHANCE}, *no* where it is below {FAIR:.2f} for every series, *barely* where both. "
-        f"Fewer than {MIN_PATIENTS} patients in either class: no interval. People: two people about one image "
+        f"Fewer than {MIN_PATIENTS_PER_CLASS} patients in either class: no interval. People: two people about one "
+        "image "
         f"({decided}); they agree where the interval is above what calling the classes as often at random would give."
     )
 
 
-def _separated(one: Distinction) -> str:
+def _separated(one: PairSeparability) -> str:
     if not one.measured:
         return "too few patients"
-    if one.told_apart:
+    if one.separable:
         return "barely" if one.poorly_at_best else "yes"
     return "no" if one.poorly_at_best else "not settled"
 
 
-def _people(found: SeparabilityResult, one: Distinction) -> str:
+def _people(found: SeparabilityResult, one: PairSeparability) -> str:
     if not found.n_rated_twice:
         return "nobody has decided twice yet"
     agreement = found.rater_agreements.get(one.pair)

@@ -9,7 +9,7 @@ from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
 from model_zoo.core.label_space.edits import SplitOff
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.suggestions.subclusters import Division, divisions
+from model_zoo.core.suggestions.subclusters import Subclusters, find_subclusters
 from model_zoo.inference.embedding_files import embeddings_path, read_embeddings
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.run import Run
@@ -37,19 +37,19 @@ class SubclusterResult:
 
     run: Run
     evaluation: Evaluation | None
-    subclusters: tuple[Division, ...] = ()
+    subclusters: tuple[Subclusters, ...] = ()
     problem: str = ""
 
     @property
-    def candidates(self) -> tuple[Division, ...]:
+    def candidates(self) -> tuple[Subclusters, ...]:
         """The classes that may be two."""
         return tuple(one for one in self.subclusters if one.candidate)
 
-    def name(self, one: Division) -> str:
+    def name(self, one: Subclusters) -> str:
         """The class."""
         return self.run.card.taxonomy.names[one.clusters.index]
 
-    def images(self, one: Division, second: bool) -> tuple[str, ...]:
+    def images(self, one: Subclusters, second: bool) -> tuple[str, ...]:
         """The ids of a cluster's images, the clearest first."""
         assert self.evaluation is not None
         clusters = one.clusters
@@ -57,7 +57,7 @@ class SubclusterResult:
         inside.sort(key=lambda k: -clusters.depth[k])
         return tuple(self.evaluation.image_ids[clusters.rows[k]] for k in inside)
 
-    def step(self, one: Division, taxonomy: Taxonomy) -> SplitOff | None:
+    def step(self, one: Subclusters, taxonomy: Taxonomy) -> SplitOff | None:
         """The edit of ``taxonomy`` that splits the class by its clusters' meaning, where they have one."""
         if one.meaning is None:
             return None
@@ -79,7 +79,7 @@ def find_embedded_run(desk: Desk, taxonomy: Taxonomy) -> EmbeddedRun | None:
     return next((one for one in found if one.stamp), found[0] if found else None)
 
 
-def find_subclusters(desk: Desk, embedded: EmbeddedRun) -> SubclusterResult:
+def subclusters_of_run(desk: Desk, embedded: EmbeddedRun) -> SubclusterResult:
     """Two clusters per class of the run's taxonomy, over validation images with original labels."""
     run, dataset, taxonomy = embedded.run, desk.dataset(), embedded.run.card.taxonomy
     try:
@@ -90,7 +90,7 @@ def find_subclusters(desk: Desk, embedded: EmbeddedRun) -> SubclusterResult:
         stored = desk.predictions(run.run_id, Split.VALIDATION)
         evaluation = evaluate([stored], taxonomy, taxonomy, dataset.labels, dataset.patients)
         labels = [dataset.labels[image_id] for image_id in evaluation.image_ids]
-        found = divisions(made.of(evaluation.image_ids), evaluation, labels, dataset.space)
+        found = find_subclusters(made.of(evaluation.image_ids), evaluation, labels, dataset.space)
     except TaxoScopeError as error:
         return SubclusterResult(run, None, problem=str(error))
     return SubclusterResult(run, evaluation, found)

@@ -17,8 +17,8 @@ from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, images_of_patients, interval_text, one_of, plain, share_text
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.splits import Split
-from model_zoo.core.suggestions.subclusters import Division
-from model_zoo.core.suggestions.two_clusters import FEW_PATIENTS, MIN_PATIENTS, N_COMPONENTS, SMALL
+from model_zoo.core.suggestions.subclusters import Subclusters
+from model_zoo.core.suggestions.two_clusters import FEW_PATIENTS, MIN_PATIENTS_TO_CLUSTER, N_COMPONENTS, SMALL
 
 MAX_TILES = 12
 
@@ -51,7 +51,7 @@ def split_suggestions(
                 opened = _images(found, one) or opened
     if found.subclusters:
         with st.expander(
-            f"All {counted(len(found.subclusters), 'class', 'classes')} of {MIN_PATIENTS} patients or more"
+            f"All {counted(len(found.subclusters), 'class', 'classes')} of {MIN_PATIENTS_TO_CLUSTER} patients or more"
         ):
             _all(found)
     _caption(found)
@@ -75,7 +75,7 @@ def _sentences(found: SubclusterResult) -> list[str]:
     return sentences or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
 
 
-def _row(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
+def _row(found: SubclusterResult, one: Subclusters, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
     between, cloud = one.clusters.between, one.clusters.one_cloud
     return {
         "class": plain(found.name(one)),
@@ -88,7 +88,7 @@ def _row(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSp
     }
 
 
-def _meaning(found: SubclusterResult, one: Division, drafted: Drafted, space: LeafSpace) -> str:
+def _meaning(found: SubclusterResult, one: Subclusters, drafted: Drafted, space: LeafSpace) -> str:
     """The difference in words, as a link to the draft that splits the class by it."""
     step, meaning = found.step(one, drafted.taxonomy), one.meaning
     if step is None or meaning is None:
@@ -101,7 +101,7 @@ def _meaning(found: SubclusterResult, one: Division, drafted: Drafted, space: Le
     return f"{link}: {shares} are {plain(meaning.value)}; {agreement}"
 
 
-def _images(found: SubclusterResult, one: Division) -> dict[str, list[str]] | None:
+def _images(found: SubclusterResult, one: Subclusters) -> dict[str, list[str]] | None:
     """The most typical images of each cluster; returns the address of the image that was just clicked."""
     shown = Shown((found.run.run_id,), Space.NATIVE, Split.VALIDATION)
     names = found.run.card.taxonomy.names
@@ -153,7 +153,11 @@ def _all(found: SubclusterResult) -> None:
 def _caption(found: SubclusterResult) -> None:
     assert found.evaluation is not None
     evaluation, n_left = found.evaluation, len(found.run.card.classes) - len(found.subclusters)
-    few = f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS} patients." if n_left else ""
+    few = (
+        f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS_TO_CLUSTER} patients."
+        if n_left
+        else ""
+    )
     st.caption(
         f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
         f"class; validation split, original labels, "
@@ -170,12 +174,12 @@ def _caption(found: SubclusterResult) -> None:
     )
 
 
-def _sizes(one: Division) -> str:
+def _sizes(one: Subclusters) -> str:
     pairs = zip(one.clusters.n_images, one.clusters.n_patients, strict=True)
     return " and ".join(f"{images:,} ({patients:,})" for images, patients in pairs)
 
 
-def _verdict(one: Division) -> str:
+def _verdict(one: Subclusters) -> str:
     if not one.clusters.wide:
         return "not shown"
     if one.clusters.small:

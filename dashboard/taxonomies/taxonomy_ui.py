@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.address.draft import Draft
 from dashboard.address.links import Shown
-from dashboard.evaluation.drafting import Counts, Drafted, Preview, flow, train_command
+from dashboard.evaluation.drafting import ClassCounts, Drafted, Preview, flow, train_command
 from dashboard.ui import controls, plots, state
 from dashboard.words import LABELS, counted, interval_text, no_run_yet, plain, share_text
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
@@ -71,7 +71,7 @@ def taxonomy_summary(
         st.code(train_command(workspace, taxonomy, is_newest=not drafted.overtaken), language=None, wrap_lines=True)
 
 
-def class_table(taxonomy: Taxonomy, counts: Mapping[Split, Counts], space: LeafSpace) -> None:
+def class_table(taxonomy: Taxonomy, counts: Mapping[Split, ClassCounts], space: LeafSpace) -> None:
     """One row per class in class order: its leaf classes, and images and patients per split, by original label."""
     st.subheader("Classes", anchor=False)
     rows = []
@@ -221,7 +221,7 @@ def _in_the_way(one: Preview, taxonomy: Taxonomy) -> str:
     return f"{plain(one.subject.title)}: {'; '.join(sentences[:MAX_IN_THE_WAY])}{tail}."
 
 
-def _unplaced(counts: Counts) -> str:
+def _unplaced(counts: ClassCounts) -> str:
     kinds = {"outside": counts.n_outside, "left out, as their label fits no single class": counts.n_left_out}
     return ", ".join(f"{counted(n, 'image')} {kind}" for kind, n in kinds.items() if n)
 

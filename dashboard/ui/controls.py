@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from dashboard.address.links import JUDGED, Shown, Where
+from dashboard.address.links import JUDGED, Filter, Shown
 from dashboard.address.queue import Opinion
 from dashboard.address.selection import ClassOrder, Labels, Matrices, Opens, Space
 from dashboard.evaluation.comparison import Subject
-from dashboard.evaluation.missing_predictions import unasked
+from dashboard.evaluation.missing_predictions import runs_without_predictions
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import plain
@@ -115,7 +115,7 @@ def labels_switch(shown: Shown) -> None:
     switch("labels", "Labels", list(Labels), shown.labels)
 
 
-def filter_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Everything on this page is") -> None:
+def filter_picker(offered: Mapping[Filter, str], shown: Shown, what: str = "Everything on this page is") -> None:
     """Filter images by a column value, a range of numbers or a true class; everything is computed again."""
     chosen = shown.where
     names = {"": "All images"} | {where.written: name for where, name in offered.items()}
@@ -136,7 +136,7 @@ def filter_picker(offered: Mapping[Where, str], shown: Shown, what: str = "Every
 
 def no_predictions(desk: Desk, subjects: Sequence[Subject], shown: Shown) -> bool:
     """Whether a subject has no predictions of the split; if so, shows which one and the command to use."""
-    if sentence := unasked(desk, subjects, shown.split):
+    if sentence := runs_without_predictions(desk, subjects, shown.split):
         st.info(sentence)
     return bool(sentence)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.ui.plots import Theme, apply_theme, as_text, shorten_name
 from dashboard.words import share_text, signed
-from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, FEW_PATIENTS, Difference
+from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, FEW_PATIENTS, DifferenceMatrix
 from model_zoo.core.evaluation.confusion import Confusion, Per
 from model_zoo.core.label_space.taxonomy import ELSEWHERE
 
@@ -107,7 +107,7 @@ def rater_confusion_figure(pairs: Confusion, theme: Theme) -> go.Figure:
 
 
 def difference_figure(
-    difference: Difference,
+    difference: DifferenceMatrix,
     theme: Theme,
     titles: tuple[str, str],
     *,
@@ -167,7 +167,7 @@ def number(count: float, of_runs: int) -> str:
 
 
 def _difference_lines(
-    difference: Difference, i: int, j: int, titles: tuple[str, str], of_runs: tuple[int, int]
+    difference: DifferenceMatrix, i: int, j: int, titles: tuple[str, str], of_runs: tuple[int, int]
 ) -> list[str]:
     per, improvement = difference.per, difference.improvement[i, j]
     unit = 1 if per is Per.COUNT else 100

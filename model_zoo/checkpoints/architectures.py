@@ -1,4 +1,4 @@
-"""Which architecture are these weights of? Candidates compared by names and shapes, without a single number in them."""
+"""Finds the architecture that fits weights, by names and shapes of tensors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ArchitectureFit:
     """How tensors fit an architecture, apart from the width of its head and the channels of its first layer.
 
     ``n_classes`` and ``channels`` are what the tensors have there, 0 where the layer is not among them. ``missing`` are
@@ -119,33 +119,35 @@ class Fit:
         return f"{self.n_matching} tensors match" + "".join(f", {one}" for one in told)
 
 
-def suggest(tensors: Mapping[str, Tensor], texts: Iterable[str] = (), limit: int = 5) -> tuple[Fit, ...]:
+def suggest(tensors: Mapping[str, Tensor], texts: Iterable[str] = (), limit: int = 5) -> tuple[ArchitectureFit, ...]:
     """The architectures that fit best, at most ``limit``, best first; those that ``texts`` name are tried first.
 
     ``texts`` are what the file says of itself and its name. Nothing that fits is no answer: an empty tuple.
     """
     named = [name for text in texts for name in named_in(text)]
     family = [name for key, names in _FAMILIES.items() if key in tensors for name in names]
-    tried = [fit(name, tensors) for name in list(dict.fromkeys([*named, *family]))[:MAX_CANDIDATES]]
+    tried = [fit_architecture(name, tensors) for name in list(dict.fromkeys([*named, *family]))[:MAX_CANDIDATES]]
     ranked = sorted(tried, key=lambda one: -one.share)  # stable: of equals, the one that is named or common
     return tuple(one for one in ranked if one.n_matching and one.share > 0.2)[:limit]
 
 
-def fit(architecture: str, tensors: Mapping[str, Tensor], size: tuple[int, int] | None = None) -> Fit:
+def fit_architecture(
+    architecture: str, tensors: Mapping[str, Tensor], size: tuple[int, int] | None = None
+) -> ArchitectureFit:
     """How ``tensors`` fit the architecture at an input of ``size`` (height, width), or at its own.
 
     `CheckpointError` for an architecture that is not known or does not take that size.
     """
-    return compared(architecture, *_outline(architecture, size), tensors)
+    return compare_architectures(architecture, *_outline(architecture, size), tensors)
 
 
-def compared(
+def compare_architectures(
     architecture: str,
     expected: Mapping[str, tuple[int, ...]],
     last: tuple[str, ...],
     first: str,
     tensors: Mapping[str, Tensor],
-) -> Fit:
+) -> ArchitectureFit:
     """How ``tensors`` fit ``expected`` shapes; the head ``last`` may be of any width, ``first`` take any channels."""
     known = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     matching, misshapen = 0, []
@@ -161,10 +163,10 @@ def compared(
     unexpected = tuple(key for key in known if key not in expected)
     width = next((known[key][0] for key in last if known.get(key)), 0)
     channels = known[first][1] if len(known.get(first, ())) > 1 else 0
-    return Fit(architecture, width, channels, matching, missing, unexpected, tuple(misshapen))
+    return ArchitectureFit(architecture, width, channels, matching, missing, unexpected, tuple(misshapen))
 
 
-def heads(architecture: str) -> tuple[str, ...]:
+def classifier_heads(architecture: str) -> tuple[str, ...]:
     """The names of the tensors that have a row per class."""
     return _outline(architecture)[1]
 
@@ -205,7 +207,7 @@ def _but(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
     return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
 
-def check_fit(one: Fit, name: str) -> Fit:
+def check_fit(one: ArchitectureFit, name: str) -> ArchitectureFit:
     """``one`` if every tensor has its place, else `CheckpointError` with what does not match."""
     if one.missing or one.unexpected or one.misshapen:
         raise CheckpointError(f"The weights in {name} do not fit {one.architecture}: {one.sentence}.")

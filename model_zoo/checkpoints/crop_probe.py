@@ -1,4 +1,4 @@
-"""Which part of its input a model looks at: declared by its own code, and checked by moving pixels about.
+"""Which part of its input a model uses: declared by its code, and checked by changing pixels.
 
 Pixels only change places, so that mean, spread and histogram of the image stay as they are: a `prepare` that brings
 each image to mean 0 reacts where pixels were moved, and nowhere else.
@@ -26,7 +26,7 @@ _REACTS = 1e-4
 """Smaller changes, relative to the largest output, are rounding."""
 
 
-class PlaceUnknownError(ExplanationError):
+class UnknownCropError(ExplanationError):
     """A heatmap of which nobody knows where on the image it lies."""
 
 
@@ -69,7 +69,7 @@ def whole(size: tuple[int, int]) -> Crop:
 
 
 def crop_of(written: object, size: tuple[int, int], name: str) -> Crop:
-    """The crop that a file declares for inputs of ``size``; `PlaceUnknownError` where it is none."""
+    """The crop that a file declares for inputs of ``size``; `UnknownCropError` where it is none."""
     edges = tuple(written) if isinstance(written, tuple | list) else ()
     numbers = [float(one) for one in edges if isinstance(one, int | float) and math.isfinite(one)]
     if len(edges) == len(numbers) == 4:
@@ -77,7 +77,7 @@ def crop_of(written: object, size: tuple[int, int], name: str) -> Crop:
         inside = crop.top < min(crop.bottom, size[0]) and crop.left < min(crop.right, size[1])
         if inside and min(crop.bottom, crop.right) >= 1 and max(map(abs, numbers)) <= 10 * max(size):
             return crop
-    raise PlaceUnknownError(
+    raise UnknownCropError(
         f"{name} declares the crop {str(written)[:60]!r}; write (top, left, bottom, right) in pixels of an image of "
         f"{size[0]} x {size[1]} (height x width)."
     )
@@ -100,7 +100,7 @@ def probed_crop(prepare: Callable[[Tensor], Tensor], shape: Shape) -> Crop | Non
     return seen if seen.is_near(line, shape[1:]) else line
 
 
-def looks_beside(answer: Callable[[Tensor], Tensor], crop: Crop, image: Tensor) -> bool:
+def uses_pixels_outside(answer: Callable[[Tensor], Tensor], crop: Crop, image: Tensor) -> bool:
     """Whether ``answer`` to ``image`` (1, C, height, width) reacts outside ``crop``, or not at all near its edges.
 
     False for an answer that reacts to nothing: it says nothing about places.

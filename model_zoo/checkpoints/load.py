@@ -1,4 +1,4 @@
-"""Weights to module, refusing what is not safe or does not fit its card."""
+"""Loads weights into a module; refuses what is unsafe or does not fit the card."""
 
 import hashlib
 import os
@@ -17,9 +17,9 @@ import torchvision.models
 from safetensors.torch import load
 from torch import nn
 
-from model_zoo.checkpoints.trusted_code import OwnCode, read_code
+from model_zoo.checkpoints.trusted_code import TrustedCode, read_code
 from model_zoo.core.errors import CheckpointError
-from model_zoo.untrusted.parser_errors import first_line, is_parsers
+from model_zoo.untrusted.parser_errors import first_line, is_parser_error
 from model_zoo.workspace.run import CODE, GRAPH, ONNX, Card, Run
 
 TORCHVISION = "torchvision."
@@ -90,7 +90,7 @@ def load_model(run: Run, trusted: Collection[str] = ()) -> nn.Module:
     return restore(run.card, raw, code).eval()
 
 
-def restore(card: Card, weights: bytes, code: OwnCode | None = None) -> nn.Module:
+def restore(card: Card, weights: bytes, code: TrustedCode | None = None) -> nn.Module:
     """A model with these safetensors weights; `CheckpointError` if they are not the card's. ``code`` is run."""
     digest = hashlib.sha256(weights).hexdigest()
     if card.weights_sha256 != digest:
@@ -111,7 +111,7 @@ def restore(card: Card, weights: bytes, code: OwnCode | None = None) -> nn.Modul
         state: dict[str, torch.Tensor] = load(weights)
         model.load_state_dict(state)
     except Exception as error:
-        if not is_parsers(error):  # KeyError, for one: number formats that torch lacks
+        if not is_parser_error(error):  # KeyError, for one: number formats that torch lacks
             raise
         first = first_line(error, 300)
         raise CheckpointError(f"The weights of run {card.run_id!r} do not fit {card.architecture}: {first}") from error

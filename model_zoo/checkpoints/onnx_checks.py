@@ -1,4 +1,4 @@
-"""What an ONNX graph may consist of, decided before any runtime sees it.
+"""Checks an ONNX graph before a runtime reads it.
 
 The message is walked by its descriptor, so that no place is forgotten in which onnx keeps tensors, nodes or graphs:
 initializers, sparse ones, attributes, defaults of a function's attributes, training information.
@@ -12,7 +12,7 @@ import onnx
 from google.protobuf.message import Message
 
 from model_zoo.core.errors import CheckpointError
-from model_zoo.untrusted.parser_errors import first_line, reading
+from model_zoo.untrusted.parser_errors import first_line, parser_errors_as_ours
 
 OWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 LOOPS = ("Loop", "Scan", "If", "SequenceMap")
@@ -53,7 +53,7 @@ Function = tuple[str, str, str]
 
 def parse(raw: bytes, name: str) -> onnx.ModelProto:
     """The model in a file's bytes; `CheckpointError` where it is none, or has fields that onnx does not know."""
-    with reading(name, CheckpointError, "export it again", "is no ONNX file, or damaged"):
+    with parser_errors_as_ours(name, CheckpointError, "export it again", "is no ONNX file, or damaged"):
         model = onnx.load_model_from_string(raw)
         size = model.ByteSize()
         model.DiscardUnknownFields()

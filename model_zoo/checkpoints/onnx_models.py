@@ -1,4 +1,4 @@
-"""ONNX graphs: read as data, refused where they reach outside themselves, run by onnxruntime on the CPU."""
+"""ONNX models: checked, then run by onnxruntime on the CPU."""
 
 import hashlib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from model_zoo.checkpoints.onnx_trial import session_of
 from model_zoo.core.errors import CheckpointError
 from model_zoo.images.decoding import MAX_INPUT_SIDE
 from model_zoo.untrusted.killable import TrialError, try_in_child
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 
 _SAME = ("Flatten", "Reshape", "Squeeze", "Identity", "Dropout")
 _MEANS = ("GlobalAveragePool", "ReduceMean")
@@ -134,7 +134,7 @@ class _Session(nn.Module):
     def __init__(self, graph: Graph, raw: bytes) -> None:
         super().__init__()
         try_once(graph)
-        with reading(graph.name, CheckpointError, "export it again", "is no graph that onnxruntime runs"):
+        with parser_errors_as_ours(graph.name, CheckpointError, "export it again", "is no graph that onnxruntime runs"):
             self.session = session_of(raw)
         self.graph, self.input = graph, self.session.get_inputs()[0].name
 
@@ -144,14 +144,14 @@ class _Session(nn.Module):
         blocks = np.split(pixels, len(pixels)) if self.graph.one_by_one else [pixels]
         shape = tuple(inputs.shape[1:])
         try_once(self.graph, shape)
-        with reading(self.graph.name, CheckpointError, "correct the size", f"fails on images of {shape}"):
+        with parser_errors_as_ours(self.graph.name, CheckpointError, "correct the size", f"fails on images of {shape}"):
             said = np.concatenate([self.session.run(None, {self.input: one})[0] for one in blocks])
         return torch.from_numpy(np.asarray(said, dtype=np.float32))
 
 
 def _split(graph: Graph) -> tuple[_Session, nn.Linear | None]:
     whole = _Session(graph, graph.raw)
-    with reading(graph.name, CheckpointError, "export it again"):
+    with parser_errors_as_ours(graph.name, CheckpointError, "export it again"):
         found = _before_pooling(parse(graph.raw, graph.name))
     if found is None or graph.channels_last:
         return whole, None

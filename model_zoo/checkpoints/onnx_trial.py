@@ -1,4 +1,4 @@
-"""A session of onnxruntime as this project makes it, and its first run; imported by a killable child."""
+"""A trial run of an ONNX graph in a child process."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A model asked again under other preparations of the same images: a wrong scale or order of colours shows at once."""
+"""Preprocessing trials: accuracy under other scales, channel orders and normalisations."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from PIL import Image
 from model_zoo.core.evaluation.metrics import wilson
 from model_zoo.images.decoding import Fit, Interpolation, Preprocessing
 
-MOST_IMAGES = 200
+MAX_TRIAL_IMAGES = 200
 AS_GIVEN = "as given"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's training images in 0..1, as torchvision and timm have them."""
@@ -19,7 +19,7 @@ Ask = Callable[[NDArray[np.uint8], Preprocessing], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Trial:
     """The ``share`` of ``n_images`` answers that is right under one preparation, its Wilson interval over images."""
 
     name: str
@@ -30,7 +30,7 @@ class Tried:
     n_images: int
 
 
-def alternatives(given: Preprocessing, values: bool = True) -> Mapping[str, Preprocessing]:
+def other_preprocessing(given: Preprocessing, values: bool = True) -> Mapping[str, Preprocessing]:
     """What people mix up, one thing at a time, by name; `AS_GIVEN` first, none twice.
 
     Without ``values`` only shapes and colours are varied: the model's own code scales pixels.
@@ -63,13 +63,13 @@ def alternatives(given: Preprocessing, values: bool = True) -> Mapping[str, Prep
     return found
 
 
-def try_alternatives(
+def try_preprocessing(
     wanted: Mapping[str, Preprocessing],
     images: Iterable[Image.Image],
     truth: NDArray[np.int64],
     ask: Ask,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[Tried, ...]:
+) -> tuple[Trial, ...]:
     """The share of right answers under each preparation, in the order of ``wanted``.
 
     ``truth`` (N,) is the class of each image; ``ask`` gives probabilities (N, K) for fitted pixels. ``progress`` is
@@ -85,12 +85,12 @@ def try_alternatives(
     for done, (name, one) in enumerate(wanted.items(), start=1):
         right = ask(pixels[_shape(one)], one).argmax(axis=1) == truth
         share = float(right.mean())
-        tried.append(Tried(name, one, share, *wilson(share, len(truth)), len(truth)))
+        tried.append(Trial(name, one, share, *wilson(share, len(truth)), len(truth)))
         progress(done, len(wanted))
     return tuple(tried)
 
 
-def far_better(tried: Sequence[Tried]) -> Tried | None:
+def far_better(tried: Sequence[Trial]) -> Trial | None:
     """The preparation that scores best, if far better than the first, the given one: by a tenth, beyond both intervals.
 
     The best of many is too good by chance; images are counted as if each were of another patient. It is a hint alone.
@@ -99,7 +99,7 @@ def far_better(tried: Sequence[Tried]) -> Tried | None:
     return best if best.share - given.share > 0.1 and best.low > given.high else None
 
 
-def drawn(n_images: int, most: int = MOST_IMAGES) -> NDArray[np.int64]:
+def sampled_images(n_images: int, most: int = MAX_TRIAL_IMAGES) -> NDArray[np.int64]:
     """Which of ``n_images`` to try: at most ``most``, by chance but each time the same, ascending."""
     return np.sort(np.random.default_rng(0).permutation(n_images)[:most])
 

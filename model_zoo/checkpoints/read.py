@@ -1,4 +1,4 @@
-"""Weights out of files that nobody vouches for: nothing in them is run; what holds none is named in one sentence."""
+"""Reads weights from untrusted checkpoint files without running code in them."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ from torch import Tensor
 from model_zoo.checkpoints.safe_pickle import Inert
 from model_zoo.checkpoints.torch_format import SAVE_AGAIN, TorchFile, check, read_legacy, read_zip, stored, tensor
 from model_zoo.core.errors import CheckpointError
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import load_json
 
 MAX_FILE_BYTES = 4 * 2**30
@@ -66,7 +66,7 @@ class Checkpoint:
         chosen = part or self.parts[0]
         if chosen not in self.parts:
             raise CheckpointError(f"{self.name} holds no weights {part[:80]!r}; there are {', '.join(self.parts)}.")
-        with reading(self.name, CheckpointError, SAVE_AGAIN):
+        with parser_errors_as_ours(self.name, CheckpointError, SAVE_AGAIN):
             return self._weights(chosen, wanted)
 
     def _weights(self, chosen: str, wanted: Set[str]) -> "Weights":
@@ -93,7 +93,10 @@ class Checkpoint:
 
     @cached_property
     def _loaded(self) -> Any:
-        with reading(self.name, CheckpointError, SAVE_AGAIN, "is damaged"), suppress(pickle.UnpicklingError):
+        with (
+            parser_errors_as_ours(self.name, CheckpointError, SAVE_AGAIN, "is damaged"),
+            suppress(pickle.UnpicklingError),
+        ):
             return torch.load(io.BytesIO(self._raw), map_location="cpu", weights_only=True)
         return None
 
@@ -112,7 +115,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     safetensors, and ``torch.save`` of a state_dict or of mappings that hold some: training scripts, timm, Lightning.
     """
     name, raw = short(path.name), _bytes(path)
-    with reading(name, CheckpointError, SAVE_AGAIN):
+    with parser_errors_as_ours(name, CheckpointError, SAVE_AGAIN):
         return _read(raw, name)
 
 
@@ -140,7 +143,9 @@ _SAVE_STATE = "save model.state_dict() with torch.save or safetensors and give t
 
 def _bytes(path: Path) -> bytes:
     name = short(path.name)
-    with reading(name, CheckpointError, "check the path", "cannot be read"):  # a path with a null byte is a ValueError
+    with parser_errors_as_ours(
+        name, CheckpointError, "check the path", "cannot be read"
+    ):  # a path with a null byte is a ValueError
         if path.is_dir():
             raise CheckpointError(f"{name} is a folder; give the file of weights in it, such as model.safetensors.")
         if not path.is_file():
@@ -179,7 +184,7 @@ def _refuse_others(raw: bytes, name: str) -> None:
 
 
 def _safetensors(raw: bytes, name: str) -> tuple[Mapping[str, Tensor], Mapping[str, Said]]:
-    with reading(name, CheckpointError, "copy it again", "is a damaged or cut off safetensors file"):
+    with parser_errors_as_ours(name, CheckpointError, "copy it again", "is a damaged or cut off safetensors file"):
         length = int.from_bytes(raw[:8], "little")
         if length > min(MAX_HEADER, len(raw) - 8):
             raise ValueError(f"a header of {length:,} bytes")

@@ -1,4 +1,4 @@
-"""Pickles read as data: nothing that a file names is ever imported, looked up or called.
+"""Reads pickles as data: nothing that they name is imported or called.
 
 A pickle is a program for a small stack machine; `pickletools` documents its instructions. Here they are carried out on
 plain values alone. Where the program would call something, an `Inert` takes the place of the result: it knows the name

@@ -1,4 +1,4 @@
-"""Where in a network a map can be read, and a private view of the network to read it there.
+"""Target layers for heatmaps, and taps to read them.
 
 A model is shared between threads, so nothing may be attached to it: the grad-cam package's hooks sit on
 the shared module and collect every thread's activations (27-30 of 40 maps silently wrong, measured). Here

@@ -1,4 +1,4 @@
-"""Files of ``torch.save`` taken apart: what their pickle says, and where the numbers of each tensor lie.
+"""Reads files of `torch.save`: their pickle and the place of each tensor.
 
 Two formats exist: since torch 1.6 a zip with ``data.pkl`` and one entry per storage, before that five pickles in a row
 with the storages behind them (``torch/serialization.py``, `_load` and `_legacy_load`). Both are read here without
@@ -16,7 +16,7 @@ import torch
 
 from model_zoo.checkpoints.safe_pickle import Inert, Name, Persistent, Pickled, PickleError, read_pickle
 from model_zoo.core.errors import CheckpointError
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.zip_directory import n_members
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py, MAGIC_NUMBER of the legacy format
@@ -73,7 +73,7 @@ class TorchFile:
 
 def read_zip(raw: bytes, name: str) -> TorchFile:
     """The parts of a zip that ``torch.save`` wrote; `CheckpointError` says what else it is, or what ails it."""
-    with reading(name, CheckpointError, SAVE_AGAIN, "is a damaged or cut off zip"):
+    with parser_errors_as_ours(name, CheckpointError, SAVE_AGAIN, "is a damaged or cut off zip"):
         if (n_listed := n_members(io.BytesIO(raw))) > MAX_ENTRIES:
             raise CheckpointError(f"{name} lists {n_listed:,} entries or more; torch.save writes one for each tensor.")
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:

@@ -1,4 +1,4 @@
-"""A model that comes with its own code: one Python file, run only where somebody has said so."""
+"""A model's own Python file, run only where somebody trusts it."""
 
 import hashlib
 import sys
@@ -12,14 +12,22 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from model_zoo.checkpoints.crop_probe import Crop, PlaceUnknownError, Shape, crop_of, looks_beside, probed_crop, whole
+from model_zoo.checkpoints.crop_probe import (
+    Crop,
+    Shape,
+    UnknownCropError,
+    crop_of,
+    probed_crop,
+    uses_pixels_outside,
+    whole,
+)
 from model_zoo.core.errors import CheckpointError
 
 MAX_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class OwnCode:
+class TrustedCode:
     """A Python file, as bytes; what is run is what the hash is of.
 
     The file defines ``build(n_classes, channels)``, which gives the `torch.nn.Module` that the weights belong to. It
@@ -65,10 +73,10 @@ class OwnCode:
             raise CheckpointError(f"build in {self.name} gave {type(made).__name__}, not a torch.nn.Module.")
         return made
 
-    def around(self, network: nn.Module, columns: Sequence[int]) -> "OwnModel":
+    def around(self, network: nn.Module, columns: Sequence[int]) -> "TrustedModel":
         """``network`` as TaxoScope asks models: pixels in, logits in the order of ``columns`` of its outputs out."""
         module = self.run()
-        return OwnModel(
+        return TrustedModel(
             self.name,
             network,
             getattr(module, "prepare", None),
@@ -78,7 +86,7 @@ class OwnCode:
         )
 
 
-class OwnModel(nn.Module):
+class TrustedModel(nn.Module):
     """A network of somebody's own code between its preparation and the logits that TaxoScope reads."""
 
     def __init__(
@@ -93,34 +101,34 @@ class OwnModel(nn.Module):
         super().__init__()
         self.name, self.network, self.prepare, self.crop = name, network, prepare, crop
         self.gives_probabilities, self.columns = gives_probabilities, columns
-        self._seen: dict[Shape, Crop | PlaceUnknownError] = {}
+        self._seen: dict[Shape, Crop | UnknownCropError] = {}
 
     def prepared(self, inputs: Tensor) -> Tensor:
         """What the network gets for ``inputs`` (N, C, height, width)."""
         with _told(self.name):
             return self.prepare(inputs) if self.prepare else inputs
 
-    def after_preparing(self) -> "OwnModel":
+    def after_preparing(self) -> "TrustedModel":
         """The same network, which takes what `prepared` gives; in the same mode."""
-        return OwnModel(self.name, self.network, None, self.gives_probabilities, self.columns).train(self.training)
+        return TrustedModel(self.name, self.network, None, self.gives_probabilities, self.columns).train(self.training)
 
     def seen(self, shape: Shape) -> Crop:
         """The part of inputs of ``shape`` (channels, height, width) that the network looks at.
 
-        `PlaceUnknownError` where the file declares none and a probe finds that it is not the whole, or declares
+        `UnknownCropError` where the file declares none and a probe finds that it is not the whole, or declares
         another one than the probe finds. Found once for each shape.
         """
         if shape not in self._seen:
             try:
                 with torch.no_grad():
                     self._seen[shape] = self._found(shape)
-            except PlaceUnknownError as error:
+            except UnknownCropError as error:
                 self._seen[shape] = error
             except CheckpointError as error:  # of an image of noise; real ones may well be prepared
                 why = f"Where on the image a heatmap lies is not known, as it could not be probed: {error}"
-                self._seen[shape] = PlaceUnknownError(why)
+                self._seen[shape] = UnknownCropError(why)
         found = self._seen[shape]
-        if isinstance(found, PlaceUnknownError):
+        if isinstance(found, UnknownCropError):
             raise found
         return found
 
@@ -133,13 +141,13 @@ class OwnModel(nn.Module):
         if self.prepare:
             probed = probed_crop(self.prepared, shape)
             if probed is None:
-                raise PlaceUnknownError(
+                raise UnknownCropError(
                     f"Where on the image a heatmap lies is not known: prepare in {self.name} does more than crop, "
                     "resize and scale every image alike. No heatmap is drawn."
                 )
             if not probed.is_near(expected, size):
                 says = f"declares the crop {declared.written}" if declared else "declares no crop"
-                raise PlaceUnknownError(
+                raise UnknownCropError(
                     f"Where on the image a heatmap lies is not known: {self.name} {says}, but prepare passes on "
                     f"{probed.written} of {size[0]} x {size[1]} (top, left, bottom, right). No heatmap is drawn; write "
                     f"CROP = {probed.written} into the file if that is right, and import it again."
@@ -150,8 +158,8 @@ class OwnModel(nn.Module):
             if self.prepare
             else torch.randn((1, *shape), generator=noise)
         )
-        if looks_beside(self, expected, image):
-            raise PlaceUnknownError(
+        if uses_pixels_outside(self, expected, image):
+            raise UnknownCropError(
                 f"Where on the image a heatmap lies is not known: the answer of the model in {self.name} does not "
                 f"depend on the part {expected.written} of {size[0]} x {size[1]} (top, left, bottom, right) and on "
                 "nothing else. No heatmap is drawn; write the part that its network cuts out as CROP into the file."
@@ -174,7 +182,7 @@ class OwnModel(nn.Module):
         return said.clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
-def read_code(path: Path) -> OwnCode:
+def read_code(path: Path) -> TrustedCode:
     """The file; `CheckpointError` where it cannot be read as Python. Nothing is run."""
     try:
         source = path.read_bytes() if path.is_file() and path.stat().st_size <= MAX_BYTES else b""
@@ -185,14 +193,14 @@ def read_code(path: Path) -> OwnCode:
         compile(source, path.name, "exec")
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise CheckpointError(f"{path.name} is no Python file that can be read ({error}); correct it.") from error
-    return OwnCode(path.name, source)
+    return TrustedCode(path.name, source)
 
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     try:
         yield
-    except (CheckpointError, PlaceUnknownError):
+    except (CheckpointError, UnknownCropError):
         raise
     except KeyboardInterrupt:
         raise

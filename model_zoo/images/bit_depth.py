@@ -1,4 +1,4 @@
-"""Images of more than 8 bits as Pillow opens them: what depth they declare and use, and how they become 8 bits.
+"""Images of more than 8 bits: their declared and used bit depth, and their conversion to 8 bits.
 
 Of colours of 16 bits Pillow keeps the upper byte alone; the lower one is read by a second pass with the bytes swapped.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.images.formats import png_chunks
-from model_zoo.images.grey_scale import FULL, Depth, GreyScale, bits
+from model_zoo.images.grey_scale import FULL, Depth, GreyScale, scale_of_bits
 
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _DECLARED, _INVERTED, _LOWER = "taxoscope_declared", "taxoscope_white_is_zero", "taxoscope_lower_bytes"
@@ -43,7 +43,7 @@ def prepare_to_load(image: Image.Image, raw: bytes, again: Callable[[], Image.Im
         image.info[_LOWER] = np.asarray(other)
     if image.format == "PNG":
         n = max(next((held[:3] for name, held in png_chunks(raw) if name == b"sBIT" and held), b"\x10"))
-        image.info |= {_DECLARED: bits(n)} if 8 <= n < 16 else {}
+        image.info |= {_DECLARED: scale_of_bits(n)} if 8 <= n < 16 else {}
     elif image.format == "PPM":  # scaled by what it declares as it is decoded
         image.info |= {_DECLARED: FULL} if _tiles(image) and _tiles(image)[0].codec_name.startswith("ppm") else {}
     else:
@@ -51,7 +51,7 @@ def prepare_to_load(image: Image.Image, raw: bytes, again: Callable[[], Image.Im
         n, top = int(tags.get(258, (16,))[0]), tags.get(281, tags.get(341, (0,)))
         top = int(top[0] if isinstance(top, tuple) else top) + 1
         n = top.bit_length() - 1 if 256 <= top < 2**16 and top & (top - 1) == 0 else n
-        image.info |= {_DECLARED: bits(n)} if 8 <= n < 16 and image.mode != "F" else {}
+        image.info |= {_DECLARED: scale_of_bits(n)} if 8 <= n < 16 and image.mode != "F" else {}
         image.info |= {_INVERTED: True} if tags.get(262) == 0 else {}
 
 
@@ -60,7 +60,7 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode in _DEEP or _LOWER in image.info
 
 
-def turned(image: Image.Image, turn: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def oriented(image: Image.Image, turn: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """``image`` turned by ``turn``, and what is kept beside it too."""
     upright = turn(image)
     lower = image.info.get(_LOWER)
@@ -81,13 +81,13 @@ def depth_of(image: Image.Image) -> Depth | None:
     return Depth(observed, image.info.get(_DECLARED), image.mode == "F")
 
 
-def stretched(image: Image.Image) -> Image.Image:
+def rescaled_to_8_bits(image: Image.Image) -> Image.Image:
     """An image of `open_image` in mode L or RGB, its own grey values spread over 0..255: to compare shapes alone."""
     depth = depth_of(image)
-    return in_eight_bits(image, depth.observed if depth else None)
+    return as_8_bits(image, depth.observed if depth else None)
 
 
-def in_eight_bits(image: Image.Image, grey: GreyScale | None = None) -> Image.Image:
+def as_8_bits(image: Image.Image, grey: GreyScale | None = None) -> Image.Image:
     """An image of `open_image` in mode L or RGB; see `decode`."""
     if not is_deep(image):
         return image

@@ -1,4 +1,4 @@
-"""Images in: decoded within limits, prepared exactly as a run's card declares, and maps drawn back."""
+"""Image decoding within limits, preprocessing as the card of a run declares, and heatmaps mapped back."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images.bit_depth import has_deep_pixels, in_eight_bits, is_deep, prepare_to_load, turned
+from model_zoo.images.bit_depth import as_8_bits, has_deep_pixels, is_deep, oriented, prepare_to_load
 from model_zoo.images.formats import ENDINGS
 from model_zoo.images.grey_scale import GreyScale
 from model_zoo.untrusted.decode_limits import check_work
@@ -190,7 +190,7 @@ def decode(source: Path | bytes, name: str = "", grey: GreyScale | None = None) 
     Grey values of more than 8 bits are read by the scale ``grey``; without one, all of 16 bits become 0..255, and
     numbers with decimals are divided by the largest of them if that is above 1.
     """
-    return in_eight_bits(open_image(source, name), grey)
+    return as_8_bits(open_image(source, name), grey)
 
 
 def open_image(source: Path | bytes, name: str = "") -> Image.Image:
@@ -223,7 +223,7 @@ def open_image(source: Path | bytes, name: str = "") -> Image.Image:
     try:
         prepare_to_load(image, raw, lambda: Image.open(io.BytesIO(raw), formats=FORMATS))
         image.load()
-        upright = turned(image, ImageOps.exif_transpose)
+        upright = oriented(image, ImageOps.exif_transpose)
         return upright if is_deep(upright) else _shallow(upright)
     except Exception as error:  # Pillow's decoders raise anything on hostile bytes
         raise ImageError(f"{name} is damaged or cut off and cannot be decoded; export it again.") from error

@@ -1,4 +1,4 @@
-"""Which files are images that can be decoded here: by what they begin with, whatever they are called."""
+"""Image formats by the first bytes of a file, whatever its name."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""From grey values of more than 8 bits to 0..255: one scale for all files of an import, never one per image."""
+"""Grey scales: from more than 8 bits to 0..255, one scale for all files of an import."""
 
 import math
 from collections.abc import Sequence
@@ -62,12 +62,12 @@ def parse_scale(text: str) -> GreyScale | None:
     return scale if scale and math.isfinite(scale.high - scale.low) and scale.low < scale.high else None
 
 
-def bits(n: int) -> GreyScale:
+def scale_of_bits(n: int) -> GreyScale:
     """All values of ``n`` bits."""
     return GreyScale(0, 2**n - 1)
 
 
-def scales(depths: Sequence[Depth | None], known: Sequence[GreyScale] = ()) -> list[GreyScale | None]:
+def scales_of_import(depths: Sequence[Depth | None], known: Sequence[GreyScale] = ()) -> list[GreyScale | None]:
     """The scale for each file of an import; None where 8 bits need none.
 
     Files that declare the same scale get it; if any of them goes beyond, they fill the container instead (PNG's sBIT
@@ -93,7 +93,7 @@ def scales(depths: Sequence[Depth | None], known: Sequence[GreyScale] = ()) -> l
 
 def scale_of_one(depth: Depth | None, usual: GreyScale | None) -> GreyScale | None:
     """The scale of a file that comes by itself: what it declares, else the ``usual`` one of the images it joins."""
-    return usual if depth and depth.declared is None else scales([depth])[0]
+    return usual if depth and depth.declared is None else scales_of_import([depth])[0]
 
 
 def _of_whole_numbers(seen: GreyScale) -> GreyScale:

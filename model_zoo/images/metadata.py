@@ -1,4 +1,4 @@
-"""Image files without what they say beside their pixels: who, where, when, with which machine.
+"""Removes metadata (EXIF, GPS, comments) from image files without changing pixels.
 
 JPEG, PNG, WebP and GIF are copied part by part, so that no pixel is coded anew. What changes how pixels are shown
 stays: colour profiles, gamma, resolution, transparency, animation, and the orientation, the only EXIF entry kept.

@@ -1,4 +1,4 @@
-"""Zip and tar archives, unpacked into an empty folder: nothing leaves it, and nothing but plain files is made."""
+"""Unpacks zip and tar archives within limits; nothing leaves the target folder."""
 
 import bz2
 import gzip
@@ -20,7 +20,7 @@ from typing import IO, TypeVar
 from model_zoo.images.formats import is_image
 from model_zoo.importing.source import SPLITS, SourceError, shown
 from model_zoo.untrusted.limits import limits, variable
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.zip_directory import n_members
 
 CHUNK = 2**20
@@ -47,7 +47,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class UnpackBudget:
     """What an archive may hold: bytes and files unpacked, and (beyond 100 MB) bytes unpacked per packed one.
 
     ``ways`` names the settings of the first two, for sentences.
@@ -59,18 +59,18 @@ class Room:
     ratio: float = 200.0
 
 
-def room() -> Room:
+def unpack_budget() -> UnpackBudget:
     """What an archive on this machine may hold."""
     at_most = limits()
     ways = (variable("unpacked_gb"), variable("unpacked_files"))
-    return Room(at_most.unpacked_gb * 2**30, at_most.unpacked_files, ways)
+    return UnpackBudget(at_most.unpacked_gb * 2**30, at_most.unpacked_files, ways)
 
 
-def room_for_uploads() -> Room:
+def unpack_budget_for_uploads() -> UnpackBudget:
     """What an archive that came through a page may hold."""
     at_most = limits()
     ways = (variable("upload_unpacked_gb"), variable("upload_unpacked_files"))
-    return Room(at_most.upload_unpacked_gb * 2**30, at_most.upload_unpacked_files, ways)
+    return UnpackBudget(at_most.upload_unpacked_gb * 2**30, at_most.upload_unpacked_files, ways)
 
 
 def is_archive(path: Path) -> bool:
@@ -82,7 +82,7 @@ def unpack(
     archive: Path,
     target: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
-    within: Room | None = None,
+    within: UnpackBudget | None = None,
 ) -> Path:
     """Unpack a zip or tar (also .gz, .bz2, .xz) archive into ``target``, a folder that is empty or not there yet.
 
@@ -96,9 +96,11 @@ def unpack(
     if not is_new and any(target.iterdir()):
         raise SourceError(f"{target} is not empty; give an empty folder to unpack {shown(archive.name)} into.")
     try:
-        with reading(title, SourceError, "fetch it again", "is damaged or cut off", "make room or give access"):
+        with parser_errors_as_ours(
+            title, SourceError, "fetch it again", "is damaged or cut off", "make room or give access"
+        ):
             target.mkdir(parents=True, exist_ok=True)
-            _Unpacking(archive, title, target, progress, within or room()).run()
+            _Unpacking(archive, title, target, progress, within or unpack_budget()).run()
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         if not is_new:
@@ -111,7 +113,7 @@ class _Unpacking:
     """One archive on its way: what is done, and which folders and names there are."""
 
     def __init__(
-        self, archive: Path, title: str, target: Path, progress: Callable[[int, int], None], room: Room
+        self, archive: Path, title: str, target: Path, progress: Callable[[int, int], None], room: UnpackBudget
     ) -> None:
         self.archive, self.title, self.progress, self.room = archive, title, progress, room
         self.packed = archive.stat().st_size

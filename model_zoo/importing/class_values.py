@@ -1,4 +1,4 @@
-"""How a file writes classes: by name, or by index from 0 or from 1; one way for all of its values."""
+"""How a file writes classes: by name, or by index from 0 or 1; one reading for all its values."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A confusion table alone becomes a workspace: a row for each answer that it counts, and one run without a model."""
+"""A workspace from a confusion table alone: one row per counted prediction."""
 
 import os
 import shutil
@@ -20,10 +20,10 @@ from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.confusion_tables import NOTHING, ConfusionTable, Paths, label_texts
 from model_zoo.importing.labels import free_names
-from model_zoo.importing.prediction_files import Answers
+from model_zoo.importing.prediction_files import ImportedPredictions
 from model_zoo.importing.predictions import card_of
 from model_zoo.workspace.manifest import NO_IMAGE, DataSet, ImageRecord, write_manifest
-from model_zoo.workspace.new_workspace import OURS, README, declaration
+from model_zoo.workspace.new_workspace import CREATED_FILES, README, declaration
 from model_zoo.workspace.run import check_run_id, write_run
 from model_zoo.workspace.taxonomy_files import taxonomy_toml
 from model_zoo.workspace.workspace import DECLARATION, MANIFEST, Workspace
@@ -42,7 +42,7 @@ independent of all others.
 """
 
 
-def write_counted(table: ConfusionTable, folder: Path, run_id: str, licence: str) -> Workspace:
+def write_confusion_table_workspace(table: ConfusionTable, folder: Path, run_id: str, licence: str) -> Workspace:
     """Make ``folder`` a workspace of what ``table`` counts, whole or not at all.
 
     `WorkspaceError` unless it is new or empty; `TaxoScopeError` where a label can be no leaf or class.
@@ -56,7 +56,7 @@ def write_counted(table: ConfusionTable, folder: Path, run_id: str, licence: str
     answers = _answers(table, dataset)
     card = card_of(run_id, answers, taxonomies[0], dataset, licence)
     card = replace(card, recipe={**card.recipe, "counted": table.n_counted, "images": "none given"})
-    predictions = Predictions(answers.images, answers.classes, answers.rows, labels_alone=True)
+    predictions = Predictions(answers.images, answers.classes, answers.rows, labels_only=True)
     partial = folder.with_name(f".{uuid.uuid4().hex[:8]}.partial")
     about = f"A confusion table alone: {table.n_counted:,} counted answers in {len(table.labels):,} classes, no images."
     try:
@@ -84,7 +84,7 @@ def write_counted(table: ConfusionTable, folder: Path, run_id: str, licence: str
 def check_new(folder: Path) -> None:
     """`WorkspaceError` unless ``folder`` is not there, or empty."""
     try:
-        is_ours = any((folder / ours).exists() or (folder / ours).is_symlink() for ours in OURS)
+        is_ours = any((folder / ours).exists() or (folder / ours).is_symlink() for ours in CREATED_FILES)
         is_new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     except OSError as error:
         raise WorkspaceError(f"{folder} cannot be looked into ({error.strerror}); give another folder.") from error
@@ -180,8 +180,8 @@ def _rows(table: ConfusionTable) -> Iterator[ImageRecord]:
         yield ImageRecord(f"count-{number:0{n_digits}}", NO_IMAGE, Split.TEST, "", labels[k])
 
 
-def _answers(table: ConfusionTable, dataset: DataSet) -> Answers:
+def _answers(table: ConfusionTable, dataset: DataSet) -> ImportedPredictions:
     k = len(table.labels)
     predicted = np.repeat(np.tile(np.arange(k), k), table.counts.ravel())
     ids = tuple(image.image_id for image in dataset.images)
-    return Answers(table.name, table.sha256, ids, table.labels, None, predicted)
+    return ImportedPredictions(table.name, table.sha256, ids, table.labels, None, predicted)

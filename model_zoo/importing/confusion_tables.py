@@ -1,4 +1,4 @@
-"""Confusion tables alone: how often which label was answered, out of files that nobody vouches for."""
+"""Reads confusion tables from untrusted files."""
 
 import hashlib
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from model_zoo.importing.source import MAX_COLUMNS, SourceError, shown
 from model_zoo.importing.tables import read_cells
 from model_zoo.untrusted.limits import bytes_of
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import load_json
 
 MAX_BYTES = 64 * 2**20
@@ -90,7 +90,7 @@ def read_confusion_table(
     ``data.values`` of a Vega specification. A pair that is not there was counted 0 times; none may be there twice.
     """
     title = shown(path.name)
-    with reading(title, SourceError, "export it again", unreadable="check the path"):
+    with parser_errors_as_ours(title, SourceError, "export it again", unreadable="check the path"):
         size = bytes_of(path)
         if size > MAX_BYTES:
             raise SourceError(f"{title} has {size:,} bytes; a confusion table has at most {MAX_BYTES:,}.")
@@ -131,7 +131,7 @@ def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[Any]]:
     def no_number(text: str) -> NoReturn:
         raise ValueError(f"{text} is no number of answers")
 
-    with reading(title, SourceError, "export it again", "is damaged or no JSON"):
+    with parser_errors_as_ours(title, SourceError, "export it again", "is damaged or no JSON"):
         held = load_json(raw.decode("utf-8-sig"), parse_constant=no_number)
     for key in ("data", "values"):
         held = held.get(key, held) if isinstance(held, dict) else held

@@ -1,4 +1,4 @@
-"""DICOM files as PNG frames and a table: pixels and a short list of tags are read, and never who the patient is.
+"""Reads DICOM files as PNG frames and a table of a few tags, without the identity of the patient.
 
 PS3.3 C.7.6.3 (pixels), C.7.6.3.1.5 (palettes); grey values as `dicom_grey` reads them.
 """
@@ -22,14 +22,14 @@ from PIL import Image
 
 from model_zoo.core.errors import ImageError
 from model_zoo.images.formats import SUFFIXES
-from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, scales
-from model_zoo.importing.archives import Room, room
+from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, scales_of_import
+from model_zoo.importing.archives import UnpackBudget, unpack_budget
 from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, how_read
 from model_zoo.importing.files import leads_out
 from model_zoo.importing.source import SPLITS, SourceError, shown
 from model_zoo.untrusted.decode_limits import check_work
 from model_zoo.untrusted.limits import limits, variable
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -60,7 +60,7 @@ PIXELS = (
 """The tags that pixels need. Nothing beside these and `TOLD` is parsed."""
 
 MAX_UNPACKED = 100 * 2**20
-"""Bytes of pixels that a small file may unpack to; beyond that the ratio of `Room` holds."""
+"""Bytes of pixels that a small file may unpack to; beyond that the ratio of `UnpackBudget` holds."""
 
 FRAMES_A_TRIAL = 500
 """Frames that get as much time again as one file has."""
@@ -94,7 +94,7 @@ def extract_frames(
     path: Path,
     target: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
-    within: Room | None = None,
+    within: UnpackBudget | None = None,
 ) -> Frames:
     """Every frame of a DICOM file, or of those below a folder, as a PNG below ``target``, and `TABLE` beside them.
 
@@ -110,7 +110,7 @@ def extract_frames(
     if target.exists() and any(target.iterdir()):
         raise SourceError(f"{target} is not empty; give an empty folder for the frames of {shown(path.name)}.")
     rows: list[dict[str, str]] = []
-    n_files, taken = 0, _Taken(within or room())
+    n_files, taken = 0, _Taken(within or unpack_budget())
     try:
         target.mkdir(parents=True, exist_ok=True)
         shared = _shared_scale(files, root, taken.room, lambda: progress(0, len(files)))
@@ -147,7 +147,7 @@ def extract_frames(
 class _Taken:
     """What the frames written so far take of a room."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: UnpackBudget) -> None:
         self.room, self.n_frames, self.n_bytes = room, 0, 0
 
     def check(self, inside: str, n_frames: int, n_bytes: int) -> None:
@@ -197,13 +197,15 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _shared_scale(files: Sequence[Path], root: Path, room: Room, progress: Callable[[], None]) -> GreyScale | None:
+def _shared_scale(
+    files: Sequence[Path], root: Path, room: UnpackBudget, progress: Callable[[], None]
+) -> GreyScale | None:
     """The one scale of all grey values whose range no file declares; None where each file declares its own."""
     depths: list[Depth | None] = []
     for file in files:
         inside = file.relative_to(root).as_posix()
         try:
-            with warnings.catch_warnings(), reading(shown(inside), ImageError, "export it uncompressed"):
+            with warnings.catch_warnings(), parser_errors_as_ours(shown(inside), ImageError, "export it uncompressed"):
                 warnings.simplefilter("ignore")
                 dataset = _read(file, inside)
                 if has_undeclared_depth(dataset):
@@ -215,7 +217,7 @@ def _shared_scale(files: Sequence[Path], root: Path, room: Room, progress: Calla
     if not depths:
         return None
     is_float = any(one.is_float for one in depths if one)
-    return next(iter(scales([Depth(one.observed, None, is_float) for one in depths if one])), None)
+    return next(iter(scales_of_import([Depth(one.observed, None, is_float) for one in depths if one])), None)
 
 
 def _written(file: Path, inside: str, target: Path, taken: _Taken, shared: GreyScale | None) -> list[dict[str, str]]:
@@ -227,7 +229,10 @@ def _written(file: Path, inside: str, target: Path, taken: _Taken, shared: GreyS
     rows = []
     try:
         broken = "is damaged, or compressed in a way not read here"
-        with warnings.catch_warnings(), reading(shown(inside), ImageError, "export it uncompressed", broken, ""):
+        with (
+            warnings.catch_warnings(),
+            parser_errors_as_ours(shown(inside), ImageError, "export it uncompressed", broken, ""),
+        ):
             warnings.simplefilter("ignore")  # pydicom's, of values that break the standard
             dataset = _read(file, inside)
             n = int(dataset.get("NumberOfFrames") or 1)
@@ -299,7 +304,7 @@ def _check_work(dataset: "Dataset", inside: str, n_frames: int, n_bytes: int, at
             check_work(frame, shown(inside), limits().image_megapixels * 1_000_000)
 
 
-def _frames_of(dataset: "Dataset", file: Path, inside: str, room: Room) -> "Iterator[NDArray[Any]]":
+def _frames_of(dataset: "Dataset", file: Path, inside: str, room: UnpackBudget) -> "Iterator[NDArray[Any]]":
     """The frames as they are stored, YBR turned into RGB; no more than the file says that it holds.
 
     `ImageError` where they ask for more work than frames of their size need.

@@ -1,4 +1,4 @@
-"""Grey values of DICOM as they are meant to be seen: modality LUT, then VOI LUT or window, then 8 bits.
+"""Grey values of DICOM: modality LUT, then VOI LUT or window, then 8 bits.
 
 PS3.3 C.11.1 (modality LUT and rescaling), C.11.2 (VOI LUT and windows). pydicom applies them.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images.grey_scale import FULL, Depth, GreyScale, bits
+from model_zoo.images.grey_scale import FULL, Depth, GreyScale, scale_of_bits
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -34,7 +34,7 @@ def eight_bit(frame: NDArray[Any], dataset: "Dataset", shared: GreyScale | None)
     values = apply_modality_lut(frame, dataset)
     if _has_voi_lut(dataset):
         values = apply_voi(np.rint(values).astype(np.int64), dataset)
-        scale = bits(int(dataset.VOILUTSequence[0].LUTDescriptor[2]))
+        scale = scale_of_bits(int(dataset.VOILUTSequence[0].LUTDescriptor[2]))
     elif _has_window(dataset):
         with np.errstate(over="ignore"):
             values = apply_windowing(values, dataset)
@@ -114,7 +114,7 @@ def _declared(dataset: "Dataset", in_full: bool = False) -> GreyScale | None:
     from pydicom.pixels.processing import apply_modality_lut
 
     if sequence := dataset.get("ModalityLUTSequence"):
-        return bits(int(sequence[0].LUTDescriptor[2]))
+        return scale_of_bits(int(sequence[0].LUTDescriptor[2]))
     n, allocated = int(dataset.BitsStored), int(dataset.BitsAllocated)
     if n > 8 and n == allocated and not in_full:
         return None

@@ -1,4 +1,4 @@
-"""FETAL_PLANES_DB as published: 12,400 maternal-fetal ultrasound planes of 1,792 patients.
+"""Reads FETAL_PLANES_DB as published: 12,400 maternal-fetal ultrasound planes of 1,792 patients.
 
 Burgos-Artizzu et al. 2020, Scientific Reports 10:10200, and zenodo.org/records/3904280 (CC BY 4.0): a table
 `FETAL_PLANES_DB_data.csv`, separated by semicolons, beside a folder `Images` of PNG files.

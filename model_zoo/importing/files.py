@@ -1,4 +1,4 @@
-"""The files that rows name: found without leaving their folder, and looked into one by one."""
+"""Finds and checks the image files that imported rows name, inside their folder only."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images.bit_depth import depth_of, stretched
+from model_zoo.images.bit_depth import depth_of, rescaled_to_8_bits
 from model_zoo.images.decoding import file_is_deep, open_image
 from model_zoo.images.formats import FRAMES_AT_THE_END, FRAMES_HEAD, SUFFIXES, count_frames, kind_of
 from model_zoo.images.grey_scale import Depth
@@ -18,7 +18,7 @@ from model_zoo.untrusted.limits import limits
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A row and its file: ``inside`` is its path below the source's folder, links followed.
 
     Of files that were not read ``sha256`` is '', ``n_bytes`` 0 and the perceptual hash ``look`` None. ``depth`` is
@@ -34,7 +34,7 @@ class Found:
     n_frames: int = 1
 
 
-def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
+def find_file(rows: Iterable[Row], base: Path) -> tuple[list[FoundFile], list[str]]:
     """The rows whose file lies below ``base``, and one sentence for each other; no file is opened.
 
     A path or link that leads out of ``base`` is refused before anything asks whether a file is there, and in the same
@@ -46,7 +46,7 @@ def find(rows: Iterable[Row], base: Path) -> tuple[list[Found], list[str]]:
         places = [inside(base, name) for name in _names(row.file)]
         real = next((place for place in places if place and os.path.isfile(place)), None)
         if real:
-            found.append(Found(row, os.path.relpath(real, root).replace(os.sep, "/")))
+            found.append(FoundFile(row, os.path.relpath(real, root).replace(os.sep, "/")))
         elif all(places):
             left_out.append(f"{shown(row.file)} ({row.where}) is no file in {root}.")
         else:
@@ -74,9 +74,9 @@ def leads_out(base: Path, written: str) -> bool:
     return inside(base, written) is None
 
 
-def look_into(
-    found: Sequence[Found], base: Path, progress: Callable[[int], None] = lambda done: None
-) -> tuple[list[Found], list[str]]:
+def inspect_file(
+    found: Sequence[FoundFile], base: Path, progress: Callable[[int], None] = lambda done: None
+) -> tuple[list[FoundFile], list[str]]:
     """Every file read and decoded once: those that can be, with their hashes, and one sentence for each other."""
     root, at_most = Path(os.path.realpath(base)), limits().image_mb * 2**20
     readable, left_out = [], []
@@ -94,13 +94,13 @@ def look_into(
         except OSError as error:
             left_out.append(f"{shown(one.inside)} cannot be read ({error.strerror}); give access.")
         else:
-            digest, look = hashlib.sha256(raw).hexdigest(), perceptual_hash(stretched(image))
-            readable.append(Found(one.row, one.inside, digest, len(raw), look, depth, count_frames(raw)))
+            digest, look = hashlib.sha256(raw).hexdigest(), perceptual_hash(rescaled_to_8_bits(image))
+            readable.append(FoundFile(one.row, one.inside, digest, len(raw), look, depth, count_frames(raw)))
         progress(done)
     return readable, left_out
 
 
-def look_at_depths(found: Sequence[Found], base: Path) -> list[Found]:
+def read_bit_depths(found: Sequence[FoundFile], base: Path) -> list[FoundFile]:
     """The same with depth and frames, where images are not opened otherwise; only those of more than 8 bits are.
 
     A file that cannot be read stays as it is.

@@ -1,4 +1,4 @@
-"""Images in a folder per class, as torchvision's ImageFolder reads them; also below a folder per split."""
+"""Reads one folder per class (ImageFolder), also below one folder per split."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""JSON that lists images: COCO, Label Studio's exports, JSON Lines, and lists of records; each read as a table."""
+"""Reads JSON that lists images: COCO, Label Studio, JSON Lines, lists of records."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from model_zoo.importing.files import inside
 from model_zoo.importing.source import MAX_ROWS, SourceError, shown
 from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, check_shape, text_of
 from model_zoo.untrusted.limits import bytes_of
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import check_json, load_json
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -33,7 +33,9 @@ def read_json(path: Path, base: Path) -> Table:
     nothing is fetched. An image whose answers contradict each other comes without a label, which is told.
     """
     title = f"Table {shown(path.name)}"
-    with reading(title, SourceError, "export it again", "is damaged or of no layout known here", "give access"):
+    with parser_errors_as_ours(
+        title, SourceError, "export it again", "is damaged or of no layout known here", "give access"
+    ):
         if (size := bytes_of(path)) > MAX_JSON:
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_JSON:,}.")
         text = path.read_bytes().decode("utf-8-sig")

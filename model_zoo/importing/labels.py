@@ -1,4 +1,4 @@
-"""Classes as leaves, or columns as parts: what an imported source declares, and the taxonomies over it."""
+"""Leaf classes and taxonomies that imported labels declare."""
 
 import math
 import re
@@ -14,7 +14,7 @@ MAX_CLASSES = 5_000
 _AS_IMPORTED = "As imported."
 
 
-def declared(source: Source, rows: Iterable[Row]) -> LeafSpace:
+def declare_labels(source: Source, rows: Iterable[Row]) -> LeafSpace:
     """The leaf space of a source: its finest classes as leaves without parts, or its parts with all their values.
 
     In the order of their names. Of parts no combination is forbidden: that is for people to say.
@@ -60,7 +60,7 @@ def label_of(row: Row, source: Source, space: LeafSpace, made: Sequence[Taxonomy
 
 
 def taxonomies(source: Source, rows: Sequence[Row], space: LeafSpace) -> tuple[Taxonomy, ...]:
-    """What to look at a source's leaves with (`declared`), class order as names are sorted.
+    """What to look at a source's leaves with (`declare_labels`), class order as names are sorted.
 
     Of classes a taxonomy per level: `SourceError` where images of one leaf are of two coarser classes; a leaf without
     a class in a level is outside. Of parts a taxonomy per part of two values or more, and one of the leaves.
@@ -105,7 +105,7 @@ def _of_parts(space: LeafSpace) -> tuple[Taxonomy, ...]:
     return tuple(one.check(space) for one in made)
 
 
-def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
+def equal_columns(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Groups of names that differ in case, spaces or Unicode form alone."""
     groups: dict[str, list[str]] = {}
     for name in names:

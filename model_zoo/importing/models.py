@@ -1,4 +1,4 @@
-"""A model that was trained elsewhere becomes a run: checked on the workspace's images before anything is written."""
+"""Imports a trained model as a run, after checks on the workspace's images."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -11,18 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import save
 
-from model_zoo.checkpoints.architectures import COUNTERS, check_fit, compared, fit, heads
+from model_zoo.checkpoints.architectures import (
+    COUNTERS,
+    check_fit,
+    classifier_heads,
+    compare_architectures,
+    fit_architecture,
+)
 from model_zoo.checkpoints.load import build, restore  # sets the thread policy before torch is loaded
-from model_zoo.checkpoints.preprocessing_trials import Tried, alternatives, drawn, try_alternatives
+from model_zoo.checkpoints.preprocessing_trials import Trial, other_preprocessing, sampled_images, try_preprocessing
 from model_zoo.checkpoints.read import Checkpoint, Weights
 
 # isort: split
 import torch
 from torch import Tensor
 
-from model_zoo.checkpoints.crop_probe import PlaceUnknownError, whole
+from model_zoo.checkpoints.crop_probe import UnknownCropError, whole
 from model_zoo.checkpoints.onnx_models import Graph, OnnxModel
-from model_zoo.checkpoints.trusted_code import OwnCode, OwnModel
+from model_zoo.checkpoints.trusted_code import TrustedCode, TrustedModel
 from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
 from model_zoo.core.evaluation.predictions import Predictions
@@ -52,7 +58,7 @@ class Declaration:
     preprocessing: Preprocessing
     licence: str
     part: str = ""
-    code: OwnCode | None = None
+    code: TrustedCode | None = None
 
     def __post_init__(self) -> None:
         if sorted(self.order) != sorted(self.taxonomy.names):
@@ -77,7 +83,7 @@ class Imported:
     judged: Evaluation
     judged_on: Split
     code: bytes = b""
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[Trial, ...] = ()
 
     def write(self, workspace: Workspace) -> Run:
         """The run folder, written whole or not at all."""
@@ -126,12 +132,12 @@ def verify(
 
 def _place_of_maps(model: torch.nn.Module, declared: Declaration) -> tuple[str, ...]:
     """Which part of its input a model of own code looks at, or why nobody knows."""
-    if not isinstance(model, OwnModel):
+    if not isinstance(model, TrustedModel):
         return ()
     size = declared.preprocessing.input_size
     try:
         crop = model.seen(size)
-    except PlaceUnknownError as error:
+    except UnknownCropError as error:
         return (f"Warning: {error}",)
     return () if crop == whole(size[1:]) else (f"It looks at {crop.written} (top, left, bottom, right) of its input.",)
 
@@ -142,14 +148,14 @@ def _tried(
     declared: Declaration,
     judged: Evaluation,
     progress: Callable[[int, int], None],
-) -> tuple[Tried, ...]:
-    rows = drawn(len(judged.truth))
+) -> tuple[Trial, ...]:
+    rows = sampled_images(len(judged.truth))
     if not len(rows):
         return ()
     by_id = workspace.dataset().by_id
     images = (workspace.decoded(by_id[judged.image_ids[row]]) for row in rows)
-    wanted = alternatives(declared.preprocessing, values=declared.code is None or not declared.code.prepares)
-    return try_alternatives(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
+    wanted = other_preprocessing(declared.preprocessing, values=declared.code is None or not declared.code.prepares)
+    return try_preprocessing(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
 
 
 def _graph(graph: Graph, declared: Declaration) -> tuple[bytes, tuple[str, ...]]:
@@ -185,7 +191,7 @@ def _loaded(checkpoint: Checkpoint, declared: Declaration) -> tuple[Weights, dic
     shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     wanted = {key for key in shapes if not key.endswith(COUNTERS)}
     weights = checkpoint.weights(declared.part, wanted)
-    check_fit(compared(declared.code.name, shapes, (), "", weights.tensors), checkpoint.name)
+    check_fit(compare_architectures(declared.code.name, shapes, (), "", weights.tensors), checkpoint.name)
     network.load_state_dict(weights.tensors, strict=False)
     # clones: what two names share in memory is one tensor to safetensors, which refuses it
     return weights, _finite(checkpoint, {key: one.clone() for key, one in network.state_dict().items()})
@@ -194,7 +200,7 @@ def _loaded(checkpoint: Checkpoint, declared: Declaration) -> tuple[Weights, dic
 def _fitting(checkpoint: Checkpoint, weights: Weights, declared: Declaration) -> dict[str, Tensor]:
     """The weights as the architecture wants them, their last layer in the taxonomy's order of classes."""
     size, taxonomy = declared.preprocessing.input_size, declared.taxonomy
-    found = check_fit(fit(declared.architecture, weights.tensors, size[1:]), checkpoint.name)
+    found = check_fit(fit_architecture(declared.architecture, weights.tensors, size[1:]), checkpoint.name)
     if found.n_classes != len(taxonomy.classes):
         raise CheckpointError(
             f"The model in {checkpoint.name} has {found.n_classes} outputs, taxonomy {taxonomy.name!r} has "
@@ -205,11 +211,13 @@ def _fitting(checkpoint: Checkpoint, weights: Weights, declared: Declaration) ->
             f"The model in {checkpoint.name} takes {found.channels} channel(s), {size[0]} were declared; correct that."
         )
     rows = [declared.order.index(name) for name in taxonomy.names]
-    last = heads(declared.architecture)
+    last = classifier_heads(declared.architecture)
     model = build(declared.architecture, size, len(taxonomy.classes))
     try:
         state = {key: one[rows] if key in last else one for key, one in weights.tensors.items()}
-        model.load_state_dict(state, strict=False)  # what lacks are counters of batches, as `fit` has seen to
+        model.load_state_dict(
+            state, strict=False
+        )  # what lacks are counters of batches, as `fit_architecture` has seen to
     except (RuntimeError, IndexError) as error:  # a last layer whose weight and bias have different numbers of rows
         raise CheckpointError(f"The weights in {checkpoint.name} contradict each other; save them again.") from error
     full: dict[str, Tensor] = model.state_dict()

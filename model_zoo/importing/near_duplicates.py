@@ -1,4 +1,4 @@
-"""Images that look alike: a perceptual hash of each, and all pairs whose hashes differ in a few bits.
+"""Near-duplicates by perceptual hash: all pairs whose hashes differ in a few bits.
 
 The hash: signs of the 64 lowest frequencies of a 32 x 32 grey image against their median (Zauner 2010, 3.2.1, "pHash").
 The search is exact: split into one chunk of bits more than may differ, two such hashes share a chunk (Norouzi, Punjani
@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from model_zoo.core.errors import ImageError
-from model_zoo.images.bit_depth import stretched
+from model_zoo.images.bit_depth import rescaled_to_8_bits
 from model_zoo.images.decoding import open_image
 
 MAX_DISTANCE = 4
@@ -150,7 +150,7 @@ class KnownHashes:
                 key = _key(name, path)
                 if key not in self.known:
                     try:
-                        self.known[key] = perceptual_hash(stretched(open_image(path, name)))
+                        self.known[key] = perceptual_hash(rescaled_to_8_bits(open_image(path, name)))
                     except ImageError as error:
                         self.known[key] = None
                         told.append(str(error))

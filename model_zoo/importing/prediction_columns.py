@@ -1,4 +1,4 @@
-"""Which column of a file, or which set of columns, holds the predictions: by its name, else by what it holds."""
+"""Recognises the columns of predictions in a file, by name or by content."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Candidate:
+class PredictionColumn:
     """A column of classes, or a set of K columns of numbers.
 
     ``name`` is that of the column or array, or a pattern such as ``prob_*`` of a set. ``texts`` (N,) are the values of
@@ -102,7 +102,7 @@ class Candidate:
         n_named = sum(text.strip().casefold() in known for text in said)
         return bool(said) and (bool(readings(said, classes)) or 2 * n_named > len(said))
 
-    def says_the_same(self, other: "Candidate", classes: Sequence[str]) -> bool:
+    def says_the_same(self, other: "PredictionColumn", classes: Sequence[str]) -> bool:
         """Whether both give every image the same class in some reading, ties of probabilities left out."""
         for one, two in product(self.read_as(classes), other.read_as(classes)):
             if len(one) == len(two) and ((one == two) | (one < 0) | (two < 0)).all():
@@ -133,8 +133,8 @@ def words_of(name: str) -> frozenset[str]:
 
 
 def chosen_column(
-    candidates: Sequence[Candidate], wanted: str, classes: Sequence[str], title: str
-) -> tuple[Candidate, str]:
+    candidates: Sequence[PredictionColumn], wanted: str, classes: Sequence[str], title: str
+) -> tuple[PredictionColumn, str]:
     """The candidate that holds the predictions, and a sentence that says why; None is guessed among several.
 
     ``wanted`` names it, else it is the only one called so, else the only one whose values are all classes.
@@ -171,14 +171,16 @@ def chosen_column(
     return found, f"Predictions: {_what(found)}, {how}; --prediction-column names another."
 
 
-def table_candidates(names: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence[str]) -> list[Candidate]:
+def table_candidates(
+    names: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence[str]
+) -> list[PredictionColumn]:
     """Sets of columns named after all classes, or after all indices, with one text before or after; then each column.
 
     A set named after indices holds probabilities: every row sums to 1.
     """
     at = {name: k for k, name in enumerate(names)}
     count = len(classes)
-    sets: dict[tuple[str, ...], Candidate] = {}
+    sets: dict[tuple[str, ...], PredictionColumn] = {}
     for texts in (tuple(classes), tuple(map(str, range(count))), tuple(str(k + 1) for k in range(count))):
         for before, after in _around(texts[0], names):
             written = [f"{before}{text}{after}" for text in texts]
@@ -186,11 +188,13 @@ def table_candidates(names: Sequence[str], rows: Sequence[Sequence[str]], classe
             key = tuple(sorted(written))
             if len(places) < count or key in sets:
                 continue
-            one = Candidate(f"{before}*{after}", (), texts, _numbers_at(places, rows))
+            one = PredictionColumn(f"{before}*{after}", (), texts, _numbers_at(places, rows))
             if texts == tuple(classes) or _sum_to_1(one):
                 sets[key] = one
     in_sets = {name for key in sets for name in key}
-    columns = [Candidate(name, tuple(row[k] for row in rows)) for k, name in enumerate(names) if name not in in_sets]
+    columns = [
+        PredictionColumn(name, tuple(row[k] for row in rows)) for k, name in enumerate(names) if name not in in_sets
+    ]
     return [*sets.values(), *columns]
 
 
@@ -212,20 +216,20 @@ def _numbers_at(places: Sequence[int], rows: Sequence[Sequence[str]]) -> Callabl
     return read
 
 
-def _sum_to_1(one: Candidate) -> bool:
+def _sum_to_1(one: PredictionColumn) -> bool:
     try:
         return one.numbers.ndim == 2 and bool((abs(one.numbers.sum(axis=1) - 1) <= 0.02).all())
     except RunError:
         return False
 
 
-def _is_rival(one: Candidate) -> bool:
+def _is_rival(one: PredictionColumn) -> bool:
     """Whether a column without a telling name may hold the predictions although another is called so."""
     numbers = all(re.fullmatch(r"[0-9.]+", text) for text in one.texts)
     return one.name.casefold() not in EXPECTED and not numbers and not one.read
 
 
-def _named(candidates: Sequence[Candidate], wanted: str, title: str) -> Candidate:
+def _named(candidates: Sequence[PredictionColumn], wanted: str, title: str) -> PredictionColumn:
     for same in (str, str.casefold):
         if found := [one for one in candidates if same(one.name) == same(wanted)]:
             return found[0]
@@ -233,5 +237,5 @@ def _named(candidates: Sequence[Candidate], wanted: str, title: str) -> Candidat
     raise RunError(f"{title} has no column {shown(wanted)}; --prediction-column can name {listed}.")
 
 
-def _what(one: Candidate) -> str:
+def _what(one: PredictionColumn) -> str:
     return f"columns {shown(one.name)}" if one.columns else f"column {shown(one.name)}"

@@ -1,4 +1,4 @@
-"""Predictions that somebody made elsewhere, out of files that nobody vouches for: no model, rows of answers alone."""
+"""Reads predictions from untrusted files."""
 
 import hashlib
 import io
@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 from model_zoo.core.errors import ClassValuesError, RunError
 from model_zoo.importing.class_values import ClassValues, read_classes
 from model_zoo.importing.json_tables import ENDINGS, read_json
-from model_zoo.importing.prediction_columns import PREDICTED, Candidate, Role, chosen_column, table_candidates, words_of
+from model_zoo.importing.prediction_columns import (
+    PREDICTED,
+    PredictionColumn,
+    Role,
+    chosen_column,
+    table_candidates,
+    words_of,
+)
 from model_zoo.importing.source import MAX_COLUMNS, MAX_ROWS, shown
 from model_zoo.importing.tables import IMAGE, Table, read_table, text_of
 from model_zoo.untrusted.limits import bytes_of
 from model_zoo.untrusted.parquet_trial import plain_columns
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.zip_directory import n_members
 
 MAX_BYTES = 2**30
@@ -34,7 +41,7 @@ _SCORES = frozenset({"out", "score", "scores", "logit", "logits", "confidence", 
 
 
 @dataclass(frozen=True)
-class Answers:
+class ImportedPredictions:
     """N answers as a file has them: ``probabilities`` (N, K) in the order of ``classes``, or one class for each.
 
     ``images`` names what was asked, empty where the file has its rows in an order that it does not tell. ``labels``
@@ -60,7 +67,7 @@ class Answers:
         assert held is not None
         return len(held)
 
-    def in_order_of(self, names: tuple[str, ...]) -> "Answers":
+    def in_order_of(self, names: tuple[str, ...]) -> "ImportedPredictions":
         """The same answers with their classes in another order."""
         columns = [self.classes.index(name) for name in names]
         given = None if self.probabilities is None else self.probabilities[:, columns]
@@ -97,7 +104,9 @@ _RANKED = frozenset({"topk", "top", "ranks", "rank", "ranking", "ranked", *(f"to
 """Words in the name of an array that lists classes from the best on."""
 
 
-def read_answers(path: Path, classes: Sequence[str], column: str = "", values: ClassValues | None = None) -> Answers:
+def read_predictions(
+    path: Path, classes: Sequence[str], column: str = "", values: ClassValues | None = None
+) -> ImportedPredictions:
     """The answers in a CSV, Parquet, JSON, NPZ or NPY file; `TaxoScopeError` in one sentence.
 
     ``classes`` are those that may be answered, in the order of unnamed columns and of indices. ``column`` names the
@@ -105,7 +114,9 @@ def read_answers(path: Path, classes: Sequence[str], column: str = "", values: C
     writes classes, else `read_classes` finds that.
     """
     name = shown(path.name)
-    with reading(name, RunError, "save it again", "is damaged or holds no plain numbers", "check the path"):
+    with parser_errors_as_ours(
+        name, RunError, "save it again", "is damaged or holds no plain numbers", "check the path"
+    ):
         if bytes_of(path) > MAX_BYTES:
             raise RunError(f"{name} has more than {MAX_BYTES >> 20:,} MiB; split it.")
         with path.open("rb") as file:
@@ -132,18 +143,18 @@ def _answers(
     name: str,
     digest: str,
     images: tuple[str, ...],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[PredictionColumn],
     classes: tuple[str, ...],
     column: str,
     values: ClassValues | None,
     told: tuple[str, ...] = (),
-) -> Answers:
+) -> ImportedPredictions:
     found, which = chosen_column(candidates, column, classes, name)
     if found.read and not found.columns:
         if values is ClassValues.NAMES:
             raise RunError(f"{name} does not name the columns of {shown(found.name)}; give their order with --classes.")
         told = (*told, which, f"Nothing names its columns: they are taken for {_listed(classes)}, in this order.")
-        return Answers(name, digest, images, classes, found.numbers, None, told)
+        return ImportedPredictions(name, digest, images, classes, found.numbers, None, told)
     written = tuple(dict.fromkeys(found.columns or found.texts))
     try:
         read = read_classes(written, classes, values)
@@ -153,12 +164,14 @@ def _answers(
     told = (*told, which, f"They are read as {read.values.words}{order}; --prediction-values can say otherwise.")
     if not found.read:
         labels = np.array([read.index_of[text] for text in found.texts], dtype=np.int64)
-        return Answers(name, digest, images, classes, None, labels, told, read.values, written)
+        return ImportedPredictions(name, digest, images, classes, None, labels, told, read.values, written)
     columns = np.argsort([read.index_of[text] for text in found.columns])
-    return Answers(name, digest, images, classes, found.numbers[:, columns], None, told, read.values, written)
+    return ImportedPredictions(
+        name, digest, images, classes, found.numbers[:, columns], None, told, read.values, written
+    )
 
 
-def _of_table(table: Table, classes: Sequence[str]) -> tuple[tuple[str, ...], list[Candidate]]:
+def _of_table(table: Table, classes: Sequence[str]) -> tuple[tuple[str, ...], list[PredictionColumn]]:
     folded = {one.casefold(): k for k, one in reversed(list(enumerate(table.names)))}
     image = next((folded[one] for one in IMAGE if one in folded), None)
     if image is None:
@@ -170,7 +183,7 @@ def _of_table(table: Table, classes: Sequence[str]) -> tuple[tuple[str, ...], li
 
 def _of_arrays(
     name: str, arrays: Mapping[str, NDArray[np.generic]], classes: tuple[str, ...], wanted: str = ""
-) -> tuple[tuple[str, ...], list[Candidate]]:
+) -> tuple[tuple[str, ...], list[PredictionColumn]]:
     by_name = {key.casefold(): key for key in arrays}
     ids = next((by_name[key] for key in _OF_IMAGES if key in by_name), None)
     order = by_name.get(_CLASSES)
@@ -188,14 +201,14 @@ def _of_arrays(
             continue
         flat = array.ravel() if array.shape[1:] == (1,) else array
         if flat.ndim == 1:
-            candidates.append(Candidate(key, tuple(map(text_of, flat.tolist()))))
+            candidates.append(PredictionColumn(key, tuple(map(text_of, flat.tolist()))))
         elif (
             array.ndim == 2
             and array.shape[1] == len(classes)
             and array.dtype.kind in "fiu"
             and not _is_ranked(key, array)
         ):
-            candidates.append(Candidate(key, (), columns, partial(array.astype, np.float64)))
+            candidates.append(PredictionColumn(key, (), columns, partial(array.astype, np.float64)))
         elif key.casefold() == wanted.casefold() or (not wanted and (len(arrays) == 1 or _is_of_answers(key, array))):
             raise RunError(
                 f"{name}: array {shown(key)} holds {array.dtype} of shape {array.shape}; expected (images, "

@@ -1,4 +1,4 @@
-"""Predictions that were made elsewhere become a run that has no model."""
+"""Imports predictions as a run without a model."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,24 +11,26 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.importing.prediction_files import Answers
+from model_zoo.importing.prediction_files import ImportedPredictions
 from model_zoo.importing.source import shown
 from model_zoo.workspace.manifest import DataSet, ImageRecord
-from model_zoo.workspace.run import LABELS_ALONE, Card
+from model_zoo.workspace.run import LABELS_ONLY, Card
 
 PROBABILITIES = "probabilities"
 JUDGED = (Split.VALIDATION, Split.TEST)
 
 
 @dataclass(frozen=True)
-class Matched:
+class MatchedPredictions:
     """Answers by split, and in sentences what was taken for what and what was left out."""
 
     predictions: Mapping[Split, Predictions]
     told: tuple[str, ...]
 
 
-def matched(answers: Answers, taxonomy: Taxonomy, dataset: DataSet, split: Split | None) -> Matched:
+def match_predictions(
+    answers: ImportedPredictions, taxonomy: Taxonomy, dataset: DataSet, split: Split | None
+) -> MatchedPredictions:
     """Which image each answer is about; `RunError` where that is not clear.
 
     Named images are found by id, path, file name or its stem, whichever finds all. Unnamed rows are those of
@@ -51,12 +53,12 @@ def matched(answers: Answers, taxonomy: Taxonomy, dataset: DataSet, split: Split
         raise RunError(f"None of the images in {answers.name} is in validation or test; nothing can be judged on them.")
     if n_other := len(found) - sum(len(one.image_ids) for one in predictions.values()):
         told.append(f"{n_other:,} answers about training images, or images in no split, are left out.")
-    return Matched(predictions, tuple(told))
+    return MatchedPredictions(predictions, tuple(told))
 
 
-def card_of(run_id: str, answers: Answers, taxonomy: Taxonomy, dataset: DataSet, licence: str) -> Card:
+def card_of(run_id: str, answers: ImportedPredictions, taxonomy: Taxonomy, dataset: DataSet, licence: str) -> Card:
     """The card of a run that is predictions alone."""
-    what = LABELS_ALONE if answers.probabilities is None else PROBABILITIES
+    what = LABELS_ONLY if answers.probabilities is None else PROBABILITIES
     return Card(
         run_id=run_id,
         architecture="",
@@ -76,7 +78,7 @@ def card_of(run_id: str, answers: Answers, taxonomy: Taxonomy, dataset: DataSet,
     )
 
 
-def _named(answers: Answers, images: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[str]]:
+def _named(answers: ImportedPredictions, images: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[str]]:
     if len(set(answers.images)) < len(answers.images):
         twice, _ = Counter(answers.images).most_common(1)[0]
         raise RunError(f"{answers.name} answers twice about {shown(twice)}; keep one answer for each image.")
@@ -110,7 +112,9 @@ def _named(answers: Answers, images: Sequence[ImageRecord]) -> tuple[list[ImageR
     )
 
 
-def _in_order(answers: Answers, dataset: DataSet, split: Split | None) -> tuple[list[ImageRecord], list[str]]:
+def _in_order(
+    answers: ImportedPredictions, dataset: DataSet, split: Split | None
+) -> tuple[list[ImageRecord], list[str]]:
     counts = {one: len(dataset.split(one)) for one in JUDGED}
     if split is None:
         listed = ", ".join(f"{one} has {n:,}" for one, n in counts.items())

@@ -1,4 +1,4 @@
-"""Which layout a folder or file is in, and its rows."""
+"""Recognises the layout of a folder or file and reads its rows."""
 
 import os
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from model_zoo.importing.fetal_planes import TABLE, fetal_planes, is_fetal_plane
 from model_zoo.importing.files import leads_out
 from model_zoo.importing.folders import image_folders
 from model_zoo.importing.json_tables import ENDINGS, below, read_json
-from model_zoo.importing.rules import Rule, parse_rules, ruled
+from model_zoo.importing.rules import Rule, apply_rules, parse_rules
 from model_zoo.importing.source import SPLITS, Source, SourceError, shown
 from model_zoo.importing.tables import Columns, Table, read_table, table_source
 from model_zoo.untrusted.limits import bytes_of
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 """Tables beside images as Hugging Face's imagefolder has them, with a column file_name."""
@@ -59,14 +59,16 @@ def read_source(
 def read_rules(path: Path) -> tuple[Rule, ...]:
     """The rules in a text file; `SourceError` in one sentence."""
     title = f"Rules {shown(path.name)}"
-    with reading(title, SourceError, "save them as UTF-8", "are no UTF-8 text", "give a file with a rule a line"):
+    with parser_errors_as_ours(
+        title, SourceError, "save them as UTF-8", "are no UTF-8 text", "give a file with a rule a line"
+    ):
         if bytes_of(path) > 2**20:
             raise SourceError(f"{title} have more than a megabyte; give a file of rules.")
         return parse_rules(path.read_text(encoding="utf-8-sig"), title)
 
 
 def _by(rules: Sequence[Rule], table: Table) -> Table:
-    return ruled(table, rules).table if rules else table
+    return apply_rules(table, rules).table if rules else table
 
 
 def _table(path: Path, base: Path) -> Table:

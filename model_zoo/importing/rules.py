@@ -64,11 +64,11 @@ class Rule:
     label: str
 
     def __str__(self) -> str:
-        return f"{written(self.condition)} -> {_quoted(self.label)}"
+        return f"{rule_text(self.condition)} -> {_quoted(self.label)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Ruled:
+class RuleResult:
     """A table with the column of labels that rules give, and for each rule: rows it labels, rows in which it holds.
 
     ``examples`` are up to `AT_MOST` rows of each rule, ``unmatched`` all rows that none holds in, as indices.
@@ -96,20 +96,20 @@ def parse_rules(text: str, title: str = "Rules") -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def holds(condition: Condition, row: Mapping[str, str]) -> bool:
+def rule_holds(condition: Condition, row: Mapping[str, str]) -> bool:
     """Whether a condition holds for a row: column -> cell."""
     match condition:
         case Is(column, values):
             return row[column] in values
         case Not(inner):
-            return not holds(inner, row)
+            return not rule_holds(inner, row)
         case All(parts):
-            return all(holds(part, row) for part in parts)
+            return all(rule_holds(part, row) for part in parts)
         case Some(parts):
-            return any(holds(part, row) for part in parts)
+            return any(rule_holds(part, row) for part in parts)
 
 
-def written(condition: Condition) -> str:
+def rule_text(condition: Condition) -> str:
     """A condition as `parse_rules` reads it."""
     match condition:
         case Is(column, (value,)):
@@ -117,14 +117,14 @@ def written(condition: Condition) -> str:
         case Is(column, values):
             return f"{_quoted(column)} in ({', '.join(map(_quoted, values))})"
         case Not(inner):
-            return f"not ({written(inner)})"
+            return f"not ({rule_text(inner)})"
         case All(parts):
-            return " and ".join(f"({written(part)})" for part in parts)
+            return " and ".join(f"({rule_text(part)})" for part in parts)
         case Some(parts):
-            return " or ".join(f"({written(part)})" for part in parts)
+            return " or ".join(f"({rule_text(part)})" for part in parts)
 
 
-def ruled(table: Table, rules: Sequence[Rule]) -> Ruled:
+def apply_rules(table: Table, rules: Sequence[Rule]) -> RuleResult:
     """Every row labelled by the first rule that holds in it, '' where none does; `SourceError` names a lacking column.
 
     The table says in sentences what each rule did, and which rows none holds in.
@@ -135,7 +135,7 @@ def ruled(table: Table, rules: Sequence[Rule]) -> Ruled:
     unmatched, labels = [], []
     for k, row in enumerate(table.rows):
         cells = dict(zip(table.names, row, strict=True))
-        holding = [j for j, rule in enumerate(known) if holds(rule.condition, cells)]
+        holding = [j for j, rule in enumerate(known) if rule_holds(rule.condition, cells)]
         for j in holding:
             n_holding[j] += 1
         if holding:
@@ -147,7 +147,7 @@ def ruled(table: Table, rules: Sequence[Rule]) -> Ruled:
     name = "labels"
     while name in table.names:
         name += "_"
-    result = Ruled(
+    result = RuleResult(
         Table(
             table.title,
             (*table.names, name),
@@ -164,7 +164,7 @@ def ruled(table: Table, rules: Sequence[Rule]) -> Ruled:
     return replace(result, table=replace(result.table, told=(*table.told, *_told(result))))
 
 
-def _told(result: Ruled) -> list[str]:
+def _told(result: RuleResult) -> list[str]:
     table = result.table
     at = next((table.names.index(n) for known in IMAGE for n in table.names if n.casefold() == known), 0)
 

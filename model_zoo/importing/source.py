@@ -1,4 +1,4 @@
-"""What every layout is read as: rows that name a file, its labels from fine to coarse, patient and split."""
+"""The rows that every import format is read as: file, labels from fine to coarse, patient, split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who learns and who judges: splits drawn by patient, and no patient in two of them."""
+"""Splits by patient: no patient is in two of them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def parse_shares(text: str) -> tuple[int, int, int]:
     )
 
 
-def divide(rows: Sequence[Row], shares: tuple[int, int, int], seed: int = 0) -> list[Split]:
+def split_by_patient(rows: Sequence[Row], shares: tuple[int, int, int], seed: int = 0) -> list[Split]:
     """A split for each row without one, drawn by patient (by image where none is named); the others keep theirs.
 
     `SourceError` for fewer than `N_PARTS` patients.
@@ -44,7 +44,7 @@ def hold_out(rows: Sequence[Row], percent: int, seed: int = 0) -> list[Split]:
     return _drawn(rows, Split.TRAIN, {Split.TRAIN: 100 - percent, Split.VALIDATION: percent}, seed)
 
 
-def together(
+def patients_together(
     patients: Sequence[str], splits: Sequence[Split], before: Mapping[str, Split]
 ) -> tuple[list[Split], dict[str, int]]:
     """Splits in which no patient is in two, and how many images moved per patient that was.

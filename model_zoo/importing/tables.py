@@ -1,4 +1,4 @@
-"""Tables that list images: CSV and Parquet, their columns named or recognised; hostile until read."""
+"""Reads tables that list images: CSV and Parquet, columns named or recognised."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from model_zoo.importing.source import (
 from model_zoo.untrusted.killable import TrialError
 from model_zoo.untrusted.limits import bytes_of
 from model_zoo.untrusted.parquet_trial import BATCH, check_parquet, is_text, plain_columns
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import CsvRows
 
 MAX_BYTES = 512 * 2**20
@@ -116,7 +116,7 @@ def read_cells(path: Path, n_columns: int = MAX_COLUMNS + 1) -> tuple[tuple[str,
     """
     title = title_of(path)
     remedy, other = "export it again as CSV in UTF-8", "give a CSV or Parquet file"
-    with reading(title, SourceError, remedy, "is damaged or no table", other):
+    with parser_errors_as_ours(title, SourceError, remedy, "is damaged or no table", other):
         size = bytes_of(path)
         if size > MAX_BYTES:
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_BYTES:,}.")

@@ -1,4 +1,4 @@
-"""Images to embeddings: the pooled features that a model's last layer reads."""
+"""Computes embeddings: the pooled features before a model's last layer."""
 
 from collections.abc import Callable
 from typing import Any

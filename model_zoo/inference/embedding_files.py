@@ -1,4 +1,4 @@
-"""Embeddings: what a run's model makes of each image before its last layer; kept with what they were made for.
+"""Embeddings on disk, with the weights and images that they were made for.
 
 They are computed once (`embedding.embed`, which needs torch) and lie in a folder of their own in the workspace.
 Reading them needs no torch.

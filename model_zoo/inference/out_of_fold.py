@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: of every training image, by a model that was trained without its patient.
+"""Out-of-fold predictions of training images, on disk.
 
 They lie in a folder of their own, never among a run's predictions: those come from the run's own
 model, which has learned from the training images and says nothing about their labels.
@@ -43,13 +43,15 @@ class OutOfFold:
         if set(self.predictions.image_ids) != {image.image_id for image in dataset.split(Split.TRAIN)}:
             raise RunError("Out-of-fold predictions must cover the training images, each once, and no others.")
         fold_of: dict[tuple[str, str], int] = {}
-        for owner, fold in zip(owners(dataset, self.predictions.image_ids), self.folds.tolist(), strict=True):
+        for owner, fold in zip(
+            models_by_patient(dataset, self.predictions.image_ids), self.folds.tolist(), strict=True
+        ):
             if fold_of.setdefault(owner, fold) != fold or not 0 <= fold < self.n_folds:
                 raise RunError(f"Patient {max(owner)!r} lies in two folds: a model would have seen their images.")
         return self
 
 
-def owners(dataset: DataSet, image_ids: Sequence[str]) -> list[tuple[str, str]]:
+def models_by_patient(dataset: DataSet, image_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Whose image each is: its patient's, or nobody else's where it has none."""
     patients = dataset.patients
     return [(patients[one], "" if patients[one] else one) for one in image_ids]

@@ -1,4 +1,4 @@
-"""Images to probabilities."""
+"""Predicts class probabilities of images."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,4 +1,4 @@
-"""Where a run looks, over many images: its maps against known regions, and its answers without them."""
+"""Measures region attention over many images: heatmaps on regions, and occlusion."""
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from PIL import Image
 from torch import nn
 
 from model_zoo.core.explanation.cam_method import CamMethod
-from model_zoo.core.explanation.occlusion import beside, paint_out
-from model_zoo.core.explanation.region_attention import Look, Removal
+from model_zoo.core.explanation.occlusion import control_region, occlude
+from model_zoo.core.explanation.region_attention import Occlusion, RegionAttention
 from model_zoo.core.explanation.regions import Energy, Region, Shape, energy, mask
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.inference.predict import predict_images
-from model_zoo.inference.region_attention_files import Looks
-from model_zoo.inference.saliency import Explanation, PlaceUnknownError, explain, target_layers
+from model_zoo.inference.region_attention_files import AttentionResults
+from model_zoo.inference.saliency import Explanation, UnknownCropError, explain, target_layers
 from model_zoo.workspace.run import Run
 
 MAX_SIDE = 1024
@@ -35,7 +35,7 @@ def grid_of(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[1] * scale)), max(1, round(size[0] * scale))
 
 
-def energy_on(
+def energy_on_regions(
     found: Explanation, preprocessing: Preprocessing, size: tuple[int, int], covered: NDArray[np.bool_]
 ) -> Energy:
     """The energy of a map on a region, ``covered`` (rows, columns) of `grid_of` the image's ``size``."""
@@ -43,7 +43,7 @@ def energy_on(
     return energy(preprocessing.place_back(found.heat, columns, rows), covered)
 
 
-def look(
+def measure_attention(
     run: Run,
     model: nn.Module,
     images: Iterator[tuple[str, str, Image.Image, Sequence[Region]]],
@@ -52,34 +52,34 @@ def look(
     n_known: int,
     together: Sequence[Sequence[str]] = (),
     progress: Callable[[int], None] = lambda done: None,
-) -> Looks:
+) -> AttentionResults:
     """Maps of what the run answers, and its answers with each region painted out.
 
     ``images`` gives id, patient (or the id again), pixels and regions; ``n_known`` is how many there were to choose
     from. Each region that is in an image is asked
     about by itself, and so is each set of them named in ``together``. ``progress`` is told how many images are done.
     The control's place depends on image and region alone. There are no layers and no energies where nobody knows where
-    on the image the model's maps lie (`place_problem`).
+    on the image the model's maps lie (`why_no_heatmaps`).
     """
-    layers = () if place_problem(model, run) else target_layers(model, run.card.prepared.input_size)[:DEPTHS]
-    looks: list[Look] = []
-    removals: list[Removal] = []
+    layers = () if why_no_heatmaps(model, run) else target_layers(model, run.card.prepared.input_size)[:DEPTHS]
+    looks: list[RegionAttention] = []
+    removals: list[Occlusion] = []
     patients: set[str] = set()
     n_images = 0
     for n_images, (image_id, patient, image, regions) in enumerate(images, start=1):
         patients.add(patient)
         shapes = _shapes(regions, together)
         answers = _answers(run, model, image, image_id, {name: mask(one, image.size) for name, one in shapes.items()})
-        removals += [Removal(image_id, patient, name, *said) for name, said in answers.items()]
+        removals += [Occlusion(image_id, patient, name, *said) for name, said in answers.items()]
         covered = {name: mask(one, image.size, grid_of(image.size)) for name, one in shapes.items()}
         inputs = torch.from_numpy(run.card.prepared.apply(image))[None]
         for layer in layers if covered else ():
             found = explain(model, inputs, layer=layer.name, method=method)
             for name, cells in covered.items():
-                measured = energy_on(found, run.card.prepared, image.size, cells)
-                looks.append(Look(image_id, patient, layer.name, name, measured))
+                measured = energy_on_regions(found, run.card.prepared, image.size, cells)
+                looks.append(RegionAttention(image_id, patient, layer.name, name, measured))
         progress(n_images)
-    return Looks(
+    return AttentionResults(
         run_id=run.run_id,
         weights_sha256=run.card.weights_sha256,
         split=split,
@@ -95,11 +95,11 @@ def look(
     )
 
 
-def place_problem(model: nn.Module, run: Run) -> str:
+def why_no_heatmaps(model: nn.Module, run: Run) -> str:
     """Why nobody knows where on the image the run's maps lie, in a sentence; '' where it is known."""
     try:
         target_layers(model, run.card.prepared.input_size)
-    except PlaceUnknownError as error:
+    except UnknownCropError as error:
         return str(error)
     return ""
 
@@ -122,9 +122,9 @@ def _answers(
     asked, rows = [image], {}
     for name, region in covered.items():
         rng = np.random.default_rng(zlib.crc32(f"{image_id} {name}".encode()))
-        moved = beside(region, known, rng)
+        moved = control_region(region, known, rng)
         rows[name] = (len(asked), OUTSIDE if moved is None else len(asked) + 1)
-        asked += [Image.fromarray(paint_out(pixels, one)) for one in (region, moved) if one is not None]
+        asked += [Image.fromarray(occlude(pixels, one)) for one in (region, moved) if one is not None]
     said = predict_images(model, run.card.prepared, asked).argmax(axis=1)
     return {
         name: (int(said[0]), int(said[after]), OUTSIDE if control == OUTSIDE else int(said[control]))

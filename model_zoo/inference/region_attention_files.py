@@ -1,4 +1,4 @@
-"""What was found about where a run looks, beside the run: tables for people and programs, written whole."""
+"""Results of the region attention analysis, on disk."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from model_zoo.core.errors import RunError
 from model_zoo.core.explanation.cam_method import CamMethod
-from model_zoo.core.explanation.region_attention import Look, Removal
+from model_zoo.core.explanation.region_attention import Occlusion, RegionAttention
 from model_zoo.core.explanation.regions import Energy
 from model_zoo.core.label_space.splits import Split
 from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS
@@ -25,7 +25,7 @@ FOLDER = "looks"
 
 
 @dataclass(frozen=True)
-class Looks:
+class AttentionResults:
     """What one run looks at over ``n_images`` of the ``n_known`` images of a split whose regions are known.
 
     ``layers`` are the layers of the maps, coarse first, with rows and columns of their cells; ``created`` is
@@ -42,8 +42,8 @@ class Looks:
     n_known: int
     n_patients: int
     created: str
-    looks: tuple[Look, ...]
-    removals: tuple[Removal, ...]
+    looks: tuple[RegionAttention, ...]
+    removals: tuple[Occlusion, ...]
 
 
 def paths(parent: Path, run_id: str, split: Split) -> tuple[Path, Path, Path]:
@@ -52,7 +52,7 @@ def paths(parent: Path, run_id: str, split: Split) -> tuple[Path, Path, Path]:
     return folder / f"{split}.json", folder / f"{split}_energy.csv", folder / f"{split}_removals.csv"
 
 
-def write_looks(found: Looks, parent: Path) -> tuple[Path, Path, Path]:
+def write_attention(found: AttentionResults, parent: Path) -> tuple[Path, Path, Path]:
     """Write card and tables below ``parent``, the card last; returns their paths."""
     card, energies, removals = paths(parent, found.run_id, found.split)
     card.parent.mkdir(parents=True, exist_ok=True)
@@ -87,8 +87,8 @@ def write_looks(found: Looks, parent: Path) -> tuple[Path, Path, Path]:
     return card, energies, removals
 
 
-def read_looks(parent: Path, run_id: str, split: Split, least_format: int = 1) -> Looks | None:
-    """What `write_looks` wrote, ``None`` if it never did since ``least_format``; `RunError` if it cannot be read."""
+def read_attention(parent: Path, run_id: str, split: Split, least_format: int = 1) -> AttentionResults | None:
+    """What `write_attention` wrote, ``None`` if nothing since ``least_format``; `RunError` if it cannot be read."""
     card, energies, removals = paths(parent, run_id, split)
     if not card.is_file():
         return None
@@ -103,7 +103,7 @@ def read_looks(parent: Path, run_id: str, split: Split, least_format: int = 1) -
         values["classes"] = tuple(values["classes"])
         index = {name: k for k, name in enumerate(values["classes"])} | {"": -1}
         looks = tuple(
-            Look(
+            RegionAttention(
                 row["image_id"],
                 row["patient"],
                 row["layer"],
@@ -113,7 +113,7 @@ def read_looks(parent: Path, run_id: str, split: Split, least_format: int = 1) -
             for row in _rows(energies)
         )
         said = tuple(
-            Removal(
+            Occlusion(
                 row["image_id"],
                 row["patient"],
                 row["region"],
@@ -121,7 +121,7 @@ def read_looks(parent: Path, run_id: str, split: Split, least_format: int = 1) -
             )
             for row in _rows(removals)
         )
-        return Looks(**values, looks=looks, removals=said)
+        return AttentionResults(**values, looks=looks, removals=said)
     except RAISED_BY_PARSERS as error:
         raise RunError(
             f"{card} or its tables cannot be read ({error}); run `{command('look', run_id)}` again."

@@ -1,4 +1,4 @@
-"""Class activation maps: which places of an image spoke for a class.
+"""Heatmaps of a prediction by class activation maps (Grad-CAM and others).
 
 The forward pass runs once. It records nothing up to the target layer; there a new gradient starts, and only
 the rest of the network is differentiated, with respect to that layer's features alone. Features and gradients
@@ -16,7 +16,7 @@ from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.image import scale_cam_image
 from torch import Tensor, nn
 
-from model_zoo.checkpoints.crop_probe import PlaceUnknownError
+from model_zoo.checkpoints.crop_probe import UnknownCropError
 from model_zoo.checkpoints.target_layers import (
     ExplanationError,
     Grid,
@@ -29,10 +29,10 @@ from model_zoo.checkpoints.target_layers import (
     tapped,
 )
 from model_zoo.checkpoints.target_layers import target_layers as layers_of_network
-from model_zoo.checkpoints.trusted_code import OwnModel
+from model_zoo.checkpoints.trusted_code import TrustedModel
 from model_zoo.core.explanation.cam_method import CamMethod
 
-__all__ = ["Explanation", "ExplanationError", "PlaceUnknownError", "TargetLayer", "explain", "target_layers"]
+__all__ = ["Explanation", "ExplanationError", "TargetLayer", "UnknownCropError", "explain", "target_layers"]
 
 _CAMS: dict[CamMethod, type[BaseCAM]] = {
     CamMethod.GRAD_CAM: GradCAM,  # Selvaraju et al. 2017, arXiv 1610.02391
@@ -72,10 +72,10 @@ class Explanation:
 def target_layers(model: nn.Module, input_size: tuple[int, int, int]) -> tuple[TargetLayer, ...]:
     """The layers worth a map, as `model_zoo.checkpoints.target_layers` finds them, of what a model's own code prepares.
 
-    ``input_size`` is (channels, height, width) before that. `PlaceUnknownError` where nobody knows where on the image
+    ``input_size`` is (channels, height, width) before that. `UnknownCropError` where nobody knows where on the image
     these maps lie.
     """
-    if isinstance(model, OwnModel):
+    if isinstance(model, TrustedModel):
         evaluated(model)
         model.seen(input_size)
         with torch.no_grad():
@@ -97,7 +97,7 @@ def explain(
     ``inputs`` is (1, C, height, width), prepared as for prediction and on the model's device. ``class_index``
     is the class to explain, by default the predicted one; ``layer`` a module path, by default the coarsest of
     `target_layers`. The model must be in evaluation mode; it is left untouched, and so is the caller's
-    gradient mode. `ExplanationError` if the model, input, layer or class does not allow a map; `PlaceUnknownError`
+    gradient mode. `ExplanationError` if the model, input, layer or class does not allow a map; `UnknownCropError`
     if nobody knows where on the image it would lie.
     """
     evaluated(model)
@@ -105,7 +105,7 @@ def explain(
         raise ExplanationError(
             f"One image (1, C, height, width) can be explained at a time, not {tuple(inputs.shape)}."
         )
-    if isinstance(model, OwnModel):
+    if isinstance(model, TrustedModel):
         channels, height, width = inputs.shape[1:]
         crop = model.seen((channels, height, width))
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Cross-fitting: a run's recipe, trained again without each fold of patients in turn and asked about that fold."""
+"""Cross-fitting: trains once per fold of patients and predicts the left-out fold."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from model_zoo.core.evaluation.folds import patient_folds
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import OUTSIDE
-from model_zoo.inference.out_of_fold import FOLDER, OutOfFold, made_for, owners, write_out_of_fold
+from model_zoo.inference.out_of_fold import FOLDER, OutOfFold, made_for, models_by_patient, write_out_of_fold
 from model_zoo.inference.predict import probabilities
 from model_zoo.training.train import Examples, Progress, Training, fit
 from model_zoo.workspace.manifest import DataSet, check_no_leak, write_whole
@@ -39,7 +39,7 @@ def cross_fit(
     training, taxonomy, dataset = Training.of(run.card), run.card.taxonomy, workspace.dataset()
     check_no_leak(dataset, image_ids)
     classes = taxonomy.place_all([dataset.labels[image_id] for image_id in image_ids])
-    folds = patient_folds(owners(dataset, image_ids), classes, n_folds, run.card.seed)
+    folds = patient_folds(models_by_patient(dataset, image_ids), classes, n_folds, run.card.seed)
     kept = workspace.writable / FOLDER / f".{run.run_id}-{_key(run, dataset, n_folds, image_ids)}.partial"
 
     def examples(chosen: NDArray[np.bool_]) -> Examples:

@@ -1,4 +1,4 @@
-"""One readable training loop: a timm model from scratch, on one taxonomy, under one recipe."""
+"""The training loop: a timm model, one taxonomy, one recipe."""
 
 import hashlib
 import platform
@@ -23,16 +23,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from model_zoo.core.errors import ImageError, RunError, WorkspaceError
-from model_zoo.core.evaluation.folds import thin
+from model_zoo.core.evaluation.folds import with_fewer_images
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.images.decoding import Preprocessing
-from model_zoo.inference.out_of_fold import owners
+from model_zoo.inference.out_of_fold import models_by_patient
 from model_zoo.inference.predict import fitted_pixels, probabilities
-from model_zoo.workspace.label_sets import LabelSet, learnt_from
-from model_zoo.workspace.learning_curve import FOLDER, Kept
+from model_zoo.workspace.label_sets import LabelSet, training_labels
+from model_zoo.workspace.learning_curve import FOLDER, ReducedClass
 from model_zoo.workspace.manifest import check_no_leak
 from model_zoo.workspace.run import Card, Epoch, Run, write_run
 from model_zoo.workspace.workspace import Workspace
@@ -139,7 +139,7 @@ def train(
     pixels: Mapping[Split, tuple[tuple[str, ...], NDArray[np.uint8]]],
     run_id: str,
     report: Callable[[Progress], None] = lambda progress: None,
-    kept: Kept | None = None,
+    kept: ReducedClass | None = None,
     label_set: LabelSet | None = None,
 ) -> Run:
     """Train one run and write it below the workspace's ``runs``; nothing is left when interrupted.
@@ -153,14 +153,16 @@ def train(
     started = time.monotonic()
     dataset = workspace.dataset()
     if label_set:
-        dataset = learnt_from(dataset, label_set)
+        dataset = training_labels(dataset, label_set)
     examples, validation = (
         _placed(*pixels[split], taxonomy, dataset.labels) for split in (Split.TRAIN, Split.VALIDATION)
     )
     check_no_leak(dataset, examples.image_ids)
     if kept:
         among = examples.targets == taxonomy.names.index(kept.class_name)
-        examples = examples.only(thin(owners(dataset, examples.image_ids), among, kept.n_images, seed))
+        examples = examples.only(
+            with_fewer_images(models_by_patient(dataset, examples.image_ids), among, kept.n_images, seed)
+        )
     model, history = fit(taxonomy, training, seed, examples, validation, run_id, report)
     predictions: dict[Split, Predictions] = {
         split: Predictions(ids, taxonomy.names, probabilities(model, block, training.preprocessing))

@@ -1,4 +1,4 @@
-"""How much work an image file may ask for, counted in its bytes before any decoder sees them.
+"""Limits on the work of decoding an image, counted in its bytes before a decoder reads them.
 
 Limits on pixels do not bound work: each scan of a progressive JPEG passes over all pixels, and costs its file 75 bytes;
 tiles of a TIFF may be larger than the image; parsers spend microseconds on each of millions of empty parts.

@@ -1,4 +1,4 @@
-"""Work on foreign bytes in a process of its own, which is killed when it takes too long or too much memory.
+"""Work on untrusted files in a child process, which is killed beyond its limits of time and memory.
 
 The child is started anew (never forked), runs one of `TASKS`, and may neither write files nor outlive its limits. It
 answers with one line of JSON; what it parsed stays in it.
@@ -75,13 +75,13 @@ def try_in_child(task: str, raw: bytes | Path, options: Mapping[str, Any] | None
         raise TrialError(str(told), False)
 
 
-def wait_for_ever(raw: bytes) -> None:
+def task_that_waits(raw: bytes) -> None:
     """A task that never ends."""
     while True:
         pass
 
 
-def fill_the_memory(raw: bytes) -> None:
+def task_that_fills_memory(raw: bytes) -> None:
     """A task that takes ever more memory."""
     held = []
     while True:

@@ -1,4 +1,4 @@
-"""How much of files that nobody vouches for is taken in: settings from the environment, each with a default."""
+"""Size limits for untrusted files: settings from the environment, each with a default."""
 
 import errno
 import os

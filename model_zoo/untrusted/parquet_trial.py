@@ -1,4 +1,4 @@
-"""Parquet files from elsewhere, read once from end to end in a killable child before anything else reads them.
+"""A trial read of untrusted Parquet files in a child process.
 
 Sizes in a Parquet file's own table of contents are claims; what its pages unpack to shows only as they do.
 """

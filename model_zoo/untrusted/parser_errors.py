@@ -1,6 +1,6 @@
-"""The boundary around every reader of foreign bytes: whatever a parser raises becomes one of our errors.
+"""Turns whatever a parser of untrusted bytes raises into one of our errors.
 
-A reader wraps its parsing in `reading`. What counts as a parser's error is listed here and nowhere else.
+A reader wraps its parsing in `parser_errors_as_ours`. What counts as a parser's error is listed here and nowhere else.
 """
 
 import csv
@@ -40,7 +40,7 @@ MAX_QUOTED = 120
 
 
 @contextmanager
-def reading(
+def parser_errors_as_ours(
     what: str,
     error: type[TaxoScopeError],
     remedy: str,
@@ -57,7 +57,7 @@ def reading(
     except TaxoScopeError:
         raise
     except Exception as raised:
-        if not is_parsers(raised):
+        if not is_parser_error(raised):
             raise
         if isinstance(raised, OSError) and raised.errno is not None:
             if not unreadable:
@@ -66,7 +66,7 @@ def reading(
         raise error(f"{what} {damaged} ({first_line(raised)}); {remedy}.") from raised
 
 
-def is_parsers(raised: BaseException) -> bool:
+def is_parser_error(raised: BaseException) -> bool:
     """Whether a parser of foreign bytes may have raised this."""
     return isinstance(raised, RAISED_BY_PARSERS) or (
         isinstance(raised, Exception) and type(raised).__module__.partition(".")[0] in PARSERS

@@ -1,4 +1,4 @@
-"""CSV and JSON within limits on what they become in memory, counted before or while they are read.
+"""Limits on CSV and JSON, checked before or while they are parsed.
 
 A byte of text can become a list of 56 bytes, a comma a cell; a file of a few hundred MB could fill any memory.
 """

@@ -1,4 +1,4 @@
-"""A zip archive's list of members, bounded before it is read into memory."""
+"""The number of members of a zip archive, bounded before its directory is read."""
 
 import io
 import zipfile

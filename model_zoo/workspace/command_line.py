@@ -1,4 +1,4 @@
-"""Commands as a page, a report or an error tells people to type them."""
+"""Commands as pages, reports and errors print them."""
 
 import shlex
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What image files are found to be, kept for as long as each stays the same."""
+"""Results of image file checks, kept as long as the file is unchanged."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Label sets: the labels of all images at one moment, under a name; written once and never changed."""
+"""Label sets: snapshots of all labels under a name, written once."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from model_zoo.core.errors import LabelError, WorkspaceError
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.splits import Split
-from model_zoo.untrusted.parser_errors import is_parsers
+from model_zoo.untrusted.parser_errors import is_parser_error
 from model_zoo.workspace.manifest import DataSet, write_new
 from model_zoo.workspace.run import is_plain
 
@@ -132,7 +132,7 @@ def read_label_set(path: Path, space: LeafSpace) -> LabelSet:
             note=_text(values, "note"),
         )
     except Exception as error:
-        if not (isinstance(error, WorkspaceError) or is_parsers(error)):
+        if not (isinstance(error, WorkspaceError) or is_parser_error(error)):
             raise
         raise WorkspaceError(f"{where} cannot be used ({error}); restore it from a copy or remove it.") from error
     if found.name != path.stem:
@@ -143,7 +143,7 @@ def read_label_set(path: Path, space: LeafSpace) -> LabelSet:
     return found
 
 
-def learnt_from(dataset: DataSet, label_set: LabelSet) -> DataSet:
+def training_labels(dataset: DataSet, label_set: LabelSet) -> DataSet:
     """The data set with the training images' labels as in the set; every other image is as it was.
 
     Training images that the set does not know are left out; what it says of other splits is not looked at.

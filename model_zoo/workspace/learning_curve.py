@@ -1,4 +1,4 @@
-"""Learning curves: a way of training, repeated with fewer training images of one class and everything else as it was.
+"""Learning curves: the same training with fewer training images of one class.
 
 The runs lie in a folder of their own and have no weights: they say what images of that class are worth, and are
 none to compare, deploy or inspect.
@@ -15,7 +15,7 @@ _KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ReducedClass:
     """How many training images of one class a run was trained on, where it was not all of them."""
 
     class_name: str
@@ -26,7 +26,7 @@ class Kept:
         return {_KEPT: asdict(self)}
 
     @classmethod
-    def of(cls, card: Card) -> "Kept":
+    def of(cls, card: Card) -> "ReducedClass":
         """What a card tells; `RunError` for that of an ordinary run."""
         try:
             kept = cls(**card.recipe[_KEPT])
@@ -47,6 +47,6 @@ def points(full: Card, thinned: Iterable[Series]) -> dict[str, list[Series]]:
     found: dict[str, list[tuple[int, Series]]] = {}
     for series in thinned:
         if full_key(series.card) == full.series_key:
-            kept = Kept.of(series.card)
+            kept = ReducedClass.of(series.card)
             found.setdefault(kept.class_name, []).append((kept.n_images, series))
     return {name: [one for _, one in sorted(some, key=lambda pair: pair[0])] for name, some in found.items()}

@@ -1,4 +1,4 @@
-"""The manifest of a data set: which image, in which split, of which patient, labelled as what."""
+"""The manifest of a data set: image, split, patient and label."""
 
 import csv
 import hashlib

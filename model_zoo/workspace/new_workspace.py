@@ -1,4 +1,4 @@
-"""A workspace that nothing was put into yet: the files that say what to write, and how they look once it is known."""
+"""A new, empty workspace: the files that `taxoscope init` writes."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from model_zoo.workspace.taxonomy_files import quoted, read_toml
 from model_zoo.workspace.workspace import DECLARATION, KEPT, MANIFEST, RECIPE, REGIONS
 
 README = "README.txt"
-NOTHING_YET = "unlabelled"
+EMPTY_MANIFEST = "unlabelled"
 """The one leaf of a new workspace: a leaf space must have one, and this one claims nothing."""
-_NOTHING = LeafSpace((), (NOTHING_YET,))
+_NOTHING = LeafSpace((), (EMPTY_MANIFEST,))
 
-OURS = (
+CREATED_FILES = (
     *(DECLARATION, MANIFEST, README, KEPT, RECIPE, REGIONS),
     *("decisions.sqlite", "comparisons.jsonl", "taxonomies", "runs", "label_sets"),
 )
@@ -72,7 +72,7 @@ def init(folder: Path, name: str = "") -> Path:
 
     A folder that cannot be filled is left as it was.
     """
-    if there := [ours for ours in OURS if (folder / ours).exists() or (folder / ours).is_symlink()]:
+    if there := [ours for ours in CREATED_FILES if (folder / ours).exists() or (folder / ours).is_symlink()]:
         raise WorkspaceError(f"{folder} has {there[0]} already and nothing is written over; choose another folder.")
     files = {
         DECLARATION: declaration(name or folder.resolve().name or "New workspace", "", _NOTHING),
@@ -108,7 +108,7 @@ def declaration(name: str, description: str, space: LeafSpace, opening: Sequence
     return head + _LONE.format(lone=_listed(space.lone)) + _PARTS + (f"\n[parts]\n{table}" if table else "")
 
 
-def is_as_it_came(path: Path) -> bool:
+def is_unchanged(path: Path) -> bool:
     """Whether a `workspace.toml` is as `init` wrote it, apart from name and description: nobody declared labels yet."""
     values: Mapping[str, object] = read_toml(path)
     name, description = values.get("name"), values.get("description")

@@ -1,4 +1,4 @@
-"""A run: a card and its predictions, with weights where there are any; written whole or not at all."""
+"""A run on disk: its card, predictions and weights."""
 
 import csv
 import hashlib
@@ -23,7 +23,7 @@ from model_zoo.images.decoding import Preprocessing
 from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS
 
 FORMAT = 1
-LABELS_ALONE = "labels alone"
+LABELS_ONLY = "labels alone"
 MAX_NAME_BYTES = 200  # file systems take 255; what is written beside a run adds a little
 ONNX = "onnx"
 """Stands for the architecture of a model that is a graph: its weights are the graph's file."""
@@ -80,9 +80,9 @@ class Card:
         return self.preprocessing
 
     @property
-    def labels_alone(self) -> bool:
+    def labels_only(self) -> bool:
         """Whether its predictions are labels without probabilities."""
-        return self.recipe.get("predictions") == LABELS_ALONE
+        return self.recipe.get("predictions") == LABELS_ONLY
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -270,7 +270,7 @@ class Run:
             columns = [f"p:{name}" for name in self.card.classes]
             probabilities = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
             image_ids = tuple(table.column("image_id").to_pylist())
-            return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32), self.card.labels_alone)
+            return Predictions(image_ids, self.card.classes, probabilities.astype(np.float32), self.card.labels_only)
         except (*RAISED_BY_PARSERS, pa.ArrowException, RunError) as error:
             raise RunError(f"The predictions {path} do not fit the card of run {self.run_id!r}: {error}") from error
 

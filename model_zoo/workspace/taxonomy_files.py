@@ -1,4 +1,4 @@
-"""Taxonomies as files people can read: versions side by side, written whole and never over one another."""
+"""Taxonomies as TOML files, one per version."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from model_zoo.core.errors import LabelError, TaxonomyError, WorkspaceError
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.untrusted.limits import bytes_of
-from model_zoo.untrusted.parser_errors import reading
+from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.workspace.manifest import write_new
 from model_zoo.workspace.run import is_plain
 
@@ -77,7 +77,7 @@ def parse_taxonomy(raw: bytes, where: str, space: LeafSpace) -> Taxonomy:
     """The taxonomy in the bytes of a TOML file from anywhere; `TaxonomyError` in one sentence for anything else."""
     if len(raw) > MAX_FILE_BYTES:
         raise TaxonomyError(f"{where} has {len(raw):,} bytes; a taxonomy file has at most {MAX_FILE_BYTES:,}.")
-    with reading(where, TaxonomyError, "correct it there", "is no TOML file in UTF-8"):
+    with parser_errors_as_ours(where, TaxonomyError, "correct it there", "is no TOML file in UTF-8"):
         values = _toml(raw.decode("utf-8-sig").replace("\r\n", "\n"))
     return _taxonomy(values, where, space)
 
@@ -127,7 +127,7 @@ def save_version(taxonomy: Taxonomy, folders: Sequence[Path], space: LeafSpace) 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The values of a TOML file; `WorkspaceError` in one sentence if it cannot be read."""
-    with reading(str(path), WorkspaceError, "correct it there", "is no TOML file in UTF-8"):
+    with parser_errors_as_ours(str(path), WorkspaceError, "correct it there", "is no TOML file in UTF-8"):
         if (size := bytes_of(path)) > MAX_TOML_BYTES:
             raise WorkspaceError(f"{path} has {size:,} bytes; a TOML file here has at most {MAX_TOML_BYTES:,}.")
         return _toml(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A workspace: the folder that holds one piece of work, or a stack of them with the top one writable."""
+"""A workspace: a folder, or a stack of folders of which the top one is writable."""
 
 import hashlib
 import json

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import recall_score
 
 from model_zoo.core.label_space.splits import Split
-from model_zoo.workspace.learning_curve import FOLDER, Kept
+from model_zoo.workspace.learning_curve import FOLDER, ReducedClass
 from model_zoo.workspace.run import write_run
 from model_zoo.workspace.workspace import Workspace
 from tests.browser.recomputed import MANIFEST, answers, class_names, class_of, in_classes_of, percent
@@ -87,7 +87,7 @@ def test_a_learning_curve_and_a_larger_model_are_measured_by_retraining(tmp_path
             said = {Split.TEST: run.predictions(Split.TEST)}
             few = {Split.TEST: replace(said[Split.TEST], probabilities=np.full((1447, 19), 1 / 19, np.float32))}
             thinned = replace(run.card, run_id=f"k{seed}", n_train_images=run.card.n_train_images - 12)
-            thinned = replace(thinned, recipe={**run.card.recipe, **Kept("no_crl", 6).to_recipe()})
+            thinned = replace(thinned, recipe={**run.card.recipe, **ReducedClass("no_crl", 6).to_recipe()})
             write_run(thinned, demo.writable / FOLDER, b"", [], few)
             wide = replace(run.card, run_id=f"wide-s{seed}", architecture="wide", n_parameters=5_000_000)
             write_run(wide, demo.writable / "runs", b"", [], said)

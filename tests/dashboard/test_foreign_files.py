@@ -29,13 +29,13 @@ from model_zoo.importing.archives import unpack
 from model_zoo.importing.confusion_tables import read_confusion_table
 from model_zoo.importing.dicom import extract_frames
 from model_zoo.importing.json_tables import read_json
-from model_zoo.importing.prediction_files import read_answers
+from model_zoo.importing.prediction_files import read_predictions
 from model_zoo.importing.reading import read_rules, read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import read_table
 from model_zoo.untrusted import parquet_trial
 from model_zoo.untrusted.killable import TrialError
-from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS, first_line, reading
+from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS, first_line, parser_errors_as_ours
 from model_zoo.workspace.taxonomy_files import parse_taxonomy, read_toml
 from tests.foreign_dicom import RAMP, dicom
 from tests.small_graph import graph
@@ -54,7 +54,7 @@ READERS = {
     "image file": decode,
     "weights": weights,
     "onnx": lambda path: read_graph(path.read_bytes(), "graph"),
-    "predictions": lambda path: read_answers(path, ("cat", "dog")).rows,
+    "predictions": lambda path: read_predictions(path, ("cat", "dog")).rows,
     "table": read_table,
     "json": lambda path: read_json(path, path.parent),
     "source": read_source,
@@ -319,7 +319,7 @@ def test_labels_in_a_zip_that_cannot_be_unpacked_are_one_sentence(tmp_path, name
 )
 def test_what_parsers_raise_becomes_ours(raised):
     error = raised("odd\nand more")
-    with pytest.raises(SourceError) as told, reading("It", SourceError, "do this"):
+    with pytest.raises(SourceError) as told, parser_errors_as_ours("It", SourceError, "do this"):
         raise error
     assert str(told.value) == "It is damaged or of another kind (odd and more); do this."
     assert told.value.__cause__ is error
@@ -327,21 +327,24 @@ def test_what_parsers_raise_becomes_ours(raised):
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_what_no_parser_raises_passes(raised):
-    with pytest.raises(raised), reading("It", SourceError, "do this"):
+    with pytest.raises(raised), parser_errors_as_ours("It", SourceError, "do this"):
         raise raised
 
     class CancelledError(Exception):
         pass
 
-    with pytest.raises(CancelledError), reading("It", SourceError, "do this"):
+    with pytest.raises(CancelledError), parser_errors_as_ours("It", SourceError, "do this"):
         raise CancelledError
-    with pytest.raises(TaxoScopeError, match="ours"), reading("It", SourceError, "do this"):
+    with pytest.raises(TaxoScopeError, match="ours"), parser_errors_as_ours("It", SourceError, "do this"):
         raise TaxoScopeError("ours")
 
 
 def test_errors_of_the_file_system_say_so():
-    with pytest.raises(SourceError) as told, reading("It", SourceError, "do this"):
+    with pytest.raises(SourceError) as told, parser_errors_as_ours("It", SourceError, "do this"):
         raise OSError(28, "No space left")
     assert str(told.value) == "It cannot be read (No space left); check the path and its permissions."
-    with pytest.raises(OSError, match="No space left"), reading("It", SourceError, "do this", unreadable=""):
+    with (
+        pytest.raises(OSError, match="No space left"),
+        parser_errors_as_ours("It", SourceError, "do this", unreadable=""),
+    ):
         raise OSError(28, "No space left")

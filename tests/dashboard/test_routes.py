@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.address.links import Away, image_url, painted_url
+from dashboard.address.links import Occluded, image_url, painted_url
 from dashboard.routes import routes
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.explanation.regions import Box
@@ -158,7 +158,7 @@ def test_a_map_of_what_is_not_there_is_404(client):
 
 
 def test_a_painted_image_is_a_png_in_which_only_the_box_has_changed(client):
-    answer = client.get(painted_url("i0000", Away(boxes=(Box(10, 20, 40, 60),))))
+    answer = client.get(painted_url("i0000", Occluded(boxes=(Box(10, 20, 40, 60),))))
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     before = np.asarray(Image.open(io.BytesIO(client.get(image_url("i0000")).content)))

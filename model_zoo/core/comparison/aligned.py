@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from model_zoo.core.comparison.missing_predictions import UNPREDICTED, all_correct, all_incorrect
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.patient_counts import Counts, counts_by_patient
+from model_zoo.core.evaluation.patient_counts import PatientCounts, counts_by_patient
 from model_zoo.core.label_space.taxonomy import OUTSIDE
 
 
@@ -23,9 +23,9 @@ class Aligned:
     prediction as incorrect, or as correct (Horowitz & Manski 1995). ``n_missing``: of each model, (M,).
     """
 
-    counts: tuple[Counts, ...]
-    lowest: tuple[Counts, ...]
-    highest: tuple[Counts, ...]
+    counts: tuple[PatientCounts, ...]
+    lowest: tuple[PatientCounts, ...]
+    highest: tuple[PatientCounts, ...]
     n_missing: tuple[int, ...]
 
 

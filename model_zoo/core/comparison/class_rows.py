@@ -1,4 +1,4 @@
-"""The difference of every class, with intervals that hold for all classes at once, also where counts are small."""
+"""Differences per class, with confidence intervals that hold for all classes at once, also with small counts."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, Variance
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 from model_zoo.core.evaluation.metrics import ClassFigure
-from model_zoo.core.evaluation.patient_counts import Counts, Ratios, divided, mean_defined
+from model_zoo.core.evaluation.patient_counts import PatientCounts, Ratios, mean_defined, ratios_or_nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ def _extremes(pair: Pair, figure: ClassFigure) -> list[tuple[Ratios, Ratios]]:
         return [(pair.a.classes(figure), pair.b.classes(figure))]
     low, high = pair.extremes
 
-    def lowest(incorrect: Counts, correct: Counts) -> Ratios:
+    def lowest(incorrect: PatientCounts, correct: PatientCounts) -> Ratios:
         missing = correct.hits - incorrect.hits  # (S, P, K)
         called = correct.called - 2 * missing + missing.sum(axis=2, keepdims=True)
-        return Counts(correct.images, incorrect.hits, called).classes(figure)
+        return PatientCounts(correct.images, incorrect.hits, called).classes(figure)
 
     return [(lowest(low.a, high.a), low.b.classes(figure)), (high.a.classes(figure), lowest(high.b, low.b))]
 
@@ -97,7 +97,7 @@ def _simultaneous(
     by_patients = np.array([variance.patients for variance in variances])
     sizes = (a.below.mean(axis=0) + b.below.mean(axis=0)) / 2
     effective = sizes.sum(axis=0) ** 2 / (sizes**2).sum(axis=0)
-    trials = _trials(divided(one_trial, by_patients), moved, influence, effective, tail, few)
+    trials = _trials(ratios_or_nan(one_trial, by_patients), moved, influence, effective, tail, few)
     runs = a.n_runs, b.n_runs
     halves = [one.seeds_half(n, runs, tail) for one, n in zip(variances, effective, strict=True)]
     seeds = np.array(halves) ** 2
@@ -146,8 +146,8 @@ def _trials(
     Where ``few`` patients differ, it is at most their number.
     """
     squares = (influence[0].mean(axis=0) - influence[1].mean(axis=0)) ** 2
-    apart = divided(squares, squares.sum(axis=0)) - divided(moved, moved.sum(axis=0))
-    freedom = np.fmin(patients - 1, divided(np.full(len(patients), 2.0), (apart**2).sum(axis=0)))
+    apart = ratios_or_nan(squares, squares.sum(axis=0)) - ratios_or_nan(moved, moved.sum(axis=0))
+    freedom = np.fmin(patients - 1, ratios_or_nan(np.full(len(patients), 2.0), (apart**2).sum(axis=0)))
     shrink = [(uncertainty.quantile(math.inf, tail) / uncertainty.quantile(one, tail)) ** 2 for one in freedom]
     trials = np.maximum(measured * shrink, 1.0)  # NaN where nothing differs
     return np.where(few | np.isnan(trials), np.fmin(trials, patients), trials)

@@ -1,4 +1,4 @@
-"""Which of two is really better: the difference of one figure over the same images, and the interval that decides.
+"""Comparison of two models: the difference of one metric over the same images, its interval and the decision.
 
 Two questions are kept apart. *Checkpoint*: these very runs; only the choice of patients is uncertain. *Training*:
 this way of training; patients and seeds are crossed random effects. Both are conditional on the training set.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from model_zoo.core.comparison import uncertainty
-from model_zoo.core.comparison.missing_predictions import UNPREDICTED, extremes, over_all_images
+from model_zoo.core.comparison.missing_predictions import UNPREDICTED, best_and_worst_case, over_all_images
 from model_zoo.core.comparison.outcomes import Answer, Outcome, Question, outcome_of
 from model_zoo.core.comparison.power import Needs, needs
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, MAX_BOOTSTRAP_PATIENTS, Variance
@@ -21,9 +21,9 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import Headline, effective_number
-from model_zoo.core.evaluation.patient_counts import Counts, Ratios, counts_by_patient
+from model_zoo.core.evaluation.patient_counts import PatientCounts, Ratios, counts_by_patient
 
-MIN_PATIENTS = 20
+MIN_PATIENTS_FOR_RESULT = 20
 """With fewer patients in all there is no verdict."""
 
 MIN_SEEDS = 3
@@ -58,8 +58,8 @@ class Pair:
     """
 
     classes: tuple[str, ...]
-    a: Counts
-    b: Counts
+    a: PatientCounts
+    b: PatientCounts
     n_apart: int = 0
     n_missing: tuple[int, int] = (0, 0)
     extremes: tuple["Pair", "Pair"] | None = None
@@ -132,8 +132,8 @@ class Verdict:
 def pair(a: Evaluation, b: Evaluation, partly: tuple[Evaluation | None, Evaluation | None] = (None, None)) -> Pair:
     """Both over the images that all runs of each predicted; `RunError` if they stand in different label spaces.
 
-    ``partly``: of each side, images that some of its runs predicted (`evaluate_partly`). Images that a side does not
-    place in these classes are in neither evaluation, and not missing.
+    ``partly``: of each side, images that some of its runs predicted (`evaluate_with_missing`). Images that a side does
+    not place in these classes are in neither evaluation, and not missing.
     """
     if a.taxonomy != b.taxonomy:
         raise RunError(
@@ -148,7 +148,7 @@ def pair(a: Evaluation, b: Evaluation, partly: tuple[Evaluation | None, Evaluati
     here = pair(a.only(~apart), b.only(~apart))
     if not apart.any():
         return here
-    low, high = (pair(*one) for one in extremes(a, b))
+    low, high = (pair(*one) for one in best_and_worst_case(a, b))
     return replace(here, n_apart=int(apart.sum()), n_missing=n_missing, extremes=(low, high))
 
 
@@ -158,7 +158,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     Checkpoint: patient bootstrap over the tables, linearised above `MAX_BOOTSTRAP_PATIENTS` patients. Training:
     patients + seeds - interaction, seeds with their own Student's t (`Variance.critical`). Where fewer than
     `FEW_DIFFERING` patients differ, the interval holds whatever this sample can have missed. With fewer than
-    `MIN_PATIENTS` patients, or `MIN_SEEDS` seeds where seeds are asked about, the answer is `Answer.TOO_FEW`.
+    `MIN_PATIENTS_FOR_RESULT` patients, or `MIN_SEEDS` seeds where seeds are asked about, it is `Answer.TOO_FEW`.
     """
     a, b = pair.a.headline(figure), pair.b.headline(figure)
     mean_a, mean_b = _mean(a), _mean(b)
@@ -209,7 +209,7 @@ def rare_names(pair: Pair, figure: Headline) -> tuple[str, ...]:
 
 def can_answer(pair: Pair, question: Question) -> bool:
     """Whether there are enough patients, and seeds where these are asked about."""
-    return pair.a.n_patients >= MIN_PATIENTS and (
+    return pair.a.n_patients >= MIN_PATIENTS_FOR_RESULT and (
         question is Question.CHECKPOINT or min(pair.a.n_runs, pair.b.n_runs) >= MIN_SEEDS
     )
 

@@ -1,4 +1,4 @@
-"""Two confusion matrices over the same images, second minus first, with what the choice of patients leaves open."""
+"""The difference of two confusion matrices over the same images, second minus first, with intervals by patient."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ FEW_PATIENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class DifferenceMatrix:
     """Second minus first, cell by cell; all arrays (K, K + 1): rows true, columns predicted, `OUTSIDE` last.
 
     ``values`` are shares in [-1, 1] or, per `Per.COUNT`, images; NaN where a share is undefined on
@@ -57,7 +57,7 @@ class Difference:
         return (self.low > 0) | (self.high < 0)
 
 
-def difference(first: Evaluation, second: Evaluation, per: Per, level: float = 0.95) -> Difference:
+def difference_matrix(first: Evaluation, second: Evaluation, per: Per, level: float = 0.95) -> DifferenceMatrix:
     """The mean matrix of ``second`` minus that of ``first``, both judged over the same images in one label space.
 
     The interval is linearised over patients (Taylor linearisation of a difference of ratios, Wolter 2007,
@@ -100,7 +100,7 @@ def difference(first: Evaluation, second: Evaluation, per: Per, level: float = 0
     bound = np.inf if per is Per.COUNT else 1.0
     images = [_sums(table) for table in hits]
     grids = (values, np.maximum(values - half, -bound), np.minimum(values + half, bound), *images)
-    return Difference(first.taxonomy, per, *(grid.reshape(shape) for grid in (*grids, n_patients, differing)))
+    return DifferenceMatrix(first.taxonomy, per, *(grid.reshape(shape) for grid in (*grids, n_patients, differing)))
 
 
 def _missed(totals: list[NDArray[np.float64]], per: Per) -> NDArray[np.float64]:

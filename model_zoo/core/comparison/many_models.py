@@ -1,4 +1,4 @@
-"""Many models at once: each against a baseline, and which of them no pair separates.
+"""Comparison of many models: each against a baseline, and groups of models that no pair separates.
 
 Two families, each with intervals that hold for all of its members at once (max-T, Westfall & Young 1993; against one
 baseline Dunnett 1955): the rows of a table against the baseline, and all pairs. Groups come from the second family
@@ -16,13 +16,13 @@ from scipy.special import ndtr
 
 from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.aligned import Aligned
-from model_zoo.core.comparison.comparison import MIN_PATIENTS, MIN_SEEDS, Difference, answer
+from model_zoo.core.comparison.comparison import MIN_PATIENTS_FOR_RESULT, MIN_SEEDS, Difference, answer
 from model_zoo.core.comparison.outcomes import Answer, Outcome, Question, outcome_of
 from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, LEVEL, Variance
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import ClassFigure, Headline, effective_number
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 from model_zoo.core.label_space.taxonomy import Taxonomy, common_ground
 
 N_DRAWS = 20_000
@@ -100,12 +100,12 @@ def compare_many(
 ) -> ManyModels:
     """Two models or more against the one at ``baseline``, and their groups; ``margin`` is a share in (0, 1).
 
-    With fewer than `MIN_PATIENTS` patients, or seeds than ``question`` asks for, no interval is given.
+    With fewer than `MIN_PATIENTS_FOR_RESULT` patients, or seeds than ``question`` asks for, no interval is given.
     """
     counts = aligned.counts
     n_models, n_runs = len(counts), tuple(one.n_runs for one in counts)
     asked = question or question_of_all(n_runs)
-    can = counts[0].n_patients >= MIN_PATIENTS and (asked is Question.CHECKPOINT or min(n_runs) >= MIN_SEEDS)
+    can = counts[0].n_patients >= MIN_PATIENTS_FOR_RESULT and (asked is Question.CHECKPOINT or min(n_runs) >= MIN_SEEDS)
     family = _Family(aligned, figure, asked)
     rows = family.contrasts([(k, baseline) for k in range(n_models) if k != baseline], margin, can)
     pairs = family.contrasts(list(combinations(range(n_models), 2)), margin, can)
@@ -173,7 +173,7 @@ def incorrect_alone(evaluations: Sequence[Evaluation]) -> tuple[tuple[str, ...],
 class _Side:
     """One model's metric: its ratios, how far each patient moves each run's, (S, P), and each run's value, (S,)."""
 
-    def __init__(self, counts: Counts, figure: Headline, rare: NDArray[np.bool_]) -> None:
+    def __init__(self, counts: PatientCounts, figure: Headline, rare: NDArray[np.bool_]) -> None:
         whole, present = counts.headline(figure), counts.images.sum(axis=(0, 1)) > 0
         known = np.ones(1, dtype=np.bool_) if figure is Headline.ACCURACY else ~rare[present]
         share = float(known.sum()) / max(1, len(known))
@@ -261,7 +261,7 @@ def _half_width(variance: Variance, n_effective: float, n_runs: tuple[int, int],
     return math.sqrt(max(patients * variance.patients, known + seeds))
 
 
-def _rare(models: Sequence[Counts], figure: Headline) -> NDArray[np.bool_]:
+def _rare(models: Sequence[PatientCounts], figure: Headline) -> NDArray[np.bool_]:
     """The classes that a macro average takes as unknown, (K,): some model has too few patients for them."""
     if figure is Headline.ACCURACY:
         return np.zeros(models[0].images.shape[2], dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Images that a run has no prediction for: whatever it would have predicted, between all incorrect and all correct.
+"""Images without a prediction: metrics between the worst case (all incorrect) and the best case (all correct).
 
 No image is dropped because a prediction is missing: where these are mostly a model's errors, that would make it look
 better. The bounds are those of the worst case (Horowitz & Manski 1995), for any figure of a comparison.
@@ -22,7 +22,7 @@ UNPREDICTED = -2
 _STEPS = 2000
 
 
-def evaluate_partly(
+def evaluate_with_missing(
     predictions: Sequence[Predictions],
     source: Taxonomy,
     space: Taxonomy,
@@ -85,7 +85,9 @@ def over_all_images(
     return made[0], made[1]
 
 
-def extremes(a: Evaluation, b: Evaluation) -> tuple[tuple[Evaluation, Evaluation], tuple[Evaluation, Evaluation]]:
+def best_and_worst_case(
+    a: Evaluation, b: Evaluation
+) -> tuple[tuple[Evaluation, Evaluation], tuple[Evaluation, Evaluation]]:
     """A and B with what is missing at its worst for A (A incorrect, B correct), and at its best for A."""
     return (all_incorrect(a), all_correct(b)), (all_correct(a), all_incorrect(b))
 

@@ -1,4 +1,4 @@
-"""The result of a comparison as its decision rule words it: equivalent, better or worse, and by how much at least."""
+"""The outcomes of a comparison: equivalent, better, worse or inconclusive."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""How many patients and seeds a comparison needs, and the smallest gap that a test split can detect: 80 % power.
+"""Power: patients and seeds that a comparison needs, and the smallest gap that a test split can detect.
 
 The interval's own rule is used (`uncertainty.Variance.critical`): Student's t of the patients and of the seeds, whose
 measured variances vary from sample to sample as chi-squares do.
@@ -19,7 +19,7 @@ from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import Variance
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts, Ratios
+from model_zoo.core.evaluation.patient_counts import PatientCounts, Ratios
 
 POWER = 0.8
 """The chance with which a stated number of patients or seeds gives a result, or the smallest gap is detected."""
@@ -149,7 +149,7 @@ def needs(
     )
 
 
-def smallest_gap(counts: Counts, figure: Headline, question: Question) -> SmallestGap:
+def smallest_gap(counts: PatientCounts, figure: Headline, question: Question) -> SmallestGap:
     """What one side's variance says of the gaps that can be detected; NaN where it never varies.
 
     ``question`` training takes at least two runs.
@@ -175,7 +175,7 @@ def smallest_gap(counts: Counts, figure: Headline, question: Question) -> Smalle
     )
 
 
-def _known(counts: Counts, figure: Headline) -> tuple[Ratios, tuple[int, ...]]:
+def _known(counts: PatientCounts, figure: Headline) -> tuple[Ratios, tuple[int, ...]]:
     """The ratios of ``figure`` without those of rare classes, and the indices of these classes."""
     ratios = counts.headline(figure)
     if figure is Headline.ACCURACY:

@@ -1,4 +1,4 @@
-"""How easy a question is: what guessing earns in a label space, and how much of a rise in accuracy is mere ease.
+"""Task difficulty: baselines by guessing, ITCA, and the gain due to the easier task.
 
 A coarser taxonomy asks less: whoever merges classes raises the accuracy of every model, the guesser's too.
 """
@@ -61,7 +61,7 @@ def itca(evaluation: Evaluation) -> Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class AccuracyGap:
     """The accuracy of one subject minus another's, natively and on their common ground, in [-1, 1] each.
 
     ``native`` = ``common`` + ``question``: what remains where both answer the same question, and what goes with
@@ -78,9 +78,9 @@ class Gap:
     n_apart: int = 0
 
 
-def gap(
+def accuracy_gap(
     native: tuple[Evaluation, Evaluation], common: tuple[Evaluation, Evaluation], patients: Mapping[str, str]
-) -> Gap:
+) -> AccuracyGap:
     """How far the second subject of each pair is ahead of the first; ``patients``: image id -> patient id."""
     judged = (*native, *common)
     image_ids = tuple(dict.fromkeys(image_id for one in judged for image_id in one.image_ids))
@@ -94,7 +94,7 @@ def gap(
             rows = [row_of[image_id] for image_id in one.image_ids]
             influence[k, rows] = (right - accuracies[k]) * len(image_ids) / len(rows)
     shares = [unbounded(float(weights @ accuracies), weights @ influence, codes) for weights in _GAPS]
-    found = Gap(shares[0], shares[1], shares[2], shares[3])
+    found = AccuracyGap(shares[0], shares[1], shares[2], shares[3])
     both = pair(common[1], common[0])
     interval = None if both.n_apart else checkpoint_interval(both, Headline.ACCURACY)
     if interval is None:

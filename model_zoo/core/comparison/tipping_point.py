@@ -1,4 +1,4 @@
-"""Tipping point of a result: how many wrong test labels would turn it, in the worst case and at random."""
+"""Tipping point: how many wrong test labels would change a result, in the worst case and at random."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""How uncertain the difference of a figure is: over patients alone, or over patients and seeds."""
+"""Confidence intervals of a difference: over patients, or over patients and seeds."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from model_zoo.core.evaluation.patient_counts import Ratios, divided, mean_defined
+from model_zoo.core.evaluation.patient_counts import Ratios, mean_defined, ratios_or_nan
 
 LEVEL = 0.95
 N_RESAMPLES = 2000
@@ -176,7 +176,7 @@ def beside_missed(
     Where fewer than `FEW_DIFFERING` patients depart from the difference that all others have, hardly any variance was
     seen, as where A is right and B wrong everywhere; those missed (`unseen_patients`) may differ by -1 or 1.
     """
-    rates = [np.nan_to_num(divided(one.above.sum(axis=2), one.below.sum(axis=2))).mean(axis=0) for one in (a, b)]
+    rates = [np.nan_to_num(ratios_or_nan(one.above.sum(axis=2), one.below.sum(axis=2))).mean(axis=0) for one in (a, b)]
     _, n_alike = np.unique(np.round(rates[0] - rates[1], 9), return_counts=True)
     if n_alike.sum() - n_alike.max(initial=0) >= FEW_DIFFERING:
         return ends

@@ -1,4 +1,4 @@
-"""Four causes of a low figure, one measure each, and the range that chance alone gives it.
+"""The four causes of a low metric: one measure each, against its null range.
 
 Each measure is tested against a null in which the *other* three causes may be at work: what is
 exchanged is what this cause alone would tie together.
@@ -42,10 +42,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from model_zoo.core.diagnosis.quasi_independence import WrongAnswers, quasi_independent, wrong_answers
+from model_zoo.core.diagnosis.quasi_independence import ErrorCounts, count_errors, quasi_independent
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.probability_summing import n_ways, net_of_summing, summing
-from model_zoo.core.label_space.class_groups import Group
+from model_zoo.core.evaluation.probability_summing import n_ways, net_summing_effect, probability_summing
+from model_zoo.core.label_space.class_groups import ClassGroup
 
 
 class Cause(StrEnum):
@@ -59,7 +59,7 @@ class Cause(StrEnum):
 
 LEVEL = 0.99
 """Of the four null ranges together."""
-FEWEST = 3
+MIN_MEMBERS = 3
 """Members that a group, and the classes outside it, need to be told from a pair."""
 
 _TAIL = (1 - LEVEL) / len(Cause)
@@ -108,7 +108,7 @@ def measure_causes(
     probabilities: NDArray[np.floating],
     training: NDArray[np.int64],
     coarser: NDArray[np.int64],
-    groups: Sequence[Group],
+    groups: Sequence[ClassGroup],
     seed: int = 0,
 ) -> tuple[Measure, ...]:
     """The four measures in the order of `Cause`, for runs judged in their own K classes.
@@ -117,12 +117,12 @@ def measure_causes(
     trained on; ``coarser`` (K,) the coarser class of each class, `OUTSIDE` where there is none. ``seed``
     fixes the exchanges and redraws.
     """
-    answers = wrong_answers(evaluation)
+    answers = count_errors(evaluation)
     return (
         imbalance(class_recall(evaluation), training, seed),
         confusion(answers, groups, seed),
-        capacity(evaluation.truth, probabilities, coarser, seed),
-        scatter(answers, groups, seed),
+        probability_split(evaluation.truth, probabilities, coarser, seed),
+        scattered_feature(answers, groups, seed),
     )
 
 
@@ -154,7 +154,7 @@ def imbalance(recall: NDArray[np.float64], training: NDArray[np.int64], seed: in
     return Measure(Cause.IMBALANCE, value, _upper(exchanged @ x / math.sqrt(float(x @ x) * float(y @ y))))
 
 
-def confusion(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) -> Measure:
+def confusion(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int = 0) -> Measure:
     """Share in [0, 1] of the wrong answers on pairs of classes beyond rates, pulls and ``groups``.
 
     The index of dissimilarity between the pairs' observed and expected wrong answers (Kuha & Firth 2011).
@@ -181,7 +181,7 @@ def pair_excess(counts: NDArray[np.float64], expected: NDArray[np.float64]) -> N
     return np.divide(excess, total, out=np.full_like(total, np.nan), where=total > 0)
 
 
-def capacity(
+def probability_split(
     truth: NDArray[np.int64], probabilities: NDArray[np.floating], coarser: NDArray[np.int64], seed: int = 0
 ) -> Measure:
     """Images made right less images made wrong by summing, as a share of all; null: classes exchanged.
@@ -189,7 +189,7 @@ def capacity(
     A positive value says that answers are lost to other coarser classes *because* the own one's
     probability is split among its members, more often than with random classes as members.
     """
-    gained, lost = summing(truth, probabilities, coarser)
+    gained, lost = probability_summing(truth, probabilities, coarser)
     value = float(gained.mean() - lost.mean()) if gained.size else math.nan
     if math.isnan(value) or n_ways(coarser) * _TAIL < 1:
         return Measure(Cause.CAPACITY, value, math.nan)
@@ -199,23 +199,23 @@ def capacity(
     step = -(-len(rows) // _MOST_ROWS) or 1
     rng = np.random.default_rng([seed, 3])
     exchanged = rng.permuted(np.tile(coarser, (_REGROUPED, 1)), axis=1)
-    net = net_of_summing(of[::step], rows[::step].astype(np.float32), exchanged)
+    net = net_summing_effect(of[::step], rows[::step].astype(np.float32), exchanged)
     return Measure(Cause.CAPACITY, value, _quantile(net * step / gained.size))
 
 
-def scatter(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) -> Measure:
+def scattered_feature(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int = 0) -> Measure:
     """The largest of `group_scores`; null: the classes of all groups exchanged together."""
     n_classes, large = answers.n_classes, large_groups(groups, answers.n_classes)
     if not large or not answers.counts.any():
         return Measure(Cause.SCATTER, math.nan, math.nan)
     stays, exchanged = _stays_inside(answers, large, seed)
     mean, sd = exchanged.mean(axis=0), exchanged.std(axis=0)
-    if not sd.all() or n_classes < 2 * FEWEST:
+    if not sd.all() or n_classes < 2 * MIN_MEMBERS:
         return Measure(Cause.SCATTER, math.nan, math.nan)
     return Measure(Cause.SCATTER, float(((stays - mean) / sd).max()), _upper(((exchanged - mean) / sd).max(axis=1)))
 
 
-def group_scores(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) -> NDArray[np.float64]:
+def group_scores(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int = 0) -> NDArray[np.float64]:
     """By how many SD of random groups of its size each group's wrong answers stay inside it, (G,).
 
     Counted beyond rates and pulls alone; NaN for a group that cannot be told from a pair, or without wrong answers.
@@ -229,19 +229,19 @@ def group_scores(answers: WrongAnswers, groups: Sequence[Group], seed: int = 0) 
     return scores
 
 
-def large_groups(groups: Sequence[Group], n_classes: int) -> tuple[Group, ...]:
-    """The groups that can be told from a pair of classes: `FEWEST` members inside and outside."""
-    return tuple(group for group in groups if FEWEST <= len(group.members) <= n_classes - FEWEST)
+def large_groups(groups: Sequence[ClassGroup], n_classes: int) -> tuple[ClassGroup, ...]:
+    """The groups that can be told from a pair of classes: `MIN_MEMBERS` members inside and outside."""
+    return tuple(group for group in groups if MIN_MEMBERS <= len(group.members) <= n_classes - MIN_MEMBERS)
 
 
-def group_blocks(groups: Sequence[Group], n_classes: int) -> NDArray[np.bool_] | None:
+def group_blocks(groups: Sequence[ClassGroup], n_classes: int) -> NDArray[np.bool_] | None:
     """The members of the `large_groups`, (G, K), for `quasi_independent`."""
     large = large_groups(groups, n_classes)
     return np.stack([group.mask(n_classes) for group in large]) if large else None
 
 
 def _stays_inside(
-    answers: WrongAnswers, groups: Sequence[Group], seed: int
+    answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Wrong answers inside each group less those expected: as it is (G,), and with classes exchanged (B, G)."""
     n_classes = answers.n_classes

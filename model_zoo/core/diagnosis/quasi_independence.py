@@ -1,4 +1,4 @@
-"""Which classes the wrong answers go to, and where they would go if no pair or group of classes were special."""
+"""Errors by pair of classes, observed and expected under quasi-independence."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _PAIRS_CELLS = 100_000  # factors of the pairs that are foretold together
 
 
 @dataclass(frozen=True)
-class WrongAnswers:
+class ErrorCounts:
     """The wrong answers of S runs, gathered per patient and true class.
 
     ``cluster`` (M,) numbers patient and true class, ``predicted`` (M,) is a wrong answer given there and
@@ -65,7 +65,7 @@ class WrongAnswers:
             yield _counted(cells.ravel(), weights, n * k * k).reshape(n, k, k)
 
 
-def wrong_answers(evaluation: Evaluation) -> WrongAnswers:
+def count_errors(evaluation: Evaluation) -> ErrorCounts:
     """The wrong answers of all runs of ``evaluation``; answers outside its classes are left out."""
     k = len(evaluation.taxonomy.classes)
     n_runs = len(evaluation.predicted)
@@ -73,7 +73,7 @@ def wrong_answers(evaluation: Evaluation) -> WrongAnswers:
     place = (evaluation.patients * k + evaluation.truth) * k
     events, n_times = np.unique((place + evaluation.predicted)[wrong], return_counts=True)
     clusters, cluster = np.unique(events // k, return_inverse=True)
-    return WrongAnswers(k, clusters % k, cluster.astype(np.int64), events % k, n_times / n_runs)
+    return ErrorCounts(k, clusters % k, cluster.astype(np.int64), events % k, n_times / n_runs)
 
 
 def quasi_independent(counts: NDArray[np.float64], blocks: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
@@ -96,7 +96,7 @@ def quasi_independent(counts: NDArray[np.float64], blocks: NDArray[np.bool_] | N
     return fitted.reshape(counts.shape)
 
 
-def foretold_pairs(counts: NDArray[np.float64], blocks: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+def expected_pairs(counts: NDArray[np.float64], blocks: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
     """Wrong answers (K, K) expected on each pair of classes, both ways, from all the *other* pairs.
 
     Unlike a fit to all cells this also shows a pair that holds most of its classes' wrong answers. Only pairs that

@@ -1,4 +1,4 @@
-"""What each of the four causes looks like in one subject: figures with counts and intervals, no verdict."""
+"""What each of the four causes looks like in one model: metrics with counts and intervals."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from model_zoo.core.diagnosis.diagnosis import class_recall, group_blocks, group_scores, rank_correlation
-from model_zoo.core.diagnosis.quasi_independence import foretold_pairs, quasi_independent, wrong_answers
+from model_zoo.core.diagnosis.quasi_independence import count_errors, expected_pairs, quasi_independent
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import Share, around, share
-from model_zoo.core.evaluation.probability_summing import summing
-from model_zoo.core.label_space.class_groups import Group
+from model_zoo.core.evaluation.probability_summing import probability_summing
+from model_zoo.core.label_space.class_groups import ClassGroup
 from model_zoo.core.label_space.taxonomy import OUTSIDE
 
 
@@ -28,7 +28,7 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
+class ImbalanceRatio:
     """How often a class is called over how often it is true, with its 95 % interval over patients."""
 
     value: float
@@ -52,7 +52,7 @@ class ErrorSplit:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ConfusedPair:
     """Two classes, by index, taken for each other; images, mean over runs.
 
     ``expected`` is how often that would happen, both ways, going by how these and all other classes are mixed
@@ -80,7 +80,7 @@ class GroupRecall:
     ``expected`` that share if only rates and pulls were at work; ``score`` see `diagnosis.group_scores`.
     """
 
-    group: Group
+    group: ClassGroup
     as_group: Share
     exactly: Share
     stays: float
@@ -107,7 +107,7 @@ def correlation(a: NDArray[np.floating], b: NDArray[np.floating]) -> Correlation
     return Correlation(value, math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half), n)
 
 
-def pull(evaluation: Evaluation) -> list[Ratio]:
+def class_pull(evaluation: Evaluation) -> list[ImbalanceRatio]:
     """Predicted over true frequency of every class, in class order; NaN for a class without images.
 
     The interval is that of the logarithm, linearised over patients.
@@ -125,7 +125,7 @@ def pull(evaluation: Evaluation) -> list[Ratio]:
             residuals = (said / n_said - true / n_true) * math.sqrt(n_patients / (n_patients - 1))
             half = norm.isf(0.025) * math.sqrt(float(residuals @ residuals))
             low, high = value * math.exp(-half), value * math.exp(half)
-        ratios.append(Ratio(value, low, high, n_true, n_said))
+        ratios.append(ImbalanceRatio(value, low, high, n_true, n_said))
     return ratios
 
 
@@ -138,12 +138,12 @@ def error_split(evaluation: Evaluation, coarser: NDArray[np.int64]) -> ErrorSpli
     )
 
 
-def confused_pairs(evaluation: Evaluation, groups: Sequence[Group]) -> list[Pair]:
+def confused_pairs(evaluation: Evaluation, groups: Sequence[ClassGroup]) -> list[ConfusedPair]:
     """Every pair of classes taken for each other at all, most images first."""
-    counts = wrong_answers(evaluation).counts
-    expected = foretold_pairs(counts, group_blocks(groups, len(counts)))
+    counts = count_errors(evaluation).counts
+    expected = expected_pairs(counts, group_blocks(groups, len(counts)))
     pairs = [
-        Pair(int(i), int(j), float(counts[i, j]), float(counts[j, i]), float(expected[i, j] + expected[j, i]))
+        ConfusedPair(int(i), int(j), float(counts[i, j]), float(counts[j, i]), float(expected[i, j] + expected[j, i]))
         for i, j in zip(*np.triu_indices(len(counts), 1), strict=True)
         if counts[i, j] or counts[j, i]
     ]
@@ -156,14 +156,14 @@ def people_and_models(people: NDArray[np.int64], evaluation: Evaluation) -> Corr
     ``people`` (K, K) counts how often one person gave the row's class and another the column's to the same
     image, symmetric, with agreements on the diagonal. Only pairs of classes that people met are compared.
     """
-    models = wrong_answers(evaluation).counts
+    models = count_errors(evaluation).counts
     met = people.sum(axis=0) > 0
     i, j = np.triu_indices(len(people), 1)
     both = met[i] & met[j]
     return correlation(people[i, j][both].astype(np.float64), (models + models.T)[i, j][both])
 
 
-def mass(
+def probability_mass(
     evaluation: Evaluation, probabilities: NDArray[np.floating], coarser: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Mean probability on the true class, on its siblings (same coarser class) and elsewhere, (K, 3) by true class.
@@ -184,7 +184,7 @@ def changed_by_summing(
     evaluation: Evaluation, probabilities: NDArray[np.floating], coarser: NDArray[np.int64]
 ) -> tuple[Share, Share, NDArray[np.int64], NDArray[np.int64]]:
     """Shares of images that summing makes right, and wrong; and in how many runs it does so for each image, (N,)."""
-    gained, lost = summing(evaluation.truth, probabilities, coarser)
+    gained, lost = probability_summing(evaluation.truth, probabilities, coarser)
     known = (coarser != OUTSIDE)[evaluation.truth]
     return (
         share_of(evaluation, gained, known),
@@ -194,9 +194,9 @@ def changed_by_summing(
     )
 
 
-def group_recalls(evaluation: Evaluation, groups: Sequence[Group]) -> list[GroupRecall]:
+def group_recalls(evaluation: Evaluation, groups: Sequence[ClassGroup]) -> list[GroupRecall]:
     """Each group as a group and member by member; the order is that of ``groups``."""
-    answers = wrong_answers(evaluation)
+    answers = count_errors(evaluation)
     counts, expected = answers.counts, quasi_independent(answers.counts)
     found = []
     for group, score in zip(groups, group_scores(answers, groups), strict=True):
@@ -219,15 +219,15 @@ def group_recalls(evaluation: Evaluation, groups: Sequence[Group]) -> list[Group
     return found
 
 
-def strongest(found: Sequence[GroupRecall]) -> GroupRecall | None:
+def largest_cells(found: Sequence[GroupRecall]) -> GroupRecall | None:
     """The group with the largest score, if any has one."""
     scored = [one for one in found if not math.isnan(one.score)]
     return max(scored, key=lambda one: one.score, default=None)
 
 
-def inside_strongest(evaluation: Evaluation, found: Sequence[GroupRecall]) -> Share:
-    """Wrong answers that stay inside the `strongest` group, of all images; of none where no group has a score."""
-    one = strongest(found)
+def largest_cells_inside(evaluation: Evaluation, found: Sequence[GroupRecall]) -> Share:
+    """Wrong answers that stay inside the `largest_cells` group, of all images; of none where no group has a score."""
+    one = largest_cells(found)
     if one is None:
         return share_of(evaluation, ~evaluation.right, np.zeros(len(evaluation.truth), dtype=np.bool_))
     members = one.group.mask(len(evaluation.taxonomy.classes))
@@ -240,7 +240,7 @@ def small_classes(evaluation: Evaluation, training: NDArray[np.int64]) -> Share:
     return share_of(evaluation, ~evaluation.right & small[evaluation.truth])
 
 
-def excess_on_pairs(split: ErrorSplit, pairs: Sequence[Pair]) -> Share:
+def excess_on_pairs(split: ErrorSplit, pairs: Sequence[ConfusedPair]) -> Share:
     """Wrong answers on pairs beyond those expected there, of all images."""
     beyond = sum(max(0.0, pair.n_images - pair.expected) for pair in pairs)
     return around(split.error, beyond / split.error.n_images if split.error.n_images else math.nan)

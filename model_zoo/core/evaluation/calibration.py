@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say, in any label space that the classes project onto."""
+"""Calibration of predicted probabilities, in any class set that the classes project onto."""
 
 from dataclasses import dataclass
 
@@ -41,7 +41,7 @@ class Calibration:
     ece_of_perfect: float
 
 
-def calibration_there(
+def calibration_if_probabilities(
     evaluation: Evaluation, probabilities: NDArray[np.floating], coarser: NDArray[np.int64]
 ) -> Calibration:
     """Calibration in a coarser space of runs judged in their own classes: argmax, mapped, probabilities summed.

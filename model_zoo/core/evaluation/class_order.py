@@ -1,4 +1,4 @@
-"""Do the answers of a model bear the right names, or would the same answers be right under another order of classes?"""
+"""Whether the predictions of a model would be correct under another order of its classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

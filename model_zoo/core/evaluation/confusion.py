@@ -1,4 +1,4 @@
-"""Confusion matrices that carry their classes: count, project, normalise."""
+"""Confusion matrices that carry their class names: count, project, normalise."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""One run or series judged against labels in one label space: every figure of Compare starts here."""
+"""Evaluation of one run or run group against labels, in one class set."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.confusion import Confusion, count, mean
 from model_zoo.core.evaluation.metrics import ClassFigure, MappedBy, Share, around, f1_from_overlap, share
-from model_zoo.core.evaluation.predictions import Predictions, summed_answers
+from model_zoo.core.evaluation.predictions import Predictions, labels_after_summing
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Projection, Taxonomy, project
 
@@ -175,7 +175,7 @@ def probabilities_in(
     """
     onto = project(source, evaluation.taxonomy).matrix
     for one in predictions:
-        known = 1.0 if not one.labels_alone else float("nan")
+        known = 1.0 if not one.labels_only else float("nan")
         yield known * (one.probabilities[[one.row_of[image_id] for image_id in evaluation.image_ids]] @ onto)
 
 
@@ -242,7 +242,7 @@ def churn(predicted: NDArray[np.int64]) -> float:
 def _answers(one: Predictions, projection: Projection, mapped_by: MappedBy) -> NDArray[np.int64]:
     """Class indices of the projection's target, (N,)."""
     if mapped_by is MappedBy.SUM:
-        return summed_answers(one.probabilities.astype(np.float64), projection.index)
+        return labels_after_summing(one.probabilities.astype(np.float64), projection.index)
     return projection.apply(one.predicted)
 
 

@@ -1,4 +1,4 @@
-"""Training images chosen by patient: the folds of a cross-fit, and fewer images of one class."""
+"""Folds of training images by patient, and random subsets of one class."""
 
 from collections.abc import Hashable, Sequence
 
@@ -35,7 +35,9 @@ def patient_folds(
     return fold_of[owner]
 
 
-def thin(patients: Sequence[Hashable], among: NDArray[np.bool_], n_images: int, seed: int) -> NDArray[np.bool_]:
+def with_fewer_images(
+    patients: Sequence[Hashable], among: NDArray[np.bool_], n_images: int, seed: int
+) -> NDArray[np.bool_]:
     """Which of N images stay when only ``n_images`` of those ``among`` (N,) do, (N,).
 
     Patient after patient, in an order drawn by ``seed``, so that fewer images are of fewer patients; what stays

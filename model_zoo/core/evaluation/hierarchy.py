@@ -1,4 +1,4 @@
-"""Hierarchies of classes: a chain of taxonomies, each refining the next, and the root above them all."""
+"""Hierarchical metrics: a chain of taxonomies, each refining the next, with a root above them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

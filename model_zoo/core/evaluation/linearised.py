@@ -1,4 +1,4 @@
-"""Patients-only intervals of figures that are no plain share, by linearisation.
+"""Linearised confidence intervals over patients, for metrics that are no plain share.
 
 The *influence* of an image is how far the figure moves per unit of weight put on that image
 (Hampel 1974); over all N images influences have mean 0. A figure's variance over patients is that

@@ -1,4 +1,4 @@
-"""Intervals of macro averages, which hold where some classes have few patients or few errors.
+"""Confidence intervals of macro averages, valid also for classes with few patients or few errors.
 
 A macro average weighs each class alike, so that one image of a small class moves it far. What each patient takes away
 from the figure is a weighted count of errors. Its interval is that of a weighted sum of Poisson counts, as for

@@ -1,4 +1,4 @@
-"""How a matrix lays out its classes: in which order, which of them together, and everything else as one."""
+"""Layout of a confusion matrix: order of classes, collapsed groups, and all other classes as one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ OTHER = "(other)"
 
 
 @dataclass(frozen=True)
-class Layout:
+class MatrixLayout:
     """The lines of a matrix over the label space ``space``, in order; each stands for one class or several.
 
     ``lines`` maps a line's name to its classes; together they hold every class once.
@@ -39,7 +39,7 @@ class Layout:
             )
 
     @classmethod
-    def of(cls, space: Taxonomy) -> "Layout":
+    def of(cls, space: Taxonomy) -> "MatrixLayout":
         """Every class on its own, in the order of the taxonomy."""
         return cls(space, {name: (name,) for name in space.names})
 
@@ -57,7 +57,7 @@ class Layout:
         """The lines that stand for several classes."""
         return {line: names for line, names in self.lines.items() if len(names) > 1}
 
-    def collapsed(self, groups: Mapping[str, Sequence[str]], opened: Sequence[str] = ()) -> "Layout":
+    def collapsed(self, groups: Mapping[str, Sequence[str]], opened: Sequence[str] = ()) -> "MatrixLayout":
         """Each of ``groups`` (name -> classes) as one line where its first class stood.
 
         The classes of an ``opened`` group stay lines of their own, side by side. A group with the name of
@@ -75,20 +75,20 @@ class Layout:
                 names = tuple(groups[group])
                 single = {_free(one, lines): (one,) for one in names}
                 lines |= single if group in opened else {_free(group, lines): names}
-        return Layout(self.space, lines)
+        return MatrixLayout(self.space, lines)
 
-    def ordered(self, order: Sequence[int] | NDArray[np.int64]) -> "Layout":
+    def ordered(self, order: Sequence[int] | NDArray[np.int64]) -> "MatrixLayout":
         """The same lines in ``order``: positions of the present lines."""
         names = list(self.lines)
-        return Layout(self.space, {names[k]: self.lines[names[k]] for k in order})
+        return MatrixLayout(self.space, {names[k]: self.lines[names[k]] for k in order})
 
-    def only(self, lines: Sequence[str]) -> "Layout":
+    def only(self, lines: Sequence[str]) -> "MatrixLayout":
         """The named lines, in their present order, and `OTHER` for all the rest; `TaxonomyError` for a stranger."""
         if strangers := [line for line in lines if line not in self.lines]:
             raise TaxonomyError(f"The matrix has no class {strangers[0][:100]!r}; it has {', '.join(self.lines)}.")
         kept = {line: names for line, names in self.lines.items() if line in lines}
         rest = tuple(name for line, names in self.lines.items() if line not in lines for name in names)
-        return Layout(self.space, kept | ({_free(OTHER, kept): rest} if rest else {}))
+        return MatrixLayout(self.space, kept | ({_free(OTHER, kept): rest} if rest else {}))
 
 
 def groups_by_taxonomy(space: Taxonomy, coarser: Taxonomy) -> Mapping[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Shares with intervals that know images of one patient resemble each other."""
+"""Shares and ratios with confidence intervals clustered by patient."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Figures of a whole run or series beside accuracy: macro averages, agreement beyond chance, probabilities.
+"""Metrics of a whole run beside accuracy: macro averages, kappa, MCC, log loss, Brier score.
 
 The conventions are in docs/metrics.md. Macro averages run over the classes present in the data set; a present
 class never predicted has F1 = 0 and no precision, so that macro precision is then undefined. A prediction outside

@@ -1,4 +1,4 @@
-"""What runs come to per patient and class: the small tables that comparisons rest on, whatever the number of images."""
+"""Counts per patient, run and class: the small tables that comparisons work on."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Ratios:
 
     def each(self) -> NDArray[np.float64]:
         """The ratios of each run, (S, J); NaN where undefined."""
-        return divided(self.above.sum(axis=1), self.below.sum(axis=1))
+        return ratios_or_nan(self.above.sum(axis=1), self.below.sum(axis=1))
 
     def figure(self) -> NDArray[np.float64]:
         """The figure of each run, (S,); NaN if no ratio is defined."""
@@ -39,7 +39,7 @@ class Ratios:
         The linearisation of a ratio of sums (Särndal, Swensson & Wretman 1992, section 5.6); 0 where undefined.
         """
         residuals = self.above - np.nan_to_num(self.each())[:, None, :] * self.below
-        return np.nan_to_num(divided(residuals, self.below.sum(axis=1, keepdims=True)))
+        return np.nan_to_num(ratios_or_nan(residuals, self.below.sum(axis=1, keepdims=True)))
 
     def figure_influence(self) -> NDArray[np.float64]:
         """How far each patient moves the figure of each run, (S, P)."""
@@ -49,7 +49,7 @@ class Ratios:
     def weights(self) -> NDArray[np.float64]:
         """How much of the figure rests on each patient, (P,), over the mean of the runs; sums to 1."""
         below = self.below.mean(axis=0)
-        return np.nan_to_num(mean_defined(divided(below, below.sum(axis=0))))
+        return np.nan_to_num(mean_defined(ratios_or_nan(below, below.sum(axis=0))))
 
     def moved(self, other: "Ratios") -> NDArray[np.float64]:
         """How far each patient moves the difference of two sides' means over their runs, (P,); 0: does not differ."""
@@ -58,7 +58,7 @@ class Ratios:
         for own, others in ((self.above, other.above), (self.below, other.below)):
             apart = np.abs(own.mean(axis=0) - others.mean(axis=0))
             apart[apart < 1e-9] = 0
-            moved += np.nan_to_num(divided(apart, below.sum(axis=0))).sum(axis=1)
+            moved += np.nan_to_num(ratios_or_nan(apart, below.sum(axis=0))).sum(axis=1)
         return moved
 
     def only(self, chosen: NDArray[np.bool_]) -> "Ratios":
@@ -73,12 +73,15 @@ class Ratios:
         """The ratios of each run with each patient counted so often, (S, B, J), for ``weights`` (B, P)."""
         below = [weights @ table.astype(np.float32) for table in self.below]
         return np.stack(
-            [divided(weights @ table.astype(np.float32), below[s % len(below)]) for s, table in enumerate(self.above)]
+            [
+                ratios_or_nan(weights @ table.astype(np.float32), below[s % len(below)])
+                for s, table in enumerate(self.above)
+            ]
         )
 
 
 @dataclass(frozen=True)
-class Counts:
+class PatientCounts:
     """S runs over the same images of P patients, in K classes.
 
     ``images`` (1, P, K) of each true class; ``hits`` (S, P, K) of them found; ``called`` (S, P, K) images that
@@ -104,9 +107,9 @@ class Counts:
         """All runs."""
         return len(self.hits)
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: "PatientCounts") -> "PatientCounts":
         """The tables of both sets of images, of the same runs, patients and classes."""
-        return Counts(self.images + other.images, self.hits + other.hits, self.called + other.called)
+        return PatientCounts(self.images + other.images, self.hits + other.hits, self.called + other.called)
 
     @property
     def effective_patients(self) -> float:
@@ -130,7 +133,7 @@ class Counts:
         return self.classes(kind).only(self.images.sum(axis=(0, 1)) > 0)
 
 
-def counts_by_patient(evaluation: Evaluation) -> Counts:
+def counts_by_patient(evaluation: Evaluation) -> PatientCounts:
     """The tables of an evaluation; patients in ascending order of their codes."""
     patients, codes = np.unique(evaluation.patients, return_inverse=True)
     n_classes = len(evaluation.taxonomy.classes)
@@ -143,7 +146,7 @@ def count_tables(
     predicted: NDArray[np.int64],
     n_patients: int,
     n_classes: int,
-) -> Counts:
+) -> PatientCounts:
     """The tables of N images: patient codes (N,) below ``n_patients``, classes (N,), predictions (S, N).
 
     A prediction below 0 is of no class.
@@ -153,14 +156,14 @@ def count_tables(
         flat = np.bincount((patients * n_classes + classes)[counted], minlength=n_patients * n_classes)
         return flat.reshape(n_patients, n_classes).astype(np.float64)
 
-    return Counts(
+    return PatientCounts(
         table(truth, np.ones(len(truth), dtype=np.bool_))[None],
         np.stack([table(truth, said == truth) for said in predicted]),
         np.stack([table(said, said >= 0) for said in predicted]),
     )
 
 
-def divided(above: NDArray[np.floating], below: NDArray[np.floating]) -> NDArray[np.float64]:
+def ratios_or_nan(above: NDArray[np.floating], below: NDArray[np.floating]) -> NDArray[np.float64]:
     """``above / below``; NaN where there is nothing to divide by."""
     above, below = np.broadcast_arrays(above, below)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0, dtype=np.float64)
@@ -169,4 +172,4 @@ def divided(above: NDArray[np.floating], below: NDArray[np.floating]) -> NDArray
 def mean_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over the last axis of what is not NaN; NaN where nothing is."""
     defined = ~np.isnan(values)
-    return divided(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
+    return ratios_or_nan(np.where(defined, values, 0).sum(axis=-1), defined.sum(axis=-1).astype(np.float64))

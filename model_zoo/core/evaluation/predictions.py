@@ -1,4 +1,4 @@
-"""What a model said: which image, what probability for which class."""
+"""Predictions of a model: one probability per image and class."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from model_zoo.core.label_space.taxonomy import OUTSIDE
 class Predictions:
     """Probabilities of one run over N images and its K classes.
 
-    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_alone`` only the answers
+    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_only`` only the answers
     are known: each row is 1 at its answer, and no figure may read a probability out of it.
     """
 
     image_ids: tuple[str, ...]
     classes: tuple[str, ...]
     probabilities: NDArray[np.float32]
-    labels_alone: bool = False
+    labels_only: bool = False
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (len(self.image_ids), len(self.classes)):
@@ -51,7 +51,7 @@ class Predictions:
         rows = [row for row, image_id in enumerate(self.image_ids) if image_id in image_ids]
         kept = tuple(self.image_ids[row] for row in rows)
         left = self.probabilities[rows].reshape(len(rows), len(self.classes))
-        return Predictions(kept, self.classes, left, self.labels_alone)
+        return Predictions(kept, self.classes, left, self.labels_only)
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -59,7 +59,7 @@ class Predictions:
         return {image_id: row for row, image_id in enumerate(self.image_ids)}
 
 
-def summed_answers(probabilities: NDArray[np.floating], coarser: NDArray[np.int64]) -> NDArray[np.int64]:
+def labels_after_summing(probabilities: NDArray[np.floating], coarser: NDArray[np.int64]) -> NDArray[np.int64]:
     """The coarser classes with the highest summed ``probabilities`` (..., K); a tie goes to that of the argmax.
 
     ``coarser`` (K,) is the coarser class of each class, and the result (...,); or (B, K), one row for each way to put

@@ -1,10 +1,12 @@
-"""The nearest vectors by the angle between them."""
+"""Nearest neighbours by cosine similarity."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def nearest(vectors: NDArray[np.floating], row: int, at_most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def nearest_neighbors(
+    vectors: NDArray[np.floating], row: int, at_most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The rows of ``vectors`` (N, D) nearest to ``row``, itself left out, and their cosines in [-1, 1].
 
     Highest cosine first, equal ones by row; at most ``at_most``, and N - 1. A vector of zeros has no direction: its

@@ -1,11 +1,11 @@
-"""A region painted out of an image, so that a model can be asked again without it."""
+"""Occlusion: a region of an image filled from around it, and a control region of the same shape."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import RegionError
 
-MOST_PIXELS = 8_000_000
+MAX_OCCLUDED_PIXELS = 8_000_000
 """Pixels of the box around what is painted out: about 6 s and 0.8 GB in colour."""
 
 _SWEEPS = 8
@@ -14,21 +14,21 @@ _SWEEPS = 8
 _SHIFTS = 48
 
 
-def paint_out(pixels: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def occlude(pixels: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """``pixels`` (height, width) or (height, width, channels) with the region filled from around it.
 
     What borders on the region diffuses into it, from coarse to fine (pull-push, Gortler et al. 1996, with a few
     rounds of Laplace smoothing at each size); all else keeps its value. An image that is all region becomes black.
-    `RegionError` if the region reaches over more than `MOST_PIXELS`.
+    `RegionError` if the region reaches over more than `MAX_OCCLUDED_PIXELS`.
     """
     if not region.any():
         return pixels
     y, x = np.nonzero(region)
     rows, columns = _reach(y), _reach(x)
-    if (reach := (rows.stop - rows.start) * (columns.stop - columns.start)) > MOST_PIXELS:
+    if (reach := (rows.stop - rows.start) * (columns.stop - columns.start)) > MAX_OCCLUDED_PIXELS:
         raise RegionError(
-            f"The region reaches over {reach / 1e6:.0f} million pixels; at most {MOST_PIXELS // 1_000_000} million "
-            "can be painted out. Make the image smaller first."
+            f"The region reaches over {reach / 1e6:.0f} million pixels; at most "
+            f"{MAX_OCCLUDED_PIXELS // 1_000_000} million can be painted out. Make the image smaller first."
         )
     part, hole = pixels[rows, columns].astype(np.float32), region[rows, columns]
     filled = _filled(part.reshape(*hole.shape, -1), ~hole).reshape(part.shape)
@@ -37,7 +37,9 @@ def paint_out(pixels: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[n
     return painted
 
 
-def beside(region: NDArray[np.bool_], known: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.bool_] | None:
+def control_region(
+    region: NDArray[np.bool_], known: NDArray[np.integer], rng: np.random.Generator
+) -> NDArray[np.bool_] | None:
     """The region moved to where as little as possible is known to lie: the control of a counterfactual.
 
     ``known`` (height, width) counts the regions at each pixel. Of 48 places drawn at random, wholly inside the

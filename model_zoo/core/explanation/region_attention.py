@@ -1,4 +1,4 @@
-"""What a run looks at: the energy of its maps on regions, and its answers once a region is painted out."""
+"""Region attention: the share of heatmaps on regions, and predictions after a region is occluded."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy, pr
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RegionAttention:
     """One map of one image against one region that is in it."""
 
     image_id: str
@@ -26,7 +26,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class Occlusion:
     """A run's answers about one image, as class indices of its own taxonomy.
 
     ``after`` is with the region painted out, ``control`` with as much painted out where the region is not
@@ -42,7 +42,7 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PredictionChange:
     """How one answer moves in one label space.
 
     ``before`` and ``after`` are class indices; the two probabilities are those of the class answered before.
@@ -66,7 +66,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyFigure:
+class EnergyMetric:
     """The maps of a run at one layer against one region, over the images where the region is.
 
     ``share`` is the mean share of the map's energy on the region, ``area`` the mean share of the image that it
@@ -84,7 +84,7 @@ class EnergyFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class OcclusionFlow:
     """What right answers become when a region is painted out, in one label space.
 
     ``counts`` (K, K + 1): right answer, answer afterwards; the last column is `ELSEWHERE`. ``moved`` is the share
@@ -106,15 +106,17 @@ class Flow:
         return [(names[k], int(row[k])) for k in np.argsort(-row, kind="stable") if row[k]]
 
 
-def energy_figures(looks: Sequence[Look]) -> list[EnergyFigure]:
+def energy_metrics(looks: Sequence[RegionAttention]) -> list[EnergyMetric]:
     """One figure per layer and region, in the order in which they first occur."""
-    groups: dict[tuple[str, str], list[Look]] = {}
+    groups: dict[tuple[str, str], list[RegionAttention]] = {}
     for look in looks:
         groups.setdefault((look.layer, look.region), []).append(look)
     return [_energy_figure(layer, region, group) for (layer, region), group in groups.items()]
 
 
-def flow(removals: Sequence[Removal], source: Taxonomy, space: Taxonomy, labels: Mapping[str, Label]) -> Flow:
+def occlusion_flow(
+    removals: Sequence[Occlusion], source: Taxonomy, space: Taxonomy, labels: Mapping[str, Label]
+) -> OcclusionFlow:
     """The removals of one region, made by a run of ``source``, told in ``space``: argmax, then mapped.
 
     Only images whose answer is right there are counted; ``labels`` covers them all.
@@ -131,7 +133,7 @@ def flow(removals: Sequence[Removal], source: Taxonomy, space: Taxonomy, labels:
     n_classes = len(space.classes)
     counts = np.zeros((n_classes, n_classes + 1), dtype=np.int64)
     np.add.at(counts, (truth[right], np.where(after == OUTSIDE, n_classes, after)[right]), 1)
-    return Flow(
+    return OcclusionFlow(
         region=removals[0].region if removals else "",
         taxonomy=space,
         counts=counts,
@@ -141,9 +143,9 @@ def flow(removals: Sequence[Removal], source: Taxonomy, space: Taxonomy, labels:
     )
 
 
-def moves(
+def prediction_changes(
     source: Taxonomy, before: NDArray[np.float32], after: NDArray[np.float32], spaces: Sequence[Taxonomy]
-) -> tuple[Move | None, ...]:
+) -> tuple[PredictionChange | None, ...]:
     """How the answer of a run of ``source`` moves in each of ``spaces``; ``None`` where it cannot be said.
 
     ``before`` and ``after`` are its probabilities (K,): argmax, then mapped.
@@ -151,7 +153,9 @@ def moves(
     return tuple(_move(source, before, after, space) for space in spaces)
 
 
-def _move(source: Taxonomy, before: NDArray[np.float32], after: NDArray[np.float32], space: Taxonomy) -> Move | None:
+def _move(
+    source: Taxonomy, before: NDArray[np.float32], after: NDArray[np.float32], space: Taxonomy
+) -> PredictionChange | None:
     try:
         projection = project(source, space)
     except TaxonomyError:
@@ -159,10 +163,10 @@ def _move(source: Taxonomy, before: NDArray[np.float32], after: NDArray[np.float
     answers = projection.apply(np.array([before.argmax(), after.argmax()], dtype=np.int64))
     members = projection.index == answers[0]
     first, second = (float(one[members].sum(dtype=np.float64)) for one in (before, after))
-    return Move(space, int(answers[0]), int(answers[1]), first, second)
+    return PredictionChange(space, int(answers[0]), int(answers[1]), first, second)
 
 
-def _energy_figure(layer: str, region: str, looks: Sequence[Look]) -> EnergyFigure:
+def _energy_figure(layer: str, region: str, looks: Sequence[RegionAttention]) -> EnergyMetric:
     drawn = [look for look in looks if not math.isnan(look.energy.share)]
     shares = np.array([look.energy.share for look in drawn])
     areas = np.array([look.energy.area for look in drawn])
@@ -170,7 +174,7 @@ def _energy_figure(layer: str, region: str, looks: Sequence[Look]) -> EnergyFigu
     patients = np.array([look.patient for look in drawn])
     every = np.ones(len(drawn))
     area = float(areas.mean()) if len(drawn) else math.nan
-    return EnergyFigure(
+    return EnergyMetric(
         layer,
         region,
         ratio(shares, every, patients),

@@ -1,4 +1,4 @@
-"""Regions of an image, and how much of a map lies on them.
+"""Regions of an image, and the share of a heatmap that lies on them.
 
 A region is a name and its shapes, in pixels of the image: x to the right, y down, (0, 0) the upper left
 corner of the upper left pixel. A pixel belongs to a shape when its centre lies inside.

@@ -1,4 +1,4 @@
-"""Groups of classes that mean something in common, found in the parts of the leaf space."""
+"""Groups of classes that share values of parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ClassGroup:
     """At least two classes, by index, all of whose leaves have the part values ``shared`` (part name -> value)."""
 
     shared: Mapping[str, str]
@@ -29,7 +29,7 @@ class Group:
         return inside
 
 
-def shared_meanings(taxonomy: Taxonomy, space: LeafSpace) -> tuple[Group, ...]:
+def shared_meanings(taxonomy: Taxonomy, space: LeafSpace) -> tuple[ClassGroup, ...]:
     """Every group of classes that share some part values entirely, largest first, once per set of members.
 
     A class has a value when all its leaves do. Where several combinations of values pick the same
@@ -52,7 +52,7 @@ def shared_meanings(taxonomy: Taxonomy, space: LeafSpace) -> tuple[Group, ...]:
         if len(members) < len(settled):
             common = frozenset.intersection(*(settled[k] for k in members))
             shared = dict(sorted(common, key=lambda item: order.index(item[0])))
-            groups.append(Group(shared, tuple(sorted(members))))
+            groups.append(ClassGroup(shared, tuple(sorted(members))))
     return tuple(sorted(groups, key=lambda group: (-len(group.members), group.members)))
 
 

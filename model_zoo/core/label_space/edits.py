@@ -1,4 +1,4 @@
-"""What can be made of taxonomies: the coarsest common refinement of several, and the edits of a person.
+"""Edits of a taxonomy: merge, split, rename, reorder, exclude.
 
 An edit is a record, so that a draft can be kept as its steps; applied, it gives a new taxonomy with the next
 version and leaves the old one as it is. `TaxonomyError` says in one sentence why an edit is impossible.

@@ -1,4 +1,4 @@
-"""Leaf spaces and labels: what an image can be, and what is known about it.
+"""Leaf classes and labels: a label is the set of leaf classes that an image may be.
 
 A *leaf* is one combination of part values (or a lone leaf without parts), written
 ``bpd.placed.present``. A *label* is the non-empty set of leaves an image may be.

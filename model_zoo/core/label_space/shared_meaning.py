@@ -1,4 +1,4 @@
-"""What classes have in common, in the words of the workspace's parts."""
+"""What classes have in common, in the names of parts and values."""
 
 import itertools
 from collections.abc import Sequence

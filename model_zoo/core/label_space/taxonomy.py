@@ -1,4 +1,4 @@
-"""Taxonomies: named partitions of the leaves into classes, and the ground they share."""
+"""Taxonomies: named partitions of the leaf classes, their projections, and the shared classes of several."""
 
 import hashlib
 import json

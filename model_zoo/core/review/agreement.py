@@ -1,4 +1,4 @@
-"""How far people agree about the same images: kappa and alpha, per class too, with intervals over patients.
+"""Inter-rater agreement: kappa and alpha, overall and per class, with intervals over patients.
 
 All figures come from one matrix of coincidences (Krippendorff 2011): an image with m >= 2 ratings adds every ordered
 pair of them with weight 1 / (m - 1), so that each rating counts once. Sums over images are all that is needed, and
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from model_zoo.core.evaluation.metrics import clustered_trials, share, wilson
 
-MIN_PATIENTS = 10
+MIN_PATIENTS_FOR_AGREEMENT = 10
 """With fewer patients there are counts and no interval."""
-NOBODY = -1
+NO_LABEL = -1
 """No rating."""
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -57,7 +57,7 @@ class Coincidences:
         """
         total, n_patients = self.total, len(self.tables)
         value, low, high = float(statistic(total)), math.nan, math.nan
-        if n_patients >= MIN_PATIENTS and not math.isnan(value):
+        if n_patients >= MIN_PATIENTS_FOR_AGREEMENT and not math.isnan(value):
             agreed = float(observed(total))
             scale = (1 - agreed) / (1 - value) if value < 1 else _by_chance(statistic, total)
             without = statistic(total - self.tables)
@@ -73,13 +73,13 @@ class Coincidences:
         said = self.tables[:, index, :].sum(axis=-1) + self.tables[:, :, index].sum(axis=-1)
         both = 2 * self.tables[said > 0, index, index]
         one = share(both, said[said > 0])
-        enough = one.n_patients >= MIN_PATIENTS
+        enough = one.n_patients >= MIN_PATIENTS_FOR_AGREEMENT
         low, high = (one.low, one.high) if enough else (math.nan, math.nan)
         return Agreement(one.value, low, high, self.n_images, one.n_patients)
 
 
 def coincidences(ratings: NDArray[np.int64], patients: NDArray[np.int64], n_classes: int) -> Coincidences:
-    """Of R people about N images, ``ratings`` (R, N) with `NOBODY` where one said nothing; ``patients`` (N,) codes."""
+    """Of the ``ratings`` (R, N) of N images by R people, `NO_LABEL` where one gave none; ``patients`` (N,) codes."""
     counts = np.stack([(ratings == k).sum(axis=0) for k in range(n_classes)], axis=1).astype(np.float64)  # (N, K)
     rated = counts.sum(axis=1)
     several = rated > 1
@@ -94,7 +94,7 @@ def joint(
     first: NDArray[np.int64], second: NDArray[np.int64], patients: NDArray[np.int64], n_classes: int
 ) -> Coincidences:
     """What one person (rows) and another (columns) said of the images that both rated, (N,) each."""
-    both = (first != NOBODY) & (second != NOBODY)
+    both = (first != NO_LABEL) & (second != NO_LABEL)
     each = np.zeros((int(both.sum()), n_classes, n_classes))
     each[np.arange(len(each)), first[both], second[both]] = 1
     return Coincidences(_by_patient(each, patients[both]), len(each))

@@ -1,4 +1,4 @@
-"""What reviewed labels change in the figures of runs: the images that moved, and each image's part in an estimate."""
+"""The effect of corrected labels on metrics: which predictions become correct or incorrect."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.review.review_estimate import Reviewable
+from model_zoo.core.review.review_estimate import ReviewedDifference
 
 
-class Moved(StrEnum):
+class LabelChangeEffect(StrEnum):
     """What a reviewed label makes of an answer: right, wrong, as before; or the image is left out, or counted anew."""
 
     RIGHT = "right"
@@ -47,13 +47,13 @@ class BeforeAfter:
         row_of = {image_id: row for row, image_id in enumerate(self.image_ids)}
         return np.array([row_of[image_id] for image_id in evaluation.image_ids], dtype=np.int64)
 
-    def moved(self, relabelled: Container[str]) -> Mapping[Moved, Mapping[str, int]]:
+    def moved(self, relabelled: Container[str]) -> Mapping[LabelChangeEffect, Mapping[str, int]]:
         """What became of each ``relabelled`` image: image id -> in how many runs it did.
 
         An image that becomes right in one run and wrong in another is among both; one whose answers stay as right or
         wrong as they were is `Moved.SAME` in all runs.
         """
-        n_runs, found = len(self.before.predicted), {moved: dict[str, int]() for moved in Moved}
+        n_runs, found = len(self.before.predicted), {moved: dict[str, int]() for moved in LabelChangeEffect}
         row_before, row_after = (
             {image_id: row for row, image_id in enumerate(one.image_ids)} for one in (self.before, self.after)
         )
@@ -62,22 +62,22 @@ class BeforeAfter:
             if image_id not in relabelled or first is second is None:
                 continue
             if first is None or second is None:
-                found[Moved.COUNTED if first is None else Moved.LEFT_OUT][image_id] = n_runs
+                found[LabelChangeEffect.COUNTED if first is None else LabelChangeEffect.LEFT_OUT][image_id] = n_runs
                 continue
             was, now = self.before.right[:, first], self.after.right[:, second]
-            for moved, runs in ((Moved.RIGHT, now & ~was), (Moved.WRONG, was & ~now)):
+            for moved, runs in ((LabelChangeEffect.RIGHT, now & ~was), (LabelChangeEffect.WRONG, was & ~now)):
                 if runs.any():
                     found[moved][image_id] = int(runs.sum())
             if (was == now).all():
-                found[Moved.SAME][image_id] = n_runs
+                found[LabelChangeEffect.SAME][image_id] = n_runs
         return found
 
-    def reviewable(self, known: NDArray[np.bool_]) -> Reviewable:
+    def reviewable(self, known: NDArray[np.bool_]) -> ReviewedDifference:
         """Each image's part in accuracy, mean over runs; ``known`` (N,) are the images whose reviewed label stands."""
         return _reviewable(self, known, _right(self, self.before), _right(self, self.after), _votes(self), (0.0, 1.0))
 
 
-def reviewable_difference(a: BeforeAfter, b: BeforeAfter, known: NDArray[np.bool_]) -> Reviewable:
+def reviewable_difference(a: BeforeAfter, b: BeforeAfter, known: NDArray[np.bool_]) -> ReviewedDifference:
     """Each image's part in A's accuracy less B's; `RunError` unless both are judged in one label space over the same.
 
     An image on which all runs of both answer alike adds 0 whatever its label.
@@ -90,7 +90,7 @@ def reviewable_difference(a: BeforeAfter, b: BeforeAfter, known: NDArray[np.bool
     return _reviewable(a, known, before, after, _votes(a) - _votes(b), (-1.0, 1.0))
 
 
-def reviewable_label_errors(judged: BeforeAfter, known: NDArray[np.bool_]) -> Reviewable:
+def reviewable_label_errors(judged: BeforeAfter, known: NDArray[np.bool_]) -> ReviewedDifference:
     """Each image's part in the share of wrong original labels, of the images that the original labels place.
 
     A label is wrong if the reviewed one is of another class of this class set, or of none.
@@ -100,7 +100,7 @@ def reviewable_label_errors(judged: BeforeAfter, known: NDArray[np.bool_]) -> Re
     for side, evaluation in enumerate((judged.before, judged.after)):
         truth[side, judged.rows(evaluation)] = evaluation.truth
     wrong = counted * (truth[0] != truth[1])
-    return Reviewable(np.zeros(len(counted)), counted, known, wrong, counted, np.zeros(len(counted)), counted)
+    return ReviewedDifference(np.zeros(len(counted)), counted, known, wrong, counted, np.zeros(len(counted)), counted)
 
 
 def _reviewable(
@@ -110,10 +110,10 @@ def _reviewable(
     after: NDArray[np.float64],
     votes: NDArray[np.float64],
     unknown: tuple[float, float],
-) -> Reviewable:
+) -> ReviewedDifference:
     """``votes`` (N, K): what each class would add if it were the label; NaN, for ``unknown``, where nothing is said."""
     lowest, highest = (np.where(np.isnan(ends), bound, ends) for ends, bound in zip(_ends(votes), unknown, strict=True))
-    return Reviewable(
+    return ReviewedDifference(
         above=before,
         below=_placed(judged, judged.before),
         known=known,

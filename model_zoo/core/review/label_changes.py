@@ -1,4 +1,4 @@
-"""What becomes of labels from one moment to another: which images changed, from which class to which."""
+"""Changes between two sets of labels: which images changed, from which class to which."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ Name = Callable[[Label], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class LabelFlow:
     """Images whose label changed, by what it was and what it is; ``None`` is a label of no single class."""
 
     source: str | None
@@ -41,7 +41,7 @@ def label_changes(before: Mapping[str, Label], after: Mapping[str, Label]) -> La
     )
 
 
-def flows(before: Mapping[str, Label], after: Mapping[str, Label], name: Name) -> tuple[Flow, ...]:
+def label_flows(before: Mapping[str, Label], after: Mapping[str, Label], name: Name) -> tuple[LabelFlow, ...]:
     """The changed images by what ``name`` calls their labels, most images first.
 
     A label can change and keep its name: a class holds several leaves. Such images are a flow onto itself.
@@ -49,7 +49,7 @@ def flows(before: Mapping[str, Label], after: Mapping[str, Label], name: Name) -
     grouped: dict[tuple[str | None, str | None], list[str]] = {}
     for image_id in label_changes(before, after).changed:
         grouped.setdefault((name(before[image_id]), name(after[image_id])), []).append(image_id)
-    found = [Flow(*ends, tuple(image_ids)) for ends, image_ids in grouped.items()]
+    found = [LabelFlow(*ends, tuple(image_ids)) for ends, image_ids in grouped.items()]
     return tuple(sorted(found, key=lambda one: (-len(one.image_ids), one.source or "", one.target or "")))
 
 

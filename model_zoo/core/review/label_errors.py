@@ -1,4 +1,4 @@
-"""Likely label errors: confident learning over predictions that never saw the labels they judge.
+"""Likely label errors, by confident learning on out-of-sample predictions.
 
 Northcutt, Jiang & Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels",
 JAIR 70 (arXiv 1911.00068); scores as in Kuan & Mueller 2022, "Model-agnostic label quality

@@ -1,4 +1,4 @@
-"""What every image's review would find, estimated from images drawn at random, with an interval that covers few events.
+"""Accuracy on corrected labels, estimated from a random sample of reviewed images.
 
 The population is the N images that figures are computed over, nothing beyond them: images are drawn one by one
 without replacement, each with probability n / N, so patients need no clusters here. What other patients would give is
@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Reviewable:
+class ReviewedDifference:
     """What each of N images adds to a figure ``above.sum() / below.sum()``, under its original label and reviewed.
 
     All (N,). ``above`` is in [-1, 1]; ``below`` is 1 for an image that counts, 0 for one that is left out (then above
@@ -63,13 +63,13 @@ class Estimate:
         return (self.before > 0 and self.high < 0) or (self.before < 0 and self.low > 0)
 
 
-def estimate(images: Reviewable, drawn: Mask) -> Estimate:
+def estimate(images: ReviewedDifference, drawn: Mask) -> Estimate:
     """The figure if every image were reviewed, from those ``drawn`` (N,), a simple random sample of n.
 
     The difference estimator: original total + N x the drawn images' mean correction, above and below (Särndal,
     Swensson & Wretman 1992, section 6.3; the ratio of two such totals, section 5.6). It is unbiased for each total
     whatever the labels are, and as precise as corrections are few. Interval: `_around`, of the linearised corrections.
-    Value and interval never leave `certain_range`.
+    Value and interval never leave `range_of_unlabelled`.
     """
     n, total = int(drawn.sum()), len(images.above)
     known = drawn & images.known
@@ -86,11 +86,11 @@ def estimate(images: Reviewable, drawn: Mask) -> Estimate:
         counted = np.where(gap, 1.0, below)
         low = min(low, _ratio(images, drawn, np.where(gap, images.lowest, above), counted)[1])
         high = max(high, _ratio(images, drawn, np.where(gap, images.highest, above), counted)[2])
-    value, low, high = np.clip([value, low, high], *certain_range(images)).tolist()
+    value, low, high = np.clip([value, low, high], *range_of_unlabelled(images)).tolist()
     return Estimate(value, low, high, images.before, total, n, gaps)
 
 
-def certain_range(images: Reviewable) -> tuple[float, float]:
+def range_of_unlabelled(images: ReviewedDifference) -> tuple[float, float]:
     """The lowest and the highest figure that the reviewed labels leave possible; NaN without images.
 
     Reviewed images count as reviewed. Any other may add ``lowest`` to ``highest``, or be left out of the figure.
@@ -109,7 +109,7 @@ def _lowest_ratio(above: float, below: float, additions: Values) -> float:
     return float((totals[counts > 0] / counts[counts > 0]).min(initial=math.inf)) if counts[-1] > 0 else math.nan
 
 
-def _ratio(images: Reviewable, drawn: Mask, above: Values, below: Values) -> tuple[float, float, float]:
+def _ratio(images: ReviewedDifference, drawn: Mask, above: Values, below: Values) -> tuple[float, float, float]:
     total, n = len(above), int(drawn.sum())
     change_above, change_below = (above - images.above)[drawn], (below - images.below)[drawn]
     denominator = float(images.below.sum() + total / n * change_below.sum())

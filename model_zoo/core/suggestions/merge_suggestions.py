@@ -1,4 +1,4 @@
-"""Which classes to merge: candidates of shared meaning, then of looks alone, and what each is worth as answers stand.
+"""Merge suggestions: candidate merges by shared meaning or by confusion, and what each gains.
 
 Merging always raises accuracy, so accuracy cannot advise it. What decides is ITCA (Zhang et al. 2022, JMLR 23:341):
 a right answer earns -ln(frequency of its class), so a merge must forgive more errors than the resolution it gives
@@ -24,16 +24,16 @@ from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.shared_meaning import Meaning, shared_meaning
 
 N_FOLDS = 5
-FOUND_IN = 3
+MIN_FOLDS_FOUND = 3
 """Folds in which a candidate of looks alone must turn up to be measured at all."""
 N_RANDOM = 2000
-MIN_PATIENTS = 20
+MIN_PATIENTS_TO_SUGGEST = 20
 ENOUGH_PATIENTS = 150
 """With fewer patients, most pairs that would be worth merging are missed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class MergeCandidate:
     """A merge of the classes ``members`` (names, at least two, not all), and what it would be worth as answers stand.
 
     ``meaning`` is what they share and nothing else has; ``None``: they look alike to the models, no common meaning
@@ -58,16 +58,16 @@ class Candidate:
         return self.low > 0
 
 
-def merge_candidates(evaluation: Evaluation, space: LeafSpace) -> tuple[Candidate, ...]:
+def merge_candidates(evaluation: Evaluation, space: LeafSpace) -> tuple[MergeCandidate, ...]:
     """Every candidate over the images of ``evaluation`` (validation: test is for the verdict), the best first.
 
-    Those of shared meaning come before those of looks alone. Empty with fewer than three classes or `MIN_PATIENTS`
-    patients.
+    Those of shared meaning come before those of looks alone. Empty with fewer than three classes or
+    `MIN_PATIENTS_TO_SUGGEST` patients.
     """
     taxonomy = evaluation.taxonomy
     n_classes = len(taxonomy.classes)
     patients, codes = np.unique(evaluation.patients, return_inverse=True)
-    if n_classes < 3 or len(patients) < MIN_PATIENTS:
+    if n_classes < 3 or len(patients) < MIN_PATIENTS_TO_SUGGEST:
         return ()
     fold = (np.random.default_rng(0).permutation(len(patients)) % N_FOLDS)[codes]
     meant = {frozenset(group.members): frozenset(range(N_FOLDS)) for group in shared_meanings(taxonomy, space)}
@@ -75,7 +75,7 @@ def merge_candidates(evaluation: Evaluation, space: LeafSpace) -> tuple[Candidat
     for k in range(N_FOLDS):
         for members in _alike(_mean_confusion(evaluation, fold != k)):
             found_in.setdefault(members, set()).add(k)
-    looks = {m: frozenset(folds) for m, folds in found_in.items() if len(folds) >= FOUND_IN and m not in meant}
+    looks = {m: frozenset(folds) for m, folds in found_in.items() if len(folds) >= MIN_FOLDS_FOUND and m not in meant}
     tail = (1 - uncertainty.LEVEL) / 2 / max(1, len(meant) + len(looks))
     confusion, rng = _mean_confusion(evaluation, np.ones(len(fold), dtype=np.bool_)), np.random.default_rng(0)
     candidates = []
@@ -88,7 +88,7 @@ def merge_candidates(evaluation: Evaluation, space: LeafSpace) -> tuple[Candidat
         inside = np.isin(evaluation.truth, list(members))
         names = tuple(taxonomy.names[k] for k in sorted(members))
         candidates.append(
-            Candidate(
+            MergeCandidate(
                 names,
                 shared_meaning(taxonomy, names, space),
                 rise,

@@ -1,4 +1,4 @@
-"""Which distinctions classify: whether answers separate two classes, and whether people tell them apart alike.
+"""Separability of pairs of classes by models (AUC), and agreement of people about them.
 
 Two classes are separated as well as an image of the one is likely to be scored above an image of the other: the area
 under the ROC curve (AUC), over the images labelled as either, of the score log p(one) - log p(other). Chance is 0.5.
@@ -20,7 +20,7 @@ from model_zoo.core.evaluation.metrics import Share, effective_number, share, wi
 CHANCE, FAIR = 0.5, 0.7
 """From 0.7 discrimination is called acceptable (Hosmer, Lemeshow & Sturdivant 2013, section 5.2.4)."""
 
-MIN_PATIENTS = 10
+MIN_PATIENTS_PER_CLASS = 10
 """With fewer patients than this in either class no interval is given."""
 
 _LEAST_FREEDOM = 0.5
@@ -37,8 +37,8 @@ class Separation:
     """How well one subject separates two classes; ``auc`` is the mean over its runs, ``sd`` over them (NaN for one).
 
     ``low`` and ``high`` cover the choice of patients, for all pairs and subjects at once; NaN where either class
-    has fewer than `MIN_PATIENTS`. ``n_images`` and ``n_patients`` are those of either class, ``n_patients_in_all``
-    counts a patient of both once.
+    has fewer than `MIN_PATIENTS_PER_CLASS`. ``n_images`` and ``n_patients`` are those of either class,
+    ``n_patients_in_all`` counts a patient of both once.
     """
 
     auc: float
@@ -51,7 +51,7 @@ class Separation:
 
 
 @dataclass(frozen=True, slots=True)
-class Distinction:
+class PairSeparability:
     """Two classes, by index, and how well each subject separates them; `best` is the subject that does it best."""
 
     pair: tuple[int, int]
@@ -68,7 +68,7 @@ class Distinction:
         return any(not math.isnan(one.low) for one in self.separations)
 
     @property
-    def told_apart(self) -> bool:
+    def separable(self) -> bool:
         """Whether some subject separates them better than chance for sure enough."""
         return any(one.low > CHANCE for one in self.separations)
 
@@ -79,12 +79,12 @@ class Distinction:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class PairAgreement:
     """How often two people who both called an image one of two classes meant the same one.
 
     ``n_answers`` counts pairs of answers about ``n_images``, ``n_same`` those alike; ``chance`` is how many would be
     alike if people called the classes as often but at random (Scott 1955). The interval of ``share`` takes patients
-    as clusters and holds for all pairs of classes at once; none for fewer than `MIN_PATIENTS`.
+    as clusters and holds for all pairs of classes at once; none for fewer than `MIN_PATIENTS_PER_CLASS`.
     """
 
     n_answers: int
@@ -99,7 +99,7 @@ class Agreement:
         return self.share.low > self.chance
 
 
-def distinctions(subjects: Sequence[Answers]) -> tuple[Distinction, ...]:
+def pair_separabilities(subjects: Sequence[Answers]) -> tuple[PairSeparability, ...]:
     """Every pair of classes of the one taxonomy that all ``subjects`` were judged in, the least separable first.
 
     Least separable is the pair whose upper bounds are all the lowest; pairs without an interval come last.
@@ -114,11 +114,15 @@ def distinctions(subjects: Sequence[Answers]) -> tuple[Distinction, ...]:
         for a, b in pairs:
             measured[(a, b), k] = _measure(evaluation.patients, logs, (images[a], images[b]), (a, b))
     tail = (1 - uncertainty.LEVEL) / 2 / max(1, sum(one.enough for one in measured.values()))
-    found = [Distinction(pair, tuple(measured[pair, k].bounded(tail) for k in range(len(subjects)))) for pair in pairs]
+    found = [
+        PairSeparability(pair, tuple(measured[pair, k].bounded(tail) for k in range(len(subjects)))) for pair in pairs
+    ]
     return tuple(sorted(found, key=lambda one: (not one.measured, _upper(one), one.separations[one.best].auc)))
 
 
-def agreements(disagreements: NDArray[np.int64], patients: NDArray[np.int64]) -> dict[tuple[int, int], Agreement]:
+def pair_agreements(
+    disagreements: NDArray[np.int64], patients: NDArray[np.int64]
+) -> dict[tuple[int, int], PairAgreement]:
     """Pair of classes -> how people agree about it, for the pairs of which two people or more gave both.
 
     ``disagreements`` (I, K, K) counts, image by image, pairs of people by the two classes they gave: symmetric,
@@ -130,20 +134,20 @@ def agreements(disagreements: NDArray[np.int64], patients: NDArray[np.int64]) ->
         answers = same + disagreements[:, a, b]
         if all((disagreements[:, k, k] + disagreements[:, a, b]).any() for k in (a, b)):
             counted[a, b] = (same, answers, len(np.unique(patients[answers > 0])))
-    n_bounded = max(1, sum(n >= MIN_PATIENTS for _, _, n in counted.values()))
+    n_bounded = max(1, sum(n >= MIN_PATIENTS_PER_CLASS for _, _, n in counted.values()))
     found = {}
     level = 1 - (1 - uncertainty.LEVEL) / n_bounded
     for (a, b), (same, answers, n_patients) in counted.items():
         one = share(np.bincount(patients, weights=same), np.bincount(patients, weights=answers), level)
-        if n_patients < MIN_PATIENTS:
+        if n_patients < MIN_PATIENTS_PER_CLASS:
             one = Share(one.value, math.nan, math.nan, one.n_images, one.n_patients, one.design_effect)
         first = (2 * disagreements[:, a, a] + disagreements[:, a, b]).sum() / (2 * answers.sum())
         chance = float(first**2 + (1 - first) ** 2)
-        found[a, b] = Agreement(int(answers.sum()), int(same.sum()), int((answers > 0).sum()), one, chance)
+        found[a, b] = PairAgreement(int(answers.sum()), int(same.sum()), int((answers > 0).sum()), one, chance)
     return found
 
 
-def placements(scores: NDArray[np.float64], first: NDArray[np.bool_]) -> NDArray[np.float64]:
+def auc_placements(scores: NDArray[np.float64], first: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Of each of N images, the share of the other class's images that it stands on the right side of, (..., N).
 
     ``scores`` (..., N) are to be higher for the images of the class ``first`` (N,); ties count half. The mean over
@@ -186,7 +190,7 @@ class _Measured:
 
     @property
     def enough(self) -> bool:
-        return min(self.n_patients) >= MIN_PATIENTS
+        return min(self.n_patients) >= MIN_PATIENTS_PER_CLASS
 
     def bounded(self, tail: float) -> Separation:
         """With Wilson's interval at the effective number of trials, as of a share (Newcombe 2006 for AUC)."""
@@ -221,10 +225,10 @@ def _measure(
     in_all = len(np.unique(patients))
     if not min(n_images):
         return _Measured(math.nan, math.nan, math.nan, math.nan, n_images, n_patients, in_all)
-    placed = placements(logs[:, inside, pair[0]] - logs[:, inside, pair[1]], first)
+    placed = auc_placements(logs[:, inside, pair[0]] - logs[:, inside, pair[1]], first)
     per_run = placed[:, first].mean(axis=1)
     variance, freedom = math.nan, math.nan
-    if min(n_patients) >= MIN_PATIENTS:
+    if min(n_patients) >= MIN_PATIENTS_PER_CLASS:
         variance, freedom = clustered_variance(placed.mean(axis=0), first, patients)
     sd = float(per_run.std(ddof=1)) if len(per_run) > 1 else math.nan
     return _Measured(float(per_run.mean()), sd, variance, freedom, n_images, n_patients, in_all)
@@ -251,6 +255,6 @@ def _variance(placed: NDArray[np.float64], first: NDArray[np.bool_], owner: NDAr
     return max(0.0, sum(parts) + 2 * float(moves[0] @ moves[1])), freedom
 
 
-def _upper(one: Distinction) -> float:
+def _upper(one: PairSeparability) -> float:
     highest = [single.high for single in one.separations if not math.isnan(single.high)]
     return max(highest, default=math.inf)

@@ -1,4 +1,4 @@
-"""What to split: classes whose images lie in two clusters, what the clusters mean, and when they are no classes."""
+"""Split suggestions: classes whose images form two clusters, and what the clusters mean."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.suggestions.two_clusters import Clusters, find_clusters
 
-WEAK = 0.1
+WEAK_RAND_INDEX = 0.1
 """An agreement that is not surely above this explains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class SubclusterMeaning:
     """A value of a part that one cluster mostly has and the other mostly has not.
 
     ``agreement`` is the adjusted Rand index (Hubert & Arabie 1985): 1 is the same, 0 chance. Its interval is that of a
@@ -44,7 +44,7 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class Division:
+class Subclusters:
     """A class in two clusters: what they mean, if anything, and what the run calls them.
 
     ``right`` is the share of either cluster that the run calls by its class, ``called`` the class index that it calls
@@ -52,7 +52,7 @@ class Division:
     """
 
     clusters: Clusters
-    meaning: Meaning | None
+    meaning: SubclusterMeaning | None
     right: tuple[float, float]
     called: tuple[int, int]
 
@@ -68,9 +68,9 @@ class Division:
         return worth and not self.clusters.small and not self.misplaced
 
 
-def divisions(
+def find_subclusters(
     vectors: NDArray[np.floating], evaluation: Evaluation, labels: Sequence[Label], space: LeafSpace
-) -> tuple[Division, ...]:
+) -> tuple[Subclusters, ...]:
     """Every class of one run's own label space in two clusters, candidates first, then as `find_clusters` has them.
 
     ``vectors`` (N, D) and ``labels`` (N,) are those of the evaluation's N images. The representation must be of a model
@@ -83,14 +83,14 @@ def divisions(
         right = tuple(float((said[rows] == one.index).mean()) for rows in sides)
         called = tuple(Counter(said[rows].tolist()).most_common(1)[0][0] for rows in sides)
         held = evaluation.taxonomy.classes[evaluation.taxonomy.names[one.index]]
-        meaning = meaning_of(one, held, labels, evaluation.patients, space)
-        found.append(Division(one, meaning, (right[0], right[1]), (called[0], called[1])))
+        meaning = subcluster_meaning(one, held, labels, evaluation.patients, space)
+        found.append(Subclusters(one, meaning, (right[0], right[1]), (called[0], called[1])))
     return tuple(sorted(found, key=lambda one: not one.candidate))
 
 
-def meaning_of(
+def subcluster_meaning(
     clusters: Clusters, held: Label, labels: Sequence[Label], patients: NDArray[np.int64], space: LeafSpace
-) -> Meaning | None:
+) -> SubclusterMeaning | None:
     """The value of a part that agrees best with the clusters; ``None`` where none is sure to agree more than weakly.
 
     ``held`` are the leaves of the class, ``labels`` and ``patients`` those of all images given to `find_clusters`.
@@ -114,7 +114,7 @@ def meaning_of(
         leaves = frozenset(leaf for leaf in held if values_of[leaf][name] == value)
         others = tuple(other for other in dict.fromkeys(values_of[leaf][name] for leaf in sorted(held)) if other)
         found.append(
-            Meaning(
+            SubclusterMeaning(
                 name,
                 value,
                 tuple(one for one in others if one != value),
@@ -127,7 +127,7 @@ def meaning_of(
             )
         )
     best = max(found, key=lambda one: one.agreement, default=None)
-    return best if best is not None and best.low > WEAK else None
+    return best if best is not None and best.low > WEAK_RAND_INDEX else None
 
 
 def adjusted_rand(tables: NDArray[np.float64]) -> NDArray[np.float64]:

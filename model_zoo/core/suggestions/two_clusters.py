@@ -1,4 +1,4 @@
-"""Whether the images of a class lie in two clusters rather than in one cloud.
+"""A test whether the images of a class form two clusters instead of one.
 
 Two-means splits any cloud. Two clusters are stated only if two tests agree. The halves lie further apart than those of
 a single Gaussian with the same spread in each direction would (SigClust: Liu, Hayes, Nobel & Marron 2008, JASA
@@ -15,7 +15,7 @@ from model_zoo.core.comparison import uncertainty
 from model_zoo.core.evaluation.metrics import Ratio, Share, ratio, share
 from model_zoo.core.suggestions.valley import valley_p_value
 
-MIN_PATIENTS = 20
+MIN_PATIENTS_TO_CLUSTER = 20
 """A class of fewer patients is not looked at."""
 
 SMALL, FEW_PATIENTS = 0.2, 10
@@ -73,7 +73,7 @@ class Clusters:
 def find_clusters(
     vectors: NDArray[np.floating], classes: NDArray[np.int64], patients: NDArray[np.int64]
 ) -> tuple[Clusters, ...]:
-    """Two clusters in each class that has `MIN_PATIENTS` patients, those furthest from one Gaussian first.
+    """Two clusters in each class that has `MIN_PATIENTS_TO_CLUSTER` patients, those furthest from one Gaussian first.
 
     ``vectors`` (N, D) represent the images, ``classes`` (N,) are indices and ``patients`` (N,) codes; a class below 0
     is none. The same call gives the same answer.
@@ -83,7 +83,7 @@ def find_clusters(
         rows = np.flatnonzero(classes == index)
         if len(rows) > MAX_IMAGES:
             rows = np.sort(np.random.default_rng(index).choice(rows, MAX_IMAGES, replace=False))
-        if len(np.unique(patients[rows])) >= MIN_PATIENTS and np.ptp(vectors[rows], axis=0).any():
+        if len(np.unique(patients[rows])) >= MIN_PATIENTS_TO_CLUSTER and np.ptp(vectors[rows], axis=0).any():
             found.append(_two(index, rows, vectors[rows].astype(np.float64), patients[rows]))
     both, alone = _holm([one.p for one in found]), _holm([one.p_one_cloud for one in found])
     adjusted = [replace(one, p=p, p_one_cloud=cloud) for one, p, cloud in zip(found, both, alone, strict=True)]

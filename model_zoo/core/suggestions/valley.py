@@ -1,4 +1,4 @@
-"""Whether fewer images lie between two clusters than in either: tells two clusters from one curved or skewed cloud.
+"""A test for a valley of density between two clusters.
 
 Two-means splits a crescent or a long tail too. There the density does not fall between the two halves, once it is
 measured along the curve that the images follow. So the test is made along the straight line between the centres and

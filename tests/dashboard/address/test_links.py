@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from dashboard.address import fields, links
 from dashboard.address.draft import Draft, read_draft
-from dashboard.address.links import Away, Cell, MatrixView, Shown, Where
+from dashboard.address.links import Cell, Filter, MatrixView, Occluded, Shown
 from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Space
 from model_zoo.core.errors import LabelError, LinkError
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.probability_summing import Becomes
+from model_zoo.core.evaluation.probability_summing import SummingEffect
 from model_zoo.core.explanation.regions import Box
 from model_zoo.core.label_space.edits import BringBack, Merge, MoveOutside, Rename, Reorder, SplitByPart, SplitOff
 from model_zoo.core.label_space.labels import LeafSpace, Part
@@ -37,8 +37,8 @@ views = st.builds(
     st.sampled_from(Space),
     st.sampled_from([Split.TEST, Split.VALIDATION]),
     st.sampled_from(Labels),
-    st.none() | st.builds(Where, names | st.sampled_from([":", "\\", "a:b", "\\:"]), st.text(max_size=30)),
-    st.builds(Cell, names, several, several, st.none() | names, st.none() | st.sampled_from(Becomes)),
+    st.none() | st.builds(Filter, names | st.sampled_from([":", "\\", "a:b", "\\:"]), st.text(max_size=30)),
+    st.builds(Cell, names, several, several, st.none() | names, st.none() | st.sampled_from(SummingEffect)),
     views,
 )
 def test_what_is_written_is_read_back(subjects, space, split, labels, where, cell, view):
@@ -148,13 +148,13 @@ boxes = edges.map(lambda e: Box(e[0], e[1], e[0] + e[2], e[1] + e[3]))
 
 @given(st.lists(names, max_size=4, unique=True), st.lists(boxes, max_size=links.MAX_BOXES, unique=True))
 def test_what_is_taken_away_is_read_back(regions, drawn):
-    away = Away(tuple(regions), tuple(drawn))
-    assert links.read_away(away.query()) == away
+    away = Occluded(tuple(regions), tuple(drawn))
+    assert links.read_occluded(away.query()) == away
 
 
 def test_an_address_without_regions_takes_nothing_away():
-    assert links.read_away({}) == Away()
-    assert links.read_away({"region": [""], "box": []}) == Away()
+    assert links.read_occluded({}) == Occluded()
+    assert links.read_occluded({"region": [""], "box": []}) == Occluded()
 
 
 @pytest.mark.parametrize(
@@ -162,21 +162,21 @@ def test_an_address_without_regions_takes_nothing_away():
 )
 def test_a_bad_box_is_one_sentence(box):
     with pytest.raises(LinkError, match="left,top,right,bottom in whole pixels"):
-        links.read_away({"box": [box]})
+        links.read_occluded({"box": [box]})
 
 
 def test_too_many_boxes_are_refused():
     with pytest.raises(LinkError, match="draws 21 boxes; at most 20"):
-        links.read_away({"box": [f"{k},0,{k + 1},1" for k in range(21)]})
+        links.read_occluded({"box": [f"{k},0,{k + 1},1" for k in range(21)]})
 
 
 def test_a_restriction_reads_as_one_printable_line():
-    assert Where("machine", "aurora").words == "machine = aurora"
-    assert Where("weeks", "20..30").words == "20 ≤ weeks < 30"
-    assert (Where("weeks", "..30").words, Where("weeks", "20..").words) == ("weeks < 30", "20 ≤ weeks")
-    assert Where("machine", "").words == "machine = (empty)"
-    assert Where("machine", "a\n\tb\x00" + "c" * 500).words == "machine = a b " + "c" * 55 + "…"
-    assert Where("weeks", "nan..30").range is Where("weeks", "..").range is Where("weeks", "20").range is None
+    assert Filter("machine", "aurora").words == "machine = aurora"
+    assert Filter("weeks", "20..30").words == "20 ≤ weeks < 30"
+    assert (Filter("weeks", "..30").words, Filter("weeks", "20..").words) == ("weeks < 30", "20 ≤ weeks")
+    assert Filter("machine", "").words == "machine = (empty)"
+    assert Filter("machine", "a\n\tb\x00" + "c" * 500).words == "machine = a b " + "c" * 55 + "…"
+    assert Filter("weeks", "nan..30").range is Filter("weeks", "..").range is Filter("weeks", "20").range is None
 
 
 classes = st.none() | st.text(min_size=1)
@@ -186,7 +186,7 @@ classes = st.none() | st.text(min_size=1)
     work=st.sampled_from(LabelWork),
     sides=st.tuples(st.text(min_size=1), st.text(min_size=1)),
     taxonomy=st.none() | st.text(),
-    flowing=st.none() | st.builds(links.Flowing, classes, classes),
+    flowing=st.none() | st.builds(links.OpenedFlow, classes, classes),
 )
 def test_what_labels_shows_is_read_back(work, sides, taxonomy, flowing):
     view = links.LabelsView(work, *sides, taxonomy, flowing)

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.address.links import Cell, Shown, Where
+from dashboard.address.links import Cell, Filter, Shown
 from dashboard.address.queue import (
     Opinion,
     Order,
     QueueView,
     Status,
+    filters_text,
     read_queue_view,
     read_reviewed,
     to_review,
-    where_words,
 )
 from dashboard.address.selection import Space
 from model_zoo.core.errors import LinkError
 from model_zoo.core.label_space.splits import Split
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-wheres = st.lists(st.builds(Where, texts, texts), max_size=4, unique=True).map(tuple)
+wheres = st.lists(st.builds(Filter, texts, texts), max_size=4, unique=True).map(tuple)
 views = st.builds(
     QueueView,
     st.sampled_from(Order),
@@ -50,10 +50,10 @@ def test_an_empty_address_is_the_opening_queue():
 
 
 def test_a_cell_of_a_comparison_is_a_queue_over_the_same_images():
-    shown = Shown(("a", "b"), Space.NATIVE, Split.VALIDATION, where=Where("camera", "B"))
+    shown = Shown(("a", "b"), Space.NATIVE, Split.VALIDATION, where=Filter("camera", "B"))
     cell = Cell("c", ("cat",), ("dog", "logo"))
     query = through_the_browser(to_review(shown, cell))
-    assert read_queue_view(query) == QueueView(Order.CELL, where=(Where("camera", "B"),))
+    assert read_queue_view(query) == QueueView(Order.CELL, where=(Filter("camera", "B"),))
     again = read_reviewed(query, Shown())
     assert (again.subjects, again.space, again.split) == (("a", "b", "c"), Space.NATIVE, Split.VALIDATION)
     assert again.where is None  # the queue may have several
@@ -63,12 +63,12 @@ def test_training_images_can_be_reviewed_and_a_list_from_images_keeps_its_own_wa
     assert read_reviewed({"split": ["train"]}, Shown()).split is Split.TRAIN
     listed = {"queue": ["listed"], "order": ["confused"], "where": ["camera:B"], "opinion": ["second"]}
     assert read_queue_view(listed) == QueueView(opinion=Opinion.SECOND)
-    assert read_reviewed(listed, Shown()).where == Where("camera", "B")
+    assert read_reviewed(listed, Shown()).where == Filter("camera", "B")
 
 
 def test_restrictions_in_words():
-    where = [Where("camera", "A"), Where("age", "1..3"), Where("camera", "B")]
-    assert where_words(where) == "camera = A or camera = B, 1 ≤ age < 3"
+    where = [Filter("camera", "A"), Filter("age", "1..3"), Filter("camera", "B")]
+    assert filters_text(where) == "camera = A or camera = B, 1 ≤ age < 3"
     assert QueueView(status=Status.CANNOT_TELL, by="Ann\nLee").status_words == "cannot tell, by Ann Lee"
 
 

@@ -18,7 +18,7 @@ READERS = {
     "cell": links.read_cell,
     "matrices": links.read_matrix_view,
     "labels": links.read_labels_view,
-    "occlusion": links.read_away,
+    "occlusion": links.read_occluded,
     "queue": queue.read_queue_view,
     "reviewed": lambda query: queue.read_reviewed(query, Shown()),
     "data": lambda query: read_data_view(query, DataView(CountedBy.LABEL)),

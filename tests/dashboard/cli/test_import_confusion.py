@@ -20,7 +20,7 @@ from dashboard.evaluation.drafting import previews
 from dashboard.evaluation.verdict import why_none
 from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.report.report import build_report
-from dashboard.server_state.loaded_models import says
+from dashboard.server_state.loaded_models import predict
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import ImageError, TaxoScopeError, WorkspaceError
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures
@@ -79,7 +79,7 @@ def test_every_figure_is_that_of_the_table(made):
     assert "each answer taken as independent of all others" in said
     assert "rows are taken for the true labels and columns for the answers: nothing in it says so" in said
     run_ = desk.runs()["theirs"]
-    assert (run_.card.labels_alone, run_.card.preprocessing, run_.card.licence) == (True, None, "CC0")
+    assert (run_.card.labels_only, run_.card.preprocessing, run_.card.licence) == (True, None, "CC0")
 
 
 def test_what_needs_images_or_a_model_says_why_not(made, tmp_path):
@@ -88,7 +88,7 @@ def test_what_needs_images_or_a_model_says_why_not(made, tmp_path):
     image = desk.dataset().images[0]
     with pytest.raises(ImageError, match="no image of it was ever given"):
         desk.image_bytes(image.image_id)
-    assert says(desk, desk.runs()["theirs"], image.image_id).max() == 1  # what was counted is known
+    assert predict(desk, desk.runs()["theirs"], image.image_id).max() == 1  # what was counted is known
     assert why_none(comparison) == "A verdict needs two: choose another run or series above."
     page = build_report(desk, comparison, (), ()).html
     assert "43 counted answers and no image" in page

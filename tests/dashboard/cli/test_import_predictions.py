@@ -20,7 +20,7 @@ from dashboard.diagnose.diagnosis import diagnose
 from dashboard.evaluation.comparison import compare, named_subjects
 from dashboard.evaluation.drafting import previews
 from dashboard.review.queue_items import shown_items
-from dashboard.server_state.loaded_models import says
+from dashboard.server_state.loaded_models import predict
 from dashboard.server_state.open_workspace import Desk
 from dashboard.taxonomies.separability import class_separability
 from model_zoo.core.diagnosis.diagnosis import Cause
@@ -80,7 +80,7 @@ def test_probabilities_come_back_as_they_were(workspace, tmp_path, kind):
     assert np.allclose(found.probabilities, one.probabilities, atol=1e-6)
     card = read_run(workspace.writable / "runs" / f"mine-{kind}").card
     assert (card.architecture, card.preprocessing, card.recipe["predictions"]) == ("", None, "probabilities")
-    assert not card.labels_alone
+    assert not card.labels_only
     said = " ".join(done.output.split())
     assert "60 of 60 test images have an answer." in said
     assert "Accuracy over test: " in said
@@ -101,9 +101,9 @@ def test_labels_alone_are_judged_and_everything_about_probabilities_is_left_open
     dataset, taxonomy = desk.dataset(), workspace.taxonomy("things")
     subjects = named_subjects(desk.series(), [name, "things-s0"])
     judged = compare(subjects, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)
-    labels, graded = judged.evaluations
-    assert np.array_equal(labels.predicted, graded.predicted)
-    assert accuracy(labels).mean == accuracy(graded).mean
+    labels, has_probabilities = judged.evaluations
+    assert np.array_equal(labels.predicted, has_probabilities.predicted)
+    assert accuracy(labels).mean == accuracy(has_probabilities).mean
     figures = {figure.name: figure.mean for figure in secondary_metrics(judged, [taxonomy])[0].figures}
     assert np.isnan(figures["log loss"])
     assert np.isnan(figures["Brier score"])
@@ -134,7 +134,7 @@ def test_what_needs_a_model_says_why_not(workspace, tmp_path):
     with pytest.raises(RunError, match="has no model: its predictions were imported"):
         _ = run.card.prepared
     with pytest.raises(CheckpointError, match="no stored answer for this image and no weights to ask"):
-        says(Desk(workspace), run, workspace.dataset().split(Split.TRAIN)[0].image_id)
+        predict(Desk(workspace), run, workspace.dataset().split(Split.TRAIN)[0].image_id)
 
 
 def test_a_part_of_the_images_is_said_and_training_images_are_left_out(workspace, tmp_path):

@@ -16,7 +16,7 @@ from model_zoo.checkpoints.trusted_code import read_code
 from model_zoo.core.errors import CheckpointError, TaxoScopeError
 from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.label_space.splits import Split
-from model_zoo.inference.region_attention_files import read_looks
+from model_zoo.inference.region_attention_files import read_attention
 from model_zoo.inference.saliency import explain, target_layers
 from model_zoo.workspace.run import CODE, read_run
 from tests.command import run
@@ -223,6 +223,6 @@ def test_shares_of_heatmaps_are_stored_only_where_their_place_is_known(
     )
     monkeypatch.setenv("TAXOSCOPE_TRUST_CODE", name)
     measure_region_attention(workspace, name, Split.VALIDATION, None, CamMethod.GRAD_CAM, (), Console(width=300))
-    found = read_looks(workspace.writable, name, Split.VALIDATION)
+    found = read_attention(workspace.writable, name, Split.VALIDATION)
     assert len(found.looks) == n_energies
     assert len(found.removals) == 12

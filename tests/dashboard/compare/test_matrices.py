@@ -15,9 +15,9 @@ from dashboard.compare.matrices import (
     unlisted_changes,
     why_no_difference,
 )
-from dashboard.evaluation.cell_images import Filters, Judged, browse, n_runs_in_cell, same_cell_elsewhere
+from dashboard.evaluation.cell_images import Filters, Judged, list_images, n_runs_in_cell, same_cell_elsewhere
 from dashboard.evaluation.comparison import compare, find_subjects
-from model_zoo.core.comparison.difference_matrix import difference
+from model_zoo.core.comparison.difference_matrix import difference_matrix
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Evaluation
@@ -119,7 +119,7 @@ def test_a_cell_of_any_layout_is_as_many_images_as_it_counts(animals, names):
         for i, true in enumerate(layout.lines.values()):
             for j, predicted in enumerate(layout.lines.values()):
                 cell = Cell(subject.subject_id, true, predicted)
-                listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
+                listed = list_images(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
                 assert sum(one.n_in_cell for one in listed) == pytest.approx(len(subject.runs) * counts[i, j])
                 if len(subject.runs) == 1:
                     assert len(listed) == counts[i, j]
@@ -128,7 +128,7 @@ def test_a_cell_of_any_layout_is_as_many_images_as_it_counts(animals, names):
 def test_a_cell_of_the_difference_opens_the_images_of_both(animals):
     comparison = judged(animals, Space.COMMON, "things-s0", "kinds-s0")
     layout = laid_out(animals, comparison, only=("animal",)).layouts[0]
-    found = difference(*(one.project(layout.projection) for one in comparison.evaluations), Per.COUNT)
+    found = difference_matrix(*(one.project(layout.projection) for one in comparison.evaluations), Per.COUNT)
     first, second = comparison.subjects
     for i, true in enumerate(layout.lines.values()):
         for j, predicted in enumerate((*layout.lines.values(), (ELSEWHERE,))):
@@ -156,10 +156,10 @@ def test_the_largest_changes_are_settled_and_in_order():
     second = np.array([0] * 28 + [0] * 4 + [2] * 8 + [1] * 30 + [2] * 10)
     sides = [Evaluation(three, ids, np.arange(80), truth, said[None]) for said in (first, second)]
     # a -> c moves by 4 patients only: its interval holds 0
-    assert largest_changes(difference(*sides, Per.TRUE)) == [(0, 0), (1, 1), (1, 2), (0, 1)]
-    assert largest_changes(difference(*sides, Per.TRUE), at_most=1) == [(0, 0)]
-    assert unlisted_changes(difference(*sides, Per.TRUE)) == ""
-    assert unlisted_changes(difference(*sides, Per.TRUE), at_most=1) == "3 smaller changes not listed."
+    assert largest_changes(difference_matrix(*sides, Per.TRUE)) == [(0, 0), (1, 1), (1, 2), (0, 1)]
+    assert largest_changes(difference_matrix(*sides, Per.TRUE), at_most=1) == [(0, 0)]
+    assert unlisted_changes(difference_matrix(*sides, Per.TRUE)) == ""
+    assert unlisted_changes(difference_matrix(*sides, Per.TRUE), at_most=1) == "3 smaller changes not listed."
 
 
 def test_a_settled_cell_of_few_images_is_said_to_be_left_out():
@@ -168,6 +168,8 @@ def test_a_settled_cell_of_few_images_is_said_to_be_left_out():
     truth, ids = np.zeros(400, dtype=np.int64), tuple(f"i{k}" for k in range(400))
     before, now = np.zeros((8, 400), dtype=np.int64), np.zeros((8, 400), dtype=np.int64)
     now[np.arange(36) % 8, np.arange(36)] = 2
-    found = difference(*(Evaluation(three, ids, np.arange(400), truth, said) for said in (before, now)), Per.COUNT)
+    found = difference_matrix(
+        *(Evaluation(three, ids, np.arange(400), truth, said) for said in (before, now)), Per.COUNT
+    )
     assert largest_changes(found) == [(0, 0)]
     assert unlisted_changes(found) == "1 further cell left out: fewer than 5 images on both sides, grey in the matrix."

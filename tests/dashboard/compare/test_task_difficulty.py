@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score
 
-from dashboard.address.links import Where
+from dashboard.address.links import Filter
 from dashboard.address.selection import Labels, Space
 from dashboard.compare.task_difficulty import (
     SubjectInBothSpaces,
@@ -14,13 +14,13 @@ from dashboard.compare.task_difficulty import (
     side_by_side,
 )
 from dashboard.evaluation.comparison import Subject, compare, find_subjects
-from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.filters import images_matching
 from dashboard.evaluation.verdict import judgements
 from dashboard.words import points_interval
 from model_zoo.core.comparison.comparison import Rule
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.metrics import Headline, MappedBy
-from model_zoo.core.evaluation.probability_summing import Becomes, change
+from model_zoo.core.evaluation.probability_summing import SummingEffect, accuracy_change
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from tests.evaluations import judged
@@ -34,7 +34,7 @@ def side(title, truth, fine=None, pairs=None):
     truth = np.array(truth)
     common = judged(truth // 2, np.array(fine) // 2 if pairs is None else pairs, taxonomy=PAIRS)
     native = common if fine is None else judged(truth, fine)
-    return SubjectInBothSpaces(Subject(title, title, ()), native, common, change(common, common))
+    return SubjectInBothSpaces(Subject(title, title, ()), native, common, accuracy_change(common, common))
 
 
 def answers(truth, n_wrong_in_pair, n_wrong_pair):
@@ -111,7 +111,7 @@ def test_equally_right_on_the_same_images_is_told_without_a_lead():
 def compared(animals, space, *names, mapped_by=MappedBy.ANSWER, where=None):
     series = {one.card.taxonomy.name: one.series_id for one in animals.series()}
     dataset = animals.dataset()
-    only = images_where(where, dataset, dataset.labels) if where else None
+    only = images_matching(where, dataset, dataset.labels) if where else None
     subjects = find_subjects(animals.series(), [series[name] for name in names])
     given = subjects, space, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients
     return compare(*given, where=where, only=only, mapped_by=mapped_by)
@@ -125,7 +125,7 @@ def table(animals, run_id):
     return manifest, frame
 
 
-@pytest.mark.parametrize("where", [None, Where("camera", "A")])
+@pytest.mark.parametrize("where", [None, Filter("camera", "A")])
 def test_both_label_spaces_and_the_change_by_summing_are_those_of_the_files(animals, where):
     native, common = (compared(animals, space, "things", "kinds", where=where) for space in Space)
     sums = compared(animals, Space.COMMON, "things", "kinds", mapped_by=MappedBy.SUM, where=where)
@@ -143,8 +143,8 @@ def test_both_label_spaces_and_the_change_by_summing_are_those_of_the_files(anim
         assert things.common.right[k].mean() == pytest.approx(accuracy_score(truth, mapped))
         right = set(truth.index[(mapped != truth) & (summed == truth)])
         wrong = set(truth.index[(mapped == truth) & (summed != truth)])
-        for becomes, expected in [(Becomes.RIGHT, right), (Becomes.WRONG, wrong)]:
-            inside = things.by_summing.became[k] == (1 if becomes is Becomes.RIGHT else -1)
+        for becomes, expected in [(SummingEffect.RIGHT, right), (SummingEffect.WRONG, wrong)]:
+            inside = things.by_summing.became[k] == (1 if becomes is SummingEffect.RIGHT else -1)
             assert {i for i, one in zip(things.common.image_ids, inside, strict=True) if one} == expected
     assert not kinds.by_summing.became.any()
     assert len(both.sentences) == 1

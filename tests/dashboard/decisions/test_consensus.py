@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from dashboard.decisions.consensus import (
     answered,
     flagged,
-    history,
+    history_of_image,
     in_force,
     redoable,
     standing_labels,
@@ -96,7 +96,7 @@ def test_a_new_decision_ends_redo() -> None:
 
 def test_history_keeps_what_was_undone() -> None:
     told = [undo(2, 1), decision(3, image_id="i2"), decision(1)]
-    assert [event.decision_id for event in history(told, "i1")] == [1, 2]
+    assert [event.decision_id for event in history_of_image(told, "i1")] == [1, 2]
 
 
 def test_a_decision_that_is_not_stored_has_no_place_in_the_history() -> None:

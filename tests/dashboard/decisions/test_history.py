@@ -10,7 +10,7 @@ from dashboard.address.queue import Status
 from dashboard.decisions.consensus import answered, flagged, standing_labels
 from dashboard.decisions.decision import Answer, DecisionError
 from dashboard.decisions.history import History, per_image
-from dashboard.decisions.status import gone_over, n_decided, with_status
+from dashboard.decisions.status import n_decided, reviewed_images, with_status
 from model_zoo.core.review.consensus_rule import Rule
 from tests.dashboard.histories import NOON, decision, undo
 
@@ -41,7 +41,7 @@ def said(decisions):
         dict(flagged(decisions)),
         {rule: dict(standing_labels(decisions, rule)) for rule in Rule},
         {status: with_status(decisions, status, "Ann") for status in Status},
-        gone_over(decisions, "Ann", ""),
+        reviewed_images(decisions, "Ann", ""),
         n_decided(decisions, "Ben", NOON + timedelta(minutes=5)),
     )
 

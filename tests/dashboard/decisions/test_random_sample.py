@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.decisions import random_sample
 from dashboard.decisions.decision import Answer
 from dashboard.decisions.queue import QueueItem, random_queue
-from dashboard.decisions.random_sample import Draw, drawn, read_draw
+from dashboard.decisions.random_sample import RandomOrder, random_sample, read_random_order
 from model_zoo.core.label_space.splits import Split
 from tests.dashboard.histories import decision, undo
 
 IDS = [f"i{k}" for k in range(8)]
-DRAW = Draw(1, Split.TEST)
+DRAW = RandomOrder(1, Split.TEST)
 BY = DRAW.chosen_by(8)
 ORDER = [item.image_id for item in random_queue(IDS, 1)]
 
@@ -26,7 +25,7 @@ def standing(decisions):
 
 
 def ids_of(decisions, ids=IDS, split=Split.TEST, where=""):
-    found = drawn(decisions, ids, standing(decisions), split, where)
+    found = random_sample(decisions, ids, standing(decisions), split, where)
     return found and list(found.image_ids)
 
 
@@ -37,7 +36,7 @@ def story(*told):
 
 
 draw_words = st.builds(
-    Draw,
+    RandomOrder,
     st.integers(1, 10**9),
     st.sampled_from(Split),
     st.text(st.characters(categories=["L", "N", "P", "S"], include_characters=" "), max_size=20).map(str.strip),
@@ -46,18 +45,18 @@ draw_words = st.builds(
 
 @given(draw_words, st.integers(0, 100_000))
 def test_what_a_decision_says_is_read_back(draw, n_images):
-    assert read_draw(draw.chosen_by(n_images)) == draw
+    assert read_random_order(draw.chosen_by(n_images)) == draw
     assert decision(1, chosen_by=draw.chosen_by(n_images))  # it can be stored
 
 
 @pytest.mark.parametrize("other", ["", "high loss (own classes, test)", "a list from Images", f"{BY}, again", f" {BY}"])
 def test_other_ways_are_no_draw(other):
-    assert read_draw(other) is None
+    assert read_random_order(other) is None
 
 
 def test_records_of_old_are_read():
-    assert read_draw("random order, seed 7, of 60 images (test)") == Draw(7, Split.TEST)
-    assert read_draw("random order, seed 1, of 1 image (train, camera = B, and C)") == Draw(
+    assert read_random_order("random order, seed 7, of 60 images (test)") == RandomOrder(7, Split.TEST)
+    assert read_random_order("random order, seed 1, of 1 image (train, camera = B, and C)") == RandomOrder(
         1, Split.TRAIN, "camera = B, and C"
     )
 
@@ -84,7 +83,7 @@ def test_a_draw_serves_all_images_that_stand_in_it():
     told = story(*ORDER[:4])
     some = [one for one in IDS if one in ORDER[1::2]]
     assert ids_of(told, some, where="camera = B") == [ORDER[1], ORDER[3]]
-    narrow = [replace(one, chosen_by=Draw(1, Split.TEST, "camera = B").chosen_by(4)) for one in told]
+    narrow = [replace(one, chosen_by=RandomOrder(1, Split.TEST, "camera = B").chosen_by(4)) for one in told]
     assert ids_of(narrow, some, where="camera = B") == [ORDER[1], ORDER[3]]
     assert ids_of(narrow) is None
     assert ids_of(narrow, where="camera = C") is None
@@ -93,9 +92,9 @@ def test_a_draw_serves_all_images_that_stand_in_it():
 
 def test_of_several_draws_the_longest_counts():
     two = [item.image_id for item in random_queue(IDS, 2)]
-    told = story(*ORDER[:2], *[(one, {"chosen_by": Draw(2, Split.TEST).chosen_by(8)}) for one in two[:5]])
+    told = story(*ORDER[:2], *[(one, {"chosen_by": RandomOrder(2, Split.TEST).chosen_by(8)}) for one in two[:5]])
     kept = [one for one in two[:5] if one not in ORDER[:2]]
-    found = drawn(told, IDS, standing(told), Split.TEST)
+    found = random_sample(told, IDS, standing(told), Split.TEST)
     assert found.draw.seed == 2
     assert set(kept[:-1]) <= set(found.image_ids)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from dashboard.address.queue import Status
 from dashboard.decisions.decision import Answer
-from dashboard.decisions.status import gone_over, n_decided, reviewers, with_status
+from dashboard.decisions.status import n_decided, reviewed_images, reviewers, with_status
 from tests.dashboard.histories import NOON, decision, undo
 
 HISTORY = [
@@ -35,9 +35,9 @@ def test_a_flag_stands_until_somebody_takes_it_away():
 
 
 def test_a_queue_is_gone_over_by_answers_given_in_it():
-    assert gone_over(HISTORY, "Ann", "q") == {"i1"}  # not i3, which she only flagged there
-    assert gone_over(HISTORY, "Bob", "q") == {"i2"}
-    assert gone_over(HISTORY, "Bob", "p") == {"i1"}
+    assert reviewed_images(HISTORY, "Ann", "q") == {"i1"}  # not i3, which she only flagged there
+    assert reviewed_images(HISTORY, "Bob", "q") == {"i2"}
+    assert reviewed_images(HISTORY, "Bob", "p") == {"i1"}
 
 
 def test_pace_counts_images_of_one_reviewer_since_a_moment():

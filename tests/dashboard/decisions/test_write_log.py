@@ -17,7 +17,7 @@ from dashboard.decisions.conflicts import conflicts
 from dashboard.decisions.consensus import redoable, undoable
 from dashboard.decisions.store import DecisionStore
 from dashboard.review.record_decision import decide
-from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.review.consensus_rule import Rule
 from model_zoo.workspace.workspace import Workspace
@@ -149,7 +149,7 @@ class Log(RuleBasedStateMachine):
         return outcome.stored
 
     def many(self, rows: list[tuple[str, str, str, bool]]) -> None:
-        given = [Given(image_id, label, who) for image_id, who, label, _ in rows]
+        given = [GivenLabel(image_id, label, who) for image_id, who, label, _ in rows]
         name = f"batch {len(self.names)}"
         decide_many(self.desk, given, name, NOON, chosen_by="a test", adjudicates=rows[0][3])
         self.did(list(rows), name)

@@ -10,17 +10,17 @@ from dashboard.diagnose.retraining import LearningCurve, LearningCurvePoint
 from dashboard.ui import plots
 from model_zoo.core.comparison.comparison import pair, verdict
 from model_zoo.core.comparison.outcomes import Question
-from model_zoo.core.diagnosis.symptoms import group_recalls, mass, pull
+from model_zoo.core.diagnosis.symptoms import class_pull, group_recalls, probability_mass
 from model_zoo.core.evaluation.calibration import calibration
 from model_zoo.core.evaluation.evaluation import Evaluation, class_figures
 from model_zoo.core.evaluation.metrics import ClassFigure, Headline
-from model_zoo.core.label_space.class_groups import Group
+from model_zoo.core.label_space.class_groups import ClassGroup
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 NAMES = ("a<b>", "b", "c", "d")
 TAXONOMY = Taxonomy("four", {name: frozenset({name}) for name in NAMES})
 TRAINING = np.array([0, 5, 50, 500])
-GROUPS = [Group({"part": "<i>x"}, (0, 1))]
+GROUPS = [ClassGroup({"part": "<i>x"}, (0, 1))]
 
 
 def drawn(seed):
@@ -42,7 +42,7 @@ def ends(values, bars):
 @given(st.integers(0, 500))
 def test_each_mark_stands_at_its_class_with_its_interval(seed):
     evaluation = drawn(seed)
-    recalls, pulls = class_figures(evaluation, ClassFigure.RECALL), pull(evaluation)
+    recalls, pulls = class_figures(evaluation, ClassFigure.RECALL), class_pull(evaluation)
     recall = diagnosis_plot.recall_by_size_figure(recalls, TRAINING, "s", plots.LIGHT, "#000").data[0]
     ratio = diagnosis_plot.prediction_bias_figure(NAMES, pulls, TRAINING, "s", plots.DARK, "#000").data[0]
     for trace in (recall, ratio):
@@ -81,7 +81,7 @@ def test_a_learning_curve_carries_its_points_their_intervals_and_its_seeds():
 
 def test_a_class_that_is_never_called_is_in_the_picture():
     evaluation = Evaluation(TAXONOMY, ("i", "j"), np.array([0, 1]), np.array([0, 1]), np.array([[1, 1]]))
-    figure = diagnosis_plot.prediction_bias_figure(NAMES, pull(evaluation), TRAINING, "s", plots.LIGHT, "#000")
+    figure = diagnosis_plot.prediction_bias_figure(NAMES, class_pull(evaluation), TRAINING, "s", plots.LIGHT, "#000")
     low, high = figure.layout.yaxis.range
     assert figure.data[0].y[0] == 0
     assert low < 0 < 2 < high
@@ -90,7 +90,7 @@ def test_a_class_that_is_never_called_is_in_the_picture():
 def test_probability_bars_sum_to_one():
     evaluation = drawn(1)
     p = np.random.default_rng(1).dirichlet(np.ones(4), (2, 30))
-    shares = mass(evaluation, p, np.array([0, 0, 1, 1]))
+    shares = probability_mass(evaluation, p, np.array([0, 0, 1, 1]))
     figure = diagnosis_plot.probability_mass_figure(NAMES, shares, plots.LIGHT)
     assert sum(np.array(bar.x)[:3] for bar in figure.data) == pytest.approx(np.ones(3))
     assert figure.data[0].y[0] == "a&lt;b&gt;"

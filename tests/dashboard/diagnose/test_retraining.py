@@ -11,7 +11,7 @@ from dashboard.diagnose.retraining import RunEvaluator, retraining_results
 from dashboard.evaluation.comparison import find_subjects
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.label_space.splits import Split
-from model_zoo.workspace.learning_curve import FOLDER, Kept
+from model_zoo.workspace.learning_curve import FOLDER, ReducedClass
 from model_zoo.workspace.run import write_run
 from model_zoo.workspace.workspace import Workspace
 
@@ -32,7 +32,7 @@ def workspace(fresh_animals):
         if name == "things":
             copy(run, fresh_animals.writable / "runs", f"wide-s{seed}", 3, architecture="wide", n_parameters=9)
             copy(run, fresh_animals.writable / "runs", f"slim-s{seed}", 3, architecture="slim", n_parameters=0)
-            kept = dict(card.recipe) | Kept("dog", 2).to_recipe()
+            kept = dict(card.recipe) | ReducedClass("dog", 2).to_recipe()
             copy(
                 run, fresh_animals.writable / FOLDER, f"dog-s{seed}", 1,
                 recipe=kept, n_train_images=card.n_train_images - 3,

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 
 from dashboard.address.links import Cell
 from dashboard.address.selection import Labels, Space
-from dashboard.evaluation.cell_images import Filters, Judged, Right, Sure, browse
+from dashboard.evaluation.cell_images import Filters, Judged, Right, Sure, list_images
 from dashboard.evaluation.comparison import all_subjects, compare, find_subjects, named_subjects
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.confusion import Per
@@ -70,7 +70,7 @@ def test_the_images_of_a_cell_are_as_many_as_it_counts(animals):
     for i, true in enumerate(evaluation.taxonomy.names):
         for j, predicted in enumerate(evaluation.taxonomy.names):
             cell = Cell(subject_id, (true,), (predicted,))
-            listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
+            listed = list_images(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
             total = sum(one.n_in_cell for one in listed)
             assert total == pytest.approx(3 * evaluation.confusion.counts[i, j])
             assert all(one.n_in_cell for one in listed)
@@ -79,7 +79,7 @@ def test_the_images_of_a_cell_are_as_many_as_it_counts(animals):
 def test_the_images_that_an_f1_rests_on_are_of_the_class_or_called_so(animals):
     given, dataset = asked(animals, Space.NATIVE, "things"), animals.dataset()
     cell = Cell(given.subject.subject_id, either="dog")
-    listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
+    listed = list_images(dataset, dataset.labels, Split.TEST, Filters(), given, cell)
     tables = [table(animals, f"things-s{k}") for k in range(3)]
     inside = sum(((one.said == "dog") | one.label.str.startswith("dog.")).astype(int) for one in tables)
     assert {one.image.image_id: one.n_in_cell for one in listed} == dict(inside[inside > 0])
@@ -87,7 +87,7 @@ def test_the_images_that_an_f1_rests_on_are_of_the_class_or_called_so(animals):
 
 def test_right_and_wrong_split_the_data_set(animals):
     given, dataset = asked(animals, Space.NATIVE, "things"), animals.dataset()
-    n = {right: len(browse(dataset, dataset.labels, Split.TEST, Filters(right=right), given)) for right in Right}
+    n = {right: len(list_images(dataset, dataset.labels, Split.TEST, Filters(right=right), given)) for right in Right}
     assert n[Right.RIGHT] + n[Right.WRONG] == n[Right.ANY] == 60
     wrong_somewhere = np.zeros(60, bool)
     for k in range(3):
@@ -99,7 +99,7 @@ def test_right_and_wrong_split_the_data_set(animals):
 def test_the_confidence_shown_is_that_of_the_class_shown(animals):
     """On common ground a class's probability is the sum of its own classes', over the runs that say it."""
     given, dataset = asked(animals, Space.COMMON, "things", "kinds"), animals.dataset()
-    listed = browse(dataset, dataset.labels, Split.TEST, Filters(), given)
+    listed = list_images(dataset, dataset.labels, Split.TEST, Filters(), given)
     frames = []
     for k in range(3):
         frame = pd.read_parquet(animals.writable / "runs" / f"things-s{k}" / "predictions_test.parquet")
@@ -110,9 +110,9 @@ def test_the_confidence_shown_is_that_of_the_class_shown(animals):
         assert len(saying) * 2 > len(rows) or len(saying) == 1
         sums = [sum(p for name, p in row.items() if KIND[name] == one.said) for row in saying]
         assert one.confidence == pytest.approx(np.mean(sums), abs=1e-6)
-    bands = [len(browse(dataset, dataset.labels, Split.TEST, Filters(sure=sure), given)) for sure in Sure]
+    bands = [len(list_images(dataset, dataset.labels, Split.TEST, Filters(sure=sure), given)) for sure in Sure]
     assert bands[0] == sum(bands[1:]) == 60
-    below = browse(dataset, dataset.labels, Split.TEST, Filters(sure=Sure.BELOW_50), given)
+    below = list_images(dataset, dataset.labels, Split.TEST, Filters(sure=Sure.BELOW_50), given)
     assert {one.image.image_id for one in below} == {one.image.image_id for one in listed if one.confidence < 0.5}
 
 

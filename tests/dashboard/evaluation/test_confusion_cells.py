@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.address.links import Cell, Where
+from dashboard.address.links import Cell, Filter
 from dashboard.address.queue import Order
 from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import find_subjects
 from dashboard.evaluation.confusion_cells import class_cells, wrong_cells
-from dashboard.evaluation.filters import images_where_all
+from dashboard.evaluation.filters import images_matching_all
 from dashboard.evaluation.queue_order import judge_one, ordered
-from dashboard.review.model_disagreement import witnesses
+from dashboard.review.model_disagreement import model_disagreement
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, TaxonomyError
 from model_zoo.core.label_space.splits import Split
@@ -104,19 +104,19 @@ def test_filters_of_several_columns_all_hold_and_values_of_one_are_alternatives(
     column = dataset.column_names[0]
     values = sorted(set(manifest[column]) - {""})[:2]
     patient = manifest.patient_id[(manifest.split == "test") & manifest[column].isin(values)].iloc[0]
-    where = (*(Where(column, value) for value in values), Where("patient_id", patient))
-    only = images_where_all(where, dataset, dataset.labels)
+    where = (*(Filter(column, value) for value in values), Filter("patient_id", patient))
+    only = images_matching_all(where, dataset, dataset.labels)
     assert only == set(manifest.index[manifest[column].isin(values) & (manifest.patient_id == patient)])
     found = queue(desk, subjects, Order.RANDOM, None, where=where, only=only)
     assert {one.image_id for one in found.items} == only & set(manifest.index[manifest.split == "test"])
     assert f"{column} = {values[0]} or {column} = {values[1]}, patient_id = {patient}" in found.chosen_by
-    assert images_where_all((), dataset, dataset.labels) is None
+    assert images_matching_all((), dataset, dataset.labels) is None
     with pytest.raises(LinkError, match="No image is of patient 'nobody'"):
-        images_where_all((Where("patient_id", "nobody"),), dataset, dataset.labels)
+        images_matching_all((Filter("patient_id", "nobody"),), dataset, dataset.labels)
 
 
 def test_many_filters_do_not_outgrow_what_a_decision_can_keep(desk, subjects):
-    where = tuple(Where(f"column {k} {'x' * 50}", "y" * 60) for k in range(40))
+    where = tuple(Filter(f"column {k} {'x' * 50}", "y" * 60) for k in range(40))
     for order in Order:
         assert len(queue(desk, subjects, order, None, where=where, only=frozenset({"i0001"})).chosen_by) <= 1_000
 
@@ -126,7 +126,7 @@ def test_who_disagrees_says_so_in_its_own_class_the_surest_of_either_side(desk, 
     common = pd.DataFrame({name: one.idxmax(axis=1).map(lambda c: KIND.get(c, c)) for name, one in runs.items()})
     own = pd.DataFrame({name: one.idxmax(axis=1) for name, one in runs.items()})
     share = pd.DataFrame({name: one.max(axis=1) for name, one in runs.items()})
-    found = witnesses(desk, subjects, Split.TEST, list(common.index))
+    found = model_disagreement(desk, subjects, Split.TEST, list(common.index))
     differ = common.index[common.nunique(axis=1) > 1]
     assert set(found) == set(differ)
     assert 10 < len(differ) < len(common)
@@ -139,5 +139,5 @@ def test_who_disagrees_says_so_in_its_own_class_the_surest_of_either_side(desk, 
             side = row.index[row == row[run]]
             assert share.loc[image_id, run] == pytest.approx(share.loc[image_id, side].max())
             assert words == f"{own.loc[image_id, run]} {share.loc[image_id, run]:.2f}"
-    assert witnesses(desk, subjects[1:], Split.TRAIN, list(differ)) == {}
+    assert model_disagreement(desk, subjects[1:], Split.TRAIN, list(differ)) == {}
     assert np.isfinite(share.to_numpy()).all()

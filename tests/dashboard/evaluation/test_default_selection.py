@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from dashboard.evaluation.default_selection import opening
+from dashboard.evaluation.default_selection import default_selection
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.workspace import Workspace
 from tests.second_workspace import answer_test_alone, build
@@ -26,7 +26,7 @@ def test_two_series_of_different_taxonomies_are_opened_whatever_is_declared(tmp_
     path.write_text(f"opening = {declared}\n{path.read_text()}")
     desk = Desk(Workspace.open(folder))
     of = {one.series_id: one.card.taxonomy.name for one in desk.series()}
-    assert [of[one] for one in opening(desk).subjects] == expected
+    assert [of[one] for one in default_selection(desk).subjects] == expected
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_answers_about_the_test_split_alone_are_opened_only_where_there_is_nothi
     answer_test_alone(workspace, "a-csv")  # listed first, by its name
     desk = Desk(Workspace.open(workspace.writable))
     of = {one.series_id: one for one in desk.series()}
-    opened = [of[one] for one in opening(desk).subjects]
+    opened = [of[one] for one in default_selection(desk).subjects]
     assert [one.card.taxonomy.name for one in opened] == expected
     assert "a-csv" not in [run.run_id for one in opened for run in one.runs]
 
@@ -47,7 +47,7 @@ def test_answers_about_the_test_split_alone_are_opened_only_where_there_is_nothi
 def test_of_two_with_all_predictions_the_one_with_a_model_is_opened(tmp_path):
     workspace = build(tmp_path / "animals")
     (workspace.writable / "runs" / "sizes-s0" / "model.safetensors").write_bytes(b"weights")
-    assert opening(Desk(workspace)).subjects[0].startswith("sizes-")
+    assert default_selection(Desk(workspace)).subjects[0].startswith("sizes-")
 
 
 def test_answers_alone_are_opened_where_there_is_nothing_else(tmp_path):
@@ -56,4 +56,4 @@ def test_answers_alone_are_opened_where_there_is_nothing_else(tmp_path):
     for folder in set(alone.folder.parent.iterdir()) - {alone.folder}:
         shutil.rmtree(folder)
     desk = Desk(Workspace.open(workspace.writable))
-    assert opening(desk).subjects == tuple(one.series_id for one in desk.series())
+    assert default_selection(desk).subjects == tuple(one.series_id for one in desk.series())

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from dashboard.address.links import Where
+from dashboard.address.links import Filter
 from dashboard.address.queue import Order
 from dashboard.address.selection import Labels, Space
 from dashboard.compare import verdict_words as words
@@ -14,7 +14,7 @@ from dashboard.compare.task_difficulty import secondary_metrics, side_by_side
 from dashboard.diagnose.subjects import coarser_space, diagnose_all, diagnose_subject
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.drafting import previews
-from dashboard.evaluation.filters import images_where
+from dashboard.evaluation.filters import images_matching
 from dashboard.evaluation.queue_order import ordered
 from dashboard.evaluation.verdict import judgements, question_of
 from dashboard.report.report import build_report
@@ -25,8 +25,8 @@ from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.label_space.splits import Split
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
-WHERE = Where("camera", "B")
-NOWHERE = Where("label", "cat.small"), frozenset[str]()
+WHERE = Filter("camera", "B")
+NOWHERE = Filter("label", "cat.small"), frozenset[str]()
 """A restriction that could name images and names none."""
 
 
@@ -43,7 +43,7 @@ def subjects(desk):
 
 @pytest.fixture(scope="module")
 def only(desk):
-    return images_where(WHERE, desk.dataset(), desk.dataset().labels)
+    return images_matching(WHERE, desk.dataset(), desk.dataset().labels)
 
 
 def manifest(desk):

@@ -8,12 +8,12 @@ from scipy.stats import entropy
 
 from dashboard.address.data_view import CountedBy, DataView, Finding, read_data_view
 from dashboard.address.selection import Labels
-from dashboard.evaluation.cell_images import Filters, browse
-from dashboard.evaluation.default_selection import opening_counts
+from dashboard.evaluation.cell_images import Filters, list_images
+from dashboard.evaluation.default_selection import default_counts
 from dashboard.evaluation.image_counts import (
     NO_CLASS,
     NO_PATIENT,
-    Group,
+    CountGroup,
     count_by,
     count_classes,
     effective_number,
@@ -74,7 +74,7 @@ def test_a_group_opens_exactly_its_images(animals):
     ways = [count_by(dataset, dataset.labels, by, "camera") for by in CountedBy if by is not CountedBy.CLASS]
     for groups in [*ways, count_classes(dataset, dataset.labels, animals.taxonomy("kinds"))]:
         for one in groups:
-            listed = browse(dataset, dataset.labels, None, Filters(where=one.where))
+            listed = list_images(dataset, dataset.labels, None, Filters(where=one.where))
             assert len(listed) == one.n_images
 
 
@@ -90,7 +90,7 @@ def test_numbers_are_counted_in_ranges_that_hold_all_of_them(animals):
     assert groups[-1].name == "(empty)"
     assert len(groups) == 5
     for one in groups:
-        assert len(browse(dataset, dataset.labels, None, Filters(where=one.where))) == one.n_images
+        assert len(list_images(dataset, dataset.labels, None, Filters(where=one.where))) == one.n_images
 
 
 def test_who_has_no_name_is_a_patient_per_image_and_no_group_of_their_own(animals):
@@ -104,7 +104,7 @@ def test_who_has_no_name_is_a_patient_per_image_and_no_group_of_their_own(animal
 
 
 def group(name, train, test=0, patients=99):
-    return Group(name, None, {Split.TRAIN: train, Split.TEST: test}, dict.fromkeys(Split, patients), patients)
+    return CountGroup(name, None, {Split.TRAIN: train, Split.TEST: test}, dict.fromkeys(Split, patients), patients)
 
 
 def test_balance_says_what_leads_what_lacks_and_what_is_rare():
@@ -123,7 +123,7 @@ def test_balance_says_what_leads_what_lacks_and_what_is_rare():
 
 
 def test_an_address_says_what_is_counted(animals):
-    default = opening_counts(animals)
+    default = default_counts(animals)
     assert (default.by, default.name) == (CountedBy.CLASS, "things")
     assert read_data_view({}, default) == default
     asked = {"by": ["column:a:b"], "labels": ["reviewed"], "found": ["blank"]}

@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.address.links import Cell, Where, read_cell
+from dashboard.address.links import Cell, Filter, read_cell
 from dashboard.address.queue import Order
 from dashboard.address.selection import Labels, Space
 from dashboard.evaluation import label_change_effect_words as words
-from dashboard.evaluation.cell_images import Filters, Judged, browse
+from dashboard.evaluation.cell_images import Filters, Judged, list_images
 from dashboard.evaluation.comparison import compare, find_subjects
-from dashboard.evaluation.filters import images_where
-from dashboard.evaluation.label_change_effect import moved_images, reviewing
+from dashboard.evaluation.filters import images_matching
+from dashboard.evaluation.label_change_effect import changed_images, label_change_effect
 from dashboard.evaluation.queue_order import ordered
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError
 from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.label_space.splits import Split
-from model_zoo.core.review.label_change_effect import Moved
+from model_zoo.core.review.label_change_effect import LabelChangeEffect
 
 KIND = {"cat": "animal", "dog": "animal", "car": "vehicle", "plane": "vehicle", "logo": "logo"}
 OTHER = {"cat.small": "car.small", "car.small": "dog.small", "dog.large": "dog.small"}
@@ -77,7 +77,7 @@ def corrected(desk, image_ids):
 
 
 def look(desk, *names, where=None, space=Space.COMMON):
-    return reviewing(desk, subjects(desk, *names), space, Split.TEST, where)
+    return label_change_effect(desk, subjects(desk, *names), space, Split.TEST, where)
 
 
 def test_without_a_decision_there_is_nothing_to_say(desk):
@@ -100,11 +100,11 @@ def test_before_and_after_and_what_moved_are_what_pandas_counts(desk):
     for changed, runs in zip(found.subjects, (["things-s0", "things-s1", "things-s2"], ["kinds-s0", "kinds-s1"])):
         was, now = (pd.DataFrame({run: right(desk, run, labels) for run in runs}) for labels in (before, after))
         assert changed.figures[Headline.ACCURACY] == pytest.approx((was.mean().mean(), now.mean().mean()))
-        for moved, tables in ((Moved.RIGHT, now & ~was), (Moved.WRONG, was & ~now)):
+        for moved, tables in ((LabelChangeEffect.RIGHT, now & ~was), (LabelChangeEffect.WRONG, was & ~now)):
             n_runs = tables.sum(axis=1)
             assert changed.moved[moved] == n_runs[n_runs > 0].to_dict()
         same = (was == now).all(axis=1) & (before != after)
-        assert set(changed.moved[Moved.SAME]) == set(same.index[same])
+        assert set(changed.moved[LabelChangeEffect.SAME]) == set(same.index[same])
         assert changed.wrong_looked == pytest.approx(1 - was.loc[reviewed].mean().mean())
         assert changed.estimate is None
     assert "one-sided: only 30 images of 60 were looked at" in words.lean(found, found.subjects[0])
@@ -172,8 +172,8 @@ def test_all_reviewed_leaves_nothing_to_estimate(desk):
 
 
 def test_a_restricted_draw_serves_its_images_alone_and_a_whole_one_serves_any(desk):
-    camera = Where("camera", "B")
-    only = images_where(camera, desk.dataset(), desk.dataset().labels)
+    camera = Filter("camera", "B")
+    only = images_matching(camera, desk.dataset(), desk.dataset().labels)
     narrow, chosen_by = draw(desk, 8, where=(camera,), only=only)
     say(desk, narrow, chosen_by)
     assert look(desk, "things").subjects[0].estimate is None
@@ -186,10 +186,10 @@ def test_a_restricted_draw_serves_its_images_alone_and_a_whole_one_serves_any(de
 
 
 def test_labels_as_reviewed_move_so_that_a_draw_of_them_is_none(desk):
-    cats = Where("label", "cat.*")
+    cats = Filter("label", "cat.*")
 
     def review(which, seed):
-        only = images_where(cats, desk.dataset(), desk.labels(which))
+        only = images_matching(cats, desk.dataset(), desk.labels(which))
         queue = ordered(desk, (), Order.RANDOM, Space.COMMON, Split.TEST, which, seed, where=(cats,), only=only)
         say(desk, [item.image_id for item in queue.items[:4]], queue.chosen_by)
 
@@ -203,9 +203,9 @@ def test_images_that_labels_bring_in_and_out_are_named(desk):
     first, second = table(desk).index[:2]
     say(desk, [first], "a list from Images", {first: "*.small"})
     found = look(desk, "things")
-    assert found.subjects[0].moved[Moved.LEFT_OUT] == {first: 3}
+    assert found.subjects[0].moved[LabelChangeEffect.LEFT_OUT] == {first: 3}
     say(desk, [second], "another list", {second: "logo|cat.small"})
-    assert set(look(desk, "things").subjects[0].moved[Moved.LEFT_OUT]) == {first, second}
+    assert set(look(desk, "things").subjects[0].moved[LabelChangeEffect.LEFT_OUT]) == {first, second}
 
 
 def test_a_link_opens_the_images_that_moved(desk):
@@ -216,12 +216,12 @@ def test_a_link_opens_the_images_that_moved(desk):
     original = desk.labels(Labels.ORIGINAL)
     comparison = compare(both, Space.COMMON, Split.TEST, Labels.ORIGINAL, original, patients)
     evaluation, stored = comparison.evaluations[0], tuple(run.predictions(Split.TEST) for run in both[0].runs)
-    for moved in (Moved.RIGHT, Moved.WRONG, Moved.SAME):
+    for moved in (LabelChangeEffect.RIGHT, LabelChangeEffect.WRONG, LabelChangeEffect.SAME):
         cell = Cell(both[0].subject_id, moved=moved)
         assert read_cell({k: tuple(v) for k, v in cell.query().items()}) == cell
-        images = moved_images(desk, comparison, cell.subject, moved)
+        images = changed_images(desk, comparison, cell.subject, moved)
         judged = Judged(both[0], evaluation, stored, moved=images)
-        listed = browse(desk.dataset(), original, Split.TEST, Filters(), judged, cell)
+        listed = list_images(desk.dataset(), original, Split.TEST, Filters(), judged, cell)
         assert {one.image.image_id: one.n_in_cell for one in listed} == found.subjects[0].moved[moved]
     with pytest.raises(LinkError, match="moved = 'up'"):
         read_cell({"cell": ("x",), "moved": ("up",)})

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.address.selection import Labels, Space
 from dashboard.evaluation.comparison import compare, find_subjects
-from dashboard.evaluation.file_checks import look_at_files
+from dashboard.evaluation.file_checks import check_files
 from dashboard.evaluation.patient_notes import patients_text
 from dashboard.importing.near_duplicates import near_duplicates_of_workspace
 from dashboard.server_state.open_workspace import Desk
@@ -74,7 +74,7 @@ def test_copies_under_other_patients_are_said_once_files_were_checked(fresh_anim
     if checked == "hashes":
         near_duplicates_of_workspace(workspace)
     else:
-        look_at_files(workspace, workspace.dataset().images, lambda done, of: None)
+        check_files(workspace, workspace.dataset().images, lambda done, of: None)
     alike = Desk(workspace).alike()
     group = {image_id for image_id, one in alike.items() if one == alike["i0001"]}
     assert {"i0001", "i0004", "i0005", "i0008"} <= group

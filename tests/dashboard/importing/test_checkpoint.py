@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from dashboard.evaluation.saliency import coloured, explained
+from dashboard.evaluation.saliency import colour_heatmap, explain_image
 from dashboard.importing.checkpoint import (
     declare,
     file_orders,
@@ -226,8 +226,8 @@ def map_picture_of(workspace, run, image_id):
     """The map that Inspect shows, RGBA."""
     record = workspace.dataset().by_id[image_id]
     with Image.open(workspace.writable / record.path) as image:
-        found, _ = explained(run, image, {})
-        return coloured(run.card.prepared.place_back(found.heat, *image.size))
+        found, _ = explain_image(run, image, {})
+        return colour_heatmap(run.card.prepared.place_back(found.heat, *image.size))
 
 
 def test_an_onnx_file_says_what_it_takes_and_is_tried_like_any_other(workspace):

@@ -6,7 +6,7 @@ from typer.main import get_command
 
 from dashboard.address.data_view import CountedBy
 from dashboard.cli.data import import_data
-from dashboard.evaluation.default_selection import opening_counts
+from dashboard.evaluation.default_selection import default_counts
 from dashboard.importing.images import PAGE_NAMES, import_images, planned_groups, with_page_names
 from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.server_state import open_workspace as desks
@@ -56,7 +56,7 @@ def test_pages_see_what_an_import_declared(workspace, tmp_path, monkeypatch):
         before = desks.desk()
         revision = before.revision()
         assert desks.reopened() is before
-        assert opening_counts(before.workspace).by is CountedBy.LABEL
+        assert default_counts(before.workspace).by is CountedBy.LABEL
         job = Job(lambda tell: import_images(planned(workspace, by_class(tmp_path / "birds")), tell))
         assert job.wait(30)
         assert job.error == ""
@@ -65,6 +65,6 @@ def test_pages_see_what_an_import_declared(workspace, tmp_path, monkeypatch):
         assert after.workspace.space.leaves == ("cat", "dog")
         assert len(after.dataset().images) == 4
         assert after.revision() != revision
-        assert opening_counts(after.workspace).name == "classes"
+        assert default_counts(after.workspace).name == "classes"
     finally:
         desks.desk.cache_clear()

@@ -27,7 +27,7 @@ from dashboard.importing.uploads import (
     take_weights,
     why_no_images,
 )
-from dashboard.server_state.jobs import StoppedError
+from dashboard.server_state.jobs import JobCancelledError
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import Columns
@@ -245,10 +245,10 @@ def test_bad_uploads_are_one_sentence_and_leave_nothing(held, files):
 
 def test_cancelled_while_it_unpacks_it_leaves_nothing(held, tmp_path):
     def tell(done, of):
-        raise StoppedError("Cancelled.")
+        raise JobCancelledError("Cancelled.")
 
     raw = packed(by_class(tmp_path / "birds"))
-    with pytest.raises(StoppedError):
+    with pytest.raises(JobCancelledError):
         take_upload([given("a.zip", raw)], tell)
     assert list(held.iterdir()) == []
 

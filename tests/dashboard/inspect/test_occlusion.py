@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from dashboard.address.links import Away
-from dashboard.inspect.occlusion import DRAWN_BOXES, occlude, parse_boxes, predict_occluded
+from dashboard.address.links import Occluded
+from dashboard.inspect.occlusion import DRAWN_BOXES, occlude_image, parse_boxes, predict_occluded
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import CheckpointError, LinkError, RegionError
 from model_zoo.core.explanation.regions import Box
@@ -29,7 +29,7 @@ def desk(tmp_path_factory):
 
 
 def test_regions_and_boxes_are_painted_out_together_and_nothing_else(desk):
-    found = occlude(desk, "i0000", Away(("disc",), (Box(0, 0, 10, 5),)))
+    found = occlude_image(desk, "i0000", Occluded(("disc",), (Box(0, 0, 10, 5),)))
     assert list(found.removed_shapes) == ["disc", DRAWN_BOXES]
     gone = np.zeros((96, 96), np.bool_)
     gone[30:66, 20:70] = gone[:5, :10] = True
@@ -41,27 +41,27 @@ def test_regions_and_boxes_are_painted_out_together_and_nothing_else(desk):
 def test_uploads_are_painted_too(desk):
     out = io.BytesIO()
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 8)).save(out, "PNG")
-    upload = desk.hold(out.getvalue(), "square.png")
-    assert not np.asarray(occlude(desk, upload.upload_id, Away(boxes=(Box(8, 8, 12, 12),))).occluded).any()
+    upload = desk.add_upload(out.getvalue(), "square.png")
+    assert not np.asarray(occlude_image(desk, upload.upload_id, Occluded(boxes=(Box(8, 8, 12, 12),))).occluded).any()
 
 
 @pytest.mark.parametrize(
     ("away", "words"),
     [
-        (Away(("hat",)), r"no known region 'hat' \(it has disc\); draw a box"),
-        (Away(("tail",)), "no known region 'tail'"),
-        (Away(boxes=(Box(96, 0, 120, 40),)), "Nothing of the image lies there; it has 96 x 96 pixels"),
-        (Away(), "Nothing of the image lies there"),
+        (Occluded(("hat",)), r"no known region 'hat' \(it has disc\); draw a box"),
+        (Occluded(("tail",)), "no known region 'tail'"),
+        (Occluded(boxes=(Box(96, 0, 120, 40),)), "Nothing of the image lies there; it has 96 x 96 pixels"),
+        (Occluded(), "Nothing of the image lies there"),
     ],
 )
 def test_what_is_not_there_cannot_be_taken_away(desk, away, words):
     with pytest.raises(LinkError, match=words):
-        occlude(desk, "i0000", away)
+        occlude_image(desk, "i0000", away)
 
 
 def test_the_answers_are_those_of_the_weights_by_other_code(desk):
     run = desk.runs()["seeing-s0"]
-    painted = occlude(desk, "i0000", Away(("disc",)))
+    painted = occlude_image(desk, "i0000", Occluded(("disc",)))
     spaces = list(desk.workspace.taxonomies().values())
     asked = predict_occluded(
         run, painted, spaces, {"method": "hires-cam", "depth": "3", "class": "no class of this run"}
@@ -84,12 +84,12 @@ def test_the_answers_are_those_of_the_weights_by_other_code(desk):
 
 def test_a_run_without_weights_says_so(desk):
     with pytest.raises(CheckpointError, match="has no model here"):
-        predict_occluded(desk.runs()["kinds-s0"], occlude(desk, "i0000", Away(("disc",))), [], {})
+        predict_occluded(desk.runs()["kinds-s0"], occlude_image(desk, "i0000", Occluded(("disc",))), [], {})
 
 
 def test_what_a_browser_tells_is_checked():
-    assert parse_boxes([[1, 2, 3, 4], [0, 0, 9, 9]]) == Away(boxes=(Box(1, 2, 3, 4), Box(0, 0, 9, 9)))
-    assert parse_boxes([]) == Away()
+    assert parse_boxes([[1, 2, 3, 4], [0, 0, 9, 9]]) == Occluded(boxes=(Box(1, 2, 3, 4), Box(0, 0, 9, 9)))
+    assert parse_boxes([]) == Occluded()
     for told in ([[3, 2, 1, 4]], [["1", 2, 3, 4]], "x", [[[0, 0], [1, 0], [0, 1]]], {"a": 1}):
         with pytest.raises(RegionError):
             parse_boxes(told)

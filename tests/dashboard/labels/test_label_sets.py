@@ -10,14 +10,14 @@ from dashboard.address.selection import Labels
 from dashboard.labels.label_sets import (
     changes_words,
     compare_labels,
-    find_labels,
-    known_labels,
+    labels_by_name,
+    labels_of_name,
     make_label_set,
     restore,
     to_restore,
 )  # fmt: skip
 from dashboard.runs.train import label_set_words
-from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, WorkspaceError
 from model_zoo.core.label_space.splits import Split
@@ -28,7 +28,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def say(desk, *said, batch=None):
-    return decide_many(desk, [Given(*one) for one in said], batch or new_batch(), NOON, chosen_by="test")
+    return decide_many(desk, [GivenLabel(*one) for one in said], batch or new_batch(), NOON, chosen_by="test")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_set_holds_what_stood_and_never_changes(desk):
     say(desk, ("i0000", "cat.small", "Bob"), ("i0001", "logo", "Bob"))
     assert desk.label_set("after Ann") == stood
     assert Desk(desk.workspace).label_set("after Ann") == stood
-    assert known_labels(desk) == ("original", "standing", "after Ann")
+    assert labels_by_name(desk) == ("original", "standing", "after Ann")
     with pytest.raises(WorkspaceError, match="none is ever written over"):
         make_label_set(desk, "after Ann", "Eve", NOON)
     assert desk.label_sets().usable["after Ann"].made_by == "Ann"
@@ -87,7 +87,7 @@ def test_what_changed_by_class_and_by_label(desk):
     assert changes_words(found.changes, "before", "standing") == "3 of 120 images changed label."
     assert compare_labels(desk, "original", "before", None).changes.changed == ()
     with pytest.raises(LinkError, match="there are original, standing, before"):
-        find_labels(desk, "after")
+        labels_of_name(desk, "after")
 
 
 decided = some.lists(
@@ -119,21 +119,21 @@ def test_going_back_makes_the_labels_equal_and_one_undo_takes_it_back(folder, ru
     for one in first:
         say(desk, one)
     made = make_label_set(desk, "back", "Ann", NOON)
-    wanted = dict(find_labels(desk, "standing"))
+    wanted = dict(labels_of_name(desk, "standing"))
     for one in second:
         say(desk, one)
-    history, stood = desk.store.all(), dict(find_labels(desk, "standing"))
+    history, stood = desk.store.all(), dict(labels_of_name(desk, "standing"))
     foretold = to_restore(desk, made)
     batch = new_batch()
     stored = restore(desk, made, "Carl", batch, NOON)
-    assert find_labels(desk, "standing") == wanted
+    assert labels_of_name(desk, "standing") == wanted
     assert {one.image_id for one in stored} == set(foretold) == {one for one in wanted if stood[one] != wanted[one]}
     assert desk.store.all()[: len(history)] == history
     assert {one.chosen_by for one in stored} <= {"restored from label set back"}
     assert restore(desk, made, "Carl", new_batch(), NOON) == ()
     if stored:
         undo_many(desk, batch, "Carl", NOON)
-        assert find_labels(desk, "standing") == stood
+        assert labels_of_name(desk, "standing") == stood
     desk.store.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.decisions.consensus import in_force, labels_by_person
 from dashboard.labels.label_files import LabelFileError
-from dashboard.labels.label_import import plan_import, store_import
+from dashboard.labels.label_import import plan_label_import, store_import
 from dashboard.server_state.batch_decisions import undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.workspace import Workspace
@@ -38,7 +38,7 @@ def test_the_latest_file_is_the_opinion_in_every_order(tmp_path, order, by):
         if changes:
             store(desk, raw_of(name), by, time=time)
         else:
-            plan = plan_import(desk, read(raw_of(name)), "account", time, None, by)
+            plan = plan_label_import(desk, read(raw_of(name)), "account", time, None, by)
             assert plan.given == ()
             if plan.already:
                 with pytest.raises(LabelFileError, match="already"):
@@ -58,7 +58,7 @@ def test_a_repeated_import_is_undone_alone_and_made_again(tmp_path):
     assert len(set(batches)) == 3
     with pytest.raises(LabelFileError, match="undo that import first"):
         store(desk, raw_of("A"), "Ann")
-    assert plan_import(desk, read(raw_of("A")), "x", NOON, None, "Ann").batch == batches[2]
+    assert plan_label_import(desk, read(raw_of("A")), "x", NOON, None, "Ann").batch == batches[2]
     undo_many(desk, batches[2], "Ann", NOON)
     assert opinions_of(desk, "Ann") == FILES["B"]
     store(desk, raw_of("A"), "Ann")
@@ -67,7 +67,7 @@ def test_a_repeated_import_is_undone_alone_and_made_again(tmp_path):
 
 def _import(folder, barrier):
     desk = Desk(Workspace.open(folder))
-    plan = plan_import(desk, read(raw_of("A")), "account", NOON, None, "Ann")
+    plan = plan_label_import(desk, read(raw_of("A")), "account", NOON, None, "Ann")
     barrier.wait(60)
     store_import(desk, plan, NOON)
 

@@ -15,8 +15,8 @@ from dashboard.cli import labels as cli_labels
 from dashboard.decisions.decision import Answer
 from dashboard.evaluation.annotator_agreement import agreements, opinions
 from dashboard.labels.label_files import LabelFileError, read_label_file
-from dashboard.labels.label_import import equal_words, plan_import, store_import
-from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
+from dashboard.labels.label_import import equal_words, plan_label_import, store_import
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -48,7 +48,7 @@ def agreement_of(desk):
 
 
 def store(desk, raw, by="", importer="account", taxonomy=None, time=NOON, **more):
-    plan = plan_import(desk, read(raw), importer, time, taxonomy, by, **more)
+    plan = plan_label_import(desk, read(raw), importer, time, taxonomy, by, **more)
     return plan, store_import(desk, plan, time)
 
 
@@ -122,7 +122,9 @@ def test_two_people_with_equal_files_are_two(tmp_path):
     assert len(store(desk, raw, "Bo")[1]) == 2
     with pytest.raises(LabelFileError, match="undo that import first"):
         store(desk, raw, "Ann")
-    undo_many(desk, plan_import(desk, read(raw), "x", NOON, None, "Ann").batch, "Ann", NOON)  # as the message says
+    undo_many(
+        desk, plan_label_import(desk, read(raw), "x", NOON, None, "Ann").batch, "Ann", NOON
+    )  # as the message says
     assert len(store(desk, raw, "Ann")[1]) == 2
 
 
@@ -173,7 +175,7 @@ def test_all_stored_already_offers_no_undo(typed, tmp_path):
 
 def test_an_adjudication_is_no_opinion_of_its_own(tmp_path):
     desk = Desk(pets(tmp_path / "w"))
-    decide_many(desk, [Given("a0", "dog", "Ann")], "b", NOON, chosen_by="restored", adjudicates=True)
+    decide_many(desk, [GivenLabel("a0", "dog", "Ann")], "b", NOON, chosen_by="restored", adjudicates=True)
     _, stored = store(desk, csv_of(("a0", "dog")), "Ann")
     assert [(one.reviewer, one.after, one.adjudicates) for one in stored] == [("Ann", "dog", False)]
 
@@ -203,7 +205,7 @@ def test_numbered_folders_by_text_sorted_index(tmp_path):
     raw = csv_of(*((f"a{k}", k) for k in range(12)))
     taxonomy = desk.workspace.taxonomy("classes")
     with pytest.raises(LabelFileError, match="--label-values indices"):
-        plan_import(desk, read(raw), "x", NOON, taxonomy)
+        plan_label_import(desk, read(raw), "x", NOON, taxonomy)
     store(desk, raw, "Ann", taxonomy=taxonomy, values=ClassValues.INDICES)
     assert {row[0]: row[2] for row in rows_of(desk)} == {f"a{k}": names[k] for k in range(12)}
 

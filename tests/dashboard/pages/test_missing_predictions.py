@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.evaluation.comparison import find_subjects
-from dashboard.evaluation.missing_predictions import unasked
+from dashboard.evaluation.missing_predictions import runs_without_predictions
 from dashboard.server_state.open_workspace import Desk, desk
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
@@ -64,7 +64,9 @@ def test_a_model_can_be_asked_and_a_split_without_images_needs_no_answers(worksp
     (run,) = (one for one in find_subjects(at.series(), ["a-csv"])[0].runs)
     (run.folder / "model.safetensors").write_bytes(b"weights")
     subjects = find_subjects(at.series(), ["a-csv"])
-    assert "predict a-csv" in unasked(at, subjects, Split.VALIDATION)
-    assert "import-predictions a-csv.parquet" in unasked(at, subjects, Split.VALIDATION)
+    assert "predict a-csv" in runs_without_predictions(at, subjects, Split.VALIDATION)
+    assert "import-predictions a-csv.parquet" in runs_without_predictions(at, subjects, Split.VALIDATION)
     (run.folder / "model.safetensors").unlink()
-    assert unasked(at, subjects, Split.TEST) == unasked(at, subjects, Split.TRAIN) == ""
+    assert (
+        runs_without_predictions(at, subjects, Split.TEST) == runs_without_predictions(at, subjects, Split.TRAIN) == ""
+    )

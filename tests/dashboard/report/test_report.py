@@ -18,7 +18,7 @@ from dashboard.address.selection import Labels, Space
 from dashboard.diagnose.diagnosis_words import cause_finding, retraining_effect, sibling_classes
 from dashboard.diagnose.subjects import diagnose_all
 from dashboard.evaluation.comparison import compare, named_subjects
-from dashboard.evaluation.label_change_effect import reviewing
+from dashboard.evaluation.label_change_effect import label_change_effect
 from dashboard.evaluation.label_change_effect_words import lean
 from dashboard.evaluation.verdict import judgements
 from dashboard.report.report import build_report
@@ -151,7 +151,7 @@ def test_what_reviewing_changed_is_told_with_the_images_that_moved(fresh_animals
     decide(desk.store, desk.workspace.space, labels, proposals, lambda: datetime.now(UTC))
     made = made_of(desk, "things", "kinds")
     shown = unescape(re.sub(r"<[^>]+>", "", made.html[made.html.index("</script></head>") :]))
-    found = reviewing(desk, named_subjects(desk.series(), ["things", "kinds"]), Space.COMMON, Split.TEST)
+    found = label_change_effect(desk, named_subjects(desk.series(), ["things", "kinds"]), Space.COMMON, Split.TEST)
     assert f"Reviewed: 5 of {len(test)} images; 1 label changed." in shown
     told = json.loads(made.json)["reviewing"]
     assert (told["reviewed"], told["relabelled"], told["one-sided"]) == (5, 1, True)

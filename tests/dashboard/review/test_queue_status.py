@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.address.queue import Opinion, Order, QueueView, Status
 from dashboard.evaluation.queue_order import listed
-from dashboard.review.queue_status import n_asked, named, wanted
+from dashboard.review.queue_status import n_asked, named, wanted_images
 from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import Desk
 
@@ -38,7 +38,7 @@ def say(desk, who, answer, image_id, chosen_by=""):
 
 def shown(desk, view, reviewer):
     queue = named(listed(IMAGES), view)
-    return [int(one.image_id[-1]) for one in wanted(desk, queue, view, reviewer)], n_asked(desk, queue, view)
+    return [int(one.image_id[-1]) for one in wanted_images(desk, queue, view, reviewer)], n_asked(desk, queue, view)
 
 
 def test_a_first_opinion_waits_for_everybody_and_a_flag_does_not_count(desk):

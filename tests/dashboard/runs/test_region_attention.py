@@ -16,12 +16,12 @@ from dashboard.server_state.open_workspace import Desk
 from model_zoo.checkpoints.load import load_model
 from model_zoo.core.errors import RegionError, RunError, WorkspaceError
 from model_zoo.core.explanation.cam_method import CamMethod
-from model_zoo.core.explanation.occlusion import paint_out
+from model_zoo.core.explanation.occlusion import occlude
 from model_zoo.core.explanation.regions import Box, Region
 from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import decode
 from model_zoo.inference.predict import predict_images
-from model_zoo.inference.region_attention_files import paths, read_looks
+from model_zoo.inference.region_attention_files import paths, read_attention
 from model_zoo.inference.saliency import explain
 from model_zoo.workspace.workspace import Workspace
 from tests.browser.harness.animals import build_with_weights
@@ -69,7 +69,7 @@ def test_energies_and_answers_are_those_of_each_image_by_itself(animals):
     pixels = decode(animals.image_path(image))
     without = np.zeros((96, 96), np.bool_)
     without[30:66, 30:66] = True
-    asked = predict_images(model, prepared, [pixels, Image.fromarray(paint_out(np.asarray(pixels), without))])
+    asked = predict_images(model, prepared, [pixels, Image.fromarray(occlude(np.asarray(pixels), without))])
     (row,) = [one for one in moved if one["image_id"] == image.image_id and one["region"] == "disc"]
     assert [row["before"], row["after"]] == [run.card.classes[k] for k in asked.argmax(axis=1)]
 
@@ -89,7 +89,7 @@ def test_what_is_written_is_read_back_and_judged_alike(animals):
     assert (found_again.looks.n_images, found_again.looks.n_known) == (9, 36)
     assert "9 images of " in found_again.basis
     assert found_again.basis.endswith("drawn by chance from 36")
-    assert found_again.looks == read_looks(animals.writable, run.run_id, Split.VALIDATION)
+    assert found_again.looks == read_attention(animals.writable, run.run_id, Split.VALIDATION)
     spaces = [one.taxonomy.name for one in found_again.flows if one.region == "disc"]
     assert spaces == ["things", "kinds"]  # sizes cannot be told from things
     assert stored_region_attention(animals, run, animals.dataset(), Split.TEST) is None
@@ -113,14 +113,14 @@ def test_maps_that_say_nothing_are_counted_and_have_no_share(animals):
     said = look(animals, run_id="blank-s0", limit=5)
     assert "5 maps empty" in said
     assert all(row["share"] == "" for row in rows(paths(animals.writable, "blank-s0", Split.VALIDATION)[1]))
-    assert read_looks(animals.writable, "blank-s0", Split.VALIDATION) is not None
+    assert read_attention(animals.writable, "blank-s0", Split.VALIDATION) is not None
 
 
 def test_tables_that_were_damaged_are_one_sentence(animals):
     look(animals, run_id="blank-s0", limit=2)
     paths(animals.writable, "blank-s0", Split.VALIDATION)[1].write_text("image_id\nx\n")
     with pytest.raises(RunError, match="run `uv run taxoscope look blank-s0` again"):
-        read_looks(animals.writable, "blank-s0", Split.VALIDATION)
+        read_attention(animals.writable, "blank-s0", Split.VALIDATION)
 
 
 def test_stopped_half_way_it_leaves_nothing(animals, monkeypatch):

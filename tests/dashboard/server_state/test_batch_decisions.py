@@ -9,7 +9,7 @@ import pytest
 from dashboard.decisions.consensus import redoable, standing_labels, undoable
 from dashboard.decisions.decision import Answer, DecisionError
 from dashboard.review.record_decision import decide
-from dashboard.server_state.batch_decisions import Given, decide_many, new_batch, undo_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from tests.dashboard.histories import NOON
@@ -21,7 +21,7 @@ def desk(fresh_animals):
 
 
 def given(*rows, **more):
-    return [Given(image_id, label, reviewer, **more) for image_id, label, reviewer in rows]
+    return [GivenLabel(image_id, label, reviewer, **more) for image_id, label, reviewer in rows]
 
 
 def gallery(desk, batch="b1", label="dog.large", image_ids=("i0000", "i0001", "i0002")):

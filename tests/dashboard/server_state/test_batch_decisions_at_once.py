@@ -11,7 +11,7 @@ import pytest
 from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.history import by_image
 from dashboard.review.record_decision import decide
-from dashboard.server_state.batch_decisions import Given, decide_many, undo_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import ImageRecord, write_manifest
@@ -68,7 +68,7 @@ def test_what_others_decide_while_a_batch_is_made_ready_counts(folder):
     other = threading.Thread(target=decide_on)
     other.start()
     for k in range(3):
-        decide_many(desk, [Given(image, "b", "Ann") for image in labels], f"b{k}", NOON, chosen_by="a test")
+        decide_many(desk, [GivenLabel(image, "b", "Ann") for image in labels], f"b{k}", NOON, chosen_by="a test")
         undo_many(desk, f"b{k}", "Ann", NOON)
     done.set()
     other.join()
@@ -94,5 +94,7 @@ def test_a_batch_is_stored_as_a_whole_or_not_at_all_though_the_process_is_killed
         said = child.stdout.read()
     desk = Desk(Workspace.open(folder))
     assert len(desk.store.all()) in ((0, 5 * N_IMAGES) if not said else (5 * N_IMAGES,))
-    decide_many(desk, [Given(image, "b", "Ann") for image in desk.dataset().by_id], "again", NOON, chosen_by="a test")
+    decide_many(
+        desk, [GivenLabel(image, "b", "Ann") for image in desk.dataset().by_id], "again", NOON, chosen_by="a test"
+    )
     assert len(undo_many(desk, "again", "Ann", NOON)) == N_IMAGES

@@ -74,23 +74,23 @@ def test_a_decision_that_no_longer_fits_is_said_and_not_applied(desk):
 
 
 def test_uploads_are_held_up_to_a_limit_and_decoded_once(desk, monkeypatch):
-    one = desk.hold(png(10), "a.png")
+    one = desk.add_upload(png(10), "a.png")
     assert desk.image_bytes(one.upload_id) == png(10)
-    assert desk.hold(png(10), "b.png").upload_id == one.upload_id
+    assert desk.add_upload(png(10), "b.png").upload_id == one.upload_id
     monkeypatch.setattr(desk_module, "MAX_UPLOADS_BYTES", len(png(10)) + len(png(20)))
-    two, three = desk.hold(png(20), "b.png"), desk.hold(png(30), "c.png")
+    two, three = desk.add_upload(png(20), "b.png"), desk.add_upload(png(30), "c.png")
     assert desk.upload(one.upload_id) is None
     assert desk.upload(two.upload_id)
     assert desk.upload(three.upload_id)
     with pytest.raises(ImageError, match="notes"):
-        desk.hold(b"no image", "notes.png")
+        desk.add_upload(b"no image", "notes.png")
     monkeypatch.setattr(desk_module, "MAX_UPLOADS_BYTES", 5)
     with pytest.raises(ImageError, match="too large"):
-        desk.hold(png(40), "d.png")
+        desk.add_upload(png(40), "d.png")
 
 
 def test_a_kept_upload_has_the_id_foretold(desk):
-    upload = desk.hold(png(77), "a.png")
+    upload = desk.add_upload(png(77), "a.png")
     record = desk.workspace.keep(upload.raw, upload.name, desk.workspace.space.everything)
     assert record.image_id == kept_id(upload.upload_id)
     assert desk.image(record.image_id).split is Split.NONE

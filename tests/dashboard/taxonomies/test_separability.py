@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from dashboard.address.selection import Labels
-from dashboard.evaluation.cell_images import Filters, Judged, browse
+from dashboard.evaluation.cell_images import Filters, Judged, list_images
 from dashboard.evaluation.comparison import compare
 from dashboard.evaluation.drafting import previews
 from dashboard.server_state.open_workspace import Desk
@@ -67,7 +67,7 @@ def test_the_images_of_a_pair_are_those_labelled_as_either(desk):
     dataset = desk.dataset()
     judged = compare((subject,), shown.space, shown.split, shown.labels, dataset.labels, dataset.patients)
     stored = tuple(run.predictions(shown.split) for run in subject.runs)
-    listed = browse(
+    listed = list_images(
         dataset, dataset.labels, shown.split, Filters(), Judged(subject, judged.evaluations[0], stored), cell
     )
     assert len(listed) == sum(one.separations[one.best].n_images)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dashboard.runs.embed import embed_run
 from dashboard.server_state.open_workspace import Desk
-from dashboard.taxonomies.subclusters import find_embedded_run, find_subclusters
+from dashboard.taxonomies.subclusters import find_embedded_run, subclusters_of_run
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
 
@@ -27,7 +27,7 @@ def desk(tmp_path_factory):
 
 
 def divided(desk, name):
-    return find_subclusters(desk, find_embedded_run(desk, desk.workspace.taxonomy(name)))
+    return subclusters_of_run(desk, find_embedded_run(desk, desk.workspace.taxonomy(name)))
 
 
 def test_classes_that_were_merged_across_the_markers_are_two_clusters_named_after_them(desk):
@@ -74,7 +74,7 @@ def test_before_it_is_embedded_the_command_is_said(desk):
     asked = find_embedded_run(desk, desk.workspace.taxonomy("fine"))
     assert asked.command == "uv run taxoscope embed fine-s0"
     assert (
-        find_subclusters(desk, asked).problem
+        subclusters_of_run(desk, asked).problem
         == "Run 'fine-s0' has no embeddings; make them with `uv run taxoscope embed fine-s0`."
     )
 
@@ -96,9 +96,9 @@ def test_what_is_read_on_the_page_imports_no_torch(desk):
         "import sys\n"
         "from dashboard.settings import Settings\n"
         "from dashboard.server_state.open_workspace import Desk\n"
-        "from dashboard.taxonomies.subclusters import find_embedded_run, find_subclusters\n"
+        "from dashboard.taxonomies.subclusters import find_embedded_run, subclusters_of_run\n"
         "desk = Desk(Settings().open_workspace())\n"
-        "found = find_subclusters(desk, find_embedded_run(desk, desk.workspace.taxonomy('anatomy')))\n"
+        "found = subclusters_of_run(desk, find_embedded_run(desk, desk.workspace.taxonomy('anatomy')))\n"
         "assert found.candidates, found.problem\n"
         "assert 'torch' not in sys.modules\n"
     )

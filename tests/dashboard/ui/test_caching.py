@@ -22,7 +22,7 @@ from dashboard.review.record_decision import decide
 from dashboard.server_state.open_workspace import desk
 from dashboard.ui.caching import value_of
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.matrix_layout import Layout
+from model_zoo.core.evaluation.matrix_layout import MatrixLayout
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, write_embeddings
 from model_zoo.workspace.manifest import write_manifest
@@ -99,7 +99,7 @@ def calls(now):
     taxonomy = now.workspace.taxonomies()["things"]
     series = {one.runs[0].card.taxonomy.name: one.series_id for one in now.series()}
     shown = Shown((series["things"], series["kinds"], "sizes-s0"), labels=Labels.REVIEWED)
-    own = Layout(taxonomy, {name: (name,) for name in taxonomy.names})
+    own = MatrixLayout(taxonomy, {name: (name,) for name in taxonomy.names})
     run = next(one for one in now.runs().values() if one.run_id == "things-s0")
     raw = b"image_id,label\ni0000,dog.large\n"
     importing = importlib.import_module("dashboard.labels.label_import")
@@ -128,7 +128,7 @@ def calls(now):
         "dashboard.labels.cached._labels_compared": ("original", "standing", taxonomy, ()),
         "dashboard.labels.cached.import_plan": (raw, "l.csv", importing.LabelsWanted("Ann")),
         "dashboard.data.cached._counts": (DataView(CountedBy.CLASS, "things", Labels.REVIEWED), taxonomy),
-        "dashboard.data.cached.checked_files": (Labels.REVIEWED, "stamp"),
+        "dashboard.data.cached.file_checks": (Labels.REVIEWED, "stamp"),
         "dashboard.images.cached.embedding_layout": (run.run_id, Split.VALIDATION, "stamp"),
     }
 

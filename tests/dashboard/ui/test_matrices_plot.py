@@ -5,7 +5,7 @@ import pytest
 
 from dashboard.ui import plots
 from dashboard.ui.matrices_plot import NAMES_UP_TO, confusion_figure, difference_figure
-from model_zoo.core.comparison.difference_matrix import difference
+from model_zoo.core.comparison.difference_matrix import difference_matrix
 from model_zoo.core.evaluation.confusion import Confusion, Per, count
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
@@ -78,7 +78,7 @@ def two_sides():
 
 
 def test_a_difference_is_coloured_by_improvement_and_numbered_by_sign():
-    found = difference(*two_sides(), Per.TRUE)
+    found = difference_matrix(*two_sides(), Per.TRUE)
     figure = difference_figure(found, plots.LIGHT, ("A", "B<i>"))
     assert texts(figure) == {
         (0, 0): "+60.0",
@@ -108,7 +108,7 @@ def test_a_difference_is_coloured_by_improvement_and_numbered_by_sign():
 
 
 def test_counts_are_images_in_the_dark_too():
-    figure = difference_figure(difference(*two_sides(), Per.COUNT), plots.DARK, ("A", "B"))
+    figure = difference_figure(difference_matrix(*two_sides(), Per.COUNT), plots.DARK, ("A", "B"))
     assert texts(figure)[0, 0] == "+12.0"
     assert list(figure.data[0].colorbar.ticktext) == ["worse by 12.0 images", "0", "better by 12.0 images"]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model_zoo.checkpoints.architectures import check_fit, fit, named_in, suggest
+from model_zoo.checkpoints.architectures import check_fit, fit_architecture, named_in, suggest
 from model_zoo.checkpoints.load import build
 from model_zoo.checkpoints.read import read_checkpoint
 from model_zoo.core.errors import CheckpointError
@@ -70,23 +70,23 @@ def test_what_does_not_match_is_said():
     tensors = dict(outline("resnet18"))
     tensors["extra.weight"] = tensors.pop("layer4.1.conv2.weight")
     tensors["conv1.weight"] = torch.empty(64, 3, 3, 3)
-    one = fit("resnet18", tensors)
+    one = fit_architecture("resnet18", tensors)
     assert (one.missing, one.unexpected) == (("layer4.1.conv2.weight",), ("extra.weight",))
     assert one.misshapen == ("conv1.weight: (64, 3, 3, 3) in the file, not (64, 3, 7, 7)",)
     with pytest.raises(CheckpointError, match=r"do not fit resnet18: 120 tensors match, 1 missing \(layer4"):
         check_fit(one, "w.pth")
-    assert check_fit(fit("resnet18", outline("resnet18")), "w.pth").n_matching == 122
+    assert check_fit(fit_architecture("resnet18", outline("resnet18")), "w.pth").n_matching == 122
 
 
 def test_weights_from_before_batches_were_counted_fit_too():
     tensors = {key: one for key, one in outline("resnet18").items() if "num_batches" not in key}
-    assert fit("resnet18", tensors).share == 1
+    assert fit_architecture("resnet18", tensors).share == 1
 
 
 @pytest.mark.parametrize("name", ["resnet", "torchvision.resnet999", "torchvision.fcn_resnet50", "", "os.system"])
 def test_an_unknown_architecture(name):
     with pytest.raises(CheckpointError, match="has no"):
-        fit(name, {})
+        fit_architecture(name, {})
 
 
 def test_torchvision_takes_three_channels():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from model_zoo.checkpoints.crop_probe import Crop, PlaceUnknownError, crop_of, looks_beside, probed_crop
+from model_zoo.checkpoints.crop_probe import Crop, UnknownCropError, crop_of, probed_crop, uses_pixels_outside
 
 
 def standardised(pixels):
@@ -77,7 +77,7 @@ def test_a_map_is_drawn_on_its_crop_and_nowhere_else():
     "written", [3, "abcd", (1, 2, 3), (0, 0, 0, 5), (5, 0, 2, 9), (0, 0, float("nan"), 4), (70, 0, 80, 9), None]
 )
 def test_what_is_no_crop_is_one_sentence(written):
-    with pytest.raises(PlaceUnknownError, match=r"write \(top, left, bottom, right\)"):
+    with pytest.raises(UnknownCropError, match=r"write \(top, left, bottom, right\)"):
         crop_of(written, (64, 64), "mine.py")
 
 
@@ -88,8 +88,8 @@ def test_an_answer_that_depends_on_another_part_is_found_out():
     def weighted(p):
         return (p * torch.arange(p.shape[-2] * p.shape[-1]).reshape(p.shape[-2:])).sum(dim=(2, 3))
 
-    assert not looks_beside(weighted, whole, image)
-    assert not looks_beside(lambda p: torch.zeros(1, 2), whole, image)  # says nothing of places
-    assert looks_beside(lambda p: weighted(p[:, :, 8:56, 8:56]), whole, image)
-    assert not looks_beside(lambda p: weighted(p[:, :, 8:56, 8:56]), Crop(8, 8, 56, 56), image)
-    assert looks_beside(weighted, Crop(8, 8, 56, 56), image)
+    assert not uses_pixels_outside(weighted, whole, image)
+    assert not uses_pixels_outside(lambda p: torch.zeros(1, 2), whole, image)  # says nothing of places
+    assert uses_pixels_outside(lambda p: weighted(p[:, :, 8:56, 8:56]), whole, image)
+    assert not uses_pixels_outside(lambda p: weighted(p[:, :, 8:56, 8:56]), Crop(8, 8, 56, 56), image)
+    assert uses_pixels_outside(weighted, Crop(8, 8, 56, 56), image)

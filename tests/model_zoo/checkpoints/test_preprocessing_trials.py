@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_zoo.checkpoints.preprocessing_trials import AS_GIVEN, alternatives, drawn, far_better, try_alternatives
+from model_zoo.checkpoints.preprocessing_trials import (
+    AS_GIVEN,
+    far_better,
+    other_preprocessing,
+    sampled_images,
+    try_preprocessing,
+)
 from model_zoo.core.errors import ImageError
 from model_zoo.images.decoding import Fit, Preprocessing
 
@@ -34,16 +40,16 @@ def reads_colours(pixels, prepared):
 
 
 def test_each_thing_is_varied_once_and_none_twice():
-    found = alternatives(RIGHT)
+    found = other_preprocessing(RIGHT)
     assert next(iter(found)) == AS_GIVEN
     assert len(set(found.values())) == len(found)
     assert {"0..255, mean 0, std 1", "BGR", "crop", "pad", "crop to the inner 87.5 %", "nearest"} <= found.keys()
     assert "0..1, ImageNet's mean and std" not in found  # as given
     assert "stretch" not in found
-    grey = alternatives(Preprocessing(1, (8, 8)))
+    grey = other_preprocessing(Preprocessing(1, (8, 8)))
     assert "BGR" not in grey
     assert all(one.channels == 1 for one in grey.values())
-    assert not any("mean" in name for name in alternatives(RIGHT, values=False))
+    assert not any("mean" in name for name in other_preprocessing(RIGHT, values=False))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,7 @@ def test_each_thing_is_varied_once_and_none_twice():
 )
 def test_what_was_mixed_up_is_named(wrong, mended):
     images, truth = colours()
-    tried = try_alternatives(alternatives(wrong), images, truth, reads_colours)
+    tried = try_preprocessing(other_preprocessing(wrong), images, truth, reads_colours)
     assert tried[0].name == AS_GIVEN
     assert tried[0].share < 0.6
     assert far_better(tried).share == 1
@@ -65,13 +71,13 @@ def test_what_was_mixed_up_is_named(wrong, mended):
 
 def test_what_is_right_is_left_alone():
     images, truth = colours()
-    assert far_better(try_alternatives(alternatives(RIGHT), images, truth, reads_colours)) is None
+    assert far_better(try_preprocessing(other_preprocessing(RIGHT), images, truth, reads_colours)) is None
 
 
 def test_images_are_drawn_alike_each_time():
-    assert drawn(5).tolist() == [0, 1, 2, 3, 4]
-    assert len(set(drawn(10_000).tolist())) == 200
-    assert np.array_equal(drawn(10_000), drawn(10_000))
+    assert sampled_images(5).tolist() == [0, 1, 2, 3, 4]
+    assert len(set(sampled_images(10_000).tolist())) == 200
+    assert np.array_equal(sampled_images(10_000), sampled_images(10_000))
 
 
 def test_blue_first_and_each_image_by_itself_are_what_numpy_says():
@@ -98,7 +104,7 @@ def test_the_inner_part_of_a_crop_is_what_resizing_larger_and_cutting_gives_and_
 
 def test_cards_say_seldom_choices_only_where_they_were_made():
     assert RIGHT.to_json().keys() & {"bgr", "crop_share", "per_image"} == set()
-    for one in alternatives(RIGHT).values():
+    for one in other_preprocessing(RIGHT).values():
         assert Preprocessing.from_json(one.to_json()) == one
     with pytest.raises(ImageError, match="Only three channels have blue first"):
         Preprocessing(1, (8, 8), bgr=True)

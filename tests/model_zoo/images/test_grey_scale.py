@@ -18,7 +18,7 @@ from dashboard.routes import routes
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.label_space.splits import Split
 from model_zoo.images.decoding import Preprocessing
-from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, bits, parse_scale, scales
+from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, parse_scale, scale_of_bits, scales_of_import
 from model_zoo.importing.dicom import extract_frames
 from model_zoo.importing.reading import read_source
 from model_zoo.workspace.manifest import write_manifest
@@ -142,9 +142,9 @@ def test_colours_of_sixteen_bits_are_turned_as_a_whole(order):
     exif[0x0112] = order
     held = b"eXIf" + exif.tobytes()[6:]
     turned = raw[:33] + struct.pack(">I", len(held) - 4) + held + struct.pack(">I", zlib.crc32(held)) + raw[33:]
-    plain = np.asarray(decode(raw, grey=bits(12)))
+    plain = np.asarray(decode(raw, grey=scale_of_bits(12)))
     expected = np.rot90(plain, {3: 2, 6: 3, 8: 1}[order])
-    assert np.array_equal(np.asarray(decode(turned, grey=bits(12))), expected)
+    assert np.array_equal(np.asarray(decode(turned, grey=scale_of_bits(12))), expected)
 
 
 def test_white_is_zero_is_turned(tmp_path):
@@ -172,7 +172,7 @@ def test_training_prediction_pages_and_uploads_see_the_same_pixels(tmp_path, mon
     for image_id, row, values in zip(ids, pixels, (RAMP, DARK), strict=True):
         assert np.array_equal(row[0], by_hand(values, 0, 4095))
         assert np.array_equal(np.asarray(desk.decoded(image_id)), row[0])
-    upload = desk.hold(png(DARK), "c.png")
+    upload = desk.add_upload(png(DARK), "c.png")
     assert np.array_equal(np.asarray(desk.decoded(upload.upload_id)), by_hand(DARK, 0, 4095))
     kept = workspace.keep(png(DARK // 2), "d.png", workspace.space.everything)
     assert kept.columns[COLUMN] == "0 to 4095"
@@ -215,13 +215,18 @@ def test_scales_by_hand():
     def whole(low, high, declared=None):
         return Depth(GreyScale(low, high), declared, False)
 
-    assert scales([None, whole(0, 3000), whole(0, 10)]) == [None, bits(12), bits(12)]
-    assert scales([whole(0, 100)]) == [bits(8)]
-    assert scales([whole(0, 200, bits(10)), whole(0, 5000)]) == [bits(10), bits(13)]
-    assert scales([whole(-1, 1)]) == [GreyScale(-1, 255)]
-    assert scales([whole(-1025, 1)]) == [GreyScale(-2048, 255)]
-    assert scales([whole(0, 900)], [bits(12), bits(16)]) == [bits(10)]  # both would make them dark
-    assert scales([whole(0, 1100)], [bits(12), bits(16)]) == [bits(12)]
+    assert scales_of_import([None, whole(0, 3000), whole(0, 10)]) == [None, scale_of_bits(12), scale_of_bits(12)]
+    assert scales_of_import([whole(0, 100)]) == [scale_of_bits(8)]
+    assert scales_of_import([whole(0, 200, scale_of_bits(10)), whole(0, 5000)]) == [
+        scale_of_bits(10),
+        scale_of_bits(13),
+    ]
+    assert scales_of_import([whole(-1, 1)]) == [GreyScale(-1, 255)]
+    assert scales_of_import([whole(-1025, 1)]) == [GreyScale(-2048, 255)]
+    assert scales_of_import([whole(0, 900)], [scale_of_bits(12), scale_of_bits(16)]) == [
+        scale_of_bits(10)
+    ]  # both would make them dark
+    assert scales_of_import([whole(0, 1100)], [scale_of_bits(12), scale_of_bits(16)]) == [scale_of_bits(12)]
     assert parse_scale(GreyScale(-100.125, 600.5).text) == GreyScale(-100.125, 600.5)
     assert [parse_scale(one) for one in ("", "dark", "3 to 3", "nan to 4", "0 to inf", "by the file's window")] == [
         None

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
 
 from model_zoo.core.errors import ImageError
 from model_zoo.images.decoding import decode
-from model_zoo.importing.files import find, look_into
+from model_zoo.importing.files import find_file, inspect_file
 from model_zoo.importing.source import Row
 from tests.foreign_images import picture
 from tests.real_data import real
@@ -223,8 +223,8 @@ def test_bad_images_never_stop_the_others(tmp_path):
     for k, name in enumerate(odd):
         picture(tmp_path / name, seed=100 + k)
     names = [*good, *bad, *odd]
-    found, missing = find([Row("row 1", name, name, ("cat",)) for name in names], tmp_path)
-    readable, left_out = look_into(found, tmp_path)
+    found, missing = find_file([Row("row 1", name, name, ("cat",)) for name in names], tmp_path)
+    readable, left_out = inspect_file(found, tmp_path)
     assert missing == []
     assert {one.inside for one in readable} == {*good, *odd}
     assert len(left_out) == len(bad)

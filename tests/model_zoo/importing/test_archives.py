@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_zoo.importing import archives
-from model_zoo.importing.archives import Room, is_archive, unpack
+from model_zoo.importing.archives import UnpackBudget, is_archive, unpack
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 from tests.archived import tarred, zipped
@@ -213,7 +213,9 @@ def test_what_is_no_archive_is_said(tmp_path, raw, sentence):
 def test_limits_hold_for_what_is_there_and_not_for_what_is_said(tmp_path):
     for kind in ("zip", "tar"):
         path = packed(tmp_path / f"a.{kind}", {f"{k}.png": bytes(1000) for k in range(12)})
-        few, small, enough = (Room(*some, ("BYTES", "FILES")) for some in ((12_000, 10), (11_999, 12), (12_000, 12)))
+        few, small, enough = (
+            UnpackBudget(*some, ("BYTES", "FILES")) for some in ((12_000, 10), (11_999, 12), (12_000, 12))
+        )
         told = refused(path, tmp_path / "out", few)
         assert "holds 11 files or more, at most 10 are unpacked; pack it by parts, or set FILES." in told
         assert "at most 0 MB are unpacked; pack it by parts, or set BYTES." in refused(path, tmp_path / "out", small)

@@ -19,7 +19,7 @@ from pydicom.uid import (
 from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.importing.plan_words import plan_words
 from dashboard.importing.write import write_import
-from model_zoo.importing.archives import Room
+from model_zoo.importing.archives import UnpackBudget
 from model_zoo.importing.dicom import PIXELS, TOLD, extract_frames, holds_dicom
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
@@ -255,8 +255,8 @@ def test_mutated_files_never_crash(tmp_path):
 @pytest.mark.parametrize(
     ("unit", "within", "by_itself", "together"),
     [
-        ("bytes of pixels", Room(20_000, 1_000, ("BYTES", "FILES")), 79 * 256, 79 * 256),
-        ("frames", Room(10**9, 78, ("BYTES", "FILES")), 79, 79),
+        ("bytes of pixels", UnpackBudget(20_000, 1_000, ("BYTES", "FILES")), 79 * 256, 79 * 256),
+        ("frames", UnpackBudget(10**9, 78, ("BYTES", "FILES")), 79, 79),
     ],
 )
 def test_bytes_and_frames_are_limited_over_a_file_and_over_all_of_them(tmp_path, unit, within, by_itself, together):
@@ -279,7 +279,7 @@ def test_a_file_that_is_left_out_takes_no_room(tmp_path):
     for name in "abc":
         dicom(tmp_path / "us" / f"{name}.dcm", np.stack([RAMP] * 40), photometric="XYB")
     dicom(tmp_path / "us" / "good.dcm", np.stack([RAMP] * 40))
-    within = Room(20_000, 78, ("BYTES", "FILES"))  # 78 frames of 256 bytes
+    within = UnpackBudget(20_000, 78, ("BYTES", "FILES"))  # 78 frames of 256 bytes
     read = extract_frames(tmp_path / "us", tmp_path / "out", within=within)
     assert (read.n_frames, len(read.left_out)) == (40, 3)
 

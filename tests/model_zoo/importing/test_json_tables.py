@@ -10,7 +10,7 @@ from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.importing.write import write_import
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.splits import Split
-from model_zoo.importing.files import find
+from model_zoo.importing.files import find_file
 from model_zoo.importing.json_tables import read_json
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
@@ -135,7 +135,7 @@ def test_what_label_studio_names_outside_is_said_in_the_same_words_whether_or_no
     def told(name):
         tasks = [studio(one, ("plane", ["head"])) for one in (f"{tmp_path}/{name}", f"../{name}")]
         rows = read_source(written(base, tasks)).rows
-        return [sentence.replace(name, "X") for sentence in find(rows, base)[1]]
+        return [sentence.replace(name, "X") for sentence in find_file(rows, base)[1]]
 
     assert told("one_there.png") == told("not_there.png")
     assert len(told("one_there.png")) == 2

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_zoo.importing.reading import read_rules, read_source
-from model_zoo.importing.rules import All, Is, Not, Rule, Some, holds, parse_rules, ruled, written
+from model_zoo.importing.rules import All, Is, Not, Rule, Some, apply_rules, parse_rules, rule_holds, rule_text
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import Columns, Table
 from tests.foreign_images import picture
@@ -27,7 +27,7 @@ TABLE = Table(
 
 
 def labels(text):
-    return [row[-1] for row in ruled(TABLE, parse_rules(text)).table.rows]
+    return [row[-1] for row in apply_rules(TABLE, parse_rules(text)).table.rows]
 
 
 def test_the_first_rule_that_holds_gives_the_label():
@@ -64,7 +64,7 @@ def test_the_grammar(text, expected):
 
 
 def test_what_each_rule_did_is_told():
-    result = ruled(TABLE, parse_rules("structure=bpd -> a\nmarker=yes -> b\nmarker=no -> c"))
+    result = apply_rules(TABLE, parse_rules("structure=bpd -> a\nmarker=yes -> b\nmarker=no -> c"))
     assert (result.n_labelled, result.n_holding, result.unmatched) == ((3, 0, 1), (3, 2, 2), (4,))
     assert result.table.told == (
         "Rule of line 1, 'structure = bpd -> a': 3 rows, such as row 1 ('1.png'), row 2 ('2.png').",
@@ -152,8 +152,8 @@ def as_python_says(condition, row):
 def test_rules_hold_as_python_says(condition, row):
     (read,) = parse_rules(str(Rule(1, condition, "a label")))
     assert read.label == "a label"
-    assert holds(condition, row) == holds(read.condition, row) == as_python_says(condition, row)
-    assert written(read.condition) == written(condition)
+    assert rule_holds(condition, row) == rule_holds(read.condition, row) == as_python_says(condition, row)
+    assert rule_text(read.condition) == rule_text(condition)
 
 
 @given(
@@ -163,7 +163,7 @@ def test_rules_hold_as_python_says(condition, row):
 def test_every_row_is_labelled_once_or_listed(pairs, listed):
     rules = parse_rules("\n".join(str(Rule(1, condition, label)) for condition, label in pairs))
     table = Table("t", tuple(listed[0]), [tuple(map(row.get, listed[0])) for row in listed])
-    result = ruled(table, rules)
+    result = apply_rules(table, rules)
     for k, (row, made) in enumerate(zip(listed, result.table.rows, strict=True)):
         expected = next((label for condition, label in pairs if as_python_says(condition, row)), "")
         assert made[-1] == expected

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.core.label_space.splits import Split
-from model_zoo.importing.labels import alike, declared, label_of, plain_name, taxonomies
+from model_zoo.importing.labels import declare_labels, equal_columns, label_of, plain_name, taxonomies
 from model_zoo.importing.source import Row, Source, SourceError
-from model_zoo.importing.splits import divide, hold_out, parse_shares, together
+from model_zoo.importing.splits import hold_out, parse_shares, patients_together, split_by_patient
 
 TRAIN, VALIDATION, TEST, NONE = Split.TRAIN, Split.VALIDATION, Split.TEST, Split.NONE
 
 
 def declare(levels, some, in_parts=False):
     source = Source("made up", Path(), levels, tuple(some), in_parts=in_parts)
-    space = declared(source, some)
+    space = declare_labels(source, some)
     return source, space, taxonomies(source, some, space)
 
 
@@ -33,22 +33,22 @@ def rows(n_patients, n_each=3, split=NONE):
 
 def test_shares_are_drawn_by_patient_and_again_the_same():
     some = rows(200)
-    drawn = divide(some, (70, 15, 15))
+    drawn = split_by_patient(some, (70, 15, 15))
     assert Counter(drawn) == {TRAIN: 420, VALIDATION: 90, TEST: 90}  # 600 images of equal patients
     of_patient = {(row.patient_id, split) for row, split in zip(some, drawn, strict=True)}
     assert len(of_patient) == 200
-    assert divide(some, (70, 15, 15)) == drawn
+    assert split_by_patient(some, (70, 15, 15)) == drawn
 
 
 def test_without_patients_every_image_is_drawn_by_itself():
     some = [replace(row, patient_id="") for row in rows(40, 1)]
-    assert Counter(divide(some, (50, 25, 25))) == {TRAIN: 20, VALIDATION: 10, TEST: 10}
+    assert Counter(split_by_patient(some, (50, 25, 25))) == {TRAIN: 20, VALIDATION: 10, TEST: 10}
 
 
 def test_what_has_a_split_keeps_it():
     some = [*rows(20, 1), Row("", "x", "x", ("a",), "q", TEST)]
-    assert divide(some, (100, 0, 0)) == [TRAIN] * 20 + [TEST]
-    assert divide(some[20:], (100, 0, 0)) == [TEST]
+    assert split_by_patient(some, (100, 0, 0)) == [TRAIN] * 20 + [TEST]
+    assert split_by_patient(some[20:], (100, 0, 0)) == [TEST]
 
 
 def test_validation_is_held_out_of_training_alone():
@@ -80,22 +80,22 @@ def test_shares_are_read():
 
 def test_too_few_patients_to_draw_from_are_said():
     with pytest.raises(SourceError, match="19 patients are too few"):
-        divide(rows(19), (70, 15, 15))
+        split_by_patient(rows(19), (70, 15, 15))
 
 
 def test_a_patient_goes_where_most_of_their_images_are():
     patients = ["a", "a", "a", "b", "b", "", "", "c"]
     splits = [TRAIN, TRAIN, TEST, TRAIN, TEST, TRAIN, TEST, NONE]
-    whole, moved = together(patients, splits, {})
+    whole, moved = patients_together(patients, splits, {})
     assert whole == [TRAIN, TRAIN, TRAIN, TEST, TEST, TRAIN, TEST, NONE]  # b: equal, so test
     assert moved == {"a": 1, "b": 1}
-    assert together(["a"], [TRAIN], {"a": TEST}) == ([TEST], {"a": 1})  # where they are in the workspace
+    assert patients_together(["a"], [TRAIN], {"a": TEST}) == ([TEST], {"a": 1})  # where they are in the workspace
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "a", "b", "c"]), st.sampled_from(list(Split))), max_size=30))
 def test_afterwards_no_patient_is_in_two_splits(drawn):
     patients, splits = [one for one, _ in drawn], [split for _, split in drawn]
-    whole, moved = together(patients, splits, {})
+    whole, moved = patients_together(patients, splits, {})
     assert sum(moved.values()) == sum(before is not after for before, after in zip(splits, whole, strict=True))
     for patient in {"a", "b", "c"}:
         assert len({split for one, split in zip(patients, whole, strict=True) if one == patient} - {NONE}) <= 1
@@ -151,7 +151,7 @@ def test_no_label_at_all_and_far_too_many_are_said():
 
 
 def test_names_that_are_likely_the_same_class():
-    assert alike(["Cat", "cat", "dog", "hot-dog", "hot dog"]) == [("Cat", "cat"), ("hot-dog", "hot dog")]
+    assert equal_columns(["Cat", "cat", "dog", "hot-dog", "hot dog"]) == [("Cat", "cat"), ("hot-dog", "hot dog")]
 
 
 @pytest.mark.parametrize(

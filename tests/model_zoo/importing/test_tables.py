@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.fetal_planes import LEVELS
-from model_zoo.importing.labels import declared, taxonomies
+from model_zoo.importing.labels import declare_labels, taxonomies
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import MAX_CELL, MAX_COLUMNS, SourceError
 from model_zoo.importing.tables import MAX_CELLS, Columns, read_cells, read_table, table_source
@@ -163,7 +163,7 @@ def test_fetal_planes_as_published(tmp_path):
     assert [row.split for row in read.rows] == [Split.TRAIN] * 4 + [Split.TEST] * 5
     assert read.rows[0].patient_id == "1"
     assert read.rows[0].columns == {"Operator": "Op. 1", "US_Machine": "Voluson E6"}
-    every, planes, brains = taxonomies(read, read.rows, declared(read, read.rows))
+    every, planes, brains = taxonomies(read, read.rows, declare_labels(read, read.rows))
     assert len(every.classes) == 9
     assert set(planes.classes) == {
         "Other", "Fetal abdomen", "Fetal brain", "Fetal femur", "Fetal thorax", "Maternal cervix"

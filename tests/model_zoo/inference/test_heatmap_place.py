@@ -10,10 +10,10 @@ from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
 from model_zoo.checkpoints.target_layers import as_map, patch_taps, tapped
-from model_zoo.checkpoints.trusted_code import OwnCode
+from model_zoo.checkpoints.trusted_code import TrustedCode
 from model_zoo.core.explanation.regions import Box, energy, mask
 from model_zoo.images.decoding import Preprocessing, decode
-from model_zoo.inference.saliency import PlaceUnknownError, explain, target_layers
+from model_zoo.inference.saliency import UnknownCropError, explain, target_layers
 from tests.real_data import real
 
 SQUARE = Box(8, 8, 16, 16)
@@ -40,7 +40,7 @@ def build(n_classes, channels):
 
 
 def own(text):
-    code = OwnCode("mine.py", (SEES_BRIGHT + text).encode())
+    code = TrustedCode("mine.py", (SEES_BRIGHT + text).encode())
     return code.around(code.network(2, 1), (0, 1)).eval()
 
 
@@ -125,9 +125,9 @@ def build(n_classes, channels):
 )
 def test_a_place_that_nobody_knows_is_said_and_no_map_is_made(text, told):
     model = own(text)
-    with pytest.raises(PlaceUnknownError, match=told):
+    with pytest.raises(UnknownCropError, match=told):
         share_on_square(model)
-    with pytest.raises(PlaceUnknownError, match=told):
+    with pytest.raises(UnknownCropError, match=told):
         target_layers(model, (1, 64, 64))
     with torch.no_grad():
         assert model(torch.zeros(1, 1, 64, 64)).shape == (1, 2)  # it still predicts

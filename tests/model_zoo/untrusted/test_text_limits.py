@@ -16,7 +16,7 @@ from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.importing import rules, tables
 from model_zoo.importing.confusion_tables import read_confusion_table
 from model_zoo.importing.json_tables import read_json
-from model_zoo.importing.prediction_files import read_answers
+from model_zoo.importing.prediction_files import read_predictions
 from model_zoo.importing.source import SourceError
 from model_zoo.importing.tables import read_table
 from model_zoo.untrusted import parquet_trial, text_limits
@@ -123,7 +123,7 @@ def test_a_second_directory_in_a_zip_does_not_hide_the_first(tmp_path):
     assert n_members(io.BytesIO(raw)) == honest
     assert len(zipfile.ZipFile(io.BytesIO(raw)).infolist()) == 2_000
     with pytest.raises(RunError, match="more than 100 arrays"):
-        read_answers(written(tmp_path / "p.npz", raw), ("cat", "dog"))
+        read_predictions(written(tmp_path / "p.npz", raw), ("cat", "dog"))
     claimed = b"PK\3\4" + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 9, 9, 2**31, 4, 0)
     with pytest.raises(CheckpointError, match="lists 7,158,278 entries or more"):
         read_checkpoint(written(tmp_path / "w.pth", claimed))
@@ -133,7 +133,7 @@ def test_answers_of_more_images_than_a_dataset_has_are_refused(tmp_path, monkeyp
     monkeypatch.setattr("model_zoo.importing.prediction_files.MAX_ROWS", 1_000)
     np.save(tmp_path / "p.npy", np.zeros(1_001, np.uint8))
     with pytest.raises(RunError, match="more than 1,000 images"):
-        read_answers(tmp_path / "p.npy", ("cat", "dog"))
+        read_predictions(tmp_path / "p.npy", ("cat", "dog"))
 
 
 def test_a_parquet_table_that_unpacks_without_end_is_stopped_in_a_child(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from hypothesis import given
 from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.training.train import read_pixels, train
-from model_zoo.workspace.label_sets import LabelSet, learnt_from, read_label_set, write_label_set
+from model_zoo.workspace.label_sets import LabelSet, read_label_set, training_labels, write_label_set
 from model_zoo.workspace.manifest import check_no_leak
 from model_zoo.workspace.run import Card, read_run
 from model_zoo.workspace.workspace import Workspace
@@ -173,11 +173,11 @@ def flipped(workspace, **more):
 
 def test_only_training_labels_are_learnt_from_a_set(workspace):
     dataset, chosen = workspace.dataset(), flipped(workspace)
-    learnt = learnt_from(dataset, chosen)
+    learnt = training_labels(dataset, chosen)
     assert learnt.split(Split.TEST) == dataset.split(Split.TEST)
     assert learnt.split(Split.VALIDATION) == dataset.split(Split.VALIDATION)
     assert not any(leaf.startswith("disc") for i in learnt.split(Split.TRAIN) if len(i.label) == 1 for leaf in i.label)
-    fewer = learnt_from(dataset, label_set(labels={"train-0": "bar.dim", "test-1": "blank"}))
+    fewer = training_labels(dataset, label_set(labels={"train-0": "bar.dim", "test-1": "blank"}))
     assert [image.image_id for image in fewer.split(Split.TRAIN)] == ["train-0"]
     assert fewer.split(Split.TEST) == dataset.split(Split.TEST)
 

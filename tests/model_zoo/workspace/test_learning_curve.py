@@ -9,7 +9,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.training import train as loop
 from model_zoo.training.train import read_pixels, train
-from model_zoo.workspace.learning_curve import FOLDER, Kept, full_key, points
+from model_zoo.workspace.learning_curve import FOLDER, ReducedClass, full_key, points
 from tests.drawn_workspace import TINY, make, shapes
 
 
@@ -19,7 +19,7 @@ def workspace(tmp_path_factory):
     pixels = read_pixels(made, TINY.preprocessing, lambda done, total: None)
     train(made, shapes(made), TINY, 0, pixels, "shapes-s0")
     for n_images, seed in ((8, 0), (4, 0), (4, 1)):
-        train(made, shapes(made), TINY, seed, pixels, f"bar-{n_images}-s{seed}", kept=Kept("bar", n_images))
+        train(made, shapes(made), TINY, seed, pixels, f"bar-{n_images}-s{seed}", kept=ReducedClass("bar", n_images))
     return made
 
 
@@ -32,7 +32,7 @@ def test_a_point_is_the_series_with_less_of_one_class(workspace):
     (full,) = workspace.runs()
     found = points(full.card, workspace.learning_curves())
     assert list(found) == ["bar"]
-    assert [(Kept.of(one.card).n_images, one.seeds) for one in found["bar"]] == [(4, (0, 1)), (8, (0,))]
+    assert [(ReducedClass.of(one.card).n_images, one.seeds) for one in found["bar"]] == [(4, (0, 1)), (8, (0,))]
     point = found["bar"][0].runs[0]
     assert full_key(point.card) == full.card.series_key == full_key(full.card)
     assert point.card.series_key != full.card.series_key
@@ -57,7 +57,7 @@ def test_only_images_of_that_class_are_left_out(workspace, monkeypatch):
     monkeypatch.setattr(loop, "fit", watched)
     pixels = read_pixels(workspace, TINY.preprocessing, lambda done, total: None)
     for n_images in (3, 6):
-        train(workspace, shapes(workspace), TINY, 5, pixels, f"bar-{n_images}-s5", kept=Kept("bar", n_images))
+        train(workspace, shapes(workspace), TINY, 5, pixels, f"bar-{n_images}-s5", kept=ReducedClass("bar", n_images))
     few, more = seen
     bar = shapes(workspace).names.index("bar")
     assert [(one.targets == bar).sum() for one in seen] == [3, 6]
@@ -72,4 +72,4 @@ def test_only_images_of_that_class_are_left_out(workspace, monkeypatch):
 def test_a_card_that_names_no_class_of_its_own_is_refused(workspace, recipe):
     (full,) = workspace.runs()
     with pytest.raises(RunError, match="is no point of a learning curve"):
-        Kept.of(replace(full.card, recipe=recipe))
+        ReducedClass.of(replace(full.card, recipe=recipe))

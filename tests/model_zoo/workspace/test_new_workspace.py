@@ -6,7 +6,7 @@ import pytest
 
 from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.label_space.labels import LeafSpace, Part
-from model_zoo.workspace.new_workspace import NOTHING_YET, OURS, README, declaration, init, is_as_it_came
+from model_zoo.workspace.new_workspace import CREATED_FILES, EMPTY_MANIFEST, README, declaration, init, is_unchanged
 from model_zoo.workspace.workspace import DECLARATION, MANIFEST, Workspace
 
 HOSTILE = [
@@ -25,9 +25,9 @@ def test_a_new_workspace_opens_and_holds_nothing(tmp_path):
     workspace = Workspace.open(init(tmp_path / "new" / "deep"))
     assert workspace.name == "deep"
     assert workspace.dataset().images == ()
-    assert (workspace.space.leaves, workspace.taxonomies(), workspace.runs()) == ((NOTHING_YET,), {}, ())
+    assert (workspace.space.leaves, workspace.taxonomies(), workspace.runs()) == ((EMPTY_MANIFEST,), {}, ())
     assert "taxoscope import-data" in (workspace.writable / README).read_text()
-    assert is_as_it_came(workspace.writable / DECLARATION)
+    assert is_unchanged(workspace.writable / DECLARATION)
 
 
 def test_images_that_lie_in_the_folder_stay(tmp_path):
@@ -37,7 +37,7 @@ def test_images_that_lie_in_the_folder_stay(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([DECLARATION, MANIFEST, README, "cats"])
 
 
-@pytest.mark.parametrize("ours", OURS)
+@pytest.mark.parametrize("ours", CREATED_FILES)
 def test_nothing_of_ours_is_written_over(tmp_path, ours):
     (tmp_path / ours).write_text("mine")
     with pytest.raises(WorkspaceError, match="already and nothing is written over"):
@@ -64,7 +64,7 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(tmp_path):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_is_kept_as_it_is(tmp_path, name):
     assert Workspace.open(init(tmp_path / "ws", name)).name == name
-    assert is_as_it_came(tmp_path / "ws" / DECLARATION)
+    assert is_unchanged(tmp_path / "ws" / DECLARATION)
 
 
 def test_any_leaves_can_be_declared_and_then_it_is_no_longer_as_it_came(tmp_path):
@@ -74,7 +74,7 @@ def test_any_leaves_can_be_declared_and_then_it_is_no_longer_as_it_came(tmp_path
     assert tomllib.loads(text)["lone"] == HOSTILE
     assert tomllib.loads(text)["opening"] == ["fine"]
     (folder / DECLARATION).write_text(text, encoding="utf-8")
-    assert not is_as_it_came(folder / DECLARATION)
+    assert not is_unchanged(folder / DECLARATION)
     assert Workspace.open(folder).space == space
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from model_zoo.core.comparison.difference_matrix import difference
+from model_zoo.core.comparison.difference_matrix import difference_matrix
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.confusion import Per
 from model_zoo.core.evaluation.evaluation import Evaluation
@@ -34,10 +34,10 @@ def test_ten_more_found_of_twenty_by_hand():
     truth = [0] * 20 + [1] * 20
     first = judged(truth, [0] * 5 + [1] * 15 + [1] * 20)
     second = judged(truth, [0] * 15 + [2] * 5 + [1] * 18 + [OUTSIDE] * 2)
-    shares = difference(first, second, Per.TRUE)
+    shares = difference_matrix(first, second, Per.TRUE)
     assert shares.values.tolist()[:2] == [[0.5, -0.75, 0.25, 0], [0, pytest.approx(-0.1), 0, 0.1]]
     assert np.isnan(shares.values[2]).all()  # there is no c
-    assert difference(first, second, Per.COUNT).values.tolist() == [[10, -15, 5, 0], [0, -2, 0, 2], [0, 0, 0, 0]]
+    assert difference_matrix(first, second, Per.COUNT).values.tolist() == [[10, -15, 5, 0], [0, -2, 0, 2], [0, 0, 0, 0]]
     assert shares.improvement[0].tolist() == [0.5, 0.75, -0.25, 0]  # fewer mistakes are better
     assert shares.few.tolist() == [[False, False, False, True], [True, False, True, True], [True] * 4]
     # 10 of 20 patients gain: z = (1 - 0.5) / 20 or (0 - 0.5) / 20, so sd = sqrt(20 / 19 * 20 * 0.025^2) = 0.1147;
@@ -50,12 +50,12 @@ def test_ten_more_found_of_twenty_by_hand():
 def test_with_fewer_than_ten_patients_of_a_class_there_is_no_interval():
     truth = [0] * 9 + [1] * 10
     first, second = judged(truth, [1] * 19), judged(truth, [0] * 9 + [2] * 10)
-    found = difference(first, second, Per.TRUE)
+    found = difference_matrix(first, second, Per.TRUE)
     assert np.isnan(found.low[0]).all()
     assert not found.settled[0].any()
     # every one of ten patients was lost; of patients like them 1 - 0.025 ** (1 / 10) may still be found
     assert (found.low[1, 1], found.high[1, 1]) == pytest.approx((-1, -(0.025 ** (1 / 10))))
-    assert difference(first, second, Per.COUNT).n_patients.tolist() == [[19] * 4] * 3
+    assert difference_matrix(first, second, Per.COUNT).n_patients.tolist() == [[19] * 4] * 3
 
 
 @pytest.mark.parametrize(("n_patients", "of_each"), [(12, 1), (12, 5), (40, 3)])
@@ -65,31 +65,31 @@ def test_a_cell_in_which_nobody_differs_is_bounded_by_patients(n_patients, of_ea
     one = judged(truth, truth, patients)
     missed = 1 - 0.025 ** (1 / n_patients)
     for per, unit in ((Per.TRUE, 1), (Per.PREDICTED, 1), (Per.COUNT, n_patients * of_each)):
-        found = difference(one, one, per)
+        found = difference_matrix(one, one, per)
         assert (found.low[0, 0], found.high[0, 0]) == pytest.approx((-missed * unit, missed * unit))
-    assert not difference(one, one, Per.TRUE).settled.any()
+    assert not difference_matrix(one, one, Per.TRUE).settled.any()
 
 
 def test_where_three_patients_differ_the_interval_reaches_what_was_missed_too():
     truth = np.repeat([0, 1], 100)
     other = truth.copy()
     other[:3] = 1  # one way: t with 2 degrees of freedom alone gives 4.303 * 0.0171 = 0.0738, more than 0.0362
-    found = difference(judged(truth, truth), judged(truth, other), Per.TRUE)
+    found = difference_matrix(judged(truth, truth), judged(truth, other), Per.TRUE)
     assert found.high[0, 0] == pytest.approx(-0.03 + 4.3027 * np.sqrt(100 / 99 * 0.03 * 0.97 / 100), abs=1e-5)
     other[:3], other[:20:5] = 0, 2  # four patients: 3.182 * 0.0197 = 0.0627
-    found = difference(judged(truth, truth), judged(truth, other), Per.TRUE)
+    found = difference_matrix(judged(truth, truth), judged(truth, other), Per.TRUE)
     assert found.low[0, 0] <= -0.04 - (1 - 0.025 ** (1 / 100))
 
 
 def test_the_mean_matrices_of_series_are_subtracted():
     truth = [0] * 10
     first, second = judged(truth, [[0] * 10, [1] * 10]), judged(truth, [[0] * 10, [0] * 10, [0] * 4 + [2] * 6])
-    assert difference(first, second, Per.TRUE).values[0] == pytest.approx([0.3, -0.5, 0.2, 0])  # 8 - 5 of 10
+    assert difference_matrix(first, second, Per.TRUE).values[0] == pytest.approx([0.3, -0.5, 0.2, 0])  # 8 - 5 of 10
 
 
 @given(pairs(), st.sampled_from(Per))
 def test_the_other_way_round_every_sign_turns(sides, per):
-    there, back = difference(*sides, per), difference(*sides[::-1], per)
+    there, back = difference_matrix(*sides, per), difference_matrix(*sides[::-1], per)
     np.testing.assert_allclose(there.values, -back.values, atol=1e-12)
     np.testing.assert_allclose(there.low, -back.high, atol=1e-7)
     np.testing.assert_allclose(there.improvement, -back.improvement, atol=1e-12)
@@ -100,15 +100,15 @@ def test_the_other_way_round_every_sign_turns(sides, per):
 @given(pairs())
 def test_what_one_cell_of_a_row_gains_the_others_lose(sides):
     for per in (Per.TRUE, Per.COUNT):
-        sums = difference(*sides, per).values.sum(axis=1)
+        sums = difference_matrix(*sides, per).values.sum(axis=1)
         assert sums[~np.isnan(sums)] == pytest.approx(0, abs=1e-12)
-    columns = difference(*sides, Per.PREDICTED).values.sum(axis=0)
+    columns = difference_matrix(*sides, Per.PREDICTED).values.sum(axis=0)
     assert columns[~np.isnan(columns)] == pytest.approx(0, abs=1e-12)
 
 
 @given(pairs(), st.sampled_from(Per))
 def test_the_values_are_those_of_the_two_matrices(sides, per):
-    found = difference(*sides, per)
+    found = difference_matrix(*sides, per)
     first, second = (side.confusion for side in sides)
     np.testing.assert_allclose(found.values[:, :-1], second.per(per) - first.per(per), atol=1e-12)
     np.testing.assert_allclose(found.second, np.column_stack([second.counts, second.elsewhere]), atol=1e-12)
@@ -126,17 +126,17 @@ def test_the_order_of_the_images_does_not_matter(sides, order):
         second.predicted[:, order],
     )
     assert np.array_equal(
-        difference(first, second, Per.TRUE).low, difference(first, turned, Per.TRUE).low, equal_nan=True
+        difference_matrix(first, second, Per.TRUE).low, difference_matrix(first, turned, Per.TRUE).low, equal_nan=True
     )
 
 
 def test_other_images_or_classes_have_no_difference():
     one = judged([0, 1], [0, 1])
     with pytest.raises(RunError, match="same images in the same classes"):
-        difference(one, judged([0, 1, 2], [0, 1, 2]), Per.TRUE)
+        difference_matrix(one, judged([0, 1, 2], [0, 1, 2]), Per.TRUE)
     two = Taxonomy("two", {name: frozenset(name) for name in "ab"})
     with pytest.raises(RunError, match="same images in the same classes"):
-        difference(one, judged([0, 1], [0, 1], taxonomy=two), Per.TRUE)
+        difference_matrix(one, judged([0, 1], [0, 1], taxonomy=two), Per.TRUE)
 
 
 @pytest.mark.parametrize("per", Per)
@@ -151,7 +151,7 @@ def test_the_intervals_are_those_of_a_bootstrap_of_patients(per):
     for skill in (0.2, 0.9):
         right = rng.normal(0, 1, (2, len(truth))) + ease + skill > 0
         sides.append(judged(truth, np.where(right, truth, (truth + 1 + rng.integers(0, 2, truth.shape)) % 3), patients))
-    found = difference(*sides, per)
+    found = difference_matrix(*sides, per)
     weights = rng.multinomial(150, np.full(150, 1 / 150), size=4000)
     drawn = []
     for side in sides:

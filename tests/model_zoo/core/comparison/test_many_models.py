@@ -24,7 +24,7 @@ from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 AB = Taxonomy("ab", {name: frozenset(name) for name in "ab"})
@@ -43,7 +43,7 @@ def judged(correct, patients=None, ids=None, taxonomy=AB):
 def counted(hits, per_patient):
     """A model from its hits (S, P) among so many images of each patient."""
     images = np.full((1, hits.shape[1], 1), float(per_patient))
-    return Counts(images, hits[:, :, None].astype(float), np.broadcast_to(images, (*hits.shape, 1)))
+    return PatientCounts(images, hits[:, :, None].astype(float), np.broadcast_to(images, (*hits.shape, 1)))
 
 
 def same_images(counts):

@@ -14,13 +14,13 @@ from model_zoo.core.comparison.many_models import compare_many
 from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.uncertainty import unseen_patients
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 
 
 def counts(hits, sizes):
     """One class; ``hits`` (S, P) of ``sizes`` (P,) images."""
     hits = np.atleast_2d(np.asarray(hits, dtype=np.float64))
-    return Counts(np.asarray(sizes, dtype=np.float64)[None, :, None], hits[:, :, None], hits[:, :, None])
+    return PatientCounts(np.asarray(sizes, dtype=np.float64)[None, :, None], hits[:, :, None], hits[:, :, None])
 
 
 def alike(*sides):
@@ -159,7 +159,7 @@ def test_right_everywhere_against_wrong_everywhere_but_for_few_patients(figure, 
     found[0, :departing, 0] = 2
     called = images[:, :, ::-1].copy()
     called[0, :departing] = 2, 3
-    right, wrong = Counts(images, images, images), Counts(images, found, called)
+    right, wrong = PatientCounts(images, images, images), PatientCounts(images, found, called)
     said = verdict(Pair(("one", "two"), right, wrong), figure, Question.CHECKPOINT, 0.01)
     u = binomtest(0, 60).proportion_ci(0.95).high
     assert said.difference.low <= (1 - u) * said.difference.value - u + 1e-9

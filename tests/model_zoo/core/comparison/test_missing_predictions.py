@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 from model_zoo.core.comparison.comparison import Pair, checkpoint_interval, pair, verdict
-from model_zoo.core.comparison.missing_predictions import UNPREDICTED, evaluate_partly
+from model_zoo.core.comparison.missing_predictions import UNPREDICTED, evaluate_with_missing
 from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
@@ -133,7 +133,7 @@ def test_single_runs_that_lack_images_are_bounded_each():
     labels = {name: frozenset(name[0]) for name in ("a0", "a1", "b0", "b1")}
     one = predictions(["a0", "a1", "b0"], ABC.names, [0, 0, 1])
     two = predictions(["b1", "a1", "a0"], ABC.names, [1, 1, 0])
-    whole, partly = evaluate_partly([one, two], ABC, ABC, labels, {})
+    whole, partly = evaluate_with_missing([one, two], ABC, ABC, labels, {})
     assert whole.image_ids == ("a0", "a1")
     assert partly.image_ids == ("b0", "b1")
     assert partly.predicted.tolist() == [[1, UNPREDICTED], [UNPREDICTED, 1]]
@@ -146,7 +146,7 @@ def test_single_runs_that_lack_images_are_bounded_each():
     assert high.a.hits.sum(axis=(1, 2)).tolist() == [4, 3]
     with pytest.raises(RunError, match="asked about different images"):
         evaluate([one, two], ABC, ABC, labels, {})
-    again, none = evaluate_partly([one, one], ABC, ABC, labels, {})
+    again, none = evaluate_with_missing([one, one], ABC, ABC, labels, {})
     assert none is None
     assert again.image_ids == one.image_ids
 

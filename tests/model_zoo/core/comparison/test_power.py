@@ -14,7 +14,7 @@ from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.power import POWER, needs, power, rescaled, smallest_gap
 from model_zoo.core.comparison.uncertainty import Variance
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 
 PER_PATIENT = 4
 
@@ -28,7 +28,7 @@ def drawn(rng, n_patients, n_runs, accuracy, seed_sd=0.0, shared=0.7):
         skill = mean + rng.normal(0, seed_sd, (runs, 1)) + 0.08 * luck
         hits = rng.binomial(PER_PATIENT, np.clip(skill, 0, 1)).astype(float)[:, :, None]
         images = np.full((1, n_patients, 1), float(PER_PATIENT))
-        sides.append(Counts(images, hits, np.broadcast_to(images, hits.shape)))
+        sides.append(PatientCounts(images, hits, np.broadcast_to(images, hits.shape)))
     return Pair(("all",), *sides)
 
 
@@ -160,14 +160,16 @@ def test_models_alike_show_smaller_gaps_and_one_run_cannot_say_which():
     side = drawn(rng, 300, (5, 5), (0.8, 0.8), seed_sd=0.01).a
     found = smallest_gap(side, Headline.ACCURACY, Question.TRAINING)
     assert 0 < found.alike < found.unrelated < 0.2
-    one = smallest_gap(Counts(side.images, side.hits[:1], side.called[:1]), Headline.ACCURACY, Question.CHECKPOINT)
+    one = smallest_gap(
+        PatientCounts(side.images, side.hits[:1], side.called[:1]), Headline.ACCURACY, Question.CHECKPOINT
+    )
     assert math.isnan(one.alike)
     assert one.unrelated > 0
 
 
 def test_without_any_error_one_side_says_nothing():
     images = np.ones((1, 50, 1))
-    found = smallest_gap(Counts(images, images, images), Headline.ACCURACY, Question.CHECKPOINT)
+    found = smallest_gap(PatientCounts(images, images, images), Headline.ACCURACY, Question.CHECKPOINT)
     assert math.isnan(found.unrelated)
 
 
@@ -178,7 +180,7 @@ def in_classes(rng, sizes, recall, n_runs=1, seed_sd=0.0):
     other = (truth + rng.integers(1, n_classes, (n_runs, len(truth)))) % n_classes
     said = np.where(rng.random(other.shape) < skill, truth, other)
     place = np.eye(n_classes)
-    return Counts(place[truth][None], place[said] * (said == truth)[:, :, None], place[said])
+    return PatientCounts(place[truth][None], place[said] * (said == truth)[:, :, None], place[said])
 
 
 @pytest.mark.parametrize("figure", [Headline.BALANCED_ACCURACY, Headline.MACRO_F1])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from itca import bidict
 from itca.metrics import itca as itca_of_the_authors
 
-from model_zoo.core.comparison.task_difficulty import frequency_chance, gap, itca, majority, uniform_chance
+from model_zoo.core.comparison.task_difficulty import accuracy_gap, frequency_chance, itca, majority, uniform_chance
 from model_zoo.core.evaluation.evaluation import accuracy, evaluate
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.taxonomy import Taxonomy, project
@@ -110,7 +110,7 @@ def test_intervals_are_those_of_a_patient_bootstrap(share, value):
 def test_nothing_to_judge_is_undefined():
     nothing = judged([], [[]])
     assert np.isnan([frequency_chance(nothing).value, majority(nothing).value, itca(nothing).mean]).all()
-    undefined = gap((nothing, judged([0], [0])), (nothing, nothing), {})
+    undefined = accuracy_gap((nothing, judged([0], [0])), (nothing, nothing), {})
     assert np.isnan([undefined.native.value, undefined.native.low, undefined.common.value]).all()
 
 
@@ -137,7 +137,7 @@ def two_models(seed=3, n_patients=150):
 
 def test_a_rise_is_what_remains_on_common_ground_and_what_goes_with_the_question():
     native, common, patients = two_models()
-    found = gap(native, common, patients)
+    found = accuracy_gap(native, common, patients)
     assert found.native.value == pytest.approx(accuracy(native[1]).mean - accuracy(native[0]).mean)
     assert found.common.value == pytest.approx(accuracy(common[1]).mean - accuracy(common[0]).mean)
     assert found.native.value == pytest.approx(found.common.value + found.question.value)
@@ -147,7 +147,7 @@ def test_a_rise_is_what_remains_on_common_ground_and_what_goes_with_the_question
 
 def test_the_intervals_of_a_gap_are_those_of_a_paired_patient_bootstrap():
     native, common, patients = two_models()
-    found = gap(native, common, patients)
+    found = accuracy_gap(native, common, patients)
     right = [dict(zip(one.image_ids, one.right[0].astype(float), strict=True)) for one in (*native, *common)]
     names = sorted(set(patients.values()))
     rows = {name: [i for i in patients if patients[i] == name] for name in names}
@@ -169,6 +169,6 @@ def test_the_intervals_of_a_gap_are_those_of_a_paired_patient_bootstrap():
 
 def test_turning_the_pair_around_turns_the_gap_around():
     native, common, patients = two_models()
-    here, there = gap(native, common, patients), gap(native[::-1], common[::-1], patients)
+    here, there = accuracy_gap(native, common, patients), accuracy_gap(native[::-1], common[::-1], patients)
     for one, other in [(here.native, there.native), (here.common, there.common), (here.question, there.question)]:
         assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))

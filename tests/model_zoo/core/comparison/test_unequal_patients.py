@@ -8,12 +8,14 @@ from model_zoo.core.comparison.comparison import Pair, verdict
 from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.comparison.uncertainty import Variance
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 
 
 def pair_of(sizes, a, b):
     """Hits (P,) of one run a side, or (S, P)."""
-    sides = [Counts(sizes[None, :, None], hits, hits) for hits in (np.atleast_2d(one)[:, :, None] for one in (a, b))]
+    sides = [
+        PatientCounts(sizes[None, :, None], hits, hits) for hits in (np.atleast_2d(one)[:, :, None] for one in (a, b))
+    ]
     return Pair(("one",), *sides)
 
 

@@ -9,7 +9,7 @@ from model_zoo.core.comparison.comparison import Pair, verdict
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.comparison.uncertainty import Variance
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts
+from model_zoo.core.evaluation.patient_counts import PatientCounts
 
 
 def test_patients_and_seeds_each_have_their_own_t():
@@ -67,7 +67,7 @@ def test_the_interval_covers_whichever_side_spreads(n_runs, spreads):
             skill = norm.ppf(np.clip(0.9 + spread * rng.standard_normal(runs), 0.5, 0.999))
             right = own + luck * rng.standard_normal((runs, *shape)) + skill[:, None, None] > 0
             hits = right.sum(axis=2).astype(np.float64)[:, :, None]
-            sides.append(Counts(np.full((1, n_patients, 1), float(n_images)), hits, hits))
+            sides.append(PatientCounts(np.full((1, n_patients, 1), float(n_images)), hits, hits))
         found = verdict(Pair(("one",), *sides), Headline.ACCURACY, Question.TRAINING, 0.01).difference
         missed += [found.low > 0, found.high < 0]
     assert binomtest(int(missed.sum()), n_trials, 0.07, alternative="greater").pvalue > 0.01, missed

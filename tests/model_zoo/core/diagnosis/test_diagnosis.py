@@ -15,20 +15,20 @@ from statsmodels.genmod.generalized_linear_model import GLM
 
 from model_zoo.core.diagnosis.diagnosis import (
     Cause,
-    capacity,
     confusion,
     group_scores,
     imbalance,
     may_be_masked_by,
     measure_causes,
     pair_excess,
+    probability_split,
     rank_correlation,
-    scatter,
+    scattered_feature,
 )
-from model_zoo.core.diagnosis.quasi_independence import foretold_pairs, quasi_independent, wrong_answers
+from model_zoo.core.diagnosis.quasi_independence import count_errors, expected_pairs, quasi_independent
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.evaluation.probability_summing import n_ways, net_of_summing, summing
-from model_zoo.core.label_space.class_groups import Group, shared_meanings
+from model_zoo.core.evaluation.probability_summing import n_ways, net_summing_effect, probability_summing
+from model_zoo.core.label_space.class_groups import ClassGroup, shared_meanings
 from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 
@@ -84,7 +84,7 @@ def test_combinations_of_values_are_groups_too_and_none_is_given_twice():
 
 def test_wrong_answers_are_gathered_by_patient_and_true_class():
     # patient 0: two images of class 0, both called 1 by run 0, one of them by run 1; patient 1: one of class 2
-    answers = wrong_answers(judged([0, 0, 2, 2], [[1, 1, 0, 2], [0, 1, 1, 2]], [0, 0, 1, 1]))
+    answers = count_errors(judged([0, 0, 2, 2], [[1, 1, 0, 2], [0, 1, 1, 2]], [0, 0, 1, 1]))
     assert answers.counts.tolist() == [[0, 1.5, 0], [0, 0, 0], [0.5, 0.5, 0]]  # (1 + 1 + 1) / 2 runs
     assert answers.true.tolist() == [0, 2]
     assert sorted(zip(answers.cluster, answers.predicted, answers.weight, strict=True)) == [
@@ -95,7 +95,7 @@ def test_a_redraw_keeps_each_patients_number_of_answers_and_follows_the_expected
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 4, 3000)
     predicted = np.where(rng.random(3000) < 0.5, truth, rng.integers(0, 4, 3000))
-    answers = wrong_answers(judged(truth, predicted, np.arange(3000) // 3, 4))
+    answers = count_errors(judged(truth, predicted, np.arange(3000) // 3, 4))
     expected = np.array([[0, 6, 3, 1], [2, 0, 2, 0], [5, 5, 0, 5], [1, 1, 1, 0]], dtype=float)
     drawn = np.concatenate(list(answers.redraw(expected, 200, rng)))
     assert drawn.shape == (200, 4, 4)
@@ -106,9 +106,9 @@ def test_a_redraw_keeps_each_patients_number_of_answers_and_follows_the_expected
 
 
 def test_nobody_wrong_is_nothing_to_redraw():
-    answers = wrong_answers(judged([0, 1, 2], [0, 1, 2]))
+    answers = count_errors(judged([0, 1, 2], [0, 1, 2]))
     assert [one.shape for one in answers.redraw(np.ones((3, 3)), 5, np.random.default_rng(0))] == [(5, 3, 3)]
-    for measure in (confusion(answers, ()), scatter(answers, ())):
+    for measure in (confusion(answers, ()), scattered_feature(answers, ())):
         assert not measure.can_tell
         assert not measure.stands_out
 
@@ -143,7 +143,7 @@ def test_a_pair_is_foretold_from_the_other_pairs_alone():
     planted = counts.copy()
     planted[0, 3] += 90
     planted[3, 0] += 20
-    foretold = foretold_pairs(planted)
+    foretold = expected_pairs(planted)
     assert foretold[[0, 3], [3, 0]] == pytest.approx(counts[[0, 3], [3, 0]], rel=1e-3)
     assert quasi_independent(planted)[0, 3] > 3 * counts[0, 3]  # a fit to all cells follows the planted pair
 
@@ -177,7 +177,7 @@ def test_fits_by_factors_are_fits_cell_by_cell_also_where_blocks_overlap(n_block
         off = ~np.eye(k, dtype=bool)
         cell_by_cell = [scaled_cell_by_cell(one * off, blocks, off) for one in counts]
         np.testing.assert_allclose(quasi_independent(counts, blocks), cell_by_cell, atol=1e-9)
-        foretold = foretold_pairs(counts[0], blocks)
+        foretold = expected_pairs(counts[0], blocks)
         for i, j in zip(*np.triu_indices(k, 1), strict=True):
             kept = off.copy()
             kept[i, j] = kept[j, i] = False
@@ -190,7 +190,7 @@ def test_fits_by_factors_are_fits_cell_by_cell_also_where_blocks_overlap(n_block
 def test_pairs_of_hundreds_of_classes_are_foretold_without_holding_a_fit_for_each():
     counts = np.random.default_rng(0).poisson(0.02, (400, 400)).astype(float)  # 79,800 pairs of 160,000 cells
     share = ((counts + counts.T) > 0).mean()  # of the pairs, which are foretold where they have any
-    assert foretold_pairs(counts).sum() == pytest.approx(counts.sum() * share, rel=0.2)
+    assert expected_pairs(counts).sum() == pytest.approx(counts.sum() * share, rel=0.2)
 
 
 # --- the measures
@@ -225,7 +225,7 @@ def test_recall_that_follows_support_stands_out_from_seven_classes_on():
 def test_summing_by_hand():
     coarser = np.array([0, 0, 1])
     probabilities = np.array([[[0.3, 0.3, 0.4], [0.3, 0.25, 0.45], [0.1, 0.2, 0.7], [0.9, 0.1, 0.0]]])
-    gained, lost = summing(np.array([0, 2, 2, 1]), probabilities, coarser)
+    gained, lost = probability_summing(np.array([0, 2, 2, 1]), probabilities, coarser)
     # 0: 0.6 against 0.4, becomes right; 1: 0.55 against 0.45, becomes wrong; 2 and 3 stay
     assert gained.tolist() == [[True, False, False, False]]
     assert lost.tolist() == [[False, True, False, False]]
@@ -233,7 +233,7 @@ def test_summing_by_hand():
 
 def test_images_that_the_coarser_space_does_not_know_are_not_judged():
     coarser = np.array([0, 0, OUTSIDE])
-    gained, lost = summing(np.array([2, 0]), np.array([[[0.3, 0.3, 0.4], [0.3, 0.3, 0.4]]]), coarser)
+    gained, lost = probability_summing(np.array([2, 0]), np.array([[[0.3, 0.3, 0.4], [0.3, 0.3, 0.4]]]), coarser)
     assert (gained.tolist(), lost.tolist()) == ([[False, True]], [[False, False]])
 
 
@@ -244,9 +244,9 @@ def test_the_null_of_summing_counts_as_summing_does(seed):
     truth = rng.integers(0, 6, 40)
     ways = np.stack([rng.permuted([0, 0, 1, 1, OUTSIDE, 2]) for _ in range(8)])
     contested = probabilities[0].max(axis=1) <= 0.5
-    nets = net_of_summing(truth[contested], probabilities[0][contested].astype(np.float32), ways)
+    nets = net_summing_effect(truth[contested], probabilities[0][contested].astype(np.float32), ways)
     for way, net in zip(ways, nets, strict=True):
-        gained, lost = summing(truth, probabilities, way)
+        gained, lost = probability_summing(truth, probabilities, way)
         assert net == gained.sum() - lost.sum()
 
 
@@ -266,7 +266,7 @@ def test_the_ways_of_putting_classes_together_by_hand():
 def test_nothing_is_said_of_siblings_where_no_class_has_any():
     probabilities = np.full((1, 4, 3), 1 / 3)
     for coarser in ([0, 1, 2], [0, 0, 0]):
-        assert not capacity(np.array([0, 1, 2, 0]), probabilities, np.array(coarser)).can_tell
+        assert not probability_split(np.array([0, 1, 2, 0]), probabilities, np.array(coarser)).can_tell
 
 
 def test_groups_too_small_to_be_told_from_a_pair_have_no_score():
@@ -274,8 +274,12 @@ def test_groups_too_small_to_be_told_from_a_pair_have_no_score():
     assert answers[3].stands_out
     trial = causes.nothing(0)
     evaluation = judged(trial.truth, trial.scores.argmax(axis=1), trial.patients, causes.N_CLASSES)
-    groups = [Group({"a": "b"}, (0, 1)), Group({"a": "c"}, (2, 3, 4)), Group({"d": "e"}, tuple(range(13)))]
-    scores = group_scores(wrong_answers(evaluation), groups)
+    groups = [
+        ClassGroup({"a": "b"}, (0, 1)),
+        ClassGroup({"a": "c"}, (2, 3, 4)),
+        ClassGroup({"d": "e"}, tuple(range(13))),
+    ]
+    scores = group_scores(count_errors(evaluation), groups)
     assert np.isnan(scores).tolist() == [True, False, True]
 
 
@@ -284,7 +288,9 @@ def test_a_group_and_its_complement_have_the_same_score():
     evaluation = judged(trial.truth, trial.scores.argmax(axis=1), trial.patients, causes.N_CLASSES)
     members = tuple(np.flatnonzero(trial.group_of == 0).tolist())
     others = tuple(np.flatnonzero(trial.group_of != 0).tolist())
-    one, other = group_scores(wrong_answers(evaluation), [Group({"a": "in"}, members), Group({"a": "out"}, others)])
+    one, other = group_scores(
+        count_errors(evaluation), [ClassGroup({"a": "in"}, members), ClassGroup({"a": "out"}, others)]
+    )
     assert one == pytest.approx(other, abs=0.02)  # the same wrong answers cross their border
 
 
@@ -296,7 +302,7 @@ def test_the_excess_on_pairs_does_not_depend_on_the_order_of_the_images(seed):
     both = []
     for rows in (np.sort(order), order):
         evaluation = judged(trial.truth[rows], trial.scores[rows].argmax(axis=1), trial.patients[rows], 15)
-        answers = wrong_answers(evaluation)
+        answers = count_errors(evaluation)
         both.append(pair_excess(answers.counts, quasi_independent(answers.counts)))
     assert both[0] == pytest.approx(both[1], abs=1e-12)
 
@@ -305,7 +311,7 @@ def test_several_runs_that_answer_alike_are_one_run():
     trial = causes.planted(3, causes.confusion)
     powers = np.exp(trial.scores)
     probabilities = (powers / powers.sum(axis=1, keepdims=True))[None]
-    groups = [Group({"g": str(g)}, tuple(np.flatnonzero(trial.group_of == g).tolist())) for g in range(3)]
+    groups = [ClassGroup({"g": str(g)}, tuple(np.flatnonzero(trial.group_of == g).tolist())) for g in range(3)]
     found = []
     for times in (1, 3):
         evaluation = judged(trial.truth, np.tile(trial.scores.argmax(axis=1), (times, 1)), trial.patients, 15)

@@ -9,22 +9,22 @@ from sklearn.calibration import calibration_curve
 
 from model_zoo.core.diagnosis.symptoms import (
     changed_by_summing,
+    class_pull,
     confused_pairs,
     correlation,
     error_split,
     excess_on_pairs,
     group_recalls,
     imbalance_ratio,
-    inside_strongest,
-    mass,
+    largest_cells_inside,
     people_and_models,
-    pull,
+    probability_mass,
     share_of,
     small_classes,
 )
-from model_zoo.core.evaluation.calibration import N_BINS, calibration, calibration_there
+from model_zoo.core.evaluation.calibration import N_BINS, calibration, calibration_if_probabilities
 from model_zoo.core.evaluation.evaluation import Evaluation
-from model_zoo.core.label_space.class_groups import Group
+from model_zoo.core.label_space.class_groups import ClassGroup
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 
 
@@ -81,7 +81,7 @@ def test_summing_changes_what_the_two_rules_say_differently(case, seed):
 
 def test_probability_goes_to_the_class_its_siblings_and_elsewhere():
     p = np.array([[[0.5, 0.3, 0.1, 0.1], [0.1, 0.1, 0.2, 0.6]]])
-    found = mass(judged([0, 2], [0, 3]), p, COARSER)
+    found = probability_mass(judged([0, 2], [0, 3]), p, COARSER)
     assert found[0] == pytest.approx([0.5, 0.3, 0.2])
     assert found[2] == pytest.approx([0.2, 0.6, 0.2])
     assert np.isnan(found[[1, 3]]).all()
@@ -89,7 +89,7 @@ def test_probability_goes_to_the_class_its_siblings_and_elsewhere():
 
 def test_the_pull_of_a_class_is_its_calls_over_its_images():
     evaluation = judged([0, 0, 1, 2], [[0, 0, 0, 2], [0, 1, 0, 2]], [0, 0, 1, 1])
-    pulls = pull(evaluation)
+    pulls = class_pull(evaluation)
     assert [one.value for one in pulls[:3]] == [2.5 / 2, 0.5, 1.0]  # (3 + 2) / 2 runs over 2 images; (0 + 1) / 2; 1
     assert np.isnan(pulls[3].value)
     assert pulls[0].low <= pulls[0].value <= pulls[0].high
@@ -101,7 +101,7 @@ def test_the_interval_of_the_pull_is_about_a_patient_bootstraps():
     predicted = np.where(rng.random(1200) < 0.6, truth, rng.choice(4, 1200, p=[0.6, 0.2, 0.1, 0.1]))
     patients = np.arange(1200) // 4
     weights = rng.multinomial(300, np.full(300, 1 / 300), 2000)
-    for k, one in enumerate(pull(judged(truth, predicted, patients))):
+    for k, one in enumerate(class_pull(judged(truth, predicted, patients))):
         true, said = (np.bincount(patients, weights=x == k, minlength=300) for x in (truth, predicted))
         low, high = np.quantile((weights @ said) / (weights @ true), (0.025, 0.975))
         assert (one.low, one.high) == pytest.approx((low, high), rel=0.04)
@@ -148,12 +148,12 @@ def test_people_and_models_are_compared_over_the_pairs_that_people_met():
 
 def test_a_group_is_recognised_where_any_member_is_called():
     evaluation = judged([0, 0, 1, 2, 3], [1, 2, 1, 3, 3])
-    one = group_recalls(evaluation, [Group({"a": "x"}, (0, 1))])[0]
+    one = group_recalls(evaluation, [ClassGroup({"a": "x"}, (0, 1))])[0]
     assert one.as_group.value == pytest.approx(2 / 3)  # of three images two are called 0 or 1
     assert one.exactly.value == pytest.approx(1 / 3)
     assert one.stays == pytest.approx(1 / 2)  # of two wrong answers one is a member
     assert np.isnan(one.score)  # two members are a pair
-    assert np.isnan(inside_strongest(evaluation, [one]).value)
+    assert np.isnan(largest_cells_inside(evaluation, [one]).value)
 
 
 def test_wrong_answers_about_small_classes_bound_what_more_images_could_buy():
@@ -195,7 +195,7 @@ def test_the_bias_of_the_calibration_error_is_that_of_perfect_probabilities():
 
 def test_calibration_in_a_coarser_space_sums_the_probabilities_of_the_class_answered():
     p = np.array([[[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.4, 0.3], [0.1, 0.1, 0.1, 0.7]]])
-    found = calibration_there(judged([1, 0, 3], [0, 2, 3]), p, np.array([0, 0, 1, OUTSIDE]))
+    found = calibration_if_probabilities(judged([1, 0, 3], [0, 2, 3]), p, np.array([0, 0, 1, OUTSIDE]))
     # the third image's class is unknown there; 0.4 + 0.3 on the right class, 0.4 alone on the wrong one
     assert [(one.confidence, one.right.value) for one in found.bins] == [(0.4, 0.0), (pytest.approx(0.7), 1.0)]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_zoo.core.errors import WorkspaceError
-from model_zoo.core.evaluation.folds import patient_folds, thin
+from model_zoo.core.evaluation.folds import patient_folds, with_fewer_images
 
 
 def test_each_fold_gets_its_part_of_every_class():
@@ -45,7 +45,7 @@ def test_fewer_images_of_one_class_are_of_fewer_patients():
     patients = ["a", "a", "a", "b", "b", "c", "c", "d"]
     among = np.array([1, 1, 0, 1, 1, 1, 1, 0], bool)  # two images each of a, b and c
     for seed in range(5):
-        stays = thin(patients, among, 3, seed)
+        stays = with_fewer_images(patients, among, 3, seed)
         assert stays[~among].all()
         kept = [patients[row] for row in np.flatnonzero(stays & among)]
         assert (len(kept), len(set(kept))) == (3, 2)  # both images of one, one of another
@@ -57,9 +57,9 @@ def test_what_stays_for_a_number_stays_for_every_larger_one(images, seed):
     n = int(among.sum())
     before = ~among
     for size in range(1, n + 1):
-        stays = thin(patients, among, size, seed)
+        stays = with_fewer_images(patients, among, size, seed)
         assert (stays & among).sum() == size
         assert stays[before].all()
         before = stays
     with pytest.raises(WorkspaceError, match=rf"{n + 1} of {n} images cannot be kept"):
-        thin(patients, among, n + 1, seed)
+        with_fewer_images(patients, among, n + 1, seed)

@@ -12,7 +12,7 @@ from model_zoo.core.comparison.comparison import Pair, checkpoint_interval, verd
 from model_zoo.core.comparison.outcomes import Answer, Question
 from model_zoo.core.evaluation.macro_intervals import macro_difference, macro_interval
 from model_zoo.core.evaluation.metrics import Headline
-from model_zoo.core.evaluation.patient_counts import Counts, Ratios
+from model_zoo.core.evaluation.patient_counts import PatientCounts, Ratios
 
 Z = norm.ppf(0.975)
 
@@ -25,7 +25,7 @@ def counts(owner, truth, said, n_classes):
         tables[0][patient, true] += 1
         tables[1][patient, true] += true == one
         tables[2][patient, one] += 1
-    return Counts(*(table[None] for table in tables))
+    return PatientCounts(*(table[None] for table in tables))
 
 
 def alike(sizes, said=None):
@@ -146,7 +146,7 @@ def tables(owner, truth, said, n_patients, n_classes):
         )
 
     everything = np.ones(len(truth), dtype=bool)
-    return Counts(
+    return PatientCounts(
         *(one * 1.0 for one in (table(truth, everything), table(truth, truth == said), table(said, everything)))
     )
 

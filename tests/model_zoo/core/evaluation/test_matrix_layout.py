@@ -10,7 +10,7 @@ from model_zoo.core.evaluation.confusion import Confusion, count
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.matrix_layout import (
     OTHER,
-    Layout,
+    MatrixLayout,
     confusability_order,
     groups_by_part,
     groups_by_taxonomy,
@@ -24,7 +24,7 @@ answers = st.lists(st.tuples(st.integers(0, 5), st.integers(OUTSIDE, 5)), max_si
 )
 layouts = st.builds(
     lambda groups, opened, order, kept: (
-        Layout.of(SIX).collapsed({"x": groups[:3], "y": groups[3:5]}, opened),
+        MatrixLayout.of(SIX).collapsed({"x": groups[:3], "y": groups[3:5]}, opened),
         order,
         kept,
     ),
@@ -43,9 +43,9 @@ def _shuffled(layout, random, kept):
 
 
 def test_three_classes_of_a_group_become_one_line_where_the_first_stood():
-    layout = Layout.of(SIX).collapsed({"bde": ("b", "d", "e")})
+    layout = MatrixLayout.of(SIX).collapsed({"bde": ("b", "d", "e")})
     assert dict(layout.lines) == {"a": ("a",), "bde": ("b", "d", "e"), "c": ("c",), "f": ("f",)}
-    opened = Layout.of(SIX).collapsed({"bde": ("b", "d", "e")}, opened=["bde"])
+    opened = MatrixLayout.of(SIX).collapsed({"bde": ("b", "d", "e")}, opened=["bde"])
     assert list(opened.lines) == ["a", "b", "d", "e", "c", "f"]  # side by side
     counts = np.arange(36.0).reshape(6, 6)
     projected = Confusion(SIX, counts, np.zeros(6)).project(layout.projection)
@@ -55,7 +55,7 @@ def test_three_classes_of_a_group_become_one_line_where_the_first_stood():
 
 
 def test_a_subset_keeps_all_else_in_one_line():
-    layout = Layout.of(SIX).only(["d", "b"])
+    layout = MatrixLayout.of(SIX).only(["d", "b"])
     assert dict(layout.lines) == {"b": ("b",), "d": ("d",), OTHER: ("a", "c", "e", "f")}
     truth, predicted = np.array([1, 1, 3, 0, 5]), np.array([1, 0, OUTSIDE, 3, 4])
     projected = count(truth, predicted, SIX).project(layout.projection)
@@ -64,21 +64,21 @@ def test_a_subset_keeps_all_else_in_one_line():
 
 
 def test_all_classes_chosen_leaves_nothing_over():
-    assert list(Layout.of(SIX).only("abcdef").lines) == list("abcdef")
+    assert list(MatrixLayout.of(SIX).only("abcdef").lines) == list("abcdef")
 
 
 def test_a_stranger_is_one_sentence():
     with pytest.raises(TaxonomyError, match="no class 'g'; it has a, b"):
-        Layout.of(SIX).only(["g"])
+        MatrixLayout.of(SIX).only(["g"])
     with pytest.raises(TaxonomyError, match="each class of 'six' once: look at 'f'"):
-        Layout(SIX, {"all": tuple("abcde")})
+        MatrixLayout(SIX, {"all": tuple("abcde")})
 
 
 @pytest.mark.parametrize("name", ["a", OTHER])
 def test_a_group_or_class_may_have_any_name(name):
     taxonomy = Taxonomy("odd", {one: frozenset({one}) for one in ("a", "b", OTHER)})
-    assert len(Layout.of(taxonomy).collapsed({name: ("b", OTHER)}).lines) == 2
-    assert len(Layout.of(taxonomy).only([OTHER]).lines) == 2
+    assert len(MatrixLayout.of(taxonomy).collapsed({name: ("b", OTHER)}).lines) == 2
+    assert len(MatrixLayout.of(taxonomy).only([OTHER]).lines) == 2
 
 
 @given(answers, layouts)
@@ -143,4 +143,8 @@ def test_groups_come_from_a_coarser_taxonomy_or_a_part():
     by_thing = {"cat": ("cat.small", "cat.large"), "dog": ("dog.small", "dog.large")}
     assert groups_by_taxonomy(fine, things) == by_thing == groups_by_part(fine, space, "thing")
     assert groups_by_part(things, space, "size") == {}
-    assert list(Layout.of(fine).collapsed(by_thing).lines) == ["cat", "dog", "logo"]  # outside there is not lost here
+    assert list(MatrixLayout.of(fine).collapsed(by_thing).lines) == [
+        "cat",
+        "dog",
+        "logo",
+    ]  # outside there is not lost here

@@ -9,7 +9,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import accuracy, evaluate
 from model_zoo.core.evaluation.metrics import MappedBy
 from model_zoo.core.evaluation.predictions import Predictions
-from model_zoo.core.evaluation.probability_summing import Becomes, change
+from model_zoo.core.evaluation.probability_summing import SummingEffect, accuracy_change
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from tests.evaluations import FOUR
 
@@ -32,20 +32,23 @@ def test_many_small_probabilities_outweigh_the_largest():
     runs = [said([0.4, 0.3, 0.3, 0], [0.4, 0.3, 0.3, 0], [0.9, 0.1, 0, 0])]
     answers, sums = both(runs, REST, "aba")
     assert (answers.predicted.tolist(), sums.predicted.tolist()) == ([[0, 0, 0]], [[1, 1, 0]])
-    found = change(answers, sums)
-    assert found.ids(Becomes.RIGHT) == ("i1",)  # b, called a by the answer, the rest by the sum
-    assert found.ids(Becomes.WRONG) == ("i0",)
+    found = accuracy_change(answers, sums)
+    assert found.ids(SummingEffect.RIGHT) == ("i1",)  # b, called a by the answer, the rest by the sum
+    assert found.ids(SummingEffect.WRONG) == ("i0",)
     assert found.net.mean == 0
 
 
 def test_a_series_counts_in_how_many_runs_an_image_changes_and_the_net_may_be_negative():
     unsure, sure = [0.4, 0.3, 0.3, 0], [0.9, 0.1, 0, 0]
     answers, sums = both([said(unsure, sure, unsure), said(unsure, unsure, sure)], REST, "aab")
-    found = change(answers, sums)
-    assert found.n_runs(Becomes.WRONG).tolist() == [2, 1, 0]
-    assert found.n_runs(Becomes.RIGHT).tolist() == [0, 0, 1]
-    assert found.ids(Becomes.WRONG) == ("i0", "i1")
-    assert (found.n_images(Becomes.RIGHT).tolist(), found.n_images(Becomes.WRONG).tolist()) == ([1, 0], [1, 2])
+    found = accuracy_change(answers, sums)
+    assert found.n_runs(SummingEffect.WRONG).tolist() == [2, 1, 0]
+    assert found.n_runs(SummingEffect.RIGHT).tolist() == [0, 0, 1]
+    assert found.ids(SummingEffect.WRONG) == ("i0", "i1")
+    assert (found.n_images(SummingEffect.RIGHT).tolist(), found.n_images(SummingEffect.WRONG).tolist()) == (
+        [1, 0],
+        [1, 2],
+    )
     assert found.net.per_run == pytest.approx([(1 - 1) / 3, -2 / 3])
     assert found.net.mean == pytest.approx(accuracy(sums).mean - accuracy(answers).mean)
 
@@ -55,7 +58,7 @@ def test_what_lies_outside_is_a_candidate_of_its_own():
     answers, sums = both([said([0.3, 0.25, 0, 0.45], [0.3, 0.3, 0.3, 0.1], tie)], NO_D, "aab")
     assert answers.predicted.tolist() == [[OUTSIDE, 0, OUTSIDE]]
     assert sums.predicted.tolist() == [[OUTSIDE, 1, OUTSIDE]]  # .30 .25 .45; .30 .60 .10; .125 .4375 .4375
-    assert change(answers, sums).ids(Becomes.WRONG) == ("i1",)
+    assert accuracy_change(answers, sums).ids(SummingEffect.WRONG) == ("i1",)
 
 
 weights = st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(sum), min_size=1, max_size=12)
@@ -67,7 +70,7 @@ def test_summing_changes_nothing_where_no_class_is_merged(rows, space):
     runs = [said(*(p / p.sum(axis=1, keepdims=True)))]
     answers, sums = both(runs, space, "abcd"[: len(rows)] + "a" * max(0, len(rows) - 4))
     assert (answers.predicted == sums.predicted).all()
-    assert change(answers, sums).net.per_run.tolist() == [0]
+    assert accuracy_change(answers, sums).net.per_run.tolist() == [0]
 
 
 @given(weights, st.sampled_from([REST, NO_D]))
@@ -80,8 +83,8 @@ def test_the_summed_answer_has_the_highest_summed_probability(rows, space):
     totals = np.stack(groups, axis=1)
     chosen = totals[np.arange(len(p)), sums.predicted[0]]  # OUTSIDE, -1, is the last column
     assert chosen == pytest.approx(totals.max(axis=1), abs=1e-6)
-    found = change(answers, sums)
-    gained = found.n_images(Becomes.RIGHT).sum() - found.n_images(Becomes.WRONG).sum()
+    found = accuracy_change(answers, sums)
+    gained = found.n_images(SummingEffect.RIGHT).sum() - found.n_images(SummingEffect.WRONG).sum()
     assert found.net.mean == pytest.approx(gained / len(answers.truth))
 
 
@@ -91,4 +94,4 @@ def test_only_the_same_runs_images_and_classes_can_be_set_against_each_other():
     _, others = both([said([1, 0, 0, 0], [0, 1, 0, 0])], FOUR, "ab")
     for other in (fewer, others):
         with pytest.raises(RunError, match="not of the same runs, images and classes"):
-            change(answers, other)
+            accuracy_change(answers, other)

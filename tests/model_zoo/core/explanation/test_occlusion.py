@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from model_zoo.core.explanation.occlusion import beside, paint_out
+from model_zoo.core.explanation.occlusion import control_region, occlude
 from model_zoo.core.explanation.regions import Box, mask
 
 
@@ -18,7 +18,7 @@ def noise(seed, shape=(40, 30)):
 @given(st.integers(0, 50), st.integers(0, 29), st.integers(0, 39), st.integers(1, 30), st.integers(1, 40))
 def test_only_the_region_changes_and_no_new_extreme_appears(seed, x, y, width, height):
     pixels, region = noise(seed), mask([Box(x, y, x + width, y + height)], (30, 40))
-    painted = paint_out(pixels, region)
+    painted = occlude(pixels, region)
     assert (painted[~region] == pixels[~region]).all()
     if not region.all():
         assert painted[region].min() >= pixels[~region].min()
@@ -30,20 +30,20 @@ def test_a_mark_on_a_plain_ground_is_gone_without_a_trace(channels):
     plain = np.full((21, 34, *channels), 90, dtype=np.uint8)
     marked, region = plain.copy(), mask([Box(5, 5, 9, 9), Box(0, 18, 34, 21)], (34, 21))
     marked[region] = 255
-    assert (paint_out(marked, region) == plain).all()
+    assert (occlude(marked, region) == plain).all()
 
 
 def test_what_is_filled_in_does_not_depend_on_what_was_there():
     region = mask([Box(3, 3, 20, 30)], (30, 40))
     one, other = noise(1), noise(1)
     other[region] = 255 - other[region]
-    assert (paint_out(one, region) == paint_out(other, region)).all()
+    assert (occlude(one, region) == occlude(other, region)).all()
 
 
 def test_nothing_to_paint_out_and_all_to_paint_out():
     pixels = noise(2)
-    assert (paint_out(pixels, np.zeros((40, 30), np.bool_)) == pixels).all()
-    assert not paint_out(pixels, np.ones((40, 30), np.bool_)).any()
+    assert (occlude(pixels, np.zeros((40, 30), np.bool_)) == pixels).all()
+    assert not occlude(pixels, np.ones((40, 30), np.bool_)).any()
 
 
 def harmonic(pixels, region):
@@ -69,7 +69,7 @@ def test_it_is_close_to_the_exact_solution_of_laplace(box):
     pixels = (128 + 60 * np.sin(x / 7) + 50 * np.cos(y / 9)).astype(np.uint8)
     region = mask([box], (30, 40))
     assert (
-        np.abs(paint_out(pixels, region)[region] - harmonic(pixels.astype(float), region)).max() <= 8
+        np.abs(occlude(pixels, region)[region] - harmonic(pixels.astype(float), region)).max() <= 8
     )  # of 220 grey levels
 
 
@@ -78,16 +78,16 @@ def test_the_control_is_as_large_clear_of_the_region_and_least_over_what_is_know
     region, known = mask([Box(2, 3, 6, 5), Box(10, 3, 11, 4)], (30, 20)), np.zeros((20, 30), np.int64)
     known += region
     known[:, 15:] += 1
-    moved = beside(region, known, np.random.default_rng(seed))
+    moved = control_region(region, known, np.random.default_rng(seed))
     assert moved.sum() == region.sum()
     assert not (moved & region).any()
-    assert (moved == beside(region, known, np.random.default_rng(seed))).all()
-    anywhere = beside(region, np.zeros_like(known), np.random.default_rng(seed))
+    assert (moved == control_region(region, known, np.random.default_rng(seed))).all()
+    anywhere = control_region(region, np.zeros_like(known), np.random.default_rng(seed))
     assert known[moved].sum() <= known[anywhere].sum()
 
 
 def test_where_there_is_no_room_there_is_no_control():
     rng = np.random.default_rng(0)
     large = mask([Box(0, 0, 20, 20)], (30, 20))
-    assert beside(large, large.astype(np.int64), rng) is None
-    assert beside(np.zeros((20, 30), np.bool_), np.zeros((20, 30), np.int64), rng) is None
+    assert control_region(large, large.astype(np.int64), rng) is None
+    assert control_region(np.zeros((20, 30), np.bool_), np.zeros((20, 30), np.int64), rng) is None

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from model_zoo.core.evaluation.metrics import ratio
-from model_zoo.core.explanation.region_attention import Look, Removal, energy_figures, flow, moves
+from model_zoo.core.explanation.region_attention import (
+    Occlusion,
+    RegionAttention,
+    energy_metrics,
+    occlusion_flow,
+    prediction_changes,
+)
 from model_zoo.core.explanation.regions import Energy
 from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
@@ -61,7 +67,7 @@ def test_few_patients_have_a_mean_and_no_interval():
 
 def test_energies_are_grouped_and_empty_maps_left_out():
     def look(image_id, patient, region, share, area, peak):
-        return Look(image_id, patient, "last", region, Energy(share, area, peak))
+        return RegionAttention(image_id, patient, "last", region, Energy(share, area, peak))
 
     looks = [
         look("i0", "p", "mark", 0.4, 0.1, True),
@@ -70,7 +76,7 @@ def test_energies_are_grouped_and_empty_maps_left_out():
         look("i3", "r", "mark", math.nan, 0.1, False),
         look("i0", "p", "rest", 0.6, 0.9, False),
     ]
-    mark, rest = energy_figures(looks)
+    mark, rest = energy_metrics(looks)
     assert (mark.region, rest.region) == ("mark", "rest")
     assert mark.share.value == pytest.approx(0.3)  # (.4 + .2 + .3) / 3
     assert mark.area == pytest.approx(0.4 / 3)
@@ -82,17 +88,17 @@ def test_energies_are_grouped_and_empty_maps_left_out():
 
 CAT, DOG, CAR = range(3)
 REMOVALS = [
-    Removal("a", "p", "mark", CAT, CAT, CAT),
-    Removal("b", "p", "mark", CAT, DOG, CAT),
-    Removal("c", "q", "mark", CAT, CAR, CAR),
-    Removal("d", "r", "mark", DOG, CAR, OUTSIDE),  # wrong from the start in fine, right in kinds
-    Removal("e", "s", "mark", CAR, CAR, OUTSIDE),
+    Occlusion("a", "p", "mark", CAT, CAT, CAT),
+    Occlusion("b", "p", "mark", CAT, DOG, CAT),
+    Occlusion("c", "q", "mark", CAT, CAR, CAR),
+    Occlusion("d", "r", "mark", DOG, CAR, OUTSIDE),  # wrong from the start in fine, right in kinds
+    Occlusion("e", "s", "mark", CAR, CAR, OUTSIDE),
 ]
 LABELS = {name: frozenset({leaf}) for name, leaf in zip("abcde", ("cat", "cat", "cat", "cat", "car"), strict=True)}
 
 
 def test_right_answers_flow_in_the_runs_own_classes():
-    told = flow(REMOVALS, FINE, FINE, LABELS)
+    told = occlusion_flow(REMOVALS, FINE, FINE, LABELS)
     assert told.counts.tolist() == [[1, 1, 1, 0], [0, 0, 0, 0], [0, 0, 1, 0]]
     assert told.moved.value == 2 / 4  # b and c of a, b, c, e; d was wrong
     assert (told.moved.n_images, told.moved.n_patients) == (4, 3)
@@ -103,23 +109,23 @@ def test_right_answers_flow_in_the_runs_own_classes():
 
 
 def test_a_coarser_space_forgives_what_it_cannot_tell_apart():
-    told = flow(REMOVALS, FINE, KINDS, LABELS)
+    told = occlusion_flow(REMOVALS, FINE, KINDS, LABELS)
     assert told.counts.tolist() == [[2, 2, 0], [0, 1, 0]]  # a and b stay animals; c and d become cars
     assert told.moved.value == 2 / 5
 
 
 def test_an_answer_may_leave_the_space():
-    told = flow(REMOVALS, FINE, CATS, LABELS)
+    told = occlusion_flow(REMOVALS, FINE, CATS, LABELS)
     assert told.becomes(CAT) == [("cat", 1), ("dog", 1), (ELSEWHERE, 1)]
 
 
 def test_nothing_painted_out_is_no_flow():
-    assert math.isnan(flow([], FINE, KINDS, LABELS).moved.value)
+    assert math.isnan(occlusion_flow([], FINE, KINDS, LABELS).moved.value)
 
 
 def test_one_answer_moves_in_one_label_space_and_stays_in_another():
     before, after = np.array([0.7, 0.1, 0.2], np.float32), np.array([0.2, 0.5, 0.3], np.float32)
-    fine, kinds, unsaid = moves(FINE, before, after, (FINE, KINDS, ODD))
+    fine, kinds, unsaid = prediction_changes(FINE, before, after, (FINE, KINDS, ODD))
     assert fine.names == ("cat", "dog")
     assert fine.moved
     assert (fine.probability_before, fine.probability_after) == pytest.approx((0.7, 0.2))
@@ -127,4 +133,4 @@ def test_one_answer_moves_in_one_label_space_and_stays_in_another():
     assert not kinds.moved
     assert (kinds.probability_before, kinds.probability_after) == pytest.approx((0.8, 0.7))
     assert unsaid.names == ("cat or car", "dog")
-    assert moves(KINDS, before[:2], after[:2], (FINE,)) == (None,)
+    assert prediction_changes(KINDS, before[:2], after[:2], (FINE,)) == (None,)

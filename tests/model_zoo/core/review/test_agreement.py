@@ -12,8 +12,8 @@ from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
 from model_zoo.core.evaluation.metrics import wilson
 from model_zoo.core.review.agreement import (
-    MIN_PATIENTS,
-    NOBODY,
+    MIN_PATIENTS_FOR_AGREEMENT,
+    NO_LABEL,
     cohen,
     coincidences,
     fleiss,
@@ -27,7 +27,7 @@ RATINGS = st.lists(st.lists(st.integers(-1, 3), min_size=3, max_size=3), min_siz
 
 
 def test_two_people_and_four_images_by_hand():
-    ratings = np.array([[0, 0, 1, NOBODY], [0, 1, 1, 1]])  # the fourth image was rated once: it says nothing
+    ratings = np.array([[0, 0, 1, NO_LABEL], [0, 1, 1, 1]])  # the fourth image was rated once: it says nothing
     found = coincidences(ratings, np.arange(4), 2)
     assert found.n_images == 3
     assert found.total.tolist() == [[2, 1], [1, 2]]  # (0,0) and (1,1) both ways round, (0,1) once each way
@@ -41,7 +41,7 @@ def test_two_people_and_four_images_by_hand():
 def test_alpha_is_that_of_the_krippendorff_package(written):
     ratings = np.array(written).T
     found = krippendorff(coincidences(ratings, np.arange(ratings.shape[1]), 4).total)
-    said = np.where(ratings == NOBODY, np.nan, ratings)
+    said = np.where(ratings == NO_LABEL, np.nan, ratings)
     paired = said[:, (~np.isnan(said)).sum(axis=0) > 1]
     if len(np.unique(paired[~np.isnan(paired)])) < 2:
         assert np.isnan(found)  # nothing varies: no agreement beyond chance can be told
@@ -62,7 +62,7 @@ def test_fleiss_is_that_of_statsmodels(written):
 @given(RATINGS)
 def test_cohen_is_that_of_scikit_learn(written):
     first, second, _ = np.array(written).T
-    both = (first != NOBODY) & (second != NOBODY)
+    both = (first != NO_LABEL) & (second != NO_LABEL)
     found = cohen(joint(first, second, np.arange(len(first)), 4).total)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -73,7 +73,7 @@ def test_cohen_is_that_of_scikit_learn(written):
 @given(RATINGS, st.permutations(range(3)), st.permutations(range(4)))
 def test_neither_the_order_of_people_nor_the_names_of_classes_matter(written, people, classes):
     ratings, owners = np.array(written).T, np.arange(len(written)) // 2
-    renamed = np.where(ratings == NOBODY, NOBODY, np.array(classes)[ratings])[list(people)]
+    renamed = np.where(ratings == NO_LABEL, NO_LABEL, np.array(classes)[ratings])[list(people)]
     first, second = (coincidences(one, owners, 4) for one in (ratings, renamed))
     for statistic in (observed, fleiss, krippendorff):
         assert statistic(first.total) == pytest.approx(float(statistic(second.total)), abs=1e-12, nan_ok=True)
@@ -84,7 +84,7 @@ def test_neither_the_order_of_people_nor_the_names_of_classes_matter(written, pe
 
 def test_few_patients_get_no_interval_and_full_agreement_is_not_certainty():
     ratings = np.array([[0, 1, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1]] * 2)
-    for n_patients, told in ((MIN_PATIENTS - 1, False), (MIN_PATIENTS, True)):
+    for n_patients, told in ((MIN_PATIENTS_FOR_AGREEMENT - 1, False), (MIN_PATIENTS_FOR_AGREEMENT, True)):
         found = coincidences(ratings, np.minimum(np.arange(12), n_patients - 1), 2).figure(fleiss)
         assert (found.value, found.n_images, found.n_patients) == (1, 12, n_patients)
         assert np.isnan([found.low, found.high]).tolist() == [not told] * 2

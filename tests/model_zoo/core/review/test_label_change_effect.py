@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from model_zoo.core.errors import RunError
-from model_zoo.core.review.label_change_effect import BeforeAfter, Moved, reviewable_difference, reviewable_label_errors
+from model_zoo.core.review.label_change_effect import (
+    BeforeAfter,
+    LabelChangeEffect,
+    reviewable_difference,
+    reviewable_label_errors,
+)
 from model_zoo.core.review.review_estimate import estimate
 from tests.evaluations import judged
 
@@ -19,11 +24,11 @@ def test_each_relabelled_image_stands_where_its_answers_went():
     before, after = judged([0, 0, 2, 3, 0], said), judged([1, 1, 3, 3, 0], said)
     moved = BeforeAfter(IDS, before, after).moved({"i0", "i1", "i2", "i3"})
     assert moved == {
-        Moved.RIGHT: {"i0": 1, "i1": 2},  # a to b: the second run becomes right; both do on i1
-        Moved.WRONG: {"i0": 1, "i2": 2},
-        Moved.SAME: {"i3": 2},  # another leaf of the same class
-        Moved.LEFT_OUT: {},
-        Moved.COUNTED: {},
+        LabelChangeEffect.RIGHT: {"i0": 1, "i1": 2},  # a to b: the second run becomes right; both do on i1
+        LabelChangeEffect.WRONG: {"i0": 1, "i2": 2},
+        LabelChangeEffect.SAME: {"i3": 2},  # another leaf of the same class
+        LabelChangeEffect.LEFT_OUT: {},
+        LabelChangeEffect.COUNTED: {},
     }
 
 
@@ -32,7 +37,7 @@ def test_an_image_comes_and_goes_as_its_label_can_be_placed():
     before, after = both.only(np.array([0, 1, 2, 3])), both.only(np.array([1, 2, 3, 4]))
     pair = BeforeAfter(IDS, before, after)
     moved = pair.moved(set(IDS))
-    assert (moved[Moved.LEFT_OUT], moved[Moved.COUNTED]) == ({"i0": 1}, {"i4": 1})
+    assert (moved[LabelChangeEffect.LEFT_OUT], moved[LabelChangeEffect.COUNTED]) == ({"i0": 1}, {"i4": 1})
     part = pair.reviewable(ALL)
     assert part.below.tolist() == [1, 1, 1, 1, 0]
     assert part.reviewed_below.tolist() == [0, 1, 1, 1, 1]

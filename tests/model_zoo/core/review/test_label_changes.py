@@ -7,7 +7,7 @@ from hypothesis import given
 
 from model_zoo.core.label_space.labels import Label, LeafSpace, Part
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.review.label_changes import Flow, flows, label_changes, n_by_name, named_by
+from model_zoo.core.review.label_changes import LabelFlow, label_changes, label_flows, n_by_name, named_by
 
 SPACE = LeafSpace((Part("thing", ("cat", "dog", "car")), Part("size", ("small", "large"))))
 KINDS = Taxonomy("kinds", {"animal": SPACE.parse("cat.*|dog.*"), "vehicle": SPACE.parse("car.*")})
@@ -28,17 +28,17 @@ def test_every_image_is_in_one_of_four_lists() -> None:
 
 
 def test_flows_by_class_and_by_label() -> None:
-    assert flows(BEFORE, AFTER, named_by(KINDS)) == (
-        Flow("animal", "animal", ("b",)),  # cat to dog: the class holds both
-        Flow("animal", "vehicle", ("c",)),
-        Flow("vehicle", None, ("d",)),  # any small thing fits no single class
-        Flow("vehicle", "animal", ("e",)),
+    assert label_flows(BEFORE, AFTER, named_by(KINDS)) == (
+        LabelFlow("animal", "animal", ("b",)),  # cat to dog: the class holds both
+        LabelFlow("animal", "vehicle", ("c",)),
+        LabelFlow("vehicle", None, ("d",)),  # any small thing fits no single class
+        LabelFlow("vehicle", "animal", ("e",)),
     )
-    assert Flow("car.small", "*.small", ("d",)) in flows(BEFORE, AFTER, SPACE.format)
+    assert LabelFlow("car.small", "*.small", ("d",)) in label_flows(BEFORE, AFTER, SPACE.format)
 
 
 def test_many_before_few() -> None:
-    found = flows(
+    found = label_flows(
         labelled(a="cat.small", b="car.small", c="car.large"), labelled(a="car.small", b="*", c="*"), named_by(KINDS)
     )
     assert [len(one.image_ids) for one in found] == [2, 1]
@@ -51,7 +51,7 @@ labellings = some.dictionaries(
 
 @given(before=labellings, after=labellings)
 def test_what_left_and_came_is_the_difference_of_the_counts(before: dict[str, Label], after: dict[str, Label]) -> None:
-    changes, found = label_changes(before, after), flows(before, after, named_by(KINDS))
+    changes, found = label_changes(before, after), label_flows(before, after, named_by(KINDS))
     assert sorted(one for flow in found for one in flow.image_ids) == sorted(changes.changed)
     lists = (changes.changed, changes.equal, changes.only_before, changes.only_after)
     assert sorted(one for ids in lists for one in ids) == sorted({*before, *after})
@@ -66,7 +66,7 @@ def test_what_left_and_came_is_the_difference_of_the_counts(before: dict[str, La
 
 @given(before=labellings, after=labellings)
 def test_backwards_every_flow_runs_the_other_way(before: dict[str, Label], after: dict[str, Label]) -> None:
-    there, back = (flows(*sides, named_by(KINDS)) for sides in ((before, after), (after, before)))
+    there, back = (label_flows(*sides, named_by(KINDS)) for sides in ((before, after), (after, before)))
     assert {(f.source, f.target, frozenset(f.image_ids)) for f in there} == {
         (f.target, f.source, frozenset(f.image_ids)) for f in back
     }

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from model_zoo.core.review.review_estimate import Estimate, Reviewable, certain_range, estimate
+from model_zoo.core.review.review_estimate import Estimate, ReviewedDifference, estimate, range_of_unlabelled
 
 
 def right_and_wrong(before, after, known=None, counts_before=None, counts_after=None):
     """Images that a run is right (1) or wrong (0) on, under either label."""
     n = len(before)
     ones = np.ones(n)
-    return Reviewable(
+    return ReviewedDifference(
         above=np.array(before, dtype=float),
         below=ones if counts_before is None else np.array(counts_before, dtype=float),
         known=np.ones(n, dtype=bool) if known is None else np.array(known),
@@ -98,7 +98,7 @@ def test_the_certain_range_counts_images_that_may_be_left_out():
         after, counts = rng.integers(0, 2, n), rng.integers(0, 2, n)
         after = after * counts
         known = np.arange(n) < n_known
-        found = certain_range(right_and_wrong(after, after, known, counts, counts))
+        found = range_of_unlabelled(right_and_wrong(after, after, known, counts, counts))
         assert found == pytest.approx(certain(after[known].tolist(), n - n_known, counts[known].tolist()))
 
 
@@ -159,7 +159,9 @@ def test_what_no_label_can_do_is_left_out_of_the_interval():
     """Two runs that answer alike on 90 of 100 images: only the other ten can part them."""
     votes = np.zeros(100)
     votes[:10] = 1
-    images = Reviewable(np.zeros(100), np.ones(100), np.ones(100, bool), np.zeros(100), np.ones(100), -votes, votes)
+    images = ReviewedDifference(
+        np.zeros(100), np.ones(100), np.ones(100, bool), np.zeros(100), np.ones(100), -votes, votes
+    )
     found = sampled_estimate(images, np.arange(100) % 5 == 0)  # 20 drawn, two of the ten among them: eight are unseen
     assert (found.value, found.low, found.high) == (0, pytest.approx(-0.08), pytest.approx(0.08))
 

@@ -10,7 +10,12 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from model_zoo.core.suggestions.separability import agreements, clustered_variance, distinctions, placements
+from model_zoo.core.suggestions.separability import (
+    auc_placements,
+    clustered_variance,
+    pair_agreements,
+    pair_separabilities,
+)
 from tests.evaluations import judged
 
 scored = st.integers(2, 30).flatmap(
@@ -36,7 +41,7 @@ def drawn(rng, n_patients=60, skill=1.0, shared=0.7, n_runs=2, classes=4):
 @given(scored)
 def test_the_mean_placement_of_either_class_is_the_area_with_ties(given_scores):
     scores, first = (np.array(one) for one in given_scores)
-    placed = placements(scores.astype(float), first)
+    placed = auc_placements(scores.astype(float), first)
     wanted = roc_auc_score(first, scores)
     assert placed[first].mean() == pytest.approx(wanted, abs=1e-12)
     assert placed[~first].mean() == pytest.approx(wanted, abs=1e-12)
@@ -46,7 +51,7 @@ def test_the_mean_placement_of_either_class_is_the_area_with_ties(given_scores):
 
 def test_every_pair_is_what_scikit_learn_says_of_its_images():
     evaluation, runs = drawn(np.random.default_rng(1))
-    for one in distinctions([(evaluation, runs)]):
+    for one in pair_separabilities([(evaluation, runs)]):
         a, b = one.pair
         inside = np.isin(evaluation.truth, one.pair)
         first = evaluation.truth[inside] == a
@@ -65,7 +70,7 @@ def test_with_one_image_a_patient_the_variance_is_that_of_delong():
     rng = np.random.default_rng(2)
     first = np.arange(50) < 20
     scores = rng.standard_normal(50) + first
-    placed = placements(scores, first)
+    placed = auc_placements(scores, first)
     wanted = placed[first].var(ddof=1) / 20 + placed[~first].var(ddof=1) / 30  # DeLong et al. 1988, equations 4 to 6
     assert clustered_variance(placed, first, np.arange(50))[0] == pytest.approx(wanted, rel=1e-12)
 
@@ -77,14 +82,14 @@ def test_the_clustered_variance_is_that_of_a_patient_bootstrap(both):
     patients = np.repeat(np.arange(120), 4)
     first = (np.arange(480) % 2 == 0) if both else patients < 60
     scores = 1.5 * rng.standard_normal((2, 120))[first.astype(int), patients] + rng.standard_normal(480) + first
-    variance, _ = clustered_variance(placements(scores, first), first, patients)
+    variance, _ = clustered_variance(auc_placements(scores, first), first, patients)
     rows = np.arange(480).reshape(120, 4)
     moved = []
     for _ in range(1500):
         drawn_rows = rows[rng.integers(0, 120, 120)].ravel()
         moved.append(roc_auc_score(first[drawn_rows], scores[drawn_rows]))
     assert math.sqrt(variance) == pytest.approx(np.std(moved), rel=0.1)
-    assert variance > 1.5 * clustered_variance(placements(scores, first), first, np.arange(480))[0]
+    assert variance > 1.5 * clustered_variance(auc_placements(scores, first), first, np.arange(480))[0]
 
 
 @pytest.mark.parametrize(("patients", "auc"), [((10, 40), 0.5), ((30, 30), 0.7), ((30, 30), 0.97), ((100, 100), 0.9)])
@@ -100,7 +105,7 @@ def test_the_interval_covers_as_often_as_it_says(patients, auc):
         p = 1 / (1 + np.exp(-(score + shift * (truth == 0))))
         evaluation = judged(truth, (p < 0.5).astype(int), whose)
         probabilities = np.stack([p, 1 - p, 0 * p, 0 * p], axis=1)
-        found = next(one for one in distinctions([(evaluation, [probabilities])]) if one.pair == (0, 1))
+        found = next(one for one in pair_separabilities([(evaluation, [probabilities])]) if one.pair == (0, 1))
         covered += found.separations[0].low <= auc <= found.separations[0].high
     assert covered >= 0.91 * 400
 
@@ -113,7 +118,7 @@ def test_on_chance_alone_hardly_any_data_set_shows_a_separation():
         evaluation, runs = drawn(rng, skill=0.0)
         _, others = drawn(rng, skill=0.0)
         others = [one[np.arange(len(evaluation.truth)) % len(one)] for one in others]
-        shown += any(one.told_apart for one in distinctions([(evaluation, runs), (evaluation, others)]))
+        shown += any(one.separable for one in pair_separabilities([(evaluation, runs), (evaluation, others)]))
     assert shown <= 5
 
 
@@ -125,23 +130,23 @@ def test_a_pair_that_looks_alike_comes_first_and_the_others_are_told_apart():
         same = one.copy()
         same[:, [1, 2]] = one[:, [1, 2]].sum(axis=1, keepdims=True) * rng.uniform(0.3, 0.7, (len(one), 1)) ** [1, 2]
         blurred.append(same)
-    found = distinctions([(evaluation, blurred)])
+    found = pair_separabilities([(evaluation, blurred)])
     assert found[0].pair == (1, 2)
     assert found[0].poorly_at_best
-    assert not found[0].told_apart
-    assert all(one.told_apart and not one.poorly_at_best for one in found[1:])
-    both = distinctions([(evaluation, blurred), (evaluation, runs)])
-    assert all(one.told_apart for one in both)  # what one subject cannot, another can
+    assert not found[0].separable
+    assert all(one.separable and not one.poorly_at_best for one in found[1:])
+    both = pair_separabilities([(evaluation, blurred), (evaluation, runs)])
+    assert all(one.separable for one in both)  # what one subject cannot, another can
     assert next(one for one in both if one.pair == (1, 2)).best == 1
 
 
 def test_few_patients_get_counts_and_no_interval():
     evaluation, runs = drawn(np.random.default_rng(7), n_patients=9)
-    found = distinctions([(evaluation, runs)])
+    found = pair_separabilities([(evaluation, runs)])
     assert all(math.isnan(s.low) and math.isnan(s.high) for one in found for s in one.separations)
-    assert not any(one.measured or one.told_apart or one.poorly_at_best for one in found)
+    assert not any(one.measured or one.separable or one.poorly_at_best for one in found)
     lonely = judged([0, 0, 1], [0, 0, 1], None)
-    absent = next(one for one in distinctions([(lonely, [np.full((3, 4), 0.25)])]) if one.pair == (2, 3))
+    absent = next(one for one in pair_separabilities([(lonely, [np.full((3, 4), 0.25)])]) if one.pair == (2, 3))
     assert math.isnan(absent.separations[0].auc)
     assert absent.separations[0].n_images == (0, 0)
 
@@ -149,7 +154,7 @@ def test_few_patients_get_counts_and_no_interval():
 def test_probabilities_of_nothing_are_no_infinity():
     truth = np.arange(48) % 4
     evaluation = judged(truth, truth)
-    found = distinctions([(evaluation, [np.eye(4)[truth]])])
+    found = pair_separabilities([(evaluation, [np.eye(4)[truth]])])
     assert all(one.separations[0].auc == 1 and one.separations[0].low < 1 for one in found)
 
 
@@ -157,7 +162,7 @@ def test_perfect_separation_of_few_is_less_certain_than_of_many():
     low = []
     for n in (48, 480):
         truth = np.arange(n) % 4
-        low.append(distinctions([(judged(truth, truth), [np.eye(4)[truth]])])[0].separations[0].low)
+        low.append(pair_separabilities([(judged(truth, truth), [np.eye(4)[truth]])])[0].separations[0].low)
     assert low[0] < 0.6 < 0.9 < low[1]
 
 
@@ -172,7 +177,7 @@ def pairs_of_answers(same_first, same_second, differ):
 
 def test_agreement_is_that_behind_fleiss_kappa():
     counts = pairs_of_answers(20, 12, 8)
-    found = agreements(counts, np.arange(40))[0, 1]
+    found = pair_agreements(counts, np.arange(40))[0, 1]
     assert (found.n_same, found.n_answers, found.n_images) == (32, 40, 40)
     kappa = (found.share.value - found.chance) / (1 - found.chance)
     ratings = np.repeat([[2, 0], [0, 2], [1, 1]], (20, 12, 8), axis=0)
@@ -181,7 +186,7 @@ def test_agreement_is_that_behind_fleiss_kappa():
 
 
 def test_answers_at_random_are_not_called_agreement():
-    found = agreements(pairs_of_answers(10, 10, 20), np.arange(40))[0, 1]
+    found = pair_agreements(pairs_of_answers(10, 10, 20), np.arange(40))[0, 1]
     assert found.chance == pytest.approx(0.5)
     assert not found.beyond_chance
     assert found.share.low < 0.5 < found.share.high
@@ -189,10 +194,10 @@ def test_answers_at_random_are_not_called_agreement():
 
 def test_a_pair_that_nobody_gave_both_of_says_nothing():
     counts = pairs_of_answers(5, 0, 0)
-    assert agreements(counts, np.arange(5)) == {}
+    assert pair_agreements(counts, np.arange(5)) == {}
 
 
 def test_one_patients_images_are_not_many_patients():
-    alone = agreements(pairs_of_answers(20, 12, 8), np.arange(40) % 9)[0, 1]
+    alone = pair_agreements(pairs_of_answers(20, 12, 8), np.arange(40) % 9)[0, 1]
     assert math.isnan(alone.share.low)
     assert not alone.beyond_chance

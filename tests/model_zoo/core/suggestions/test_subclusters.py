@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.core.suggestions.subclusters import adjusted_rand, divisions
+from model_zoo.core.suggestions.subclusters import adjusted_rand, find_subclusters
 
 SPACE = LeafSpace((Part("thing", ("a", "b", "c")), Part("mark", ("no", "yes")), Part("size", ("s", "m", "l"))))
 THINGS = Taxonomy("things", {thing: SPACE.parse(f"{thing}.*.*") for thing in "abc"})
@@ -45,7 +45,7 @@ def test_the_agreement_is_the_adjusted_rand_index_of_scikit_learn(pairs):
 
 def test_clusters_that_agree_with_a_part_carry_its_name():
     vectors, evaluation, labels, marked = seen(np.random.default_rng(1), apart=5)
-    found = divisions(vectors, evaluation, labels, SPACE)
+    found = find_subclusters(vectors, evaluation, labels, SPACE)
     assert [one.clusters.index for one in found if one.candidate] == [1]
     first = found[0]
     rows = first.clusters.rows
@@ -63,7 +63,7 @@ def test_clusters_that_agree_with_a_part_carry_its_name():
 
 def test_labels_that_leave_the_part_open_are_not_counted():
     vectors, evaluation, labels, _ = seen(np.random.default_rng(2), apart=5, unknown=True)
-    first = divisions(vectors, evaluation, labels, SPACE)[0]
+    first = find_subclusters(vectors, evaluation, labels, SPACE)[0]
     settled = [SPACE.parts_of(labels[row])["mark"] is not None for row in first.clusters.rows]
     assert first.meaning.part == "mark"
     assert first.meaning.n_images == sum(settled) < len(settled)
@@ -73,7 +73,7 @@ def test_clusters_of_no_part_have_no_meaning_and_are_still_shown():
     vectors, evaluation, labels, _ = seen(np.random.default_rng(3))
     hidden = (np.random.default_rng(4).random(len(vectors)) < 0.5) & (evaluation.truth == 1)
     vectors[hidden, 5] += 5
-    first = divisions(vectors, evaluation, labels, SPACE)[0]
+    first = find_subclusters(vectors, evaluation, labels, SPACE)[0]
     assert (first.clusters.index, first.candidate, first.meaning) == (1, True, None)
 
 
@@ -83,7 +83,7 @@ def test_label_noise_is_no_class_of_its_own(noise):
     rng, apart, advised = np.random.default_rng(5), 0, 0
     for _ in range(10):
         vectors, evaluation, labels, _ = seen(rng, noise=noise)
-        found = divisions(vectors, evaluation, labels, SPACE)
+        found = find_subclusters(vectors, evaluation, labels, SPACE)
         apart += any(one.clusters.wide for one in found)
         advised += any(one.candidate for one in found)
     assert apart >= 9
@@ -93,4 +93,4 @@ def test_label_noise_is_no_class_of_its_own(noise):
 def test_what_a_part_never_varies_over_is_no_meaning():
     vectors, evaluation, labels, _ = seen(np.random.default_rng(6), apart=5)
     same = [SPACE.parse(f"{next(iter(label))[0]}.no.s") for label in labels]
-    assert divisions(vectors, evaluation, same, SPACE)[0].meaning is None
+    assert find_subclusters(vectors, evaluation, same, SPACE)[0].meaning is None
