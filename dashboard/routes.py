@@ -113,7 +113,7 @@ async def stored_decisions(request: Request) -> Response:
 
 @_for_own_pages
 def painted_file(request: Request) -> Response:
-    """One image as PNG, with the regions and boxes of the address painted out."""
+    """One image as PNG, with the regions and boxes of the address occluded."""
     asked = request.query_params
     away = read_occluded({name: tuple(asked.getlist(name)) for name in asked})
     painted = occlude_image(desk(), request.path_params["image_id"], away).occluded

@@ -140,7 +140,7 @@ class MatrixView:
 
 @dataclass(frozen=True, slots=True)
 class Occluded:
-    """What is painted out of an image: its regions by name, and boxes drawn on it, in whole pixels."""
+    """What is occluded in an image: its regions by name, and boxes drawn on it, in whole pixels."""
 
     regions: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
@@ -249,7 +249,7 @@ def images_url(shown: Shown, cell: Cell, view: MatrixView) -> str:
 
 
 def read_occluded(query: Query) -> Occluded:
-    """What an address wants painted out; `LinkError` for a box that is none, or more than `MAX_BOXES`."""
+    """What an address wants occluded; `LinkError` for a box that is none, or more than `MAX_BOXES`."""
     boxes = tuple(dict.fromkeys(query.get("box", ())))
     if len(boxes) > MAX_BOXES:
         raise LinkError(f"The address draws {len(boxes)} boxes; at most {MAX_BOXES} are painted out at once.")
@@ -292,7 +292,7 @@ def map_url(run_id: str, image_id: str, weights_sha256: str, **parameters: str) 
 
 
 def painted_url(image_id: str, away: Occluded) -> str:
-    """Where a browser finds an image with regions painted out."""
+    """Where a browser finds an image with regions occluded."""
     return f"/painted/{quote(image_id, safe='')}?{urlencode(away.query(), doseq=True)}"
 
 

@@ -10,7 +10,7 @@ from model_zoo.core.label_space.splits import Split
 
 
 class Opinion(StrEnum):
-    """Whose images a reviewer is shown: those that nobody has answered, or those that others have labelled."""
+    """Whose images a reviewer is shown: those without an answer, or those that others have labelled."""
 
     FIRST = "first"
     SECOND = "second"

@@ -258,7 +258,7 @@ def look(
     workspace: WorkspaceOption = None,
     trust_code: TrustOption = None,
 ) -> None:
-    """Measure what a run looks at: its maps against known regions, its answers with a region painted out."""
+    """Measure what a run looks at: its maps against known regions, its answers with a region occluded."""
     from dashboard.runs.region_attention import measure_region_attention
 
     _trust(trust_code)

@@ -11,7 +11,7 @@ from dashboard.evaluation.class_selection import plotted_classes
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.label_change_effect_words import reviewed_part
-from dashboard.ui import plots
+from dashboard.ui import controls, plots
 from dashboard.ui.chart_clicks import Open, chart_key, on_click
 from dashboard.ui.class_tables import class_table, figure_table
 from dashboard.words import interval_text, no_interval, plain, share_text
@@ -72,6 +72,10 @@ def overall_metrics(judged: Comparison) -> None:
 
 def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Theme, open_cell: Open) -> None:
     """A metric of every class; a click opens the images that it is based on."""
+    head, which = st.columns([5, 3], vertical_alignment="bottom")
+    head.subheader("Each class", anchor=False)
+    with which.container(horizontal=True, horizontal_alignment="right"):
+        controls.figure_switch(figure)
     together = judged.one_space
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]
     for column, group in zip(st.columns(min(2, len(groups))) * len(groups), groups):

@@ -32,7 +32,7 @@ class Conflict:
 
 
 def conflicts(decisions: Iterable[Decision]) -> dict[str, Conflict]:
-    """Image id -> its conflict, oldest image first: labels in force that differ, and nobody has adjudicated since.
+    """Image id -> its conflict, oldest image first: labels in force that differ, with no adjudication since.
 
     A person counts once, with their last answer; whoever cannot tell in the end has no voice. An
     adjudication that gives a label stands for all that was said before it: labels given later, by

@@ -39,7 +39,7 @@ def hand_out(
 ) -> HandedOut:
     """Which images ``reviewer`` is handed, which are left, and the leases afterwards.
 
-    ``unanswered`` are the images of a queue that nobody has answered, ``waiting`` those of them that the
+    ``unanswered`` are the images of a queue without an answer, ``waiting`` those of them that the
     reviewer has not skipped, both in the queue's order. First come the images that are the reviewer's
     already, then free ones, so that they have `MOST_LEASED`, or their fair share of what is left with room
     for one more person; what they have beyond that becomes free. While others are at work in this queue

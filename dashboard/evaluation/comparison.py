@@ -97,7 +97,7 @@ class Comparison:
         raise LinkError(f"{subject_id[:100]!r} is not among the compared runs; choose it in Compare.")
 
     def dropped(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-        """Subject title -> common class -> the subject's classes that it no longer tells apart."""
+        """Subject title -> common class -> the subject's classes that it no longer distinguishes."""
         kept = {subject.title: project(subject.taxonomy, self.ground).merged() for subject in self.subjects}
         return {title: merged for title, merged in kept.items() if merged}
 

@@ -26,7 +26,7 @@ def coverage(found: LabelChanges) -> str:
 
 
 def reviewed_part(found: LabelChanges | None) -> str:
-    """What figures on labels as reviewed rest on, in half a sentence."""
+    """What metrics on corrected labels rest on, in half a sentence."""
     if found is None:
         return "As reviewed: no image is reviewed yet, so these are the original labels"
     part = f"As reviewed: {_of(len(found.reviewed), found.n_images)}"

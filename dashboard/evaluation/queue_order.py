@@ -238,7 +238,7 @@ def _short(split: Split, where: Sequence[Filter]) -> str:
 
 
 def _drawn_where(where: Sequence[Filter], which: Labels) -> str:
-    """What a random order is restricted to; labels as reviewed change with each decision, so that it is no draw."""
+    """What a random order is restricted to; corrected labels change with each decision, so that it is no draw."""
     moving = which is Labels.REVIEWED and any(one.column == LABEL for one in where)
     return one_line(f"{filters_text(where)}{' as reviewed by now' if moving else ''}", TEXT_MAX // 2)
 

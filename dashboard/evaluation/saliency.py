@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEPTHS = ("coarse", "medium", "fine", "finest")
 """From the last stage to an early one."""
 
-# Dark violet to yellow (after matplotlib's inferno), told apart without colour by lightness alone.
+# Dark violet to yellow (after matplotlib's inferno), distinct without colour by lightness alone.
 _RAMP = np.array(
     [(40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164)], float
 )

@@ -66,10 +66,5 @@ metrics_ui.overall_metrics(judged)
 task_difficulty_ui.side_by_side(compare_cached.side_by_side(shown), shown)
 task_difficulty_ui.secondary_metrics_table(judged, compare_cached.secondary_metrics(shown))
 label_change_section(reviewing, shown)
-
-head, which = st.columns([5, 3], vertical_alignment="bottom")
-head.subheader("Each class", anchor=False)
-with which.container(horizontal=True, horizontal_alignment="right"):
-    controls.figure_switch(figure)
 metrics_ui.per_class_metrics(judged, figure, theme, open_cell)
 matrices(judged, view, desk.workspace, partial(compare_cached.matrix_diff, shown), shown, theme, open_cell, reviewing)

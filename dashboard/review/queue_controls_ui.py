@@ -92,7 +92,7 @@ def cell_picker(cells: Mapping[Cell, int], subjects: Sequence[Subject], cell: Ce
 
 
 def opinion_switch(view: QueueView) -> None:
-    """Images that nobody has answered, or those that somebody else has labelled."""
+    """Images without an answer, or those that somebody else has labelled."""
     controls.switch(
         "opinion",
         "Opinion",

@@ -28,7 +28,7 @@ TOP = 3
 def waiting(
     desk: Desk, items: Sequence[QueueItem], reviewer: str, *, second_opinion: bool = False
 ) -> tuple[QueueItem, ...]:
-    """The items that nobody has answered and ``reviewer`` has not skipped, without those that others have at hand.
+    """The items without an answer that ``reviewer`` has not skipped, without those that others have at hand.
 
     For a ``second_opinion``: those that somebody has given a label, and ``reviewer`` has not answered. These are
     kept from nobody: everybody is asked for an opinion of their own.
@@ -44,7 +44,7 @@ def waiting(
 
 
 def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
-    """How many of the items that nobody has answered other reviewers have at hand."""
+    """How many of the items without an answer other reviewers have at hand."""
     unanswered = remaining(items, answered(desk.store.all()))
     return desk.leases.n_with_others([item.image_id for item in unanswered], reviewer)
 

@@ -190,9 +190,9 @@ class Desk:
         return self._remembered((run.run_id, stamp, split), lambda: run.predictions(split))
 
     def out_of_fold(self, run_id: str) -> Predictions | None:
-        """What models that never saw its patient say of each training image; None where nobody asked them.
+        """Out-of-fold predictions, or None.
 
-        `RunError` where they were asked about other images, labels or patients than today's.
+        `RunError` where they are of other images, labels or patients than today's.
         """
         run, dataset = self._run(run_id), self.dataset()
         path = out_of_fold_path(self.workspace.folders, run)

@@ -43,7 +43,7 @@ class Checkpoint:
     """The sets of weights that a file holds, and what else it says in plain words.
 
     ``parts`` names each set by where it lies (``state_dict``, ``model_ema``, or `WHOLE`); ``said`` maps places in the
-    file to texts, numbers and lists of them that stand there (``args.model``), none of which anybody vouches for.
+    file to texts, numbers and lists of them that stand there (``args.model``), all of it unverified.
     """
 
     name: str

@@ -28,7 +28,7 @@ MAX_HEADER = 2**20
 """Bytes that a tar archive may spend on naming one file."""
 
 MAX_NAME, MAX_DEPTH = 240, 50
-"""Bytes of a name: longer ones are cut and told apart by a hash, as file systems hold 255. Folders in folders."""
+"""Bytes of a name: longer ones are cut and kept distinct by a hash, as file systems hold 255. Folders in folders."""
 
 _KINDS = {
     b"PK\3\4": "zip",

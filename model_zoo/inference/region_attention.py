@@ -53,7 +53,7 @@ def measure_attention(
     together: Sequence[Sequence[str]] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> AttentionResults:
-    """Maps of what the run answers, and its answers with each region painted out.
+    """Maps of what the run answers, and its predictions with each region occluded.
 
     ``images`` gives id, patient (or the id again), pixels and regions; ``n_known`` is how many there were to choose
     from. Each region that is in an image is asked
@@ -114,7 +114,7 @@ def _shapes(regions: Sequence[Region], together: Sequence[Sequence[str]]) -> dic
 def _answers(
     run: Run, model: nn.Module, image: Image.Image, image_id: str, covered: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, tuple[int, int, int]]:
-    """Region -> class answered before, without it, and with as much painted out beside it."""
+    """Region -> class answered before, without it, and with as much occluded beside it."""
     pixels = np.asarray(image)
     known = np.zeros((image.height, image.width), dtype=np.int64)
     for region in covered.values():

@@ -125,7 +125,7 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """The result by the rule of `outcome_of`, which tells apart on which side of the margin the interval lies."""
+        """The result by the rule of `outcome_of`, which says on which side of the margin the interval lies."""
         return outcome_of(self.answer, self.difference.low, self.difference.high, self.margin)
 
 

@@ -23,7 +23,7 @@ Nulls are one-sided, because each cause pushes its measure up: the null interval
 possible value to the quantile that, by Bonferroni over the four, 1 % of all null data sets exceed with
 any of them.
 
-What cannot be told apart: a group of two from a pair of classes, so that groups and their complements
+What cannot be distinguished: a group of two from a pair of classes, so that groups and their complements
 need at least three members; a group from its complement, as the same wrong answers cross their border;
 wrong answers on *all* pairs of a group from a signal scattered over it; small classes pushed out by the
 softmax from small classes badly learned, which is why support enters the first measure alone. Neighbouring
@@ -60,7 +60,7 @@ class Cause(StrEnum):
 LEVEL = 0.99
 """Of the four null ranges together."""
 MIN_MEMBERS = 3
-"""Members that a group, and the classes outside it, need to be told from a pair."""
+"""Members that a group, and the classes outside it, need to be distinguished from a pair."""
 
 _TAIL = (1 - LEVEL) / len(Cause)
 _PERMUTATIONS = 4_000
@@ -218,7 +218,7 @@ def scattered_feature(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: 
 def group_scores(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int = 0) -> NDArray[np.float64]:
     """By how many SD of random groups of its size each group's wrong answers stay inside it, (G,).
 
-    Counted beyond rates and pulls alone; NaN for a group that cannot be told from a pair, or without wrong answers.
+    Counted beyond rates and pulls alone; NaN for a group that cannot be distinguished from a pair, or without wrong answers.
     """
     scores = np.full(len(groups), np.nan)
     tested = [k for k, group in enumerate(groups) if large_groups([group], answers.n_classes)]
@@ -230,7 +230,7 @@ def group_scores(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int =
 
 
 def large_groups(groups: Sequence[ClassGroup], n_classes: int) -> tuple[ClassGroup, ...]:
-    """The groups that can be told from a pair of classes: `MIN_MEMBERS` members inside and outside."""
+    """The groups that can be distinguished from a pair of classes: `MIN_MEMBERS` members inside and outside."""
     return tuple(group for group in groups if MIN_MEMBERS <= len(group.members) <= n_classes - MIN_MEMBERS)
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from model_zoo.core.errors import RegionError
 
 MAX_OCCLUDED_PIXELS = 8_000_000
-"""Pixels of the box around what is painted out: about 6 s and 0.8 GB in colour."""
+"""Pixels of the box around the occluded region: about 6 s and 0.8 GB in colour."""
 
 _SWEEPS = 8
 """Rounds of averaging at each size; more changed no answer (`benchmarks/painting.py`)."""

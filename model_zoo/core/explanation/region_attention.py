@@ -29,7 +29,7 @@ class RegionAttention:
 class Occlusion:
     """A run's answers about one image, as class indices of its own taxonomy.
 
-    ``after`` is with the region painted out, ``control`` with as much painted out where the region is not
+    ``after`` is with the region occluded, ``control`` with as much occluded where the region is not
     (`OUTSIDE` where there was no room for that).
     """
 
@@ -85,10 +85,10 @@ class EnergyMetric:
 
 @dataclass(frozen=True, slots=True)
 class OcclusionFlow:
-    """What right answers become when a region is painted out, in one label space.
+    """What right answers become when a region is occluded, in one label space.
 
     ``counts`` (K, K + 1): right answer, answer afterwards; the last column is `ELSEWHERE`. ``moved`` is the share
-    of them that become another; ``control`` the same with as much painted out elsewhere, over the images that had
+    of them that become another; ``control`` the same with as much occluded elsewhere, over the images that had
     room for it.
     """
 

@@ -16,7 +16,7 @@ MAX_NAME = 300
 
 
 def common_refinement(taxonomies: Sequence[Taxonomy]) -> Taxonomy:
-    """The coarsest taxonomy that projects onto each of ``taxonomies`` and tells apart what any of them does.
+    """The coarsest taxonomy that projects onto each of ``taxonomies`` and distinguishes what any of them does.
 
     Leaves share a class when every taxonomy has them in one class, or outside; those that all declare outside
     stay there. Over partitions without ``outside`` this is the meet of the partition lattice, as the common

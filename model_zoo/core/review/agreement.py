@@ -69,7 +69,7 @@ class Coincidences:
         return Agreement(value, low, high, self.n_images, n_patients)
 
     def of_class(self, index: int) -> Agreement:
-        """`specific` agreement on one class, over the patients of whom anybody said it; images are not told apart."""
+        """`specific` agreement on one class, over the patients of whom anybody said it; all images count alike."""
         said = self.tables[:, index, :].sum(axis=-1) + self.tables[:, :, index].sum(axis=-1)
         both = 2 * self.tables[said > 0, index, index]
         one = share(both, said[said > 0])
