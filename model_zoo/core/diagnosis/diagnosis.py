@@ -218,7 +218,8 @@ def scattered_feature(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: 
 def group_scores(answers: ErrorCounts, groups: Sequence[ClassGroup], seed: int = 0) -> NDArray[np.float64]:
     """By how many SD of random groups of its size each group's wrong answers stay inside it, (G,).
 
-    Counted beyond rates and pulls alone; NaN for a group that cannot be distinguished from a pair, or without wrong answers.
+    Counted beyond rates and pulls alone; NaN for a group that cannot be distinguished from a pair, or without
+    errors.
     """
     scores = np.full(len(groups), np.nan)
     tested = [k for k, group in enumerate(groups) if large_groups([group], answers.n_classes)]

@@ -93,7 +93,8 @@ def estimate(images: ReviewedDifference, drawn: Mask) -> Estimate:
 def range_of_unlabelled(images: ReviewedDifference) -> tuple[float, float]:
     """The lowest and the highest figure that the reviewed labels leave possible; NaN without images.
 
-    Reviewed images count by their corrected label. Any other may add ``lowest`` to ``highest``, or be left out of the figure.
+    Reviewed images count by their corrected label. Any other may add ``lowest`` to ``highest``, or be left
+    out.
     """
     above, below = (float(one[images.known].sum()) for one in (images.reviewed_above, images.reviewed_below))
     return (
