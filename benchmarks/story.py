@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dashboard.words import points_interval
 from model_zoo.core.comparison.comparison import Verdict, pair, verdict
 from model_zoo.core.comparison.outcomes import Outcome, Question
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, evaluate
@@ -72,8 +73,8 @@ def difference_text(said: Verdict, digits: int = 2) -> str:
     """``inconclusive −0.1 (−1.12 to +0.84)``, in percentage points; all but that in bold."""
     gap = said.difference
     named = said.outcome if said.outcome is Outcome.INCONCLUSIVE else f"**{said.outcome}**"
-    ends = f"({100 * gap.low:+.{digits}f} to {100 * gap.high:+.{digits}f})"
-    return f"{named} {100 * gap.value:+.1f} {ends}".replace("-", "−")
+    ends = points_interval(gap.low, gap.high, digits)
+    return f"{named} {100 * gap.value:+.1f} ({ends})".replace("-", "−")
 
 
 def result_lines(told: Story) -> list[str]:
@@ -106,7 +107,7 @@ def why_line(told: Story) -> str:
     gap = said.difference
     return (
         f"{100 * said.b:.1f} % stand against {100 * said.a:.1f} %: {100 * gap.value:+.1f} pp "
-        f"(95 % CI {100 * gap.low:+.2f} to {100 * gap.high:+.2f}, over patients and seeds): *{said.outcome}*."
+        f"(95 % CI {points_interval(gap.low, gap.high, 2)}, over patients and seeds): *{said.outcome}*."
     ).replace("-", "−")
 
 

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from story import MEASURED, story
 
+from dashboard.words import points_interval
 from model_zoo.core.comparison.comparison import Difference, answer, pair, verdict
 from model_zoo.core.comparison.outcomes import Question, outcome_of
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, evaluate
@@ -151,7 +152,7 @@ def rows_of(folder: Path, condition: Condition, seeds: int) -> list[dict[str, st
                 "common fine": f"{accuracy(sides[1]).mean:.1%}",
                 "common consolidated": f"{accuracy(sides[0]).mean:.1%}",
                 "difference": f"{100 * gap.value:+.1f}",
-                "95 %": f"{100 * gap.low:+.2f} to {100 * gap.high:+.2f}",
+                "95 %": points_interval(gap.low, gap.high, 2).replace("−", "-"),
                 "verdict": str(said.outcome),
             }
         )

@@ -85,10 +85,11 @@ def rounding(a: float, b: float, difference: float) -> str:
     return " before rounding" if abs(printed - round(100 * difference, 1)) > 0.05 else ""
 
 
-def points_interval(low: float, high: float) -> str:
-    """An interval of a difference in points; with a second digit where an end would read as 0 and is not."""
-    near = any(0 < abs(100 * end) < 0.05 for end in (low, high))
-    return f"{points_text(low, 1 + near)} to {points_text(high, 1 + near)}"
+def points_interval(low: float, high: float, digits: int = 1) -> str:
+    """An interval of a difference in points; with up to 4 digits where an end would read as 0 and is not."""
+    ends = [abs(100 * end) for end in (low, high) if end != 0]
+    digits = next((n for n in range(digits, 4) if all(round(end, n) != 0 for end in ends)), 4)
+    return f"{points_text(low, digits)} to {points_text(high, digits)}"
 
 
 def signed(value: float, digits: int = 1) -> str:

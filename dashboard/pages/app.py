@@ -10,7 +10,7 @@ from dashboard.ui.history import one_step_back
 from dashboard.words import plain
 from model_zoo.core.errors import TaxoScopeError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 
 st.set_page_config(page_title="TaxoScope", page_icon=str(HERE.parent / "icon.png"), layout="wide")
 page = st.navigation(

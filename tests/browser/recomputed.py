@@ -99,3 +99,9 @@ def result(low: float, high: float, margin: float = 0.01) -> str:
         by = "than {b} by more than" if high < -margin else "than {b}, possibly by less than"
         return f"{{a}} is worse {by} the margin of 1 pp of accuracy, for this training set."
     return "Inconclusive: {a} or {b} may be better in accuracy, for this training set."
+
+
+def ends(low, high):
+    """Both ends in points, with one digit, and more where an end that is not 0 would read as 0."""
+    digits = next(n for n in range(1, 9) if all(end == 0 or float(f"{100 * end:.{n}f}") for end in (low, high)))
+    return f"{100 * low:+.{digits}f} to {100 * high:+.{digits}f}".replace("-", "−")

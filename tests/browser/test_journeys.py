@@ -17,6 +17,7 @@ from tests.browser.recomputed import (
     answers,
     class_names,
     difference_of_series,
+    ends,
     in_classes_of,
     percent,
     result,
@@ -48,7 +49,7 @@ def test_the_verdict_is_the_one_recomputed_from_the_files(opened):
     sentence = result(low, high).format(a="consolidated · 8 seeds", b="fine · 8 seeds")
     expect(page.get_by_role("heading", name=sentence)).to_be_visible()
     expect(
-        page.get_by_text(re.compile(f"pp(?: before rounding)?, 95 % CI .{100 * low:.2f} to .{100 * high:.2f};"))
+        page.get_by_text(re.compile(f"pp(?: before rounding)?, 95 % CI {re.escape(ends(low, high))};"))
     ).to_be_visible()
     drawn = page.evaluate(
         """() => document.querySelector('[class*=st-key-verdict_] .js-plotly-plot')._fullData.flatMap(

@@ -17,6 +17,7 @@ from tests.browser.recomputed import (
     class_names,
     class_of,
     difference_of_series,
+    ends,
     in_classes_of,
     percent,
     result,
@@ -62,7 +63,7 @@ def test_the_report_is_downloaded_opened_from_disk_and_says_what_the_files_say(o
     expect(page.get_by_role("heading", name=headline)).to_be_visible()
     n_images, n_patients = len(fine[0][0]), MANIFEST.patient_id.loc[fine[0][0].index].nunique()
     assert (
-        f"+{100 * value:.1f} pp before rounding, 95 % CI +{100 * low:.2f} to +{100 * high:.2f}; "
+        f"+{100 * value:.1f} pp before rounding, 95 % CI {ends(low, high)}; "
         f"{n_images:,} images of {n_patients} patients." in text
     )
     accuracies = [np.mean([(t == s).mean() for t, s in one]) for one in (fine, consolidated)]

@@ -26,13 +26,16 @@ assert not heavy, heavy
 
 PAGES = (
     *("overview", "taxonomies", "compare", "diagnose", "images", "data", "inspect"),
-    *("review", "decisions", "labels", "bring", "bring?model", "run"),
+    *("review", "decisions", "labels", "import_page", "import_page?model", "run"),
 )
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_that_runs_no_model_does_not_import_torch(page, animals, tmp_path):
-    queries = {"inspect": {"image": "i0000"}, "bring?model": {"what": "model"}}  # answers are stored, nothing is given
+    queries = {
+        "inspect": {"image": "i0000"},
+        "import_page?model": {"what": "model"},
+    }  # answers are stored, nothing is given
     page, query = page.partition("?")[0], queries.get(page, {})
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(

@@ -128,7 +128,7 @@ def test_the_own_origin_and_clients_without_one_open_the_websocket(port, origin)
 def test_pages_of_other_sites_get_no_image_and_no_map(port, path, site):
     status, headers, body = ask(port, path, Sec_Fetch_Site=site)
     assert (status, headers["Cross-Origin-Resource-Policy"]) == (403, "same-origin")
-    assert body == b"Images and maps are for this dashboard's own pages; open them there."
+    assert body == b"This address is for this dashboard's own pages; open the dashboard's start page in a new tab."
 
 
 LINK = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}  # what every browser sends with Sec-Fetch-Site

@@ -55,6 +55,9 @@ def test_differences_are_signed_points_and_no_end_reads_as_0_that_is_not():
     assert points_text(float("nan")) == "–"
     assert points_interval(0.0002, 0.011) == "+0.02 to +1.10"
     assert points_interval(-0.01, 0.02) == "−1.0 to +2.0"
+    assert points_interval(0.000042, 0.0111) == "+0.004 to +1.110"  # above 0, and must not read as 0
+    assert points_interval(-1e-9, 0.01) == "0 to +1.0000"
+    assert points_interval(0.0, 0.01) == "0 to +1.0"
 
 
 def test_a_difference_that_the_printed_shares_do_not_give_says_why():

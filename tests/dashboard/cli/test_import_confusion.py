@@ -207,7 +207,7 @@ why = {
     "compare": "", "diagnose": "", "taxonomies": "", "decisions": "", "labels": "", "run": "",
     "images": "none can be shown", "data": "there are no files to look into",
     "inspect": "there is none to open, and no model to ask", "review": "nothing can be reviewed",
-    "bring": "need a workspace of their own",
+    "import_page": "need a workspace of their own",
 }
 for page, sentence in why.items():
     at.switch_page(f"{page}.py").run()

@@ -11,7 +11,8 @@ import urllib.request
 import pytest
 from rich.console import Console
 
-from dashboard.cli.main import main, parse_seeds
+from dashboard.cli import main as commands
+from dashboard.cli.main import parse_seeds
 from dashboard.cli.terminal_tables import runs_table
 from dashboard.runs.train import train_seeds
 from dashboard.settings import Settings
@@ -125,15 +126,15 @@ def test_a_port_that_needs_rights_is_not_called_taken(monkeypatch):
     def refuse(probe, address):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(main.socket.socket, "bind", refuse, raising=False)
+    monkeypatch.setattr(commands.socket.socket, "bind", refuse, raising=False)
     with pytest.raises(WorkspaceError, match="This account may not use port 80; give a --port above 1023"):
-        main._free_port("127.0.0.1", 80)
+        commands._free_port("127.0.0.1", 80)
 
 
 def test_an_address_that_cannot_be_is_one_sentence():
     for host in ("a..b", "::1:foo", "192.0.2.1"):
         with pytest.raises(WorkspaceError, match=f"Cannot listen on {host}"):
-            main._free_port(host, 0)
+            commands._free_port(host, 0)
 
 
 @pytest.mark.parametrize(
