@@ -1,11 +1,9 @@
 """HTTP routes beside Streamlit: images, heatmaps, occluded images, nearest images, stored decisions."""
 
-import io
 from collections.abc import Callable
 from functools import wraps
 from urllib.parse import quote
 
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,6 +16,7 @@ from dashboard.guards import FOR_OWN_PAGES, from_other_site
 from dashboard.inspect.occlusion import occlude_image
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, TaxoScopeError
+from model_zoo.images.encoding import encode
 
 _KINDS = {b"\x89PN": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIF": "image/webp"}
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
@@ -62,7 +61,7 @@ def image_file(request: Request) -> Response:
     raw = desk().image_bytes(image_id)
     kind = _KINDS.get(raw[:3])
     if kind is None or desk().grey(image_id) is not None:
-        raw, kind = _png(desk().decoded(image_id)), "image/png"
+        raw, kind = encode(desk().decoded(image_id)), "image/png"
     return Response(raw, media_type=kind, headers=_KEPT)
 
 
@@ -117,13 +116,7 @@ def painted_file(request: Request) -> Response:
     asked = request.query_params
     away = read_occluded({name: tuple(asked.getlist(name)) for name in asked})
     painted = occlude_image(desk(), request.path_params["image_id"], away).occluded
-    return Response(_png(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
-
-
-def _png(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG", compress_level=1)
-    return out.getvalue()
+    return Response(encode(painted), media_type="image/png", headers=_GUARDED | {"Cache-Control": "no-store"})
 
 
 def _refusal(error: TaxoScopeError) -> Response:

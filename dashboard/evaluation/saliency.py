@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.address.fields import choice, text, whole
-from dashboard.server_state.loaded_models import image_of, loaded, png
+from dashboard.server_state.loaded_models import image_of, loaded
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.explanation.cam_method import CamMethod
+from model_zoo.images.encoding import encode
 from model_zoo.workspace.run import Run
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def heatmap_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")
     scale = min(1.0, MAX_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
-    return HeatmapPicture(png(colour_heatmap(run.card.prepared.place_back(found.heat, width, height))), caption)
+    heat = colour_heatmap(run.card.prepared.place_back(found.heat, width, height))
+    return HeatmapPicture(encode(Image.fromarray(heat, "RGBA")), caption)
 
 
 def explain_image(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":

@@ -1,7 +1,5 @@
 """Import of an external model on a page: read its file, preview preprocessing, try it, write it."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from model_zoo.core.errors import CheckpointError, ImageError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
+from model_zoo.images.encoding import data_url
 from model_zoo.workspace.run import ONNX, Run
 from model_zoo.workspace.workspace import Workspace
 
@@ -192,6 +191,4 @@ def sample_heatmap(workspace: Workspace, imported: "Imported") -> SampleHeatmap:
 def _uri(image: Image.Image) -> str:
     small = image.copy()
     small.thumbnail((SIDE_PX, SIDE_PX))
-    out = io.BytesIO()
-    small.save(out, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+    return data_url(small)

@@ -1,7 +1,5 @@
 """Import of images on a page: preview of the rows, and one import at a time."""
 
-import base64
-import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +14,7 @@ from dashboard.server_state.jobs import ProgressCallback
 from model_zoo.core.errors import ImageError
 from model_zoo.images.bit_depth import rescaled_to_8_bits
 from model_zoo.images.decoding import open_image
+from model_zoo.images.encoding import data_url
 from model_zoo.importing.files import find_file
 from model_zoo.importing.source import Row, Source
 from model_zoo.workspace.manifest import DataSet
@@ -94,6 +93,4 @@ def _preview(row: Row, source: Source) -> Preview:
     except ImageError as error:
         return Preview(row, "", str(error))
     image.thumbnail((THUMB_PX, THUMB_PX))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return Preview(row, f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}", "")
+    return Preview(row, data_url(image, "jpeg"), "")

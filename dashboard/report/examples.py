@@ -1,7 +1,5 @@
 """Example images in a report: small, upright, and without file metadata."""
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 
@@ -15,6 +13,7 @@ from dashboard.evaluation.verdict import Judgement
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import ImageError
 from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.images.encoding import data_url
 
 N_DIFFERING = 12
 """Images shown on which a subject and the reference differ most."""
@@ -76,6 +75,4 @@ def _picture(desk: Desk, image_id: str) -> str:
     except ImageError as error:
         return f'<p class="quiet">{escape(str(error))}</p>'
     image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
-    raw = io.BytesIO()
-    image.save(raw, "WEBP", quality=90)
-    return f'<img alt="{escape(image_id)}" src="data:image/webp;base64,{base64.b64encode(raw.getvalue()).decode()}">'
+    return f'<img alt="{escape(image_id)}" src="{data_url(image, "webp")}">'

@@ -1,6 +1,5 @@
 """Loaded models, shared by all threads."""
 
-import io
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -80,10 +79,3 @@ def predict(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
 def image_of(desk: Desk, image_id: str) -> Image.Image:
     """A decoded image of the data set or of an upload."""
     return desk.decoded(image_id)
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """PNG bytes of pixels (height, width, 4)."""
-    out = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(out, "PNG", compress_level=1)
-    return out.getvalue()
