@@ -37,6 +37,8 @@ try:
     counts_only.counts_only_notice(open_workspace.desk().dataset())
     page.run()
 except TaxoScopeError as error:
+    if open_workspace.outdated():  # an import declared the workspace anew while this page was drawn
+        st.rerun()
     st.error(plain(str(error)))
     st.page_link("overview.py", label="Start from Overview", icon=":material/account_tree:")
 one_step_back()

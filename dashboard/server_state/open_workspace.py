@@ -325,7 +325,12 @@ def desk() -> Desk:
 
 def reopened() -> Desk:
     """The desk; opened anew where the workspace has been declared anew since, by an import for one."""
-    now = desk()
-    if declared(now.workspace) != now.declared:
+    if outdated():
         desk.cache_clear()
     return desk()
+
+
+def outdated() -> bool:
+    """Whether workspace.toml has changed since the desk was opened."""
+    now = desk()
+    return declared(now.workspace) != now.declared

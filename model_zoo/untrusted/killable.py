@@ -21,8 +21,8 @@ from model_zoo.untrusted.parser_errors import first_line
 TASKS = {
     "onnx": "model_zoo.checkpoints.onnx_trial:try_graph",
     "parquet": "model_zoo.untrusted.parquet_trial:try_table",
-    "wait": "model_zoo.untrusted.killable:wait_for_ever",
-    "fill": "model_zoo.untrusted.killable:fill_the_memory",
+    "wait": "model_zoo.untrusted.killable:task_that_waits",
+    "fill": "model_zoo.untrusted.killable:task_that_fills_memory",
 }
 """Name -> module:function, called with the bytes and the options; the last two show that the limits hold."""
 

@@ -37,7 +37,8 @@ def test_counts_are_the_manifest_s_and_a_bar_opens_its_images(opened):
     told = bars(page)
     for split in ("train", "validation", "test"):
         some = truth[truth.split == split].groupby("of").patient_id
-        assert told[split] == {name: (len(of), of.nunique()) for name, of in some}
+        there = {name: n for name, n in told[split].items() if any(n)}  # uploads that other tests keep are in no split
+        assert there == {name: (len(of), of.nunique()) for name, of in some}
     most = truth.of.value_counts()
     expect(main).to_contain_text(f"Always answering {most.index[0]} would be right for")
     expect(main).to_contain_text(f"{100 * most.iloc[0] / len(truth):.1f} % of {len(truth):,} images")

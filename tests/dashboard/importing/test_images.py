@@ -11,6 +11,7 @@ from dashboard.importing.images import PAGE_NAMES, import_images, planned_groups
 from dashboard.importing.plan import ImportOptions, plan_import
 from dashboard.server_state import open_workspace as desks
 from dashboard.server_state.jobs import Job
+from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.reading import read_source
 from model_zoo.workspace.new_workspace import init
 from model_zoo.workspace.workspace import Workspace
@@ -60,7 +61,11 @@ def test_pages_see_what_an_import_declared(workspace, tmp_path, monkeypatch):
         job = Job(lambda tell: import_images(planned(workspace, by_class(tmp_path / "birds")), tell))
         assert job.wait(30)
         assert job.error == ""
+        with pytest.raises(TaxoScopeError, match="Cannot read label"):  # a page that was drawn meanwhile
+            desks.desk().dataset()
+        assert desks.outdated()
         after = desks.reopened()
+        assert not desks.outdated()
         assert after is not before
         assert after.workspace.space.leaves == ("cat", "dog")
         assert len(after.dataset().images) == 4
