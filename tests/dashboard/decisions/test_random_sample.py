@@ -106,7 +106,9 @@ def test_over_all_orders_the_sample_is_fair_though_others_reviewed_some(monkeypa
     ids, value = IDS[:6], {f"i{k}": Fraction(k * k) for k in range(6)}
     total, n = Fraction(0), 0
     for order in permutations(ids):
-        monkeypatch.setattr(random_sample, "random_queue", lambda _, __, order=order: tuple(map(QueueItem, order)))
+        monkeypatch.setattr(
+            f"{random_sample.__module__}.random_queue", lambda _, __, order=order: tuple(map(QueueItem, order))
+        )
         waiting = [one for one in order if one not in elsewhere][:answers]
         told = story(*[(one, {"chosen_by": "a list from Images"}) for one in sorted(elsewhere)], *waiting)
         sample = ids_of(told, ids)

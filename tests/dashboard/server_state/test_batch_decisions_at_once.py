@@ -23,13 +23,13 @@ ROOT = Path(__file__).parents[3]
 IMPORT = """
 import sys
 from pathlib import Path
-from dashboard.server_state.batch_decisions import Given, decide_many
+from dashboard.server_state.batch_decisions import GivenLabel, decide_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.workspace import Workspace
 from tests.dashboard.histories import NOON
 
 desk = Desk(Workspace.open(Path(sys.argv[1])))
-given = [Given(image, "b", who) for image in desk.dataset().by_id for who in ("Ann", "Bob", "Carl", "Dora", "Eve")]
+given = [GivenLabel(image, "b", who) for image in desk.dataset().by_id for who in ("Ann", "Bob", "Carl", "Dora", "Eve")]
 print("begins", flush=True)
 decide_many(desk, given, "batch", NOON, chosen_by="a test")
 print("stored", flush=True)
