@@ -55,8 +55,8 @@ def difference_of_series(
     """Accuracy of series ``a`` minus ``b`` with its 95 % interval over patients and seeds, written out with pandas.
 
     (truth, answer) per run; patients crossed with seeds: variance = patients + seeds - interaction, of which seeds have
-    their own Student's t and the rest that of patients, with at most twice (those who differ, effectively, less 1)
-    degrees of freedom; the end to which these are skewed moves by Hall's term (1992).
+    their own Student's t on the logit scale and the rest that of patients, with at most twice (those who differ,
+    effectively, less 1) degrees of freedom; the end to which these are skewed moves by Hall's term (1992).
     """
     patient = MANIFEST.patient_id.loc[a[0][0].index]
     sizes = patient.value_counts()
@@ -71,22 +71,28 @@ def difference_of_series(
     scale = n_patients / (n_patients - 1)
     between = tables[0].mean(axis=1) - tables[1].mean(axis=1)
     of_patients, effective = scale * (between**2).sum(), sizes.sum() ** 2 / (sizes**2).sum()
-    of_both, of_seeds, squares = 0.0, 0.0, 0.0
+    of_both, by_side, squares = 0.0, [], 0.0
     for table, mean in zip(tables, means, strict=True):
         runs = len(mean)
         seeds = mean.var(ddof=1) / runs
-        both = scale * table.sub(table.mean(axis=1), axis=0).pow(2).to_numpy().sum() / ((runs - 1) * runs)
-        of_both += both
-        of_seeds, squares = of_seeds + seeds, squares + seeds**2 / (runs - 1)
+        of_both += scale * table.sub(table.mean(axis=1), axis=0).pow(2).to_numpy().sum() / ((runs - 1) * runs)
+        by_side, squares = [*by_side, seeds], squares + seeds**2 / (runs - 1)
+    of_seeds = sum(by_side)
     moved = (counts[0] - counts[1]).abs()
     freedom = min(effective - 1, max(2, 2 * (moved.sum() ** 2 / (moved**2).sum() - 1)))
     patients_t, seeds_t = stats.t.ppf(0.975, freedom), stats.t.ppf(0.975, of_seeds**2 / squares)
-    half = patients_t * np.sqrt(of_patients)
-    if of_seeds > of_both:
-        half = max(half, np.sqrt(max(0.0, patients_t**2 * (of_patients - of_both) + seeds_t**2 * of_seeds)))
+    left = 1 - patients_t**2 * of_both / (seeds_t**2 * of_seeds) if of_seeds > of_both else 0.0
+    reach = []
+    for mean, seeds in zip(means, by_side, strict=True):
+        logits, middle = np.log(mean / (1 - mean)), mean.mean()
+        far = seeds_t * np.sqrt(max(left, 0.0) * seeds) * logits.std() / mean.std()
+        ends = 1 / (1 + np.exp(-np.log(middle / (1 - middle)) - np.array([-far, far])))
+        reach.append(abs(ends - middle))
+    below = np.sqrt(patients_t**2 * of_patients + reach[0][0] ** 2 + reach[1][1] ** 2)
+    above = np.sqrt(patients_t**2 * of_patients + reach[0][1] ** 2 + reach[1][0] ** 2)
     value = means[0].mean() - means[1].mean()
     skew = (between**3).sum() / (between**2).sum() * (2 * stats.norm.ppf(0.975) ** 2 + 1) / 6
-    return value, value - half + min(skew, 0), value + half + max(skew, 0)
+    return value, value - below + min(skew, 0), value + above + max(skew, 0)
 
 
 def result(low: float, high: float, margin: float = 0.01) -> str:

@@ -84,7 +84,7 @@ def _simultaneous(
 
     A difference is what A gains on B less what it loses. Over patients either is a share with its exact interval at
     the effective number of trials (Korn & Graubard 1998), and the two are joined as a difference (Zou & Donner 2008):
-    so an interval reaches farther to the side on which more is still unseen. What seeds add is symmetric.
+    so an interval reaches farther to the side on which more is still unseen.
     """
     gap = mean_defined(a.each().T) - mean_defined(b.each().T)
     tail = (1 - uncertainty.LEVEL) / 2 / len(gap)
@@ -99,11 +99,10 @@ def _simultaneous(
     effective = sizes.sum(axis=0) ** 2 / (sizes**2).sum(axis=0)
     trials = _trials(ratios_or_nan(one_trial, by_patients), moved, influence, effective, tail, few)
     runs = a.n_runs, b.n_runs
-    halves = [one.seeds_half(n, runs, tail) for one, n in zip(variances, effective, strict=True)]
-    seeds = np.array(halves) ** 2
+    seeds = np.array([one.seeds_halves(n, runs, tail) for one, n in zip(variances, effective, strict=True)]) ** 2
     (gain_low, gain_high), (loss_low, loss_high) = _exact(gain, trials, tail), _exact(loss, trials, tail)
-    below = np.sqrt((gain - gain_low) ** 2 + (loss_high - loss) ** 2 + seeds)
-    above = np.sqrt((gain_high - gain) ** 2 + (loss - loss_low) ** 2 + seeds)
+    below = np.sqrt((gain - gain_low) ** 2 + (loss_high - loss) ** 2 + seeds[:, 0])
+    above = np.sqrt((gain_high - gain) ** 2 + (loss - loss_low) ** 2 + seeds[:, 1])
     return np.maximum(gap - below, -1.0), np.minimum(gap + above, 1.0)
 
 

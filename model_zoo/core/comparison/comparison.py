@@ -156,7 +156,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     """Whether A is better than B in ``figure``; ``margin`` is a share in (0, 1).
 
     Checkpoint: patient bootstrap over the tables, linearised above `MAX_BOOTSTRAP_PATIENTS` patients. Training:
-    patients + seeds - interaction, seeds with their own Student's t (`Variance.critical`). Where fewer than
+    patients + seeds - interaction, seeds with their own Student's t (`Variance.halves`). Where fewer than
     `FEW_DIFFERING` patients differ, the interval holds whatever this sample can have missed. With fewer than
     `MIN_PATIENTS_FOR_RESULT` patients, or `MIN_SEEDS` seeds where seeds are asked about, it is `Answer.TOO_FEW`.
     """
@@ -315,7 +315,7 @@ def _seen(
     if a.above.shape[2] > 1:
         images = pair.a.images[0][:, pair.a.images.sum(axis=(0, 1)) > 0]
         found = macro_intervals.macro_difference(
-            a, b, images, variance.seeds_half(pair.a.effective_patients, (a.n_runs, b.n_runs))
+            a, b, images, variance.seeds_halves(pair.a.effective_patients, (a.n_runs, b.n_runs))
         )
         return found.low, found.high
     if variance.total <= 0:
@@ -323,8 +323,8 @@ def _seen(
     n_patients = pair.a.effective_patients
     if question is Question.CHECKPOINT and pair.a.n_patients <= MAX_BOOTSTRAP_PATIENTS:
         return uncertainty.bootstrap_interval(a, b, variance.patients_freedom(n_patients))
-    half = variance.critical(n_patients, (a.n_runs, b.n_runs)) * math.sqrt(variance.total)
-    return value - half, value + half
+    below, above = variance.halves(n_patients, (a.n_runs, b.n_runs))
+    return value - below, value + above
 
 
 def _farther(seen: Difference, skew: float) -> Difference:

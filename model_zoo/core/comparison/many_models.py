@@ -18,7 +18,7 @@ from model_zoo.core.comparison import uncertainty
 from model_zoo.core.comparison.aligned import Aligned
 from model_zoo.core.comparison.comparison import MIN_PATIENTS_FOR_RESULT, MIN_SEEDS, Difference, answer
 from model_zoo.core.comparison.outcomes import Answer, Outcome, Question, outcome_of
-from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, LEVEL, Variance
+from model_zoo.core.comparison.uncertainty import FEW_DIFFERING, LEVEL
 from model_zoo.core.evaluation import macro_intervals
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.evaluation.metrics import ClassFigure, Headline, effective_number
@@ -224,15 +224,17 @@ class _Family:
         is_accuracy = self._figure is Headline.ACCURACY
         if is_accuracy:
             variance = replace(variance, differing=effective_number(moved))
-        half = _half_width(variance, self._counts.effective_patients, (len(a.values), len(b.values)), tail)
+        # of several contrasts at once, the largest is mostly one whose spread over few seeds came out small by chance
+        own_t = tail < (1 - LEVEL) / 2
+        below, above = variance.halves(self._counts.effective_patients, (len(a.values), len(b.values)), tail, own_t)
         if np.count_nonzero(moved) >= FEW_DIFFERING:
             between = a.influence.mean(axis=0) - b.influence.mean(axis=0)
             skewed = uncertainty.skew(between, False, tail) if is_accuracy else 0.0
-            low, high = value - half + min(skewed, 0.0), value + half + max(skewed, 0.0)
+            low, high = value - below + min(skewed, 0.0), value + above + max(skewed, 0.0)
             low, high = uncertainty.beside_missed(a.ratios, b.ratios, value, (low, high), tail)
         else:
-            half = max(half, _unseen(a, b, tail))
-            low, high = min(value - half, 0.0), max(value + half, 0.0)
+            missed = _unseen(a, b, tail)
+            low, high = min(value - max(below, missed), 0.0), max(value + max(above, missed), 0.0)
         return max(-1.0, low - a.unknown), min(1.0, high + a.unknown)
 
     def _tail(self, pairs: Sequence[tuple[int, int]]) -> float:
@@ -245,20 +247,6 @@ class _Family:
             if (spread := float(apart.std())) > 1e-12:
                 np.maximum(largest, np.abs(apart) / spread, out=largest)
         return min((1 - LEVEL) / 2, float(ndtr(-np.quantile(largest, LEVEL))))
-
-
-def _half_width(variance: Variance, n_effective: float, n_runs: tuple[int, int], tail: float) -> float:
-    """Half-width that leaves ``tail`` on either side.
-
-    Of several contrasts at once patients and each side's seeds have their own Student's t (Banerjee 1960): the
-    largest of them is mostly one whose spread over few seeds came out small by chance.
-    """
-    if tail == (1 - LEVEL) / 2 or not any(variance.seeds):
-        return variance.critical(n_effective, n_runs, tail) * math.sqrt(variance.total)
-    patients = uncertainty.quantile(variance.patients_freedom(n_effective), tail) ** 2
-    seeds = sum(uncertainty.quantile(n - 1, tail) ** 2 * part for n, part in zip(n_runs, variance.seeds, strict=True))
-    known = patients * (variance.patients - sum(variance.interaction))
-    return math.sqrt(max(patients * variance.patients, known + seeds))
 
 
 def _rare(models: Sequence[PatientCounts], figure: Headline) -> NDArray[np.bool_]:

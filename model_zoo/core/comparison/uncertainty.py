@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
+from scipy.special import expit, logit, ndtr, stdtrit
 
 from model_zoo.core.evaluation.patient_counts import Ratios, mean_defined, ratios_or_nan
 
@@ -29,13 +29,16 @@ class Variance:
     ``patients`` is the patients' part as it is measured, over the mean of the runs. ``seeds`` and ``interaction``
     (how differently a patient fares from seed to seed, which both other parts hold) are given per side; they are
     0 where runs are taken as they are. ``differing`` is the effective number of patients who differ (Kish 1965, by how
-    far each moves the difference); infinite where it is not counted.
+    far each moves the difference); infinite where it is not counted. ``means`` are each side's mean over its seeds, in
+    (0, 1), and ``stretch`` how many times larger the SD over seeds is on the logit scale; NaN where it is not known.
     """
 
     patients: float
     seeds: tuple[float, float] = (0.0, 0.0)
     interaction: tuple[float, float] = (0.0, 0.0)
     differing: float = math.inf
+    means: tuple[float, float] = (math.nan, math.nan)
+    stretch: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def total(self) -> float:
@@ -57,32 +60,47 @@ class Variance:
         uncertain = sum(seeds**2 / (n - 1) for seeds, n in zip(self.seeds, n_runs, strict=True))
         return sum(self.seeds) ** 2 / uncertain if uncertain > 0 else math.nan
 
-    def critical(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
-        """How many times the root of `total` an interval that leaves ``tail`` on each side is wide there.
+    def halves(
+        self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2, own_t: bool = False
+    ) -> tuple[float, float]:
+        """How far below and above the difference an interval reaches that leaves ``tail`` on each side.
 
-        ``n_patients`` are effective.
-
-        Patients and seeds each have their Student's t, joined as the parts of the variance are (Banerjee 1960, Ann.
-        Inst. Stat. Math. 11), so that a spread of seeds that comes out small by chance gains no degrees of freedom
-        from many patients; those of the seeds: Satterthwaite's (1946) over the two sides. The interaction is a sum
-        over patients and is subtracted with their t: seeds keep their own t for all that they vary.
+        ``n_patients`` are effective. Patients and seeds each have their Student's t, joined as the parts of the
+        variance are (Banerjee 1960, Ann. Inst. Stat. Math. 11), so that a spread of seeds that comes out small by
+        chance gains no degrees of freedom from many patients.
         """
-        patients = quantile(self.patients_freedom(n_patients), tail)
-        if self.total <= self.patients:
-            return patients
-        both = patients**2 * self.patients + self.seeds_half(n_patients, n_runs, tail) ** 2
-        return math.sqrt(both / self.total)
+        patients = quantile(self.patients_freedom(n_patients), tail) ** 2 * self.patients
+        low, high = self.seeds_halves(n_patients, n_runs, tail, own_t)
+        return math.sqrt(patients + low**2), math.sqrt(patients + high**2)
 
-    def seeds_half(self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2) -> float:
-        """What the choice of seeds adds to an interval over patients, in squares; 0 where runs are taken as they are.
+    def seeds_halves(
+        self, n_patients: float, n_runs: tuple[int, int], tail: float = (1 - LEVEL) / 2, own_t: bool = False
+    ) -> tuple[float, float]:
+        """What the choice of seeds adds below and above, in squares; 0 where runs are taken as they are.
 
-        ``n_patients`` are effective. The interval's half-width is the root of the sum of both squares.
+        ``n_patients`` are effective. The seeds' degrees of freedom are Satterthwaite's (1946) over both sides, or with
+        ``own_t`` each side's own. The interaction is a sum over patients and is subtracted with their t: seeds keep
+        their own t for all that they vary. Each side's mean has its interval on the logit scale, and the two are
+        joined as a difference (Zou & Donner 2008): near 1, a side whose few seeds came out high also came out alike.
         """
-        if self.total <= self.patients:
-            return 0.0
-        seeds = quantile(self.seeds_freedom(n_runs), tail) ** 2 * sum(self.seeds)
+        if not any(self.seeds) or (not own_t and self.total <= self.patients):
+            return 0.0, 0.0
+        freedoms = [n - 1 for n in n_runs] if own_t else [self.seeds_freedom(n_runs)] * 2
+        squares = [quantile(freedom, tail) ** 2 * part for freedom, part in zip(freedoms, self.seeds, strict=True)]
         patients = quantile(self.patients_freedom(n_patients), tail) ** 2
-        return math.sqrt(max(0.0, seeds - patients * sum(self.interaction)))
+        left = max(0.0, 1 - patients * sum(self.interaction) / sum(squares))
+        (low_a, high_a), (low_b, high_b) = (
+            _on_logit_scale(math.sqrt(left * square), mean, stretch)
+            for square, mean, stretch in zip(squares, self.means, self.stretch, strict=True)
+        )
+        return math.hypot(low_a, high_b), math.hypot(high_a, low_b)
+
+
+def _on_logit_scale(half: float, mean: float, stretch: float) -> tuple[float, float]:
+    """How far below and above ``mean`` an interval reaches that is ``stretch`` times ``half`` on the logit scale."""
+    if math.isnan(stretch):
+        return half, half
+    return mean - float(expit(logit(mean) - stretch * half)), float(expit(logit(mean) + stretch * half)) - mean
 
 
 def over_patients(a: NDArray[np.float64], b: NDArray[np.float64]) -> Variance:
@@ -105,7 +123,27 @@ def over_patients_and_seeds(
         own = influence - influence.mean(axis=0)
         seeds.append(float(np.nan_to_num(np.var(figure, ddof=1))) / n_runs)
         interaction.append(few_patients(influence.shape[1]) * float((own**2).sum()) / ((n_runs - 1) * n_runs))
-    return Variance(over_patients(a, b).patients, (seeds[0], seeds[1]), (interaction[0], interaction[1]))
+    return Variance(
+        over_patients(a, b).patients,
+        (seeds[0], seeds[1]),
+        (interaction[0], interaction[1]),
+        means=(float(np.mean(figures[0])), float(np.mean(figures[1]))),
+        stretch=(_stretch(figures[0]), _stretch(figures[1])),
+    )
+
+
+def _stretch(rates: NDArray[np.float64]) -> float:
+    """The SD of the logit over that of ``rates`` (S,) in [0, 1]; its derivative where a rate is 0 or 1.
+
+    NaN where all rates are equal.
+    """
+    spread = float(np.std(rates))
+    if not spread > 0:
+        return math.nan
+    if rates.min() > 0 and rates.max() < 1:
+        return float(np.std(logit(rates))) / spread
+    mean = float(np.mean(rates))
+    return 1 / (mean * (1 - mean))
 
 
 def few_patients(n_patients: int) -> float:

@@ -85,13 +85,15 @@ def macro_interval(ratios: Ratios, images: NDArray[np.float64]) -> MacroInterval
     return MacroInterval(max(0.0, low + shift), min(1.0, high + shift + rare.sum() / n_classes), found)
 
 
-def macro_difference(a: Ratios, b: Ratios, images: NDArray[np.float64], seeds_half: float = 0.0) -> MacroInterval:
+def macro_difference(
+    a: Ratios, b: Ratios, images: NDArray[np.float64], seeds_halves: tuple[float, float] = (0.0, 0.0)
+) -> MacroInterval:
     """Of the mean over J ratios of A minus that of B, each averaged over its runs, over the same P patients.
 
-    ``images`` (P, J) of each true class by patient; ``seeds_half`` is what the choice of seeds adds, in squares
-    (`Variance.seeds_half`). Patient p moves a ratio by (what it adds above - r times what it adds below) / below, with
-    r and below the means of both sides: that sums to the difference, and is 0 for a patient with whom both sides come
-    to the same.
+    ``images`` (P, J) of each true class by patient; ``seeds_halves`` is what the choice of seeds adds below and above,
+    in squares (`Variance.seeds_halves`). Patient p moves a ratio by (what it adds above - r times what it adds below) /
+    below, with r and below the means of both sides: that sums to the difference, and is 0 for a patient with whom both
+    sides come to the same.
     """
     above = a.above.mean(axis=0), b.above.mean(axis=0)
     below = a.below.mean(axis=0), b.below.mean(axis=0)
@@ -125,8 +127,8 @@ def macro_difference(a: Ratios, b: Ratios, images: NDArray[np.float64], seeds_ha
         _joined(most[0] - gain, loss - least[1], alike),
     )
     value = _mean_of(a, ~rare) - _mean_of(b, ~rare)
-    low, high = value - math.hypot(halves[0], seeds_half) - unknown, value + math.hypot(halves[1], seeds_half) + unknown
-    return MacroInterval(max(-1.0, low), min(1.0, high), found)
+    to_low, to_high = (math.hypot(*pair) + unknown for pair in zip(halves, seeds_halves, strict=True))
+    return MacroInterval(max(-1.0, value - to_low), min(1.0, value + to_high), found)
 
 
 def rare_classes(images: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -25,7 +25,8 @@ def test_degrees_of_freedom_are_at_most_twice_the_patients_who_differ_less_two()
     assert Variance(1.0, differing=40).patients_freedom(50) == 49
     assert Variance(1.0).patients_freedom(50) == 49
     assert Variance(1.0, differing=1.2).patients_freedom(50) == 2
-    assert Variance(2.0, differing=18 / 7).critical(50, (1, 1)) == pytest.approx(t.ppf(0.975, 22 / 7), rel=1e-12)
+    half = t.ppf(0.975, 22 / 7) * np.sqrt(2)
+    assert Variance(2.0, differing=18 / 7).halves(50, (1, 1)) == pytest.approx((half, half), rel=1e-12)
 
 
 def test_the_interval_over_patients_and_seeds_counts_those_who_differ():
