@@ -117,7 +117,7 @@ def verdict(difference: NDArray[np.float64]) -> str:
 
 def demo(desk: Desk) -> None:
     """The review queue's orders against the demo's generated truth."""
-    lines = (PROJECT / "sample_images" / "truth.jsonl").read_text().splitlines()
+    lines = (PROJECT / "model_zoo" / "sample_images" / "truth.jsonl").read_text().splitlines()
     truth = {one["image_id"]: frozenset({one["true_leaf"]}) for one in map(json.loads, lines)}
     test = desk.dataset().split(Split.TEST)
     wrong = {image.image_id for image in test if image.label != truth[image.image_id]}

@@ -18,7 +18,7 @@ WANTED_PER_S = 50
 
 def main(n_images: int) -> None:
     """Print images a second, and the ratio to the reference."""
-    recipe = Recipe.read(PROJECT / "sample_images" / "recipe.toml")
+    recipe = Recipe.read(PROJECT / "model_zoo" / "sample_images" / "recipe.toml")
     planned = plan(recipe)
     some = planned[:: max(1, len(planned) // n_images)][:n_images]
     render(some[0], recipe)  # what is computed once for all images

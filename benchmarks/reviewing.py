@@ -131,7 +131,7 @@ def demo() -> tuple[Evaluation, Evaluation]:
     from model_zoo.core.label_space.splits import Split
     from model_zoo.workspace.workspace import PROJECT, Workspace
 
-    workspace = Workspace((PROJECT / "sample_images", PROJECT / "model_zoo"))
+    workspace = Workspace((PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo"))
     dataset = workspace.dataset()
     subjects = named_subjects(workspace.series(), ["fine", "consolidated"])
     judged = compare(subjects, Space.COMMON, Split.TEST, Labels.ORIGINAL, dataset.labels, dataset.patients)

@@ -38,7 +38,7 @@ from model_zoo.training.train import Progress, Training, read_pixels, train
 from model_zoo.workspace.run import Run
 from model_zoo.workspace.workspace import DECLARATION, MANIFEST, PROJECT, Workspace
 
-DEMO = PROJECT / "sample_images"
+DEMO = PROJECT / "model_zoo" / "sample_images"
 PLAIN = Training.read(DEMO / "recipe.toml")
 TAXONOMIES = ("fine", "consolidated")
 TABLE = Path(__file__).with_suffix(".csv")

@@ -31,6 +31,11 @@ from model_zoo.workspace.run import Run, Series, group_into_series, read_run
 from model_zoo.workspace.taxonomy_files import Versions, find_version, find_versions, read_toml, save_version, texts
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""The folder that holds the packages: a checkout, or where packages are installed."""
+
+SHIPPED = (PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo")
+"""The demo's read-only folders: images and their manifest; taxonomies and runs."""
+
 _KEEPING = threading.Lock()  # reading kept.csv and writing it with one row more is one step
 DECLARATION, MANIFEST, KEPT, RECIPE = "workspace.toml", "manifest.csv", "kept.csv", "recipe.toml"
 REGIONS = "regions.jsonl"
@@ -75,7 +80,7 @@ class Workspace:
             raise WorkspaceError(
                 f"The demo's folder {writable} cannot be made ({error.strerror}); set TAXOSCOPE_DEMO_FOLDER to another."
             ) from error
-        return cls((writable.resolve(), PROJECT / "sample_images", PROJECT / "model_zoo"))
+        return cls((writable.resolve(), *SHIPPED))
 
     @property
     def writable(self) -> Path:

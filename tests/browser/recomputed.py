@@ -9,7 +9,8 @@ import pandas as pd
 from scipy import stats
 
 PROJECT = Path(__file__).parents[2]
-MANIFEST = pd.read_csv(PROJECT / "sample_images" / "manifest.csv").set_index("image_id")
+SAMPLES = PROJECT / "model_zoo" / "sample_images"
+MANIFEST = pd.read_csv(SAMPLES / "manifest.csv").set_index("image_id")
 
 
 def answers(taxonomy: str, split: str = "test") -> dict[str, pd.Series]:

@@ -79,14 +79,14 @@ def decide(page: Page, url: str) -> None:
 def without_runs(folder: Path) -> Path:
     """A workspace of the demo's first images and no run."""
     folder.mkdir()
-    rows = (PROJECT / "sample_images" / "manifest.csv").read_text().splitlines()
+    rows = (PROJECT / "model_zoo" / "sample_images" / "manifest.csv").read_text().splitlines()
     few = [rows[0], *[row for row in rows[1:] if "images/test/" in row][:12]]
     (folder / "manifest.csv").write_text("\n".join(few) + "\n")
-    shutil.copy(PROJECT / "sample_images" / "workspace.toml", folder)
+    shutil.copy(PROJECT / "model_zoo" / "sample_images" / "workspace.toml", folder)
     shutil.copytree(PROJECT / "model_zoo" / "taxonomies", folder / "taxonomies")
     for row in MANIFEST[MANIFEST.split == "test"].path[:12]:
         (folder / row).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / "sample_images" / row, folder / row)
+        shutil.copy(PROJECT / "model_zoo" / "sample_images" / row, folder / row)
     return folder
 
 

@@ -20,7 +20,7 @@ from tests.browser.serving import PROJECT, Served, settle, taxoscope
 
 TRUTH = {
     one["image_id"]: one["true_leaf"]
-    for one in map(json.loads, (PROJECT / "sample_images" / "truth.jsonl").read_text().splitlines())
+    for one in map(json.loads, (PROJECT / "model_zoo" / "sample_images" / "truth.jsonl").read_text().splitlines())
 }
 PLANTED = {one for one, label in MANIFEST.label.items() if label != TRUTH[one]}
 SHOWN = "split=test&space=native&of=fine-s0"

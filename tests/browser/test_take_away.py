@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 from safetensors.torch import load_file
 
-from tests.browser.recomputed import MANIFEST, PROJECT, class_names, class_of
+from tests.browser.recomputed import MANIFEST, PROJECT, SAMPLES, class_names, class_of
 from tests.browser.serving import settle
 
 IMAGE = "te-0088"
@@ -59,7 +59,7 @@ def test_the_answers_with_a_region_painted_out_are_those_of_the_weights(app, ope
     page.wait_for_url(re.compile("region=markers"))
     expect(page.get_by_test_id("stTable")).to_have_count(4, timeout=60_000)  # loads torch
     settle(page)
-    before = (PROJECT / "sample_images" / MANIFEST.path[IMAGE]).read_bytes()
+    before = (SAMPLES / MANIFEST.path[IMAGE]).read_bytes()
     after = painted(page, app)
     first, second, told, energies = tables(page)
     for run_id, rows in zip(RUNS, (first, second), strict=True):
@@ -106,7 +106,7 @@ def test_boxes_are_drawn_with_the_mouse_and_by_numbers_and_stand_in_the_address(
     (drawn,) = parse_qs(urlsplit(page.url).query)["box"]
     assert np.abs(np.array([int(edge) for edge in drawn.split(",")]) - [10, 180, 80, 222]).max() <= 2
     image = np.asarray(Image.open(io.BytesIO(painted(page, app))).convert("L")).astype(int)
-    plain = np.asarray(Image.open(PROJECT / "sample_images" / MANIFEST.path[IMAGE]).convert("L")).astype(int)
+    plain = np.asarray(Image.open(SAMPLES / MANIFEST.path[IMAGE]).convert("L")).astype(int)
     x0, y0, x1, y1 = (int(edge) for edge in drawn.split(","))
     changed = image != plain
     assert changed[y0:y1, x0:x1].any()

@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.recomputed import MANIFEST, PROJECT
+from tests.browser.recomputed import MANIFEST, PROJECT, SAMPLES
 from tests.browser.serving import settle
 
 IMAGE_ID = next(iter(MANIFEST[(MANIFEST.split == "test") & (MANIFEST.label == "fl.placed.present")].index))
 
 
 def a_real_one() -> bytes:
-    return (PROJECT / "sample_images" / MANIFEST.path[IMAGE_ID]).read_bytes()
+    return (SAMPLES / MANIFEST.path[IMAGE_ID]).read_bytes()
 
 
 def bomb(width: int, height: int) -> bytes:

@@ -171,8 +171,8 @@ def test_a_pair_is_seen_from_its_common_ground_first(animals):
 
 
 def test_the_taxonomies_that_the_workspace_opens_with_come_first():
-    opening = tomllib.loads((PROJECT / "sample_images" / "workspace.toml").read_text())["opening"]
-    demo = Workspace((Path("nowhere"), PROJECT / "sample_images", PROJECT / "model_zoo"))
+    opening = tomllib.loads((PROJECT / "model_zoo" / "sample_images" / "workspace.toml").read_text())["opening"]
+    demo = Workspace((Path("nowhere"), PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo"))
     fine = [one for one in demo.series() if one.card.taxonomy.name == opening[0]]
     spaces = coarser_spaces(find_subjects(demo.series(), [fine[0].series_id]), demo.taxonomies(), demo.opening)
     assert next(iter(spaces)) == opening[1]

@@ -15,7 +15,7 @@ from dashboard.taxonomies.subclusters import find_embedded_run, subclusters_of_r
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import PROJECT, Workspace
 
-MANIFEST = pd.read_csv(PROJECT / "sample_images" / "manifest.csv").set_index("image_id")
+MANIFEST = pd.read_csv(PROJECT / "model_zoo" / "sample_images" / "manifest.csv").set_index("image_id")
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def test_the_demo_knows_where_what_lies_in_every_image_that_is_shown(demo):
 
 
 def test_cards_tell_the_recipe_and_the_data_they_were_trained_on(demo):
-    recipe = tomllib.loads((PROJECT / "sample_images" / "recipe.toml").read_text())
+    recipe = tomllib.loads((PROJECT / "model_zoo" / "sample_images" / "recipe.toml").read_text())
     assert recipe["status"] == "final"
     training = dict(recipe["training"])
     training.pop("preprocessing")
@@ -82,12 +82,12 @@ def test_all_stored_predictions_by_other_code(name):
     """Every test answer again, with nothing of the project but its files."""
     folder = PROJECT / "model_zoo" / "runs" / name
     frame = pd.read_parquet(folder / "predictions_test.parquet").set_index("image_id")
-    manifest = pd.read_csv(PROJECT / "sample_images" / "manifest.csv").set_index("image_id")
+    manifest = pd.read_csv(PROJECT / "model_zoo" / "sample_images" / "manifest.csv").set_index("image_id")
     model = timm.create_model("test_resnet", num_classes=frame.shape[1], in_chans=1).eval()
     model.load_state_dict(load_file(folder / "model.safetensors"))
     for start in range(0, len(frame), 128):
         part = frame.iloc[start : start + 128]
-        raw = [(PROJECT / "sample_images" / path).read_bytes() for path in manifest.path[part.index]]
+        raw = [(PROJECT / "model_zoo" / "sample_images" / path).read_bytes() for path in manifest.path[part.index]]
         pixels = np.stack([np.asarray(Image.open(io.BytesIO(one)).convert("L"), np.float32) / 255 for one in raw])
         pooled = torch.nn.functional.max_pool2d(torch.from_numpy(pixels)[:, None], 2)
         with torch.inference_mode():
@@ -103,7 +103,7 @@ def test_accuracy_is_that_of_other_code(demo):
         ours = accuracy(evaluate([said], taxonomy, taxonomy, labels, patients)).mean
         frame = pd.read_parquet(run.folder / "predictions_test.parquet").set_index("image_id")
         owner = {leaf: name for name, leaves in taxonomy.classes.items() for leaf in leaves}
-        written = pd.read_csv(PROJECT / "sample_images" / "manifest.csv").set_index("image_id").label
+        written = pd.read_csv(PROJECT / "model_zoo" / "sample_images" / "manifest.csv").set_index("image_id").label
         truth = written[frame.index].map(owner)
         placed = truth.notna()
         answers = frame.idxmax(axis=1).str.removeprefix("p:")

@@ -10,7 +10,7 @@ import pytest
 from model_zoo.phantom.generate import Recipe, encode, manifest, plan, render, write_dataset
 from model_zoo.workspace.workspace import PROJECT
 
-PATH = PROJECT / "sample_images" / "recipe.toml"
+PATH = PROJECT / "model_zoo" / "sample_images" / "recipe.toml"
 
 
 @pytest.fixture(scope="module")

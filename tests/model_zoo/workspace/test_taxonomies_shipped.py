@@ -12,7 +12,7 @@ STRUCTURES = ("ac", "bpd", "cereb", "fl", "crl", "afi")
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    return Workspace((tmp_path_factory.mktemp("demo"), PROJECT / "sample_images", PROJECT / "model_zoo"))
+    return Workspace((tmp_path_factory.mktemp("demo"), PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo"))
 
 
 def test_nineteen_leaves(demo):

@@ -306,7 +306,7 @@ def demo(tmp_path):
 
 def test_the_demo_writes_below_its_own_folder_only(demo, tmp_path):
     assert demo.writable == (tmp_path / "new" / "demo").resolve()
-    assert demo.folders[1:] == (PROJECT / "sample_images", PROJECT / "model_zoo")
+    assert demo.folders[1:] == (PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo")
     assert demo.series() == () or all(run.folder.is_relative_to(PROJECT) for run in demo.runs())
 
 

@@ -13,7 +13,7 @@ from model_zoo.workspace.workspace import PROJECT, Workspace
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    return Workspace((tmp_path_factory.mktemp("demo"), PROJECT / "sample_images", PROJECT / "model_zoo"))
+    return Workspace((tmp_path_factory.mktemp("demo"), PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo"))
 
 
 STRUCTURES = ("ac", "bpd", "cereb", "fl", "crl", "afi")

@@ -92,7 +92,7 @@ def test_leaves_that_one_taxonomy_does_not_know_are_outside_the_common_ground():
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    return Workspace((tmp_path_factory.mktemp("demo"), PROJECT / "sample_images", PROJECT / "model_zoo"))
+    return Workspace((tmp_path_factory.mktemp("demo"), PROJECT / "model_zoo" / "sample_images", PROJECT / "model_zoo"))
 
 
 def test_the_shipped_taxonomies_place_every_leaf(demo):
