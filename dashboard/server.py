@@ -1,6 +1,7 @@
 """The web server: Streamlit's app, and the routes that serve images and maps beside it."""
 
 import contextlib
+import copy
 import ipaddress
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.middleware import Middleware
@@ -19,34 +21,32 @@ from starlette.middleware.gzip import GZipMiddleware
 from dashboard.connections import BoundedHttp, FramedWebsockets
 from dashboard.guards import FRAMING, KnownHosts, LocalPaths, OwnPages
 from dashboard.settings import Settings
+from dashboard.streamlit_options import OPTIONS
 from model_zoo.untrusted.limits import limits
 from model_zoo.workspace.workspace import PROJECT
+
+_DASHBOARD = Path(__file__).resolve().parent
 
 
 def serve(host: str, port: int, announce: Callable[[str], None], open_browser: bool) -> None:
     """Serve until stopped; ``announce`` gets the address once the app answers.
 
-    Streamlit reads ``.streamlit`` from the working directory, so that becomes the project's.
     Only requests for a name of this machine, or for one of ``TAXOSCOPE_ALLOW_HOST``, are answered:
     another name that points here (DNS rebinding) opens nothing.
     """
     Settings().write_back()
     settings = Settings()  # its paths are absolute from here on
     started_in = Path.cwd()
-    os.chdir(PROJECT)
-    os.environ["STREAMLIT_SERVER_ADDRESS"] = host
-    os.environ["STREAMLIT_SERVER_PORT"] = str(port)
-    os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
     at_most = limits()
-    os.environ["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"] = str(max(at_most.upload_mb, at_most.image_mb))
+    upload_mb = max(at_most.upload_mb, at_most.image_mb)
+    _set_streamlit({"server.address": host, "server.port": port, "server.maxUploadSize": upload_mb})
     import streamlit as st
 
     from dashboard.routes import routes
 
-    _close_streamlit()
     in_address = f"[{host}]" if ":" in host else host
     app = st.App(
-        PROJECT / "dashboard" / "pages" / "app.py",
+        _DASHBOARD / "pages" / "app.py",
         routes=routes(),
         middleware=[
             Middleware(OwnPages),
@@ -84,19 +84,21 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _close_streamlit() -> None:
-    """Whatever Streamlit's settings of this account say: no site may command a page, or read its answers."""
+def _set_streamlit(options: Mapping[str, Any]) -> None:
+    """Give every setting of Streamlit our value or its default, whatever files and environment say.
+
+    Streamlit reads ``.streamlit`` of the working directory when it is imported, so the directory becomes our own
+    package first: a setting that cannot be read would otherwise stop the server.
+    """
+    for name in [one for one in os.environ if one.startswith("STREAMLIT_")]:
+        del os.environ[name]
+    os.chdir(_DASHBOARD)
     from streamlit import config
 
-    closed = {
-        "client.allowedOrigins": [],
-        "global.developmentMode": False,
-        "server.enableCORS": True,
-        "server.corsAllowedOrigins": [],
-        "server.enableXsrfProtection": True,
-    }
-    for name, value in closed.items():
+    config._config_options = copy.deepcopy(config._config_options_template)
+    for name, value in {**OPTIONS, **options}.items():
         config.set_option(name, value)
+    config._on_config_parsed.send()
 
 
 def _folders(settings: Settings, started_in: Path) -> Mapping[Path, str]:

@@ -1,14 +1,14 @@
 """Addresses restore what they name; one that cannot be says what is wrong; nothing is fetched from elsewhere."""
 
 import re
-import tomllib
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.streamlit_options import OPTIONS
 from tests.browser.recomputed import MANIFEST, in_classes_of
-from tests.browser.serving import PROJECT, settle
+from tests.browser.serving import settle
 
 PAGES = ("", "taxonomies", "compare", "images", "inspect", "review", "decisions", "run?run=fine-s0")
 
@@ -81,11 +81,13 @@ def test_nothing_is_fetched_from_elsewhere(app, opened):
 
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_the_theme_is_the_projects_from_any_folder(opened, look):
-    colours = tomllib.loads((PROJECT / ".streamlit" / "config.toml").read_text())["theme"][look]
     page = opened("", theme=look)
     shown = page.evaluate(
         "() => { const s = getComputedStyle(document.querySelector('[data-testid=stApp]'));"
         " return [s.color, s.backgroundColor] }"
     )
-    wanted = [[int(colours[name][k : k + 2], 16) for k in (1, 3, 5)] for name in ("textColor", "backgroundColor")]
+    wanted = [
+        [int(OPTIONS[f"theme.{look}.{name}"][k : k + 2], 16) for k in (1, 3, 5)]
+        for name in ("textColor", "backgroundColor")
+    ]
     assert [[int(value) for value in re.findall(r"\d+", one)[:3]] for one in shown] == wanted

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import json
 import socket
 import subprocess
 import sys
@@ -55,7 +54,12 @@ def ask(port, path, host="localhost:{port}", method="GET", at="127.0.0.1", **hea
 
 
 def first_message(port, host="localhost:{port}", origin="http://localhost:{port}"):
-    """What the app says first when a browser opens its websocket and asks for the page."""
+    """The kind of message that the app sends first when a browser opens its websocket and asks for the page."""
+    return opened_session(port, host, origin).WhichOneof("type")
+
+
+def opened_session(port, host="localhost:{port}", origin="http://localhost:{port}"):
+    """That message itself."""
     with socket.create_connection(("127.0.0.1", port)) as sock:
         uri = f"ws://{host.format(port=port)}/_stcore/stream"
         options = {"origin": origin and origin.format(port=port), "subprotocols": ["streamlit"], "proxy": None}
@@ -63,7 +67,7 @@ def first_message(port, host="localhost:{port}", origin="http://localhost:{port}
             asked = BackMsg()
             asked.rerun_script.query_string = ""
             websocket.send(asked.SerializeToString())
-            return ForwardMsg.FromString(websocket.recv(timeout=60)).WhichOneof("type")
+            return ForwardMsg.FromString(websocket.recv(timeout=60))
 
 
 # -- who is answered -------------------------------------------------------------------------------------------------
@@ -205,21 +209,6 @@ def test_every_response_says_that_no_other_site_may_frame_it(port, path, status,
     assert found == status
     assert told.get_all("Content-Security-Policy") == ["frame-ancestors 'self'"]
     assert told.get_all("X-Frame-Options") == ["SAMEORIGIN"]
-
-
-def test_no_site_may_command_the_page_whatever_streamlits_settings_say(animals, tmp_path):
-    (tmp_path / ".streamlit").mkdir()
-    (tmp_path / ".streamlit" / "config.toml").write_text(
-        '[client]\nallowedOrigins = ["https://evil.example"]\n[global]\ndevelopmentMode = true\n'
-        "[server]\nenableCORS = false\nenableXsrfProtection = false\n"
-    )
-    served = serve(animals, tmp_path, HOME=str(tmp_path), STREAMLIT_CLIENT_ALLOWED_ORIGINS="https://evil.example")
-    try:
-        status, headers, body = ask(urlsplit(served.address).port, "/_stcore/host-config")
-        assert (status, json.loads(body)["allowedOrigins"]) == (200, [])
-        assert "Access-Control-Allow-Origin" not in headers
-    finally:
-        served.stop()
 
 
 # -- names and health ------------------------------------------------------------------------------------------------
