@@ -21,9 +21,9 @@ def run(*arguments, cwd, **more):
 class Serving:
     """A started server and the lines that it printed until its address."""
 
-    def __init__(self, arguments, cwd, **more):
+    def __init__(self, arguments, cwd, command=TAXOSCOPE, **more):
         self.process = subprocess.Popen(
-            [*TAXOSCOPE, *arguments, "--no-browser"],
+            [*command, *arguments, "--no-browser"],
             cwd=cwd,
             env=environment(**more),
             stdout=subprocess.PIPE,

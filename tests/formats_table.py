@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dashboard.importing.checkpoint_command import read_model
-from model_zoo.checkpoints.onnx_models import Graph
+from model_zoo.checkpoints.onnx_graphs import Graph
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.archives import is_archive, unpack
 from model_zoo.importing.dicom import extract_frames, holds_dicom

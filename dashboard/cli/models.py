@@ -10,6 +10,7 @@ from rich.console import Console
 from dashboard.importing.checks import as_numbers, as_size, read_class_names
 from dashboard.settings import Settings
 from model_zoo.core.errors import RunError
+from model_zoo.core.extras import require
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Fit, Interpolation, Preprocessing
@@ -68,9 +69,10 @@ def import_run(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Import weights that were trained elsewhere; nothing in the file is run, and nothing is written until it works."""
+    require("models", "The import of a model")
     from dashboard.importing import checkpoint_command as importing
     from dashboard.importing.checkpoint_metadata import contradictions, read_metadata
-    from model_zoo.checkpoints.onnx_models import Graph
+    from model_zoo.checkpoints.onnx_graphs import Graph
     from model_zoo.importing.models import Declaration
 
     opened, checkpoint = _open(workspace), importing.read_model(file)

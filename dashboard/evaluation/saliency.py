@@ -13,6 +13,7 @@ from dashboard.server_state.loaded_models import image_of, loaded
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.explanation.cam_method import CamMethod
+from model_zoo.core.extras import require
 from model_zoo.images.encoding import encode
 from model_zoo.workspace.run import Run
 
@@ -65,6 +66,7 @@ def heatmap_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -
 
 def explain_image(run: Run, image: Image.Image, parameters: Mapping[str, str]) -> "tuple[Explanation, str]":
     """The map of one run for one image, and how it was made; parameters as for `heatmap_picture`."""
+    require("models", "A heatmap")
     import torch
 
     from model_zoo.inference.saliency import explain

@@ -14,6 +14,7 @@ from dashboard.server_state.jobs import ProgressCallback
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted, share_text
 from model_zoo.core.errors import CheckpointError, ImageError
+from model_zoo.core.extras import require
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
@@ -23,7 +24,7 @@ from model_zoo.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from model_zoo.checkpoints.architectures import ArchitectureFit
-    from model_zoo.checkpoints.onnx_models import Graph
+    from model_zoo.checkpoints.onnx_graphs import Graph
     from model_zoo.checkpoints.read import Checkpoint, Said
     from model_zoo.importing.models import Declaration, Imported
 
@@ -79,9 +80,10 @@ class Trial:
 
 def open_checkpoint(import_files: ImportFiles, tell: ProgressCallback) -> OpenedCheckpoint:
     """Read a weights file and find the known architectures that match; `CheckpointError` if it is not a model."""
+    require("models", "The import of a model")
     from dashboard.importing.checkpoint_command import graph_words, read_model
     from model_zoo.checkpoints.architectures import suggest
-    from model_zoo.checkpoints.onnx_models import Graph
+    from model_zoo.checkpoints.onnx_graphs import Graph
 
     checkpoint = read_model(import_files.path)
     if isinstance(checkpoint, Graph):

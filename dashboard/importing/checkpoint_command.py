@@ -20,7 +20,7 @@ from dashboard.importing.checks import (
 )
 from dashboard.words import counted, fit_words, scale_words
 from model_zoo.checkpoints.architectures import suggest
-from model_zoo.checkpoints.onnx_models import Graph, read_graph
+from model_zoo.checkpoints.onnx_graphs import Graph, read_graph
 from model_zoo.checkpoints.preprocessing_trials import Trial
 from model_zoo.checkpoints.read import Checkpoint, Said, read_checkpoint, short
 from model_zoo.core.evaluation.evaluation import Evaluation

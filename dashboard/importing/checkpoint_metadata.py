@@ -10,7 +10,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.images.decoding import MAX_INPUT_SIDE, MIN_CROP_SHARE, Fit, Interpolation, Preprocessing
 
 if TYPE_CHECKING:
-    from model_zoo.checkpoints.onnx_models import Graph
+    from model_zoo.checkpoints.onnx_graphs import Graph
     from model_zoo.checkpoints.read import Checkpoint, Said
 
 
@@ -30,7 +30,7 @@ class CheckpointMetadata:
 
 def read_metadata(checkpoint: "Checkpoint | Graph") -> CheckpointMetadata:
     """Preprocessing metadata, from any key that training scripts commonly use; a graph's size is its input size."""
-    from model_zoo.checkpoints.onnx_models import Graph
+    from model_zoo.checkpoints.onnx_graphs import Graph
 
     if isinstance(checkpoint, Graph):
         return CheckpointMetadata(_size_text(checkpoint.size) if all(checkpoint.size) else None)

@@ -20,7 +20,7 @@ from dashboard.server_state.open_workspace import Desk, Upload, kept_id
 from dashboard.ui import state
 from dashboard.ui.decision_table import rows
 from dashboard.words import plain
-from model_zoo.core.errors import CheckpointError, LinkError, TaxoScopeError
+from model_zoo.core.errors import CheckpointError, LinkError, MissingPackageError, TaxoScopeError
 from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.label_space.labels import Label
 from model_zoo.core.label_space.splits import Split
@@ -189,7 +189,7 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
             {"name": run.card.classes[k], "p": None if alone else float(probabilities[k]), "is_label": bool(k == right)}
             for k in np.argsort(-probabilities)[: 1 if alone else TOP]
         ]
-    except CheckpointError as error:
+    except (CheckpointError, MissingPackageError) as error:
         state = str(error)
     return {
         "title": run.run_id,

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.address.links import Occluded
-from dashboard.server_state.loaded_models import image_of, loaded
+from dashboard.server_state.loaded_models import image_of, predictor
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.explanation.occlusion import occlude
 from model_zoo.core.explanation.region_attention import PredictionChange, prediction_changes
 from model_zoo.core.explanation.regions import Energy, Shape, mask
+from model_zoo.core.extras import require
 from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.inference.predict import predict_images
 from model_zoo.workspace.run import Run
 
 DRAWN_BOXES = "drawn boxes"
@@ -72,9 +74,9 @@ def predict_occluded(
     ``options`` are the heatmap's parameters (see `explain.map_picture`); an unknown target class is ignored.
     `CheckpointError` if the run has no weights.
     """
-    model = loaded(run).model
+    require("models", "The occlusion test")
+    model = predictor(run)
     from dashboard.evaluation.saliency import explain_image
-    from model_zoo.inference.predict import predict_images
     from model_zoo.inference.region_attention import energy_on_regions, grid_of
     from model_zoo.inference.saliency import UnknownCropError
 

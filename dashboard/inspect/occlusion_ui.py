@@ -14,7 +14,7 @@ from dashboard.inspect.occlusion import OcclusionResult, occlude_image, parse_bo
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
 from dashboard.words import plain, points_text, share_text
-from model_zoo.core.errors import CheckpointError, TaxoScopeError
+from model_zoo.core.errors import CheckpointError, MissingPackageError, TaxoScopeError
 from model_zoo.core.explanation.region_attention import PredictionChange
 from model_zoo.workspace.run import Run
 
@@ -66,7 +66,7 @@ def _answers(desk: Desk, runs: Sequence[Run], image_id: str, away: Occluded, opt
     for run in runs:
         try:
             asked.append(predict_occluded(run, painted, spaces, options))
-        except CheckpointError as error:
+        except (CheckpointError, MissingPackageError) as error:
             st.info(plain(str(error)))
     if not asked:
         return

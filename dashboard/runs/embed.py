@@ -5,6 +5,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dashboard.settings import Settings
 from model_zoo.core.errors import RunError
+from model_zoo.core.extras import require
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.embedding_files import Embeddings, embeddings_path, read_embeddings, write_embeddings
 from model_zoo.workspace.workspace import Workspace
@@ -28,6 +29,7 @@ def embed_run(workspace: Workspace, run_id: str, split: Split, console: Console)
                 f"{run_id}: {len(there.image_ids):,} {split} images are embedded already, {path}", soft_wrap=True
             )
             return
+    require("models", "An embedding")
     from model_zoo.checkpoints.load import load_model
     from model_zoo.inference.embed import embed
     from model_zoo.inference.predict import fitted_pixels

@@ -28,6 +28,7 @@ from model_zoo.images.bit_depth import as_8_bits, depth_of
 from model_zoo.images.decoding import open_image
 from model_zoo.images.formats import SUFFIXES, is_image
 from model_zoo.images.grey_scale import GreyScale, scale_of_one
+from model_zoo.inference.predict import load_predictor, probabilities
 from model_zoo.workspace.file_checks import state_of
 from model_zoo.workspace.manifest import write_whole
 from model_zoo.workspace.run import Run
@@ -69,10 +70,7 @@ def predict_to_file(workspace: Workspace, run_id: str, source: Path, out: Path, 
     wanted = tuple(_of_workspace(source) if is_workspace else _of_folder(source, workspace.usual_grey()))
     if not wanted:
         raise WorkspaceError(f"{source} holds no image; give a workspace, or a folder of {', '.join(SUFFIXES)} files.")
-    from model_zoo.checkpoints.load import load_model
-    from model_zoo.inference.predict import probabilities
-
-    model, prepared = load_model(run, Settings().trusted), run.card.prepared
+    model, prepared = load_predictor(run, Settings().trusted), run.card.prepared
     kept = out.with_name(f".{out.name}.partial")
     _check_plan(kept, run, wanted, console)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -18,6 +18,7 @@ from model_zoo.core.errors import RunError, WorkspaceError
 from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.explanation.region_attention import EnergyMetric, OcclusionFlow, energy_metrics, occlusion_flow
 from model_zoo.core.explanation.regions import Region, read_regions
+from model_zoo.core.extras import require
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy, standing_in_the_way
 from model_zoo.inference.region_attention_files import PLACED, AttentionResults, read_attention, write_attention
@@ -66,6 +67,7 @@ def measure_region_attention(
     if limit is not None and limit < n_known:
         chosen = np.random.default_rng(0).choice(n_known, limit, replace=False)
         images = [images[k] for k in sorted(chosen)]
+    require("models", "A region attention analysis")
     from model_zoo.checkpoints.load import load_model
     from model_zoo.inference.region_attention import measure_attention, why_no_heatmaps
 

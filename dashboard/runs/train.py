@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from dashboard.evaluation.comparison import named_subjects
 from dashboard.words import counted
 from model_zoo.core.errors import RunError, WorkspaceError
+from model_zoo.core.extras import require
 from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.out_of_fold import out_of_fold_path
 from model_zoo.workspace.label_sets import LabelSet
@@ -36,6 +37,7 @@ def train_seeds(
 
     ``labels`` names the label set that gives the training labels.
     """
+    require("models", "Training")
     from model_zoo.checkpoints.load import check_architecture
     from model_zoo.training import train as loop
 
@@ -88,6 +90,7 @@ def train_learning_curve(
     sizes = sorted({round(n_images * percent / 100) for percent in percents} - {0, n_images})
     if not sizes:
         raise RunError(f"{class_name!r} has {counted(n_images, 'training image')}: none of these shares leaves some.")
+    require("models", "Training")
     from model_zoo.training import train as loop
 
     training = loop.Training.of(card)
@@ -113,6 +116,7 @@ def train_learning_curve(
 
 def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Console) -> None:
     """Out-of-fold predictions for all training images, with a run's recipe; refused if there are some already."""
+    require("models", "Cross-fitting")
     from model_zoo.inference.predict import fitted_pixels
     from model_zoo.training.cross_fit import cross_fit
 

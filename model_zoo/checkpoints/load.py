@@ -1,6 +1,5 @@
 """Loads weights into a module; refuses what is unsafe or does not fit the card."""
 
-import hashlib
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from safetensors.torch import load
 from torch import nn
 
 from model_zoo.checkpoints.trusted_code import TrustedCode, read_code
+from model_zoo.checkpoints.weights import check_weights, read_weights
 from model_zoo.core.errors import CheckpointError
 from model_zoo.untrusted.parser_errors import first_line, is_parser_error
 from model_zoo.workspace.run import CODE, GRAPH, ONNX, Card, Run
@@ -73,10 +73,7 @@ def load_model(run: Run, trusted: Collection[str] = ()) -> nn.Module:
 
     A run that brought its own code is loaded only if ``trusted`` names it: that runs the code.
     """
-    path = run.weights_path
-    if path is None:
-        raise CheckpointError(f"Run {run.run_id!r} has no model here; only its stored predictions can be shown.")
-    code = None
+    raw, code = read_weights(run), None
     if run.card.code:
         if run.run_id not in trusted:
             raise CheckpointError(
@@ -86,20 +83,15 @@ def load_model(run: Run, trusted: Collection[str] = ()) -> nn.Module:
         code = read_code(run.folder / CODE)
         if code.sha256 != run.card.code["sha256"]:
             raise CheckpointError(f"{CODE} of run {run.run_id!r} is not the file that was imported; restore it.")
-    raw = path.read_bytes()
     return restore(run.card, raw, code).eval()
 
 
 def restore(card: Card, weights: bytes, code: TrustedCode | None = None) -> nn.Module:
     """A model with these safetensors weights; `CheckpointError` if they are not the card's. ``code`` is run."""
-    digest = hashlib.sha256(weights).hexdigest()
-    if card.weights_sha256 != digest:
-        raise CheckpointError(
-            f"The weights of run {card.run_id!r} are not those its card was written for "
-            f"(sha256 {digest[:12]}..., expected {card.weights_sha256[:12]}...); restore the file."
-        )
+    check_weights(card, weights)
     if card.architecture == ONNX:
-        from model_zoo.checkpoints.onnx_models import OnnxModel, read_graph
+        from model_zoo.checkpoints.onnx_graphs import read_graph
+        from model_zoo.checkpoints.onnx_models import OnnxModel
 
         return OnnxModel(read_graph(weights, GRAPH), card.columns)
     channels, n_classes = card.prepared.channels, len(card.classes)

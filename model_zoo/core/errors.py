@@ -39,3 +39,7 @@ class CheckpointError(TaxoScopeError):
 
 class LinkError(TaxoScopeError):
     """An address that names something which is not there."""
+
+
+class MissingPackageError(TaxoScopeError):
+    """Work that needs a package which is not installed."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model_zoo.core.errors import ImageError
+from model_zoo.core.extras import require
 from model_zoo.images.formats import SUFFIXES
 from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, scales_of_import
 from model_zoo.importing.archives import UnpackBudget, unpack_budget
@@ -105,6 +106,7 @@ def extract_frames(
     sentence; `SourceError` before all of them together are. ``within`` says how many files, and bytes of pixels in
     them, are too much. Grey values whose range no file declares are read twice: all of them share one scale.
     """
+    require("dicom", "DICOM")
     root = path.parent if path.is_file() else path
     files, left_out = ([path], []) if path.is_file() else _below(path)
     if target.exists() and any(target.iterdir()):

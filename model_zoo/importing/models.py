@@ -27,7 +27,8 @@ import torch
 from torch import Tensor
 
 from model_zoo.checkpoints.crop_probe import UnknownCropError, whole
-from model_zoo.checkpoints.onnx_models import Graph, OnnxModel
+from model_zoo.checkpoints.onnx_graphs import Graph
+from model_zoo.checkpoints.onnx_models import OnnxModel
 from model_zoo.checkpoints.trusted_code import TrustedCode, TrustedModel
 from model_zoo.core.errors import CheckpointError, RunError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate

@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import save as safetensors
 
 from dashboard.labels.label_files import read_label_file
-from model_zoo.checkpoints.onnx_models import read_graph
+from model_zoo.checkpoints.onnx_graphs import read_graph
 from model_zoo.checkpoints.read import read_checkpoint
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.labels import LeafSpace, Part

@@ -248,14 +248,14 @@ def test_health_is_answered_whatever_the_host_and_tells_nothing(port):
 # -- paths of this machine --------------------------------------------------------------------------------------------
 
 
-def whole_page(port, path, **headers):
+def whole_page(port, path, query="", **headers):
     """All that the app says until a page has been drawn."""
     with socket.create_connection(("127.0.0.1", port)) as sock:
         uri, own = f"ws://localhost:{port}/_stcore/stream", {"origin": f"http://localhost:{port}", "proxy": None}
         more = {"subprotocols": ["streamlit"], "additional_headers": headers, "open_timeout": 30, "max_size": None}
         with connect(uri, sock=sock, **own, **more) as websocket:
             asked = BackMsg()
-            asked.rerun_script.page_name = path
+            asked.rerun_script.page_name, asked.rerun_script.query_string = path, query
             websocket.send(asked.SerializeToString())
             told = []
             while not told or ForwardMsg.FromString(told[-1]).WhichOneof("type") != "script_finished":

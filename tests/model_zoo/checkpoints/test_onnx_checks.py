@@ -9,9 +9,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from model_zoo.checkpoints import onnx_models
+from model_zoo.checkpoints import onnx_graphs
 from model_zoo.checkpoints.onnx_checks import MAX_NODES, OPERATORS
-from model_zoo.checkpoints.onnx_models import OnnxModel, read_graph, try_once
+from model_zoo.checkpoints.onnx_graphs import read_graph, try_once
+from model_zoo.checkpoints.onnx_models import OnnxModel
 from model_zoo.checkpoints.onnx_trial import session_of
 from model_zoo.core.errors import CheckpointError
 from tests.small_graph import graph
@@ -239,7 +240,7 @@ def test_no_constant_is_computed_at_load_and_other_optimisations_stay():
 
 @pytest.fixture
 def _forgotten(monkeypatch):
-    monkeypatch.setattr(onnx_models, "_TRIED", set())
+    monkeypatch.setattr(onnx_graphs, "_TRIED", set())
 
 
 @pytest.mark.usefixtures("_forgotten")
@@ -257,7 +258,7 @@ def test_a_graph_that_takes_too_long_or_too_much_is_stopped_in_the_child(monkeyp
 @pytest.mark.usefixtures("_forgotten")
 def test_what_passed_in_the_child_is_not_tried_again(monkeypatch):
     ran = []
-    monkeypatch.setattr(onnx_models, "try_in_child", lambda *given: ran.append(given))
+    monkeypatch.setattr(onnx_graphs, "try_in_child", lambda *given: ran.append(given))
     one = read(graph())
     for _ in range(3):
         try_once(one, (1, 32, 32))
