@@ -13,7 +13,7 @@ from dashboard.address.links import filter_of, images_words
 from dashboard.address.selection import Labels, Space
 from dashboard.cli import data as cli_data
 from dashboard.cli import labels as cli_labels
-from dashboard.cli import models
+from dashboard.cli import models, upkeep
 from dashboard.settings import Settings
 from model_zoo.core.errors import LinkError, TaxoScopeError, WorkspaceError
 from model_zoo.core.explanation.cam_method import CamMethod
@@ -22,7 +22,6 @@ from model_zoo.untrusted.limits import limits
 from model_zoo.workspace.workspace import Workspace
 
 commands = typer.Typer(
-    add_completion=False,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     help="Compare image classifiers whose label spaces differ; see, explain and relabel the images behind a number.",
@@ -32,6 +31,9 @@ commands.command()(cli_data.init)
 commands.command("import-data")(cli_data.import_data)
 commands.command("look-alike")(cli_data.look_alike)
 commands.add_typer(models.commands)
+commands.command()(upkeep.doctor)
+commands.command()(upkeep.backup)
+commands.command()(upkeep.restore)
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[
@@ -44,10 +46,13 @@ TrustOption = Annotated[
 ]
 
 
+_OF_ALL_COMMANDS = ("--help", "--install-completion", "--show-completion")
+
+
 def main() -> None:
     """Entry point: no command means `serve`; an error that the user can mend is one sentence."""
     arguments = sys.argv[1:]
-    if not arguments or (arguments[0].startswith("-") and arguments[0] != "--help"):
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _OF_ALL_COMMANDS):
         arguments = ["serve", *arguments]
     try:
         limits()  # a limit that cannot be read is said before anything begins

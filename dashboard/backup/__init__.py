@@ -1,0 +1,1 @@
+"""Backups of a workspace with its decisions, and their restoration."""
