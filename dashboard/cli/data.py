@@ -1,5 +1,6 @@
 """`taxoscope init` and `taxoscope import-data`: a workspace made, and images brought into it."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dashboard.cli.upkeep import JsonOption
 from model_zoo.workspace.command_line import command, dry_run
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def import_data(
 def look_alike(
     workspace: Annotated[Path, typer.Option("--workspace", help="Folder of a workspace.")],
     at_most: Annotated[int, typer.Option("--show", help="How many pairs to list.")] = 20,
+    as_json: JsonOption = False,
 ) -> None:
     """List images that look alike in two splits or classes; what was hashed before is not hashed again."""
     from dashboard.importing.near_duplicates import near_duplicate_words, near_duplicates_of_workspace
@@ -125,6 +128,16 @@ def look_alike(
     except KeyboardInterrupt:
         console.print("Stopped; what was hashed is kept, and the same command goes on from there.", style="yellow")
         sys.exit(130)
+    if as_json:
+        pairs = [
+            {"bits": pair.n_bits, "images": [one.image_id for one in (pair.first, pair.second)]}
+            | {"splits": [str(one.split) for one in (pair.first, pair.second)]}
+            | {"labels": [opened.space.format(one.label) for one in (pair.first, pair.second)]}
+            for pair in found.pairs
+        ]
+        told_of = {"images": found.n_hashed, "pairs": found.n_pairs, "listed": pairs, "problems": list(told)}
+        print(json.dumps(told_of, indent=1))
+        return
     console.print(f"{found.n_hashed:,} images compared: {found.n_pairs:,} pairs look alike.", soft_wrap=True)
     for sentence in (*near_duplicate_words(found), *told[:at_most]):
         console.print(sentence, soft_wrap=True)

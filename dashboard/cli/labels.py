@@ -1,8 +1,10 @@
 """`taxoscope labels ...`: what the page Labels does, typed."""
 
 import getpass
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -12,6 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from dashboard.cli.upkeep import JsonOption
 from dashboard.decisions.label_format import LabelFormat
 from dashboard.settings import Settings
 from dashboard.words import counted
@@ -39,11 +42,19 @@ _SUFFIXES = {".zip": LabelFormat.FOLDERS, ".json": LabelFormat.COCO} | {
 
 
 @commands.command("list")
-def list_sets(workspace: WorkspaceOption = None) -> None:
+def list_sets(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the label sets of a workspace, and what cannot be used."""
     from dashboard.server_state.open_workspace import Desk
 
     sets = Desk(_open(workspace)).label_sets()
+    if as_json:
+        rows = [
+            {"name": one.name, "made": one.made.isoformat(), "by": one.made_by, "images": len(one.labels)}
+            | {"rule": str(one.rule), "sha256": one.sha256, "note": one.note}
+            for one in sets.usable.values()
+        ]
+        print(json.dumps({"label_sets": rows, "problems": list(sets.damaged)}, indent=1))
+        return
     table = Table(box=SIMPLE_HEAD, padding=0)
     for name in ("label set", "made (UTC)", "by", "images", "rule", "sha256", "note"):
         table.add_column(name, justify="right" if name == "images" else "left", overflow="fold")
@@ -78,6 +89,7 @@ def compare(
     after: Annotated[str, typer.Argument(help="original, standing or a set's name.")],
     taxonomy: TaxonomyOption = None,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what changed from one labelling to another, by class of a taxonomy or by label."""
     from dashboard.labels.label_sets import changes_words, compare_labels
@@ -85,6 +97,9 @@ def compare(
 
     desk = Desk(_open(workspace))
     found = compare_labels(desk, before, after, desk.workspace.taxonomy(taxonomy) if taxonomy else None)
+    if as_json:
+        print(json.dumps({**asdict(found.changes), "flows": [asdict(one) for one in found.flows]}, indent=1))
+        return
     console.print(changes_words(found.changes, before, after), soft_wrap=True)
     _print_flows(found.flows)
 

@@ -1,8 +1,10 @@
 """`taxoscope ...`: serve the dashboard, train, list runs, find out what they look at."""
 
+import json
 import os
 import socket
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -106,11 +108,14 @@ def serve(
 
 
 @commands.command()
-def runs(workspace: WorkspaceOption = None) -> None:
+def runs(workspace: WorkspaceOption = None, as_json: upkeep.JsonOption = False) -> None:
     """List the trained runs of a workspace."""
-    from dashboard.cli.terminal_tables import runs_table
+    from dashboard.cli.terminal_tables import list_runs, runs_table
 
-    console.print(runs_table(_open(workspace)))
+    if as_json:
+        print(json.dumps(asdict(list_runs(_open(workspace))), indent=1))
+    else:
+        console.print(runs_table(_open(workspace)))
 
 
 @commands.command()
@@ -210,10 +215,12 @@ def compare(
         ),
     ] = None,
     workspace: WorkspaceOption = None,
+    as_json: upkeep.JsonOption = False,
 ) -> None:
     """Compare models: print the results, of three or more a table against a baseline; of one what it can detect.
 
-    With --report also write one self-contained page: results, matrices, causes, looks, example images, hashes.
+    With --report also write one self-contained page: results, matrices, causes, looks, example images, hashes. With
+    --json print its numbers instead of sentences.
     """
     from dashboard.cli.comparison_text import printed
     from dashboard.diagnose.subjects import diagnose_all
@@ -244,11 +251,15 @@ def compare(
     if not any(len(one.truth) for one in judged.evaluations):
         raise LinkError(f"No image of the {images_words(split, named)} can be judged here; name others.")
     found = judgements(judged, desk.workspace.rule)
-    for line in printed(desk, judged, found):
-        console.print(line, soft_wrap=True)
-    if report:
-        for path in write_report(build_report(desk, judged, found, diagnose_all(desk, judged, only)), report):
-            console.print(f"Written: {path}", soft_wrap=True)
+    made = build_report(desk, judged, found, diagnose_all(desk, judged, only)) if report or as_json else None
+    if made and as_json:
+        print(made.json)
+    else:
+        for line in printed(desk, judged, found):
+            console.print(line, soft_wrap=True)
+    if made and report:
+        for path in write_report(made, report):
+            print(f"Written: {path}", file=sys.stderr if as_json else sys.stdout)
 
 
 @commands.command()

@@ -16,9 +16,10 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 def require(extra: str, work: str) -> None:
     """`MissingPackageError` with a sentence that begins with ``work`` unless the modules of ``extra`` are installed."""
     if lacking := missing(extra):
+        listed = " and ".join(filter(None, (", ".join(lacking[:-1]), lacking[-1])))
+        are = "is" if len(lacking) == 1 else "are"
         raise MissingPackageError(
-            f"{work} needs {' and '.join(filter(None, (', '.join(lacking[:-1]), lacking[-1])))}: install what is "
-            f'missing with `pip install "taxoscope[{extra}]"`.'
+            f'{work} needs {listed}, which {are} not installed; type `pip install "taxoscope[{extra}]"`.'
         )
 
 

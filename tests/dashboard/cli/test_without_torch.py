@@ -67,6 +67,5 @@ def test_a_missing_extra_is_named_in_one_sentence(workspace, tmp_path):
     done = run(EXTRAS["onnx"], *arguments, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.strip() == (
-        "An ONNX model needs onnx, onnxruntime and google.protobuf: install what is missing with "
-        '`pip install "taxoscope[onnx]"`.'
+        'An ONNX model needs onnx and onnxruntime, which are not installed; type `pip install "taxoscope[onnx]"`.'
     )
