@@ -1,9 +1,16 @@
 """`taxoscope` as it is typed: run to its end, or served until it says that it is ready."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from dashboard.cli import data, labels, main, models
 
 TAXOSCOPE = [str(Path(sys.executable).with_name("taxoscope"))]
 
@@ -16,6 +23,21 @@ def run(*arguments, cwd, **more):
     return subprocess.run(
         [*TAXOSCOPE, *arguments], cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=120
     )
+
+
+def run_here(*arguments, cwd, **more):
+    """`run` without a process of its own, which takes seconds to load: for variants of a command."""
+    out, err, given = io.StringIO(), io.StringIO(), mock.patch.dict(os.environ, environment(**more))
+    with given, pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", [*TAXOSCOPE, *arguments])
+        for module in (data, labels, main, models):
+            patch.setattr(module.console, "_width", 200)
+        try:
+            code = main.main()
+        except SystemExit as ended:
+            code = ended.code
+    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
 
 
 class Serving:

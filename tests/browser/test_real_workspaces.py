@@ -11,12 +11,12 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.recomputed import percent
 from tests.browser.serving import Served, settle, taxoscope
-from tests.command import run
+from tests.command import run_here
 from tests.real_data import real
 
 
 def done(*asked: str, cwd: Path) -> str:
-    ended = run(*asked, cwd=cwd)
+    ended = run_here(*asked, cwd=cwd)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 

@@ -33,10 +33,24 @@ def serve(animals, folder, *arguments, **more):
 
 
 @pytest.fixture(scope="module")
-def port(animals, tmp_path_factory):
-    served = serve(animals, tmp_path_factory.mktemp("served"))
-    yield urlsplit(served.address).port
-    served.stop()
+def served(animals, tmp_path_factory):
+    one = serve(animals, tmp_path_factory.mktemp("served"))
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope="module")
+def port(served):
+    return urlsplit(served.address).port
+
+
+@pytest.fixture(scope="module")
+def elsewhere(animals, tmp_path_factory):
+    """A server for other machines too, which two more names are allowed."""
+    allowed = ("--allow-host", "Board.example.org", "--allow-host", "10.1.2.3")
+    one = serve(animals, tmp_path_factory.mktemp("elsewhere"), "--host", "0.0.0.0", *allowed)
+    yield one
+    one.stop()
 
 
 def ask(port, path, host="localhost:{port}", method="GET", at="127.0.0.1", **headers):
@@ -71,6 +85,13 @@ def opened_session(port, host="localhost:{port}", origin="http://localhost:{port
 
 
 # -- who is answered -------------------------------------------------------------------------------------------------
+
+
+def test_it_says_which_workspace_it_serves_and_warns_of_other_machines_alone(served, elsewhere, animals):
+    for one in (served, elsewhere):
+        assert any(animals.name in line and str(animals.writable) in line for line in one.lines)
+    assert not any("there is no sign-in" in line for line in served.lines)
+    assert any("there is no sign-in" in line for line in elsewhere.lines)
 
 
 def test_the_ordinary_page_works(port):
@@ -214,20 +235,14 @@ def test_every_response_says_that_no_other_site_may_frame_it(port, path, status,
 # -- names and health ------------------------------------------------------------------------------------------------
 
 
-def test_elsewhere_only_names_of_this_machine_and_named_ones_are_answered(animals, tmp_path):
-    served = serve(
-        animals, tmp_path, "--host", "0.0.0.0", "--allow-host", "Board.example.org", "--allow-host", "10.1.2.3"
-    )
-    try:
-        port = urlsplit(served.address).port
-        own = ["localhost", "127.0.0.1", socket.gethostname()]
-        for host in [*own, "board.example.org", "BOARD.example.org:{port}", "10.1.2.3:99"]:
-            assert ask(port, "/_stcore/health", host)[0] == 200, host
-        for host in ["evil.example", "x.board.example.org", "board.example.org.evil.example", "10.1.2.4", "", "*"]:
-            assert ask(port, "/_stcore/health", host)[0] == 400, host
-            assert ask(port, "/file/i0000", host)[0] == 400, host
-    finally:
-        served.stop()
+def test_elsewhere_only_names_of_this_machine_and_named_ones_are_answered(elsewhere):
+    port = urlsplit(elsewhere.address).port
+    own = ["localhost", "127.0.0.1", socket.gethostname()]
+    for host in [*own, "board.example.org", "BOARD.example.org:{port}", "10.1.2.3:99"]:
+        assert ask(port, "/_stcore/health", host)[0] == 200, host
+    for host in ["evil.example", "x.board.example.org", "board.example.org.evil.example", "10.1.2.4", "", "*"]:
+        assert ask(port, "/_stcore/health", host)[0] == 400, host
+        assert ask(port, "/file/i0000", host)[0] == 400, host
 
 
 @pytest.mark.parametrize("host", ["http://x.example", "x.example:80", "*", "*.example", "", "a b", "-x"])
@@ -263,54 +278,47 @@ def whole_page(port, path, query="", **headers):
             return b"".join(told)
 
 
-def test_no_page_tells_another_machine_where_the_workspace_is(animals, tmp_path):
-    folder = str(animals.writable).encode()
-    served = serve(animals, tmp_path, "--host", "0.0.0.0")
-    try:
-        port = urlsplit(served.address).port
-        for page in ("import", "data", "taxonomies"):  # commands to type, the folder for uploads, settings
-            told = whole_page(port, page, **{"X-Forwarded-For": "192.0.2.7"})
-            assert folder not in told, page
-        assert folder in whole_page(port, "import")  # at this machine they are told in full
-        refused = ask(port, "/file/lost", X_Forwarded_For="192.0.2.7")[2]
-        assert folder not in refused
-    finally:
-        served.stop()
+def test_no_page_tells_another_machine_where_the_workspace_is(animals, elsewhere):
+    folder, port = str(animals.writable).encode(), urlsplit(elsewhere.address).port
+    for page in ("import", "data", "taxonomies"):  # commands to type, the folder for uploads, settings
+        told = whole_page(port, page, **{"X-Forwarded-For": "192.0.2.7"})
+        assert folder not in told, page
+    assert folder in whole_page(port, "import")  # at this machine they are told in full
+    refused = ask(port, "/file/lost", X_Forwarded_For="192.0.2.7")[2]
+    assert folder not in refused
 
 
 # -- connections that wait -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"",
-        b"GET /health HT",
-        b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ",
-        b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea",  # a whole one, then a half one
-    ],
-)
-def test_a_request_that_never_comes_whole_is_closed(port, sent):
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
-        started = time.monotonic()
-        sock.sendall(sent)
-        with contextlib.suppress(ConnectionResetError):
-            while sock.recv(4096):
-                pass
-        assert time.monotonic() - started < HEADERS_S + 8
+HALVES = [
+    b"",
+    b"GET /health HT",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea",  # a whole one, then a half one
+]
 
 
-def test_a_head_that_drips_is_closed_too(port):
+def seconds_until_closed(port, sent, dripped):
+    """How long a connection stays open after ``sent``, with ``dripped`` sent again and again."""
     with socket.create_connection(("127.0.0.1", port), timeout=0.2) as sock:
         started = time.monotonic()
-        sock.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        sock.sendall(sent)
         with contextlib.suppress(ConnectionError):
             while time.monotonic() - started < HEADERS_S + 8:
-                sock.sendall(b"x")
+                sock.sendall(dripped)
                 with contextlib.suppress(TimeoutError):
-                    if not sock.recv(1):
+                    if not sock.recv(4096):
                         break
-        assert time.monotonic() - started < HEADERS_S + 8
+        return time.monotonic() - started
+
+
+def test_a_request_that_never_comes_whole_is_closed_though_it_drips(port):
+    cases = [*((half, b"") for half in HALVES), (b"GET /health HTTP/1.1\r\nX: ", b"x")]
+    with ThreadPoolExecutor(len(cases)) as threads:  # at the same time, as each waits for the server to give up
+        waited = [threads.submit(seconds_until_closed, port, *case) for case in cases]
+    for case, one in zip(cases, waited, strict=True):
+        assert one.result() < HEADERS_S + 8, case
 
 
 def test_200_waiting_browsers_hold_nobody_up(port):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_zoo.training.train import read_pixels, train
-from tests.command import TAXOSCOPE, environment, run
+from tests.command import TAXOSCOPE, environment, run, run_here
 from tests.drawn_workspace import TINY, make, shapes
 
 
@@ -19,8 +19,8 @@ def workspace(tmp_path_factory):
     return made
 
 
-def embed(workspace, *arguments, cwd):
-    return run("embed", *arguments, "--workspace", str(workspace.writable), cwd=cwd)
+def embed(workspace, *arguments, cwd, typed=run_here):
+    return typed("embed", *arguments, "--workspace", str(workspace.writable), cwd=cwd)
 
 
 def test_stopped_by_ctrl_c_it_leaves_nothing(workspace, tmp_path):
@@ -43,7 +43,7 @@ def test_stopped_by_ctrl_c_it_leaves_nothing(workspace, tmp_path):
 
 
 def test_it_writes_them_once_and_says_where(workspace, tmp_path):
-    done = embed(workspace, "shapes-s0", cwd=tmp_path)
+    done = embed(workspace, "shapes-s0", cwd=tmp_path, typed=run)
     assert done.returncode == 0, done.stdout + done.stderr
     path = workspace.writable / "embeddings" / "shapes-s0" / "validation.parquet"
     assert f"shapes-s0: 12 validation images embedded, {path}" in done.stdout

@@ -29,7 +29,7 @@ from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.source import SourceError
 from model_zoo.workspace.workspace import Workspace
-from tests.command import run
+from tests.command import run, run_here
 from tests.real_data import real
 
 LABELS = ["cat", "dog", "<script>alert(1)</script>", "../a.b|c*\\", "=1+1 🐋", "never seen"]
@@ -241,7 +241,7 @@ def test_every_page_opens_and_says_what_it_cannot_show(made):
 
 def test_it_is_a_command_and_its_errors_are_one_sentence(tmp_path):
     written(tmp_path / "shares.csv", ["a", "b"], [[0.9, 0.1], [0.5, 0.5]])
-    done = run("import-confusion", "shares.csv", "ws", cwd=tmp_path)
+    done = run_here("import-confusion", "shares.csv", "ws", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     assert " ".join(done.stdout.split()) == (
         "'shares.csv', row 'a', column 'a' holds '0.9', no whole number; shares do not say how many answers they are "
@@ -251,6 +251,6 @@ def test_it_is_a_command_and_its_errors_are_one_sentence(tmp_path):
     done = run("import-confusion", "counts.csv", "my ws", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "Next: uv run taxoscope serve --workspace 'my ws'"
-    done = run("train", "--taxonomy", "classes", "--workspace", "my ws", cwd=tmp_path)
+    done = run_here("train", "--taxonomy", "classes", "--workspace", "my ws", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     assert "no image to learn from" in " ".join(done.stdout.split())

@@ -17,7 +17,7 @@ from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.splits import Split
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.run import read_run
-from tests.command import run
+from tests.command import run, run_here
 from tests.drawn_workspace import TINY, make, shapes
 from tests.real_data import real
 
@@ -146,7 +146,7 @@ def test_what_was_not_said_is_as_the_file_says_and_what_contradicts_it_is_told(w
 @pytest.mark.parametrize(("kind", "n_tensors"), [("2.7_80x80_MiniFASNetV2", 334), ("4_0_0_80x80_MiniFASNetV1SE", 370)])
 def test_a_real_file_without_names_inside_asks_for_what_it_needs(workspace, kind, n_tensors, tmp_path):
     file = real("ckpt_minifasnet") / f"{kind}.pth"
-    done = run("import-run", str(file), "--workspace", str(workspace.writable), cwd=tmp_path)
+    done = run_here("import-run", str(file), "--workspace", str(workspace.writable), cwd=tmp_path)
     said = " ".join(done.stdout.split())
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.command import run
+from tests.command import run, run_here
 
 SCRIPT = """
 from streamlit.testing.v1 import AppTest
@@ -27,17 +27,17 @@ def test_it_is_made_once_and_says_what_comes_next(tmp_path):
     made = run("init", "my work", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert "Next: uv run taxoscope import-data IMAGES --dry-run --workspace 'my work'" in made.stdout
-    again = run("init", "my work", cwd=tmp_path)
+    again = run_here("init", "my work", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (1, "")
     assert again.stdout.strip() == (
         "my work has workspace.toml already and nothing is written over; choose another folder."
     )
-    listed = run("runs", "--workspace", "my work", cwd=tmp_path)
+    listed = run_here("runs", "--workspace", "my work", cwd=tmp_path)
     assert (listed.returncode, listed.stderr) == (0, "")
 
 
 def test_every_page_opens_on_an_empty_workspace(tmp_path):
-    run("init", "ws", cwd=tmp_path)
+    run_here("init", "ws", cwd=tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=Path(__file__).resolve().parents[3],

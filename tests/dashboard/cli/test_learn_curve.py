@@ -1,18 +1,15 @@
 """`taxoscope learn-curve SUBJECT CLASS` as it is typed: to its end, again, stopped by Ctrl-C, and refused."""
 
 import json
-import os
 import re
 import signal
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
 
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.learning_curve import FOLDER
-from tests.command import TAXOSCOPE, environment, run
+from tests.command import TAXOSCOPE, environment, run, run_here
 from tests.drawn_workspace import TINY, make, shapes
 
 
@@ -23,12 +20,12 @@ def workspace(tmp_path_factory):
     return made
 
 
-def learn_curve(workspace, *arguments, cwd):
-    return run("learn-curve", *arguments, "--workspace", str(workspace.writable), cwd=cwd)
+def learn_curve(workspace, *arguments, cwd, typed=run_here):
+    return typed("learn-curve", *arguments, "--workspace", str(workspace.writable), cwd=cwd)
 
 
 def test_it_trains_what_is_missing_and_says_where(workspace, tmp_path):
-    done = learn_curve(workspace, "shapes", "bar", "--percents", "50", "--seeds", "0", cwd=tmp_path)
+    done = learn_curve(workspace, "shapes", "bar", "--percents", "50", "--seeds", "0", cwd=tmp_path, typed=run)
     assert done.returncode == 0, done.stdout + done.stderr
     (point,) = (workspace.writable / FOLDER).iterdir()
     card = json.loads((point / "card.json").read_text())
@@ -44,23 +41,20 @@ def test_it_trains_what_is_missing_and_says_where(workspace, tmp_path):
     assert len(list((workspace.writable / FOLDER).iterdir())) == 4  # 4 and 7 images, two seeds
 
 
-def cpu_seconds(pid):
-    """What a process has computed so far: on a busy machine the clock says nothing of how far it is."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_ctrl_c_keeps_what_is_finished(workspace, tmp_path):
     card = workspace.writable / "runs" / "shapes-s0" / "card.json"
     written = card.read_text()
     card.write_text(json.dumps(json.loads(written) | {"recipe": json.loads(written)["recipe"] | {"epochs": 3000}}))
     before = set((workspace.writable / FOLDER).glob("*"))
     command = [*TAXOSCOPE, "learn-curve", "shapes", "disc", "--workspace", str(workspace.writable)]
-    with subprocess.Popen(command, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        while process.poll() is None and cpu_seconds(process.pid) < 12:  # loading takes about 6 of them
-            time.sleep(0.1)
+    shown, said = environment(FORCE_COLOR="1"), ""  # draws its bar into the pipe
+    with subprocess.Popen(command, env=shown, cwd=tmp_path, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        while not re.search(r"epoch \d+", said):
+            piece = process.stdout.read(1)
+            assert piece, said
+            said += piece
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[0]
+        said += process.communicate(timeout=60)[0]
     card.write_text(written)
     assert process.returncode == 130, said
     assert "Stopped; finished points are kept" in said

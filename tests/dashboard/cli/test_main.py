@@ -19,7 +19,7 @@ from dashboard.settings import Settings
 from model_zoo.core.errors import CheckpointError, RunError, WorkspaceError
 from model_zoo.core.label_space.edits import Rename
 from model_zoo.workspace.workspace import PROJECT, Workspace
-from tests.command import TAXOSCOPE, Serving, environment, run
+from tests.command import TAXOSCOPE, Serving, environment, run, run_here
 
 
 @pytest.fixture
@@ -86,16 +86,6 @@ def test_a_taken_port_is_said_and_another_one_serves(serving):
             assert answer.status == 200
 
 
-def test_another_host_is_warned_of(serving):
-    served = serving("--port", "0", "--host", "0.0.0.0")
-    assert any("there is no sign-in" in line for line in served.lines)
-
-
-def test_a_workspace_of_ones_own_is_served(serving, animals):
-    served = serving("serve", "--workspace", str(animals.writable), "--port", "0")
-    assert any(animals.name in line and str(animals.writable) in line for line in served.lines)
-
-
 def answer(url):
     """Status and body."""
     try:
@@ -148,7 +138,7 @@ def test_an_address_that_cannot_be_is_one_sentence():
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments, sentence, tmp_path):
-    done = run(*arguments, cwd=tmp_path, TAXOSCOPE_DEMO_FOLDER=str(tmp_path / "demo"))
+    done = run_here(*arguments, cwd=tmp_path, TAXOSCOPE_DEMO_FOLDER=str(tmp_path / "demo"))
     assert done.returncode == 1
     assert sentence in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -157,7 +147,7 @@ def test_what_cannot_be_is_one_sentence(arguments, sentence, tmp_path):
 
 def test_a_demo_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
-    done = run("runs", cwd=tmp_path, TAXOSCOPE_DEMO_FOLDER=str(tmp_path / "file" / "demo"))
+    done = run_here("runs", cwd=tmp_path, TAXOSCOPE_DEMO_FOLDER=str(tmp_path / "file" / "demo"))
     assert (done.returncode, done.stderr) == (1, "")
     assert "cannot be made" in done.stdout
 
@@ -194,7 +184,7 @@ def test_a_run_that_cannot_be_read_is_named_below_the_others(fresh_animals):
 def test_brackets_in_names_are_names(fresh_animals, tmp_path):
     declaration = fresh_animals.writable / "workspace.toml"
     declaration.write_text(declaration.read_text().replace("Animals and vehicles", "Animals [/red] [bold]"))
-    done = run("runs", "--workspace", str(fresh_animals.writable), cwd=tmp_path)
+    done = run_here("runs", "--workspace", str(fresh_animals.writable), cwd=tmp_path)
     assert "Animals [/red] [bold]" in done.stdout, done.stderr
 
 

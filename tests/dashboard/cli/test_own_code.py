@@ -19,7 +19,7 @@ from model_zoo.core.label_space.splits import Split
 from model_zoo.inference.region_attention_files import read_attention
 from model_zoo.inference.saliency import explain, target_layers
 from model_zoo.workspace.run import CODE, read_run
-from tests.command import run
+from tests.command import run_here
 from tests.drawn_workspace import make, shapes
 from tests.own_resnet import build
 
@@ -169,10 +169,10 @@ def test_look_asks_for_trust_and_takes_it(workspace, checkpoint, tmp_path):
         "".join(f'{{"image_id": "validation-{k}", "regions": {{"mark": [[4, 4, 20, 20]]}}}}\n' for k in range(12))
     )
     asked = ["look", "looked", "--workspace", str(workspace.writable)]
-    refused = run(*asked, cwd=tmp_path)
+    refused = run_here(*asked, cwd=tmp_path)
     assert refused.returncode == 1
     assert "--trust-code 'looked'" in " ".join(refused.stdout.split())
-    trusted = run(*asked, "--trust-code", "looked", cwd=tmp_path)
+    trusted = run_here(*asked, "--trust-code", "looked", cwd=tmp_path)
     assert trusted.returncode == 0, trusted.stdout + trusted.stderr
 
 

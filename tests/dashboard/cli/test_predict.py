@@ -15,7 +15,7 @@ import pytest
 from model_zoo.core.label_space.splits import Split
 from model_zoo.training.train import read_pixels, train
 from model_zoo.workspace.run import read_run
-from tests.command import TAXOSCOPE, environment, run
+from tests.command import TAXOSCOPE, environment, run, run_here
 from tests.drawn_workspace import TINY, make, shapes
 
 
@@ -26,14 +26,14 @@ def workspace(tmp_path_factory):
     return made
 
 
-def predict(workspace, *arguments, cwd):
-    return run("predict", *arguments, "--workspace", str(workspace.writable), cwd=cwd)
+def predict(workspace, *arguments, cwd, typed=run_here):
+    return typed("predict", *arguments, "--workspace", str(workspace.writable), cwd=cwd)
 
 
 def test_stopped_by_ctrl_c_it_keeps_whole_folds_and_goes_on_from_there(workspace, tmp_path):
     card = workspace.writable / "runs" / "shapes-s0" / "card.json"
     written = card.read_text()
-    card.write_text(json.dumps(json.loads(written) | {"recipe": json.loads(written)["recipe"] | {"epochs": 300}}))
+    card.write_text(json.dumps(json.loads(written) | {"recipe": json.loads(written)["recipe"] | {"epochs": 60}}))
     folder = workspace.writable / "out_of_fold"
     command = [*TAXOSCOPE, "predict", "shapes-s0", "--cross-fit", "3", "--workspace", str(workspace.writable)]
     with subprocess.Popen(command, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
@@ -50,7 +50,7 @@ def test_stopped_by_ctrl_c_it_keeps_whole_folds_and_goes_on_from_there(workspace
 
 
 def test_it_writes_them_once_and_says_where(workspace, tmp_path):
-    done = predict(workspace, "shapes-s0", "--cross-fit", "3", cwd=tmp_path)
+    done = predict(workspace, "shapes-s0", "--cross-fit", "3", cwd=tmp_path, typed=run)
     assert done.returncode == 0, done.stdout + done.stderr
     path = workspace.writable / "out_of_fold" / "shapes-s0.parquet"
     assert f"shapes-s0: 41 training images judged out of fold, {path}" in done.stdout
@@ -80,7 +80,7 @@ def test_what_cannot_be_is_said(workspace, tmp_path, arguments, code, sentence):
 
 
 def test_a_whole_data_set_is_answered_as_the_run_answered_its_splits(workspace, tmp_path):
-    done = predict(workspace, "shapes-s0", str(workspace.writable), "--out", "all.parquet", cwd=tmp_path)
+    done = predict(workspace, "shapes-s0", str(workspace.writable), "--out", "all.parquet", cwd=tmp_path, typed=run)
     assert done.returncode == 0, done.stdout + done.stderr
     table = pq.read_table(tmp_path / "all.parquet")
     run_ = read_run(workspace.writable / "runs" / "shapes-s0")
@@ -120,7 +120,7 @@ def test_killed_it_goes_on_and_asks_nothing_twice_and_a_bad_image_stops_no_other
     at = first.column_names.index("predicted")
     marked = first.set_column(at, "predicted", pa.array(["kept"] * len(first)))  # to be known again
     pq.write_table(marked.replace_schema_metadata(first.schema.metadata), done[0])
-    again = run(*command[1:], cwd=tmp_path)
+    again = run_here(*command[1:], cwd=tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"Going on: {len(done)} batches of 64 images are done already." in again.stdout
     assert "768 images asked, said.csv; 2 images could not be read" in " ".join(again.stdout.split())
@@ -166,7 +166,7 @@ def test_links_to_nowhere_pipes_folders_and_odd_names_stop_no_other_image(worksp
 
 def test_counts_alone_are_refused(workspace, tmp_path):
     (tmp_path / "t.csv").write_text(",disc,bar\ndisc,2,1\nbar,0,3\n")
-    assert run("import-confusion", "t.csv", "counts", cwd=tmp_path).returncode == 0
+    assert run_here("import-confusion", "t.csv", "counts", cwd=tmp_path).returncode == 0
     done = predict(workspace, "shapes-s0", "counts", "--out", "said.csv", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     assert " ".join(done.stdout.split()).startswith("counts holds the counts of a confusion table and no image")
@@ -192,7 +192,7 @@ def test_batches_of_a_workspace_are_used_unless_its_images_changed(workspace, tm
     else:
         manifest = other / "manifest.csv"
         manifest.write_text(manifest.read_text().replace("disc.bright", "bar.bright", 1))
-    again = run(*command, cwd=tmp_path)
+    again = run_here(*command, cwd=tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert told in " ".join(again.stdout.split())
     assert b"weights_sha256" in plan

@@ -25,7 +25,7 @@ from model_zoo.core.errors import WorkspaceError
 from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
-from tests.command import run
+from tests.command import run_here
 
 
 def compared(workspace, *names, split=Split.TEST):
@@ -191,7 +191,7 @@ def test_the_smallest_gap_names_rare_classes_or_says_that_they_leave_none(fresh_
 def test_the_command_prints_results_and_the_report_holds_the_same(fresh_animals, tmp_path):
     folder, report = str(fresh_animals.writable), tmp_path / "out.html"
     models = ("things-s0", "things-s1", "kinds", "--baseline", "things-s1")
-    done = run("compare", *models, "--workspace", folder, "--report", str(report), cwd=tmp_path)
+    done = run_here("compare", *models, "--workspace", folder, "--report", str(report), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     table = next(k for k, line in enumerate(lines) if line.startswith("model "))

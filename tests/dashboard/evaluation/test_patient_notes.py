@@ -15,7 +15,7 @@ from dashboard.server_state.open_workspace import Desk
 from dashboard.words import images_of_patients
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
-from tests.command import run
+from tests.command import run_here
 
 
 def basis(workspace, *run_ids):
@@ -99,7 +99,7 @@ def test_the_command_and_the_report_say_it(fresh_animals, tmp_path):
     workspace = rewritten(fresh_animals, lambda row: "")
     report = tmp_path / "out.html"
     asked = ("compare", "things-s0", "things-s1", "--workspace", str(workspace.writable), "--report", str(report))
-    done = run(*asked, cwd=tmp_path)
+    done = run_here(*asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "each image counts as its own patient" in done.stdout
     assert report.read_text().count("each image counts as its own patient") >= 4

@@ -13,7 +13,7 @@ from dashboard.evaluation.comparison import compare, named_subjects
 from model_zoo.core.evaluation.evaluation import accuracy
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.workspace import Workspace
-from tests.command import run
+from tests.command import run_here
 from tests.real_data import real
 
 SOURCE = (Path(__file__).parents[2] / "own_resnet.py").read_text()
@@ -41,7 +41,7 @@ def workspace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cifar")
     zipfile.ZipFile(archive).extractall(folder / "images")
     for asked in (["init", "w"], ["import-data", "images", "--workspace", "w", "--no-check"]):
-        done = run(*asked, cwd=folder)
+        done = run_here(*asked, cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
     made = next((folder / "w" / "taxonomies").glob("*.toml"))
     (folder / "w" / "taxonomies" / "fine.toml").write_text(

@@ -34,7 +34,7 @@ from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground
 from tests.browser.harness.animals import build_with_weights
-from tests.command import run
+from tests.command import run, run_here
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_the_command_writes_three_files(animals, tmp_path):
     words = starts.get(said["outcome"], said["outcome"].split(",")[0].split(" ")[0])
     assert words in page.read_text()
     assert words in done.stdout
-    refused = run(
+    refused = run_here(
         "compare", "things", "kinds", "--report", "out.pdf", "--workspace", str(animals.writable), cwd=tmp_path
     )
     assert refused.returncode == 1
@@ -222,7 +222,7 @@ def test_the_command_writes_three_files(animals, tmp_path):
 def test_the_command_restricts_as_the_page_does_and_says_so_in_title_and_numbers(animals, tmp_path):
     desk, page = Desk(animals), tmp_path / "out.html"
     of = ("compare", "things", "kinds", "--report", str(page), "--workspace", str(animals.writable))
-    done = run(*of, "--where", "camera:B", cwd=tmp_path)
+    done = run_here(*of, "--where", "camera:B", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     html = page.read_text()
     assert ", where camera = B</title>" in html
@@ -239,6 +239,6 @@ def test_the_command_restricts_as_the_page_does_and_says_so_in_title_and_numbers
     assert 0 < len(placed) < len(one.predictions(Split.TEST).image_ids)
     assert {float(row["images"]) for row in rows if row["figure"] == "accuracy"} == {len(placed)}
     for where, sentence in (("colour:B", "no column 'colour'"), ("camera", "a colon and a value")):
-        refused = run(*of, "--where", where, cwd=tmp_path)
+        refused = run_here(*of, "--where", where, cwd=tmp_path)
         assert refused.returncode == 1
         assert sentence in refused.stdout.replace("\n", " ")
