@@ -1,6 +1,7 @@
 """Servers for browser tests to talk to, and when a page has come to rest."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,12 @@ class Served:
                 pytest.fail(f"the server did not start:\n{self.log_path.read_text()[-4000:]}")
             time.sleep(0.05)
         return self
+
+    def forget_leases(self) -> None:
+        """No image is at hand for a reviewer of an earlier test; for a server by `taxoscope`."""
+        assert self.process
+        self.process.send_signal(signal.SIGUSR1)
+        assert _answers(f"{self.url}/_stcore/health")  # by the thread that hears the signal first
 
     def kill(self) -> None:
         """As the power would: no goodbye."""

@@ -1,6 +1,10 @@
-"""`taxoscope`, as it is typed, with each connection that it opens and each name that it looks up written down."""
+"""`taxoscope`, as it is typed, with each connection that it opens and each name that it looks up written down.
+
+On SIGUSR1 it forgets its leases, as a restart would.
+"""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -28,8 +32,16 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
         os.close(descriptor)
 
 
+def _forget_leases(*_: object) -> None:
+    from dashboard.decisions.lease_store import Leases
+    from dashboard.server_state.open_workspace import desk
+
+    desk().leases, desk().adjudication_leases = Leases(), Leases()
+
+
 if __name__ == "__main__":
     from dashboard.cli.main import main
 
     sys.addaudithook(_note)
+    signal.signal(signal.SIGUSR1, _forget_leases)
     main()
