@@ -61,12 +61,15 @@ class LightReviewer:
     _socket: ClientConnection | None = None
 
     async def work(self, seconds: float) -> None:
-        """Decide for so long, then wait until all is saved; `TimeoutError` if that takes longer than a minute."""
+        """Decide for so long, and once at least, then wait until connected and all is saved.
+
+        `TimeoutError` where that takes a minute longer.
+        """
         connection = asyncio.create_task(self._stay_connected())
         try:
-            await self._decide_until(time.monotonic() + seconds)
-            async with asyncio.timeout(60):
-                while self._log:
+            async with asyncio.timeout(seconds + 60):
+                await self._decide_until(time.monotonic() + seconds)
+                while self._log or self._socket is None:
                     await asyncio.sleep(0.05)
         finally:
             connection.cancel()
@@ -74,12 +77,12 @@ class LightReviewer:
     async def _decide_until(self, end: float) -> None:
         chance = random.Random(self.seed)
         left_of_burst = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or not self.made:
             if left_of_burst:
                 left_of_burst -= 1
                 await asyncio.sleep(1 / BURST)
             else:
-                await asyncio.sleep(min(chance.lognormvariate(0, 0.5) / self.rate, max(0.0, end - time.monotonic())))
+                await asyncio.sleep(min(chance.lognormvariate(0, 0.5) / self.rate, max(0.1, end - time.monotonic())))
                 left_of_burst = BURST - 1 if chance.random() < 1 / BURST_EVERY else 0
             if (image_id := next((one for one in self._items if one not in self._answered), None)) is not None:
                 self._answered.add(image_id)

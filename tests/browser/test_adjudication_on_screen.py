@@ -18,10 +18,15 @@ VALIDATION = list(PLACED.index[PLACED.split == "validation"][:1])
 SAID = {"Ann <b>": "bpd.placed.present", "Ben": "cereb.placed.present"}
 
 
-@pytest.fixture
-def served(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("adjudication")
+
+
+@pytest.fixture(scope="module")
+def served(folder):
     """Ann and Ben disagree about two test images and one of validation, and agree about a third test image."""
-    demo = Workspace.demo(tmp_path)
+    demo = Workspace.demo(folder)
     proposals = [
         {"image_id": image_id, "reviewer": who, "client_id": who, "seq": k, "answer": "relabel",
          "after": SAID["Ben" if image_id == TEST[2] else who], "reason": "hard to tell apart"}
@@ -30,9 +35,14 @@ def served(tmp_path):
     store = DecisionStore(demo.decisions_path)
     assert not decide(store, demo.space, demo.dataset().labels, proposals, lambda: datetime.now(UTC)).refused
     store.close()
-    running = taxoscope(tmp_path).start()
+    running = taxoscope(folder).start()
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(served):
+    served.forget_leases()
 
 
 def named(page, name):
@@ -40,28 +50,19 @@ def named(page, name):
     page.get_by_label("Your name").press("Enter")
 
 
-def test_a_third_person_ends_a_disagreement_and_it_leaves_the_queue(served, tmp_path, new_page):
+def test_the_history_of_one_person_and_of_one_image_stands_in_the_address(served, new_page):
     page = new_page(height=1400)
     page.set_default_timeout(60_000)
-    page.goto(f"{served.url}/decisions")
-    expect(page.get_by_text("People disagree about 3 images")).to_be_visible()
-    expect(page.get_by_text("The latest label stands, whoever gave it.")).to_be_visible()
-    page.get_by_role("link", name="Adjudicate 2 of the test split").click()
-    expect(page.get_by_text("Images of the test split about which people disagree: 2; 2 wait for you")).to_be_visible()
-    panel = page.locator(".reviewer")
-    named(page, "Cem")
-    expect(panel.get_by_text("Ann <b>: bpd.placed.present; Ben: cereb.placed.present")).to_be_visible()
-    expect(panel).to_have_attribute("data-image", TEST[0])
-    page.keyboard.press("y")
-    expect(page.get_by_text("about which people disagree: 1; 1 wait for you")).to_be_visible()
-    last = decisions_in(tmp_path)[-1]
-    assert (last["reviewer"], last["image_id"], last["answer"]) == ("Cem", TEST[0], "confirm")
-    assert (last["adjudicates"], last["after"]) == (1, "cereb.placed.present")
-    assert last["chosen_by"] == "people disagree (test)"
-
-    panel.get_by_role("button", name="Undo").click()  # it comes back
-    expect(page.get_by_text("about which people disagree: 2; 2 wait for you")).to_be_visible()
-    assert decisions_in(tmp_path)[-1]["adjudicates"] == 0
+    page.goto(f"{served.url}/decisions?reviewer=Ben&image={TEST[0]}")
+    expect(page.get_by_text("1 of 8 decisions")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Reviewer")).to_have_value("Ben")
+    expect(page.get_by_role("combobox", name="Image")).to_have_value(TEST[0])
+    page.goto(f"{served.url}/decisions?reviewer=Nobody")
+    expect(page.get_by_text("0 of 8 decisions")).to_be_visible()
+    page.goto(f"{served.url}/inspect?image={TEST[0]}")
+    expect(page.get_by_role("link", name="this image's history on Decisions")).to_have_attribute(
+        "href", f"decisions?image={TEST[0]}"
+    )
 
 
 def test_one_of_the_two_is_told_so_and_another_person_gets_another_image(served, new_page):
@@ -79,16 +80,25 @@ def test_one_of_the_two_is_told_so_and_another_person_gets_another_image(served,
     expect(dora.get_by_text("you are one of those who disagree")).to_have_count(0)
 
 
-def test_the_history_of_one_person_and_of_one_image_stands_in_the_address(served, new_page):
+def test_a_third_person_ends_a_disagreement_and_it_leaves_the_queue(served, folder, new_page):
     page = new_page(height=1400)
     page.set_default_timeout(60_000)
-    page.goto(f"{served.url}/decisions?reviewer=Ben&image={TEST[0]}")
-    expect(page.get_by_text("1 of 8 decisions")).to_be_visible()
-    expect(page.get_by_role("combobox", name="Reviewer")).to_have_value("Ben")
-    expect(page.get_by_role("combobox", name="Image")).to_have_value(TEST[0])
-    page.goto(f"{served.url}/decisions?reviewer=Nobody")
-    expect(page.get_by_text("0 of 8 decisions")).to_be_visible()
-    page.goto(f"{served.url}/inspect?image={TEST[0]}")
-    expect(page.get_by_role("link", name="this image's history on Decisions")).to_have_attribute(
-        "href", f"decisions?image={TEST[0]}"
-    )
+    page.goto(f"{served.url}/decisions")
+    expect(page.get_by_text("People disagree about 3 images")).to_be_visible()
+    expect(page.get_by_text("The latest label stands, whoever gave it.")).to_be_visible()
+    page.get_by_role("link", name="Adjudicate 2 of the test split").click()
+    expect(page.get_by_text("Images of the test split about which people disagree: 2; 2 wait for you")).to_be_visible()
+    panel = page.locator(".reviewer")
+    named(page, "Cem")
+    expect(panel.get_by_text("Ann <b>: bpd.placed.present; Ben: cereb.placed.present")).to_be_visible()
+    expect(panel).to_have_attribute("data-image", TEST[0])
+    page.keyboard.press("y")
+    expect(page.get_by_text("about which people disagree: 1; 1 wait for you")).to_be_visible()
+    last = decisions_in(folder)[-1]
+    assert (last["reviewer"], last["image_id"], last["answer"]) == ("Cem", TEST[0], "confirm")
+    assert (last["adjudicates"], last["after"]) == (1, "cereb.placed.present")
+    assert last["chosen_by"] == "people disagree (test)"
+
+    panel.get_by_role("button", name="Undo").click()  # it comes back
+    expect(page.get_by_text("about which people disagree: 2; 2 wait for you")).to_be_visible()
+    assert decisions_in(folder)[-1]["adjudicates"] == 0

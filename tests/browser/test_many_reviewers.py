@@ -5,18 +5,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.store import DecisionStore
 from tests.browser.light_reviewers import LightReviewer, faults, work_with_kills
 from tests.browser.serving import taxoscope
 
 
-def test_what_twenty_reviewers_saw_saved_is_stored_once_though_the_server_was_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rate", "seconds", "n_kills"), [(0.6, 16, 1), pytest.param(0.3, 120, 5, marks=pytest.mark.full)]
+)
+def test_what_twenty_reviewers_saw_saved_is_stored_once_though_the_server_was_killed(
+    tmp_path: Path, rate: float, seconds: float, n_kills: int
+) -> None:
     served = taxoscope(tmp_path).start()
     try:
-        reviewers = [LightReviewer(f"reviewer {k}", served.url, rate=0.3, seed=k) for k in range(20)]
+        reviewers = [LightReviewer(f"reviewer {k}", served.url, rate=rate, seed=k) for k in range(20)]
         with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs already: a browser's
-            thread.submit(asyncio.run, work_with_kills(served, reviewers, seconds=30, n_kills=1)).result()
+            thread.submit(asyncio.run, work_with_kills(served, reviewers, seconds=seconds, n_kills=n_kills)).result()
     finally:
         served.stop()
     assert faults(tmp_path / "decisions.sqlite", reviewers) == []
