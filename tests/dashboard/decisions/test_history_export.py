@@ -45,14 +45,13 @@ def from_parquet(raw):
 
 
 @given(told=histories())
-@settings(max_examples=60)
 def test_every_decision_comes_back(told) -> None:
     assert from_jsonl(decisions_jsonl(reversed(told))) == told
     assert from_parquet(decisions_parquet(reversed(told))) == told
 
 
 @given(told=histories())
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples // 3)  # each example is read in a process of its own
 def test_the_three_formats_say_the_same_labels_to_the_import(told) -> None:
     files = [decisions_csv(told).encode(), decisions_jsonl(told).encode(), decisions_parquet(told)]
     gave = [one for one in told if one.answer.gives_label]
