@@ -201,15 +201,3 @@ def test_diagnose_shows_its_measures_under_both_labels(open_decided):
     first = table.get_by_role("row").filter(has_text="unbalanced").get_by_role("cell").all_inner_texts()[-2]
     measure = re.match(r"−?[\d.]+", first)[0]
     expect(page.get_by_text(f"Measure: rank correlation of recall with training images {measure} ")).to_be_visible()
-
-
-def test_without_decisions_nothing_is_said(tmp_path, new_page):
-    undecided = taxoscope(tmp_path).start()
-    try:
-        page = new_page()
-        page.goto(f"{undecided.url}/compare?{ADDRESS}")
-        settle(page)
-        expect(page.get_by_text("Each class", exact=True)).to_be_visible()
-        expect(page.get_by_text("What reviewing changed")).to_have_count(0)
-    finally:
-        undecided.stop()
