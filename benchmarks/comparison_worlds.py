@@ -81,6 +81,14 @@ class World:
         return np.array(CLASS_SHARES[self.classes])
 
     @property
+    def fewest_patients(self) -> float:
+        """How many patients are expected behind the metric: of a macro average, those of its rarest class."""
+        if self.metric is Headline.ACCURACY:
+            return self.patients
+        share = float(self.shares.min())
+        return self.patients * (share if self.pure else 1 - (1 - share) ** self.images)
+
+    @property
     def spoiled_patients(self) -> float:
         """How many patients are expected to be wholly wrong on one side only."""
         return self.patients * self.spoiled

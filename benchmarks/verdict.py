@@ -275,16 +275,8 @@ def _gates_width(world: World, outcome: Outcome) -> bool:
     """
     missing = world.missing_errors > 0 or world.missing_correct > 0
     few_seeds = 1 < min(world.seeds_a, world.seeds_b) < 8
-    equal = truth(world).difference == 0 and _fewest_patients(world) >= 100 and outcome.differing >= 20
+    equal = truth(world).difference == 0 and world.fewest_patients >= 100 and outcome.differing >= 20
     return equal and not missing and not few_seeds
-
-
-def _fewest_patients(world: World) -> float:
-    """How many patients are expected behind the metric: of a macro average, those with an image of the rarest class."""
-    if world.metric is Headline.ACCURACY:
-        return world.patients
-    share = float(world.shares.min())
-    return world.patients * (share if world.pure else 1 - (1 - share) ** world.images)
 
 
 def _error(share: float, trials: float) -> float:
@@ -322,7 +314,7 @@ def report(table: Path) -> bool:
     gated = {w: o for w, o in now.items() if _gates_width(w, o)}
     wide = {w: o for w, o in gated.items() if o.width > 1.15}
     held.append(_gate(f"width <= 1.15 x known variance in {len(gated)} worlds of equal sides", not wide, wide))
-    few_of_class = {w: o for w, o in now.items() if w not in gated and w.patients >= 100 and _fewest_patients(w) < 100}
+    few_of_class = {w: o for w, o in now.items() if w not in gated and w.patients >= 100 and w.fewest_patients < 100}
     sure = {w: (o, before[w].equivalent) for w, o in now.items() if w in before}
     lost = {w: o for w, (o, then) in sure.items() if o.equivalent < 0.9 * then - 2 * _error(then, o.trials)}
     held.append(_gate(f"equivalent at truth 0, 1,000 patients: >= 0.9 x rule 1 ({len(sure)} worlds)", not lost, lost))
