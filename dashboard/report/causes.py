@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from html import escape
 
 import numpy as np
+from markupsafe import Markup
 
 from dashboard.diagnose import diagnosis_words
 from dashboard.diagnose.diagnosis import Diagnosis, Evidence
@@ -18,7 +18,8 @@ from dashboard.diagnose.diagnosis_plot import (
 )
 from dashboard.report.contents import ReportContents
 from dashboard.report.examples import confused_examples
-from dashboard.report.page import chart, rich, table
+from dashboard.report.page import render
+from dashboard.server_state.open_workspace import Desk
 from dashboard.ui.plots import SUBJECT_COLOURS
 from dashboard.words import plain
 from model_zoo.core.diagnosis.diagnosis import Cause
@@ -26,53 +27,53 @@ from model_zoo.core.diagnosis.diagnosis import Cause
 N_PAIRS = 8
 """Most pairs of classes in a table."""
 
-_INTERVAL = '<p class="quiet">Lines: 95 % interval, patients only.</p>'
 
-
-def section(contents: ReportContents) -> str:
+def section(contents: ReportContents) -> Markup:
     """The four causes in their fixed order, each for every subject."""
-    parts = [f"<h2>Why answers are wrong</h2><p>{rich(diagnosis_words.INTRODUCTION)}</p>"]
-    if together := diagnosis_words.retraining_effect(contents.diagnoses):
-        evidence = str(Evidence.RETRAINED).capitalize()
-        parts.append(f"<p><i>{escape(evidence)}</i>, {rich(together)} How sure that is, the verdict says.</p>")
-    for number, cause in enumerate(Cause, start=1):
-        cards = "".join(_card(contents, cause, one, k) for k, one in enumerate(contents.diagnoses))
-        parts.append(f"<section><h2>{number} · {escape(cause[0].upper() + cause[1:])}</h2>{cards}</section>")
-    return "".join(parts)
-
-
-def _card(contents: ReportContents, cause: Cause, diagnosis: Diagnosis, place: int) -> str:
-    finding = diagnosis_words.cause_finding(cause, diagnosis)
-    gains = "".join(f"<li><i>{escape(str(evidence))}</i>: {rich(text)}</li>" for evidence, text in finding.gains)
-    colour = SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)]
-    return (
-        f"<h3>{escape(diagnosis.subject.title)}</h3><p>{rich(finding.sentence)}</p>"
-        f'<p class="quiet">{rich(finding.measure)} {escape(diagnosis.basis)}.</p>'
-        f"{_FIGURES[cause](contents, diagnosis, colour)}"
-        f"<p><b>What removing it would buy</b></p><ul>{gains}</ul>"
+    return render(
+        "causes.html",
+        introduction=diagnosis_words.INTRODUCTION,
+        evidence=str(Evidence.RETRAINED).capitalize(),
+        retrained=diagnosis_words.retraining_effect(contents.diagnoses),
+        causes={
+            cause: [
+                _card(contents.desk, cause, diagnosis, SUBJECT_COLOURS[place % len(SUBJECT_COLOURS)])
+                for place, diagnosis in enumerate(contents.diagnoses)
+            ]
+            for cause in Cause
+        },
     )
 
 
-def _imbalance(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
-    draw = partial(
+def _card(desk: Desk, cause: Cause, diagnosis: Diagnosis, colour: str) -> dict[str, object]:
+    return {
+        "title": diagnosis.subject.title,
+        "finding": diagnosis_words.cause_finding(cause, diagnosis),
+        "basis": diagnosis.basis,
+        "details": _confusion(desk, diagnosis) if cause is Cause.CONFUSION else _DETAILS[cause](diagnosis, colour),
+    }
+
+
+def _imbalance(diagnosis: Diagnosis, colour: str) -> Markup:
+    recalls = partial(
         recall_by_size_figure,
         diagnosis.recalls,
         diagnosis.training,
         diagnosis.subject.subject_id,
         colour=colour,
     )
-    drawn = f"{chart(draw)}{_INTERVAL}{_curves(diagnosis)}" if diagnosis.has_training_counts else ""
-    return f"<p>{rich(diagnosis_words.class_imbalance(diagnosis))}</p>{drawn}"
+    curves = diagnosis.retrained.curves
+    return render(
+        "imbalance.html",
+        sentence=diagnosis_words.class_imbalance(diagnosis),
+        recalls=recalls if diagnosis.has_training_counts else None,
+        learning_curve=partial(learning_curve_figure, curves) if curves else None,
+        learning_curve_title=diagnosis_words.LEARNING_CURVE,
+        learning_curve_note=diagnosis_words.CURVE,
+    )
 
 
-def _curves(diagnosis: Diagnosis) -> str:
-    if not diagnosis.retrained.curves:
-        return ""
-    draw = partial(learning_curve_figure, diagnosis.retrained.curves)
-    return f'<p>{rich(diagnosis_words.LEARNING_CURVE)}</p>{chart(draw)}<p class="quiet">{diagnosis_words.CURVE}</p>'
-
-
-def _confusion(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
+def _confusion(desk: Desk, diagnosis: Diagnosis) -> Markup:
     names = diagnosis.names
     rows = [
         {
@@ -84,18 +85,18 @@ def _confusion(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> s
         }
         for pair in diagnosis.pairs[:N_PAIRS]
     ]
-    about = (
-        f'<p class="quiet">The pairs of classes mixed up most often, of {len(diagnosis.pairs):,}: images, mean over '
-        "runs. Expected: going by how these classes, and groups of shared meaning, are mixed up otherwise.</p>"
-    )
-    return (
-        f"<p>{rich(diagnosis_words.error_split(diagnosis))}</p>{table(rows)}{about if rows else ''}"
-        f"<p>{rich(diagnosis_words.rater_confusion(diagnosis))}</p>{confused_examples(contents.desk, diagnosis)}"
+    return render(
+        "confusion.html",
+        errors=diagnosis_words.error_split(diagnosis),
+        rows=rows,
+        n_pairs=f"{len(diagnosis.pairs):,}",
+        people=diagnosis_words.rater_confusion(diagnosis),
+        examples=confused_examples(desk, diagnosis),
     )
 
 
-def _capacity(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
-    pulls = partial(
+def _capacity(diagnosis: Diagnosis, colour: str) -> Markup:
+    prediction_bias = partial(
         prediction_bias_figure,
         diagnosis.names,
         diagnosis.prediction_ratios,
@@ -103,34 +104,28 @@ def _capacity(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> st
         diagnosis.subject.subject_id,
         colour=colour,
     )
-    drawn = f"{chart(pulls)}{_INTERVAL}" if diagnosis.has_training_counts else ""
-    mass = partial(probability_mass_figure, diagnosis.names, diagnosis.probability_mass)
-    siblings = (
-        f'{chart(mass)}<p class="quiet">{rich(diagnosis_words.sibling_classes(diagnosis))}</p>'
-        if diagnosis.merges
-        else ""
-    )
-    reliability = partial(reliability_figure, diagnosis.calibration, colour=colour)
-    return (
-        f"<p>{rich(diagnosis_words.underpredicted_class(diagnosis))}</p>{drawn}{siblings}"
-        f"<p>{rich(diagnosis_words.calibration_sentence(diagnosis))}</p>{chart(reliability)}{_INTERVAL}"
+    siblings = partial(probability_mass_figure, diagnosis.names, diagnosis.probability_mass)
+    return render(
+        "capacity.html",
+        underpredicted=diagnosis_words.underpredicted_class(diagnosis),
+        prediction_bias=prediction_bias if diagnosis.has_training_counts else None,
+        siblings=siblings if diagnosis.merges else None,
+        siblings_note=diagnosis_words.sibling_classes(diagnosis),
+        calibration=diagnosis_words.calibration_sentence(diagnosis),
+        reliability=partial(reliability_figure, diagnosis.calibration, colour=colour),
     )
 
 
-def _scatter(contents: ReportContents, diagnosis: Diagnosis, colour: str) -> str:
+def _scatter(diagnosis: Diagnosis, colour: str) -> Markup:
     groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
     if not groups:
-        return ""
+        return Markup()
     draw = partial(groups_figure, groups, diagnosis.recalls, diagnosis.subject.subject_id, colour=colour)
-    return (
-        f'{chart(draw)}<p class="quiet">Groups: classes that share a value, or several, of what the workspace says an '
-        "image can be (how many). Line: 95 % interval, patients only.</p>"
-    )
+    return render("scatter.html", groups=draw)
 
 
-_FIGURES: Mapping[Cause, Callable[[ReportContents, Diagnosis, str], str]] = {
+_DETAILS: Mapping[Cause, Callable[[Diagnosis, str], Markup]] = {
     Cause.IMBALANCE: _imbalance,
-    Cause.CONFUSION: _confusion,
     Cause.CAPACITY: _capacity,
     Cause.SCATTER: _scatter,
 }

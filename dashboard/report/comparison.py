@@ -1,32 +1,36 @@
 """Sections of a report: results, classes, confusion matrices and sources."""
 
+import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from html import escape
 from importlib.metadata import version
+from pathlib import Path
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from dashboard.compare import label_noise_words
 from dashboard.compare import verdict_words as words
 from dashboard.compare.matrices import why_no_difference
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
 from dashboard.evaluation.class_selection import PlottedClasses, plotted_classes, plotted_differences
-from dashboard.evaluation.comparison import Comparison
+from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.report.contents import ReportContents
 from dashboard.report.examples import differing_examples
-from dashboard.report.page import chart, table
+from dashboard.report.page import render
 from dashboard.ui.matrices_plot import INCONCLUSIVE_MARK, UNITS, confusion_figure, difference_figure
 from dashboard.ui.plots import Theme, class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference_matrix
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.evaluation import Figure, accuracy, churn, class_figures
+from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, churn, class_figures
 from model_zoo.core.evaluation.metrics import ClassFigure
+
+_MIME = {".csv": "text/csv", ".json": "application/json"}
 
 
 def now() -> str:
@@ -34,15 +38,27 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def heading(contents: ReportContents) -> str:
+def heading(contents: ReportContents) -> Markup:
     """Title, data and software version of the comparison."""
     judged, dataset = contents.judged, contents.desk.dataset()
-    basis = judged.basis(judged.evaluations[0]) if judged.one_basis else _each_its_own(judged)
-    return (
-        f"<h1>{escape(contents.desk.workspace.name)}: {escape(title(judged))}</h1>"
-        f'<p class="quiet">{escape(basis)}. Made {now()} with TaxoScope {version("taxoscope")}.</p>'
-        + (f"<p>{escape(of_counts(len(dataset.images)))}</p>" if dataset.counts_alone else "")
+    return render(
+        "heading.html",
+        workspace=contents.desk.workspace.name,
+        title=title(judged),
+        basis=_basis(judged),
+        made=now(),
+        version=version("taxoscope"),
+        note=of_counts(len(dataset.images)) if dataset.counts_alone else "",
     )
+
+
+def downloads(files: Mapping[str, str]) -> Markup:
+    """Download links for data embedded in the page: file name -> text."""
+    links = {
+        name: f"data:{_MIME[Path(name).suffix]};base64,{base64.b64encode(text.encode()).decode()}"
+        for name, text in files.items()
+    }
+    return render("downloads.html", links=links)
 
 
 def title(judged: Comparison) -> str:
@@ -51,51 +67,39 @@ def title(judged: Comparison) -> str:
     return f"{compared}, where {judged.where.words}" if judged.where else compared
 
 
-def verdicts(contents: ReportContents) -> str:
+def verdicts(contents: ReportContents) -> Markup:
     """One card per subject against the first, or one sentence on why there is no result."""
-    if sentence := why_none(contents.judged):
-        return f"<p>{escape(sentence)}</p>"
-    return "".join(_verdict(contents, judgement) for judgement in contents.judgements)
+    sentence, where = why_none(contents.judged), contents.judged.where
+    return render(
+        "verdicts.html",
+        why_none=sentence,
+        where=where.words if where else "",
+        verdicts=[] if sentence else [_verdict(contents, judgement) for judgement in contents.judgements],
+    )
 
 
-def classes(judged: Comparison) -> str:
+def classes(judged: Comparison) -> Markup:
     """Recall of each class; all subjects in one chart if they have the same images."""
     everybody = range(len(judged.subjects))
-    parts = [
-        '<h2>Each class</h2><p class="quiet">Recall; lines: 95 % interval, patients only; strokes: seeds. '
-        f"{escape(_over(judged))}</p>"
-    ]
+    charts = []
     for group in [list(everybody)] if judged.one_basis else [[k] for k in everybody]:
-        figures = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
+        recalls = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
         titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
-        few = plotted_classes(figures)
-        parts.append(_few(few, "All of them are in comparison.csv."))
-        parts.append(chart(partial(_classes, [[one[k] for k in few.positions] for one in figures], titles, ids)))
-    return "".join(parts)
+        few = plotted_classes(recalls)
+        draw = partial(_classes, [[one[k] for k in few.positions] for one in recalls], titles, ids)
+        charts.append({"plotted": _plotted(few, "All of them are in comparison.csv."), "draw": draw})
+    return render("classes.html", basis=_basis(judged), charts=charts)
 
 
-def matrices(judged: Comparison) -> str:
+def matrices(judged: Comparison) -> Markup:
     """Accuracy and confusion matrix of each subject; for two over the same images also their difference."""
-    parts = []
-    for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
-        figure, n_runs = accuracy(evaluation), len(subject.runs)
-        spread = (
-            f"; SD over {n_runs} seeds {100 * figure.sd:.1f} points; two seeds disagree on "
-            f"{share_text(churn(evaluation.predicted))} of images"
-            if n_runs > 1 and not math.isnan(figure.mean)
-            else ""
-        )
-        of = f"mean matrix of {n_runs} runs" if n_runs > 1 else "matrix"
-        draw = partial(confusion_figure, evaluation.confusion, Per.TRUE, of_runs=n_runs)
-        parts.append(
-            f"<h2>{escape(subject.title)}</h2><p>Accuracy {share_text(figure.mean)} (95 %, patients only: "
-            f"{interval_text(figure.share.low, figure.share.high)}){spread}.{no_interval(figure.share.n_patients)} "
-            f"{escape(judged.basis(evaluation))}; {of}, % of the true class.</p>" + chart(draw)
-        )
-    return "".join(parts) + ("" if why_no_difference(judged) else _difference(judged))
+    shown = [_matrix(judged, *one) for one in zip(judged.subjects, judged.evaluations, strict=True)]
+    if not why_no_difference(judged):
+        shown.append(_difference(judged))
+    return render("matrices.html", matrices=shown)
 
 
-def sources(judged: Comparison) -> str:
+def sources(judged: Comparison) -> Markup:
     """Every run with the hashes of its taxonomy, data and weights."""
     rows = [
         {
@@ -110,59 +114,74 @@ def sources(judged: Comparison) -> str:
         for subject in judged.subjects
         for run in subject.runs
     ]
-    return f"<h2>Where it comes from</h2>{table(rows)}"
+    return render("sources.html", rows=rows)
 
 
-def _verdict(contents: ReportContents, judgement: Judgement) -> str:
-    judged, rule, asked = contents.judged, contents.desk.workspace.rule, question_of(judgement)
-    result = judgement.verdicts[asked, rule.figure]
-    other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
-    beside = judgement.verdicts[other, rule.figure]
+def _verdict(contents: ReportContents, judgement: Judgement) -> dict[str, object]:
+    judged, rule, question = contents.judged, contents.desk.workspace.rule, question_of(judgement)
+    result = judgement.verdicts[question, rule.figure]
+    other = Question.CHECKPOINT if question is Question.TRAINING else Question.TRAINING
+    other_result = judgement.verdicts[other, rule.figure]
     names = judgement.subject.title, judgement.reference.title
-    few = plotted_differences(judgement.rows(asked, ClassFigure.RECALL))
-    lines = forest_lines(judgement, asked, rule, ClassFigure.RECALL, few.positions)
+    few = plotted_differences(judgement.rows(question, ClassFigure.RECALL))
+    lines = forest_lines(judgement, question, rule, ClassFigure.RECALL, few.positions)
     tipping = judgement.tipping_point(rule.figure)
-    errors = " ".join(label_noise_words.sentences(tipping, contents.reviewing)) if tipping else ""
     a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
-    secondary = (
-        f'<p class="quiet">Secondary look, restricted to {escape(judged.where.words)}: not the verdict that was fixed '
-        "beforehand.</p>"
-        if judged.where
+    return {
+        "sentence": words.verdict_sentence(judgement, result, judged.where),
+        "accuracy": words.accuracy_sentence(judgement, result),
+        "basis": judged.basis(a),
+        "uncertainty": words.uncertainty_note(judgement, question),
+        "note": contents.result_notes.get(judgement.subject.subject_id, ""),
+        "label_errors": " ".join(label_noise_words.sentences(tipping, contents.reviewing)) if tipping else "",
+        "other_question": words.QUESTION_TEXTS[other],
+        "other_sentence": words.verdict_sentence(judgement, other_result, judged.where),
+        "other_accuracy": words.accuracy_sentence(judgement, other_result),
+        "plotted": _plotted(few, "All of them are in comparison.json."),
+        "draw": partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin),
+        "method": words.decision_method(judgement, rule),
+        "examples": differing_examples(contents.desk, judgement, a, b),
+    }
+
+
+def _matrix(judged: Comparison, subject: Subject, evaluation: Evaluation) -> dict[str, object]:
+    metric, n_runs = accuracy(evaluation), len(subject.runs)
+    spread = (
+        f"; SD over {n_runs} seeds {100 * metric.sd:.1f} points; two seeds disagree on "
+        f"{share_text(churn(evaluation.predicted))} of images"
+        if n_runs > 1 and not math.isnan(metric.mean)
         else ""
     )
-    method = "".join(f"<li>{escape(line)}</li>" for line in words.decision_method(judgement, rule))
-    draw = partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin)
-    return (
-        f"<section><h2>{escape(words.verdict_sentence(judgement, result, judged.where))}</h2>{secondary}"
-        f"<p>{escape(words.accuracy_sentence(judgement, result))}</p>"
-        f'<p class="quiet">{escape(judged.basis(a))}. {escape(words.uncertainty_note(judgement, asked))} '
-        f"{escape(contents.result_notes.get(judgement.subject.subject_id, ''))}</p>"
-        + (f"<p><b>Label errors.</b> {escape(errors)}</p>" if errors else "")
-        + f"<p>{escape(words.QUESTION_TEXTS[other])}. "
-        f"{escape(words.verdict_sentence(judgement, beside, judged.where))} "
-        f"{escape(words.accuracy_sentence(judgement, beside))}</p>"
-        f"{_few(few, 'All of them are in comparison.json.')}{chart(draw)}"
-        f'<ul class="quiet">{method}</ul>{differing_examples(contents.desk, judgement, a, b)}</section>'
-    )
+    matrix = f"mean matrix of {n_runs} runs" if n_runs > 1 else "matrix"
+    return {
+        "title": subject.title,
+        "sentence": f"Accuracy {share_text(metric.mean)} (95 %, patients only: "
+        f"{interval_text(metric.share.low, metric.share.high)}){spread}.{no_interval(metric.share.n_patients)} "
+        f"{judged.basis(evaluation)}; {matrix}, % of the true class.",
+        "draw": partial(confusion_figure, evaluation.confusion, Per.TRUE, of_runs=n_runs),
+    }
 
 
-def _difference(judged: Comparison) -> str:
+def _difference(judged: Comparison) -> dict[str, object]:
     first, second = judged.subjects
     before, after = judged.evaluations
-    found = difference_matrix(before, after, Per.TRUE)
-    draw = partial(
-        difference_figure, found, titles=(first.title, second.title), of_runs=(len(first.runs), len(second.runs))
-    )
-    return (
-        f"<h2>{escape(second.title)} minus {escape(first.title)}</h2>"
-        f"<p>{escape(judged.basis(before))}; {UNITS[Per.TRUE]}. Blue: better, orange: worse, on the "
+    difference = difference_matrix(before, after, Per.TRUE)
+    return {
+        "title": f"{second.title} minus {first.title}",
+        "sentence": f"{judged.basis(before)}; {UNITS[Per.TRUE]}. Blue: better, orange: worse, on the "
         f"diagonal and beside it alike; {INCONCLUSIVE_MARK}: the 95 % interval (patients only) holds 0; "
-        f"grey: fewer than {counted(FEW_IMAGES, 'image')} on both sides.</p>" + chart(draw)
-    )
+        f"grey: fewer than {counted(FEW_IMAGES, 'image')} on both sides.",
+        "draw": partial(
+            difference_figure,
+            difference,
+            titles=(first.title, second.title),
+            of_runs=(len(first.runs), len(second.runs)),
+        ),
+    }
 
 
-def _few(few: PlottedClasses, where_all: str) -> str:
-    return f'<p class="quiet">{few.sentence} {where_all}</p>' if few.sentence else ""
+def _plotted(few: PlottedClasses, where_all: str) -> str:
+    return f"{few.sentence} {where_all}" if few.sentence else ""
 
 
 def _classes(
@@ -171,9 +190,7 @@ def _classes(
     return class_figure(figures, titles, subject_ids, None, theme, "recall")
 
 
-def _over(judged: Comparison) -> str:
-    return f"{judged.basis(judged.evaluations[0])}." if judged.one_basis else f"{_each_its_own(judged)}."
-
-
-def _each_its_own(judged: Comparison) -> str:
+def _basis(judged: Comparison) -> str:
+    if judged.one_basis:
+        return judged.basis(judged.evaluations[0])
     return "Each over its own images" if judged.one_space else "Each in its own classes: answers to different questions"

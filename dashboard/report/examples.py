@@ -1,7 +1,7 @@
 """Example images in a report: small, upright, and without file metadata."""
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,28 @@ N_OF_PAIR = 6
 MAX_SIDE_PX = 480
 
 
-def differing_examples(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) -> str:
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An image as a data URL, or the error that says why it cannot be shown."""
+
+    image_id: str
+    caption: str
+    url: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Images under one heading."""
+
+    about: str
+    pictures: Sequence[Example]
+
+
+def differing_examples(desk: Desk, judgement: Judgement, a: Evaluation, b: Evaluation) -> Examples | None:
     """The images on which the two subjects' shares of correct runs differ most."""
     if a.image_ids != b.image_ids:
-        return ""
+        return None
     gap = a.right.mean(axis=0) - b.right.mean(axis=0)
     rows = _largest(np.abs(gap), N_DIFFERING)
     captions = [
@@ -34,14 +52,14 @@ def differing_examples(desk: Desk, judgement: Judgement, a: Evaluation, b: Evalu
         for row in rows
     ]
     about = f"Images on which {judgement.subject.title} and {judgement.reference.title} differ most (not a sample)"
-    return _tiles(desk, about, [a.image_ids[row] for row in rows], captions)
+    return _examples(desk, about, [a.image_ids[row] for row in rows], captions)
 
 
-def confused_examples(desk: Desk, diagnosis: Diagnosis) -> str:
+def confused_examples(desk: Desk, diagnosis: Diagnosis) -> Examples | None:
     """Images of the most confused pair of classes, those with the most confused runs first."""
     pair = most_confused_pair(diagnosis)
     if pair is None:
-        return ""
+        return None
     evaluation, names = diagnosis.evaluation, diagnosis.names
     swapped = sum(
         (evaluation.truth == true) & (evaluation.predicted == called)
@@ -54,25 +72,21 @@ def confused_examples(desk: Desk, diagnosis: Diagnosis) -> str:
         for row in rows
     ]
     about = f"Images of {names[pair.first]} and {names[pair.second]} called the other most often (not a sample)"
-    return _tiles(desk, about, [evaluation.image_ids[row] for row in rows], captions)
+    return _examples(desk, about, [evaluation.image_ids[row] for row in rows], captions)
 
 
 def _largest(values: NDArray[np.number], at_most: int) -> list[int]:
     return [int(row) for row in np.argsort(-values, kind="stable")[:at_most] if values[row]]
 
 
-def _tiles(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[str]) -> str:
-    tiles = "".join(
-        f"<figure>{_picture(desk, image_id)}<figcaption>{escape(image_id)}, {escape(caption)}</figcaption></figure>"
-        for image_id, caption in zip(image_ids, captions, strict=True)
-    )
-    return f'<h3>{escape(about)}</h3><div class="tiles">{tiles}</div>' if tiles else ""
+def _examples(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[str]) -> Examples:
+    return Examples(about, [_example(desk, *one) for one in zip(image_ids, captions, strict=True)])
 
 
-def _picture(desk: Desk, image_id: str) -> str:
+def _example(desk: Desk, image_id: str, caption: str) -> Example:
     try:
         image = desk.decoded(image_id)
     except ImageError as error:
-        return f'<p class="quiet">{escape(str(error))}</p>'
+        return Example(image_id, caption, error=str(error))
     image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
-    return f'<img alt="{escape(image_id)}" src="{data_url(image, "webp")}">'
+    return Example(image_id, caption, url=data_url(image, "webp"))

@@ -1,22 +1,22 @@
 """Section of a report: effect of label changes, with the sentences and table of Compare."""
 
+from markupsafe import Markup
+
 from dashboard.evaluation import label_change_effect_words as words
 from dashboard.report.contents import ReportContents
-from dashboard.report.page import rich, table
-from dashboard.words import plain
+from dashboard.report.page import render
 
 
-def section(contents: ReportContents) -> str:
+def section(contents: ReportContents) -> Markup:
     """A row per subject, the direction of the bias, and the random-sample estimate; empty without reviews."""
-    found = contents.reviewing
-    if found is None:
-        return ""
-    lines = [*words.leans(found), *words.rankings(found)]
-    about = words.sample(found) if found.drawn else "" if found.complete else words.WHAT_FOR
-    basis = f"{rich(plain(words.coverage(found)))}. {words.HOW_TO_READ}."
-    return (
-        f'<h2>What reviewing changed</h2><p class="quiet">{basis}</p>'
-        f"{table([words.row(found, one) for one in found.subjects])}"
-        + "".join(f"<p>{rich(line)}</p>" for line in lines)
-        + (f'<p class="quiet">{rich(plain(about))}</p>' if about else "")
+    effect = contents.reviewing
+    if effect is None:
+        return Markup()
+    return render(
+        "label_change_effect.html",
+        coverage=words.coverage(effect),
+        how_to_read=words.HOW_TO_READ,
+        rows=[words.row(effect, one) for one in effect.subjects],
+        lines=[*words.leans(effect), *words.rankings(effect)],
+        note=words.sample(effect) if effect.drawn else "" if effect.complete else words.WHAT_FOR,
     )

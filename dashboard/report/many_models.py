@@ -1,34 +1,35 @@
 """Section of a report: three or more models against the first, or the smallest detectable difference of one."""
 
 import math
-from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 from dashboard.compare.many_models import ManyModelsResult, rare_class_names, sentences, table_rows
 from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.report.contents import ReportContents
-from dashboard.report.page import table
+from dashboard.report.page import render
 from dashboard.words import plain
 from model_zoo.core.comparison.many_models import Contrast
 
 
-def section(contents: ReportContents) -> str:
+def section(contents: ReportContents) -> Markup:
     """The table with its basis; for one model the smallest detectable difference; otherwise empty."""
-    gaps = "".join(
-        f"<p>{escape(one)}</p>" for one in detectable_difference_words(contents.judged, contents.desk.workspace.rule)
-    )
-    if contents.many is None:
-        return gaps
-    rows = [{name: plain(cell) for name, cell in row.items()} for row in table_rows(contents.many)]
-    alone = "".join(
-        f"<li>{escape(subject.title)}: {escape(', '.join(images))}</li>"
-        for subject, images in zip(contents.many.judged.subjects, contents.many.only_wrong, strict=True)
-        if images
-    )
-    return (
-        f"<h2>All models against {escape(contents.many.baseline.title)}</h2>{table(rows)}"
-        f'<p class="quiet">{escape(" ".join([*sentences(contents.many), contents.many_models_note]))}</p>'
-        + (f"<p>Images that only one model gets wrong:</p><ul>{alone}</ul>" if alone else "")
+    detectable = detectable_difference_words(contents.judged, contents.desk.workspace.rule)
+    many = contents.many
+    if many is None:
+        return render("many_models.html", detectable=detectable, baseline="")
+    return render(
+        "many_models.html",
+        detectable=detectable,
+        baseline=many.baseline.title,
+        rows=[{name: plain(cell) for name, cell in row.items()} for row in table_rows(many)],
+        notes=" ".join([*sentences(many), contents.many_models_note]),
+        alone=[
+            f"{subject.title}: {', '.join(images)}"
+            for subject, images in zip(many.judged.subjects, many.only_wrong, strict=True)
+            if images
+        ],
     )
 
 

@@ -39,7 +39,7 @@ def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], dia
     table, tree = numbers.table(judged), json.dumps(numbers.tree(contents), indent=2)
     sections = [
         comparison.heading(contents),
-        page.downloads({"comparison.csv": table, "comparison.json": tree}),
+        comparison.downloads({"comparison.csv": table, "comparison.json": tree}),
         comparison.verdicts(contents),
         many_models.section(contents),
         label_change_section.section(contents),

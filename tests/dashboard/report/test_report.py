@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
+from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
@@ -33,8 +34,10 @@ from model_zoo.core.evaluation.metrics import Headline
 from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground
+from tests import second_workspace
 from tests.browser.harness.animals import build_with_weights
 from tests.command import run, run_here
+from tests.second_workspace import DECLARATION, TAXONOMIES
 
 
 @pytest.fixture
@@ -50,6 +53,30 @@ def judged_of(desk, subjects, space=Space.COMMON):
 def made_of(desk, *names, subjects=None):
     judged = judged_of(desk, subjects or named_subjects(desk.series(), names))
     return build_report(desk, judged, judgements(judged, desk.workspace.rule), diagnose_all(desk, judged))
+
+
+class Elements(HTMLParser):
+    """Tags, attribute names, text and chart data of a page, in its order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes, self.text, self.charts = [], [], "", []
+        self._inside = {}
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attributes]
+        self._inside = {"tag": tag, **dict(attributes)}
+
+    def handle_data(self, data):
+        if self._inside.get("type") == "application/json":
+            self.charts.append(data)
+        elif self._inside.get("tag") not in ("script", "style"):
+            self.text += data
+
+    def handle_endtag(self, tag):
+        self._inside = {}
 
 
 def test_native_each_subject_stands_in_its_own_classes(desk):
@@ -183,12 +210,29 @@ def test_where_nobody_has_looked_the_command_is_named_and_what_was_found_is_told
     assert {one["region"] for one in told["energies"]} == {"d*sc <b>"}
 
 
-def test_names_are_text(desk):
-    hostile = '</script><img src=x onerror="alert(1)">'
-    subjects = tuple(replace(one, title=hostile) for one in named_subjects(desk.series(), ["things", "kinds"]))
-    html = made_of(desk, subjects=subjects).html
-    assert "<img src=x" not in html
-    assert "&lt;/script&gt;" in html
+def test_names_are_text(tmp_path, monkeypatch):
+    hostile = """</script><script>alert(1)</script><img src=x onerror='alert(1)'>"{{7*7}}{% raw %}"""
+    plain = Elements(made_of(Desk(second_workspace.build(tmp_path / "plain")), "things", "kinds").html)
+    quoted = json.dumps(hostile)  # a TOML string, too
+    classes = {quoted if name == "animal" else name: leaves for name, leaves in TAXONOMIES["kinds"].items()}
+    monkeypatch.setattr(second_workspace, "TAXONOMIES", TAXONOMIES | {"kinds": classes})
+    monkeypatch.setattr(second_workspace, "DECLARATION", DECLARATION.replace('"Animals and vehicles"', quoted))
+    desk = Desk(second_workspace.build(tmp_path / "hostile"))
+    subjects = tuple(
+        replace(
+            one,
+            title=f"{hostile} {one.title}",
+            runs=tuple(replace(run, card=replace(run.card, architecture=f"{hostile} net")) for run in one.runs),
+        )
+        for one in named_subjects(desk.series(), ["things", "kinds"])
+    )
+    page = Elements(made_of(desk, subjects=subjects).html)
+    assert page.tags == plain.tags
+    assert page.attributes == plain.attributes
+    assert f"{hostile}: {subjects[1].title} against {subjects[0].title}" in page.text  # workspace and models
+    assert f"true {hostile}; right" in page.text  # class
+    assert page.text.count(f"{hostile} net") == sum(len(one.runs) for one in subjects)
+    assert any(json.dumps(hostile)[1:-1] in json.dumps(json.loads(one)) for one in page.charts)
 
 
 def test_a_taxonomy_names_its_series_and_a_stranger_is_one_sentence(desk):
