@@ -23,7 +23,7 @@ from dashboard.compare.matrices import (
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.ui import controls, state
-from dashboard.ui.chart_clicks import Open, chart_key, on_click
+from dashboard.ui.charts import Open, clickable_chart
 from dashboard.ui.matrices_plot import (
     INCONCLUSIVE_MARK,
     NUMBERS_UP_TO,
@@ -152,8 +152,7 @@ def _each(
             hover = " Hover for how many of a cell's images are reviewed." if reviewed else ""
             st.caption(f"{plain(judged.basis(evaluation))}. {_CELLS[view.per]}{_lines_text(layout)}{hover}")
             who = subject.subject_id if seed is None else subject.runs[seed].run_id
-            key = chart_key(f"matrix_{subject.subject_id}_{seed}_{_chart_name(judged, view, laid_out)}")
-            st.plotly_chart(
+            clickable_chart(
                 confusion_figure(
                     confusion.project(layout.projection),
                     view.per,
@@ -162,11 +161,9 @@ def _each(
                     merged=layout.merged,
                     reviewed=some.project(layout.projection) if some else None,
                 ),
-                key=key,
-                on_select=on_click(key, _cell_of(layout, who), open_cell),
-                selection_mode="points",
-                theme=None,
-                config={"displayModeBar": False, "doubleClick": False},
+                f"matrix_{subject.subject_id}_{seed}_{_chart_name(judged, view, laid_out)}",
+                _cell_of(layout, who),
+                open_cell,
             )
 
 
@@ -192,9 +189,6 @@ def _difference(
             f"(patients only, not seeds) holds 0. Grey: fewer than {FEW_IMAGES} images on both sides."
             f"{_lines_text(layout)}"
         )
-        key = chart_key(
-            f"difference_{first.subject_id}_{second.subject_id}_{view.query()}_{judged.space}_{judged.split}"
-        )
         figure = difference_figure(
             found,
             theme,
@@ -208,14 +202,8 @@ def _difference(
             who = first if found.first[row, column] > 0 else second
             return _cell_of(layout, who.subject_id)(true, predicted)
 
-        st.plotly_chart(
-            figure,
-            key=key,
-            on_select=on_click(key, either_side, open_cell),
-            selection_mode="points",
-            theme=None,
-            config={"displayModeBar": False, "doubleClick": False},
-        )
+        name = f"difference_{first.subject_id}_{second.subject_id}_{view.query()}_{judged.space}_{judged.split}"
+        clickable_chart(figure, name, either_side, open_cell)
     with changes:
         _largest(judged, found, layout, view, shown)
 

@@ -12,7 +12,7 @@ from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.label_change_effect_words import reviewed_part
 from dashboard.ui import controls, plots
-from dashboard.ui.chart_clicks import Open, chart_key, on_click
+from dashboard.ui.charts import Open, clickable_chart
 from dashboard.ui.class_tables import class_table, figure_table
 from dashboard.words import interval_text, no_interval, plain, share_text
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures, support
@@ -91,8 +91,7 @@ def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Them
                 f"{no_interval(min(one.share.n_patients for figures in rows for one in figures))}"
                 f" {_OPENS[figure]}{f' {few.sentence} All of them are in the table below.' if few.sentence else ''}"
             )
-            key = chart_key(f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}")
-            st.plotly_chart(
+            clickable_chart(
                 plots.class_figure(
                     [[figures[k] for k in few.positions] for figures in rows],
                     [subject.title for subject, _ in group],
@@ -102,11 +101,9 @@ def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Them
                     _AXIS[figure],
                     colours,
                 ),
-                key=key,
-                on_select=on_click(key, partial(_behind, figure), open_cell),
-                selection_mode="points",
-                theme=None,
-                config={"displayModeBar": False, "doubleClick": False},
+                f"classes_{'_'.join(ids)}_{judged.space}_{judged.split}",
+                partial(_behind, figure),
+                open_cell,
             )
             if few.sentence:
                 with st.expander(f"All {len(rows[0]):,} classes as numbers"):

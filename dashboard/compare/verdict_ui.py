@@ -13,7 +13,7 @@ from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.ui import plots
-from dashboard.ui.chart_clicks import Open, chart_key, on_click
+from dashboard.ui.charts import Open, clickable_chart
 from dashboard.ui.class_tables import class_table, difference_table
 from dashboard.words import plain
 from model_zoo.core.comparison.comparison import Rule
@@ -91,14 +91,11 @@ def _draw(
         "margin. Click a class for its images."
         + (f" {few.sentence} All of them are in the table below." if few.sentence else "")
     )
-    key = chart_key(f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}")
-    st.plotly_chart(
+    clickable_chart(
         forest_figure(lines, judgement.subject.subject_id, names, rule.margin, theme),
-        key=key,
-        on_select=on_click(key, lambda who, name: Cell(who, true=(name,) if name else ()), open_cell),
-        selection_mode="points",
-        theme=None,
-        config={"displayModeBar": False, "doubleClick": False},
+        f"verdict_{judgement.subject.subject_id}_{figure}_{judged.split}",
+        lambda who, name: Cell(who, true=(name,) if name else ()),
+        open_cell,
     )
     if few.sentence:
         with st.expander(f"All {len(rows):,} classes as numbers"):

@@ -13,7 +13,7 @@ from dashboard.data.counts_plot import ROWS, counts_figure
 from dashboard.evaluation.image_counts import CountGroup, n_patients
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES, balance, spread
 from dashboard.ui import plots, state
-from dashboard.ui.chart_clicks import chart_key, on_click
+from dashboard.ui.charts import chart_key, clickable_chart
 from dashboard.words import LABELS, counted, one_of, plain
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
@@ -82,17 +82,15 @@ def group_counts(groups: Sequence[CountGroup], splits: Sequence[Split], view: Da
     else:
         st.markdown(plain(spread(groups, "patient" if view.by is CountedBy.PATIENT else "value")))
     left, right = st.columns([3, 2], gap="large")
-    key = chart_key(f"data_chart_{view.written}_{view.labels}")
     most = groups[:ROWS]
     with left:
         more = f" The {ROWS} of {len(groups):,} that the table lists first." if len(groups) > ROWS else ""
         st.caption(f"Images by split ({basis}).{more} Click a bar to see its images.")
-        st.plotly_chart(
+        clickable_chart(
             counts_figure(most, splits, theme),
-            key=key,
-            on_select=on_click(key, lambda where, split: _images(where, split, view.labels), _open),
-            theme=None,
-            config={"displayModeBar": False},
+            f"data_chart_{view.written}_{view.labels}",
+            lambda where, split: _images(where, split, view.labels),
+            _open,
         )
     with right:
         st.caption("Images and patients. Click a row to see its images.")

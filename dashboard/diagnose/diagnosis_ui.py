@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.address import links
@@ -15,7 +16,7 @@ from dashboard.address.selection import Space
 from dashboard.diagnose import diagnosis_plot, diagnosis_words
 from dashboard.diagnose.diagnosis import Diagnosis, Evidence
 from dashboard.ui import plots, state
-from dashboard.ui.chart_clicks import chart_key, on_click
+from dashboard.ui.charts import chart, clickable_chart
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain, share_text, signed
 from model_zoo.core.diagnosis.diagnosis import Cause
@@ -97,12 +98,12 @@ def _imbalance(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
     figure = diagnosis_plot.recall_by_size_figure(
         diagnosis.recalls, diagnosis.training, diagnosis.subject.subject_id, page.theme, colour
     )
-    _chart(figure, f"support_{diagnosis.subject.subject_id}", page)
+    _class_chart(figure, f"support_{diagnosis.subject.subject_id}", page)
     st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
     st.markdown(diagnosis_words.LEARNING_CURVE)
     subject_id, curves = diagnosis.subject.subject_id, diagnosis.retrained.curves
     if curves:
-        _still(diagnosis_plot.learning_curve_figure(curves, page.theme), f"curve_{subject_id}")
+        chart(diagnosis_plot.learning_curve_figure(curves, page.theme), f"curve_{subject_id}")
         st.caption(diagnosis_words.CURVE)
     elif diagnosis.has_imported_run:
         st.caption("None: how it was trained is not known here, so it cannot be trained with fewer images.")
@@ -146,14 +147,14 @@ def _capacity(diagnosis: Diagnosis, colour: str, page: PageContext) -> str | Non
         figure = diagnosis_plot.prediction_bias_figure(
             diagnosis.names, diagnosis.prediction_ratios, diagnosis.training, subject_id, page.theme, colour
         )
-        _chart(figure, f"pull_{subject_id}", page)
+        _class_chart(figure, f"pull_{subject_id}", page)
         st.caption("Lines: 95 % interval, patients only. Click a mark for the class's images.")
     if diagnosis.merges:
         figure = diagnosis_plot.probability_mass_figure(diagnosis.names, diagnosis.probability_mass, page.theme)
-        _still(figure, f"mass_{subject_id}")
+        chart(figure, f"mass_{subject_id}")
         st.caption(diagnosis_words.sibling_classes(diagnosis))
     st.markdown(diagnosis_words.calibration_sentence(diagnosis))
-    _still(diagnosis_plot.reliability_figure(diagnosis.calibration, page.theme, colour), f"reliability_{subject_id}")
+    chart(diagnosis_plot.reliability_figure(diagnosis.calibration, page.theme, colour), f"reliability_{subject_id}")
     st.caption("Lines: 95 % interval, patients only. On the dotted line confidence is what it says.")
     opened = None
     for what, n_runs in (("right", diagnosis.newly_correct), ("wrong", diagnosis.newly_incorrect)):
@@ -173,7 +174,7 @@ def _scatter(diagnosis: Diagnosis, colour: str, page: PageContext) -> None:
         return
     subject_id = diagnosis.subject.subject_id
     figure = diagnosis_plot.groups_figure(groups, diagnosis.recalls, subject_id, page.theme, colour)
-    _chart(figure, f"groups_{subject_id}", page)
+    _class_chart(figure, f"groups_{subject_id}", page)
     st.caption(
         "Groups: classes that share a value, or several, of what the workspace says an image can be (how many). "
         "Line: 95 % interval, patients only. Click a stroke for the class's images."
@@ -218,18 +219,6 @@ def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: Pag
     return Tile(image_id, links.image_url(image_id), href, image_id, times, true)
 
 
-def _chart(figure: object, name: str, page: PageContext) -> None:
+def _class_chart(figure: go.Figure, name: str, page: PageContext) -> None:
     """A chart whose marks carry ``[subject, class]``; a click opens the images of that class."""
-    key = chart_key(name)
-    st.plotly_chart(
-        figure,
-        key=key,
-        on_select=on_click(key, lambda subject_id, true: Cell(subject_id, (true,)), page.open_cell),
-        selection_mode="points",
-        theme=None,
-        config={"displayModeBar": False, "doubleClick": False},
-    )
-
-
-def _still(figure: object, key: str) -> None:
-    st.plotly_chart(figure, key=key, theme=None, config={"displayModeBar": False})
+    clickable_chart(figure, name, lambda subject_id, true: Cell(subject_id, (true,)), page.open_cell)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.evaluation.annotator_agreement import Agreements, Opinions
 from dashboard.ui import plots, state
+from dashboard.ui.charts import chart
 from dashboard.ui.matrices_plot import rater_confusion_figure
 from dashboard.words import counted, images_of_patients, interval_text, number_text, plain, share_text
 from model_zoo.core.evaluation.confusion import Confusion
@@ -73,12 +74,8 @@ def agreement(found: Agreements | None, said: Opinions, taxonomy: Taxonomy, them
         "is shared by a second person."
     )
     right.markdown("What one person calls the row, another calls the column")
-    right.plotly_chart(
-        rater_confusion_figure(_matrix(found), theme),
-        key="agreement_matrix",
-        theme=None,
-        config={"displayModeBar": False},
-    )
+    with right:
+        chart(rater_confusion_figure(_matrix(found), theme), "agreement_matrix")
     right.caption(f"Pairs of ratings of one image, % of the row; {counted(both.n_images, 'image')}.")
     _disputed(found, said, taxonomy)
 

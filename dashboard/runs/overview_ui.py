@@ -11,6 +11,7 @@ from dashboard.address.links import run_url
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.drafting import flow
 from dashboard.ui import plots
+from dashboard.ui.charts import chart
 from dashboard.words import counted, interval_text, plain, share_text
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn
@@ -82,7 +83,7 @@ def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, theme: p
             f"{counted(patients, 'patient')}. Hover for names and counts."
         )
         figure = plots.flow_figure(*flow(path, dataset, images), theme)
-        st.plotly_chart(figure, key="overview_flow", theme=None, config={"displayModeBar": False})
+        chart(figure, "overview_flow")
     with st.expander("What each taxonomy asks"):
         for taxonomy in taxonomies.values():
             st.markdown(

@@ -21,6 +21,7 @@ from dashboard.runs.region_attention_words import (
 )
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots, state
+from dashboard.ui.charts import chart
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.words import counted, plain
 from model_zoo.core.errors import LinkError
@@ -90,15 +91,13 @@ def _flows(
     if not len(true):
         return None
     names = own.taxonomy.names
-    st.plotly_chart(
+    chart(
         plots.flow_figure(
             [("as it is", names), (f"without {own.region}", names)],
             np.column_stack([np.zeros(len(true)), true, after, own.counts[true, after]]),
             theme,
         ),
-        key=f"run_look_flow_{own.region}",
-        theme=None,
-        config={"displayModeBar": False},
+        f"run_look_flow_{own.region}",
     )
     return _images(desk, shown, own.region, looks.run_id)
 

@@ -5,6 +5,7 @@ import streamlit as st
 
 from dashboard.evaluation.preprocessing_words import forward_words
 from dashboard.ui import plots
+from dashboard.ui.charts import chart
 from dashboard.words import counted, fit_words, images_of_patients, plain, scale_words
 from model_zoo.core.label_space.splits import Split
 from model_zoo.workspace.manifest import DataSet
@@ -79,18 +80,10 @@ def curves(run: Run, dataset: DataSet, theme: plots.Theme) -> None:
         f"Mean cross-entropy, nats. Validation: {basis}. Training: {counted(run.card.n_train_images, 'image')}, "
         "moved a little each time and seen while the weights changed."
     )
-    left.plotly_chart(
-        plots.training_curves_figure(
-            history, {"validation": "validation_loss", "training": "train_loss"}, "loss", theme
-        ),
-        key="run_loss",
-        theme=None,
-        config={"displayModeBar": False},
-    )
+    losses = {"validation": "validation_loss", "training": "train_loss"}
+    with left:
+        chart(plots.training_curves_figure(history, losses, "loss", theme), "run_loss")
     right.caption(f"Accuracy in the classes of {plain(run.card.taxonomy.reference)}. Validation: {basis}.")
-    right.plotly_chart(
-        plots.training_curves_figure(history, {"validation": "validation_accuracy"}, "accuracy", theme),
-        key="run_accuracy",
-        theme=None,
-        config={"displayModeBar": False},
-    )
+    accuracies = {"validation": "validation_accuracy"}
+    with right:
+        chart(plots.training_curves_figure(history, accuracies, "accuracy", theme), "run_accuracy")

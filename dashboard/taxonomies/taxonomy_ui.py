@@ -10,6 +10,7 @@ from dashboard.address.draft import Draft
 from dashboard.address.links import Shown
 from dashboard.evaluation.drafting import ClassCounts, Drafted, Preview, flow, train_command
 from dashboard.ui import controls, plots, state
+from dashboard.ui.charts import chart
 from dashboard.words import LABELS, counted, interval_text, no_run_yet, plain, share_text
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy
 from model_zoo.core.label_space.labels import LeafSpace
@@ -163,7 +164,7 @@ def flow_chart(drafted: Drafted, dataset: DataSet, theme: plots.Theme) -> None:
     columns, links = flow(path, dataset, dataset.images)
     titles = [title for title, _ in columns[:-1]] + ["draft" if drafted.draft.edits else columns[-1][0]]
     figure = plots.flow_figure([(title, names) for title, (_, names) in zip(titles, columns)], links, theme)
-    st.plotly_chart(figure, key="taxonomies_flow", theme=None, config={"displayModeBar": False})
+    chart(figure, "taxonomies_flow")
 
 
 def all_versions(versions: Versions, series: Sequence[Series]) -> None:
