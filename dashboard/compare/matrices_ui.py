@@ -67,10 +67,8 @@ def matrices(
     head.subheader("Confusion", anchor=False)
     laid_out = matrix_layouts(judged, view, workspace.taxonomies().values(), workspace.space)
     with switches.container(horizontal=True, horizontal_alignment="right"):
-        controls.matrices_switch(view.matrices)
-        controls.per_switch(view.per)
-        controls.order_switch(laid_out.order)
-        controls.opens_switch(view.opens)
+        for value in (view.matrices, view.per, laid_out.order, view.opens):
+            controls.switch(value)
     _class_choices(laid_out, view)
     if view.matrices is Matrices.EACH:
         _each(judged, view, laid_out, theme, open_cell, reviewing.reviewed if reviewing else frozenset())

@@ -75,7 +75,7 @@ def per_class_metrics(judged: Comparison, figure: ClassFigure, theme: plots.Them
     head, which = st.columns([5, 3], vertical_alignment="bottom")
     head.subheader("Each class", anchor=False)
     with which.container(horizontal=True, horizontal_alignment="right"):
-        controls.figure_switch(figure)
+        controls.switch(figure)
     together = judged.one_space
     groups = [list(_pairs(judged))] if together else [[pair] for pair in _pairs(judged)]
     for column, group in zip(st.columns(min(2, len(groups))) * len(groups), groups):

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.address.links import LabelsView
-from dashboard.address.selection import Labels, LabelWork
+from dashboard.address.selection import Labels
 from dashboard.decisions.decision import REVIEWER_MAX
 from dashboard.labels.comparison_ui import flow_rows
 from dashboard.labels.import_history import LabelBatch
@@ -23,22 +23,8 @@ from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.review.label_changes import label_changes, label_flows, named_by
 from model_zoo.workspace.label_sets import MAX_NAME, MAX_NOTE, STANDING, LabelSet
 
-_WORK = {LabelWork.SETS: "Label sets", LabelWork.EXPORT: "Export", LabelWork.IMPORT: "Import"}
 _DONE = "labels_done"
 MAX_BATCHES = 5
-
-
-def work_switch(view: LabelsView) -> None:
-    """Label sets, export or import; the choice goes to the address."""
-    st.segmented_control(
-        "What to do",
-        list(LabelWork),
-        key=state.set_widget("labels_work", view.work),
-        format_func=_WORK.__getitem__,
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: state.write_query({"work": [str(state.get("labels_work"))]}),
-    )
 
 
 def your_name() -> str:

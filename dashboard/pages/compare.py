@@ -38,8 +38,8 @@ if not shown.subjects:
 subjects = find_subjects(desk.series(), shown.subjects)
 row = switches.container(horizontal=True, horizontal_alignment="right")
 with row:
-    controls.labels_switch(shown)
-    controls.split_switch(shown)
+    controls.switch(shown.labels)
+    controls.switch(shown.split, links.JUDGED)
     controls.space_switch(shown, mix_label_spaces(subjects))
     controls.filter_picker(cached.restrictions(shown), shown)
 if controls.no_predictions(desk, subjects, shown) or controls.no_images(cached.comparison(shown).evaluations, shown):

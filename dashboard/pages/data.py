@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard.address.data_view import read_data_view
-from dashboard.address.selection import Labels
 from dashboard.data import cached as data_cached
 from dashboard.data import counts_ui, file_checks_ui
 from dashboard.evaluation.default_selection import default_counts
@@ -22,7 +21,7 @@ if not dataset.images:
     overview_ui.no_image_yet(dataset, desk.workspace.writable)
     st.stop()
 with labels.container(horizontal=True, horizontal_alignment="right"):
-    controls.switch("labels", "Labels", list(Labels), view.labels)
+    controls.switch(view.labels)
 counts_ui.totals(dataset, splits)
 
 head, by = st.columns([5, 3], vertical_alignment="bottom")

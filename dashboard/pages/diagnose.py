@@ -33,8 +33,8 @@ subjects = find_subjects(desk.series(), shown.subjects)[:AT_MOST]
 spaces = coarser_spaces(subjects, desk.workspace.taxonomies(), desk.workspace.opening)
 coarser = find_coarser(spaces, fields.text(query, "coarser"))
 with switches.container(horizontal=True, horizontal_alignment="right"):
-    controls.labels_switch(shown)
-    controls.split_switch(shown)
+    controls.switch(shown.labels)
+    controls.switch(shown.split, links.JUDGED)
     controls.filter_picker(cached.restrictions(shown), shown)
     diagnosis_ui.coarser_picker(spaces, coarser)
 

@@ -38,7 +38,7 @@ if counts_only.no_images_notice(dataset, "those of one cell differ in nothing, a
     list_ui.back_link(shown, cell)
     st.stop()
 arranged = fields.choice(query, "as", ListLayout, ListLayout.GALLERY)
-controls.layout_switch(arranged)
+controls.switch(arranged)
 list_ui.actions(listed, shown, cell)
 if arranged is ListLayout.MAP:
     inside = embedding_section(desk, images_cached.embedding_layout, listed, split)

@@ -8,7 +8,7 @@ from dashboard.labels import cached as labels_cached
 from dashboard.labels import comparison_ui, export_ui, label_import_ui, label_sets_ui
 from dashboard.labels.import_history import label_batches
 from dashboard.server_state import open_workspace
-from dashboard.ui import state
+from dashboard.ui import controls, state
 
 desk = open_workspace.desk()
 view, sets, taxonomies = links.read_labels_view(state.query()), desk.label_sets(), desk.workspace.taxonomies()
@@ -17,7 +17,7 @@ taxonomy = comparison_ui.find_taxonomy(desk, view, taxonomies)
 title, switch, who = st.columns([2, 4, 2], vertical_alignment="center")
 title.title("Labels", anchor=False)
 with switch:
-    label_sets_ui.work_switch(view)
+    controls.switch(view.work)
 with who:
     reviewer = label_sets_ui.your_name()
 label_sets_ui.problems(sets)

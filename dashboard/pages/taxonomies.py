@@ -47,7 +47,7 @@ with right:
     head, switches = st.columns([3, 2], vertical_alignment="bottom")
     head.subheader("Trained series in these classes", anchor=False)
     with switches.container(horizontal=True, horizontal_alignment="right"):
-        controls.split_switch(shown)
+        controls.switch(shown.split, links.JUDGED)
         controls.filter_picker(cached.restrictions(shown), shown, "These figures are")
     taxonomy_ui.previews(taxonomies_cached.previews(drafted.taxonomy, shown), drafted, shown, workspace.folders)
     taxonomy_ui.flow_chart(drafted, dataset, theme)

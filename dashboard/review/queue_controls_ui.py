@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard.address.links import Cell, Filter, Shown, images_words
-from dashboard.address.queue import Opinion, Order, QueueView, Status, filters_text
+from dashboard.address.queue import Order, QueueView, Status, filters_text
 from dashboard.decisions.queue import QueueItem
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.confusion_cells import cell_words
@@ -94,13 +94,7 @@ def cell_picker(cells: Mapping[Cell, int], subjects: Sequence[Subject], cell: Ce
 def opinion_switch(view: QueueView) -> None:
     """Images without an answer, or those that somebody else has labelled."""
     controls.switch(
-        "opinion",
-        "Opinion",
-        list(Opinion),
-        view.opinion,
-        "First: images that nobody has answered. Second: images that others have labelled and you have not; what "
-        "they said is hidden, so that your answer does not lean on it.",
-        disabled=view.status is not Status.WAITING or view.order in (Order.UNSEEN, Order.CONFLICT),
+        view.opinion, disabled=view.status is not Status.WAITING or view.order in (Order.UNSEEN, Order.CONFLICT)
     )
 
 
@@ -114,7 +108,7 @@ def filters(
 ) -> None:
     """The split and every further filter, behind one button that says which are set."""
     with st.popover(_filters_words(view, shown), icon=":material/filter_list:"):
-        controls.split_switch(shown, view.splits)
+        controls.switch(shown.split, view.splits)
         controls.space_switch(shown, len({one.taxonomy.hash for one in subjects}) > 1)
         columns: dict[str, dict[Filter, str]] = {LABEL: {}}
         for where, name in offered.items():

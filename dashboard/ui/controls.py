@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from dashboard.address.links import JUDGED, Filter, Shown
+from dashboard.address.links import Filter, Shown
 from dashboard.address.queue import Opinion
-from dashboard.address.selection import ClassOrder, Labels, Matrices, Opens, Space
+from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Opens, Space
 from dashboard.evaluation.comparison import Subject
 from dashboard.evaluation.missing_predictions import runs_without_predictions
 from dashboard.server_state.open_workspace import Desk
@@ -42,11 +42,63 @@ _NAMES: Mapping[StrEnum, str] = {
     Opens.REVIEW: "Opens a review",
     Opinion.FIRST: "First opinion",
     Opinion.SECOND: "Second opinion",
+    LabelWork.SETS: "Label sets",
+    LabelWork.EXPORT: "Export",
+    LabelWork.IMPORT: "Import",
     Split.TEST: "Test",
     Split.VALIDATION: "Validation",
     Split.TRAIN: "Training",
     Split.NONE: "No split",
 }
+
+_SWITCHES: Mapping[type[StrEnum], tuple[str, str, str | None]] = {
+    Space: (
+        "space",
+        "Label space",
+        "Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
+        "the model's answer is mapped, not asked again.",
+    ),
+    Split: ("split", "Split", None),
+    Labels: ("labels", "Labels", None),
+    ClassFigure: (
+        "figure",
+        "Figure",
+        "Recall: of the images of a class, the share found. Precision: of the images called so, the share "
+        "that are. A class can rise in one by falling in the other; F1 weighs both.",
+    ),
+    Matrices: (
+        "matrices",
+        "Matrices",
+        "Each subject's own matrix, or what the second has more or less than the first, cell by cell.",
+    ),
+    Per: ("per", "Share of", "Cells as images, as a share of the true class, or of the predicted class."),
+    ClassOrder: (
+        "order",
+        "Order of the classes",
+        "As in the taxonomy, or so that classes which are confused with each other stand together: average-linkage "
+        "clustering of the shares confused, with optimal leaf order. Matrices side by side in the same classes "
+        "have the same order.",
+    ),
+    Opens: (
+        "opens",
+        "A click on a cell",
+        "A click on a cell opens its images as a list, or as a queue on Review.",
+    ),
+    ListLayout: (
+        "as",
+        "Arranged",
+        "Gallery: one after the other. Map: as points, near those that look alike to a run; draw a loop around some "
+        "to label them together.",
+    ),
+    Opinion: (
+        "opinion",
+        "Opinion",
+        "First: images that nobody has answered. Second: images that others have labelled and you have not; what "
+        "they said is hidden, so that your answer does not lean on it.",
+    ),
+    LabelWork: ("work", "What to do", None),
+}
+"""Enumeration -> its parameter in the address, its label, and its help."""
 
 ANY_CLASSES: Mapping[str, list[str]] = {"group": [], "open": [], "only": []}
 """Forgets which classes the matrices show: with other classes those choices mean nothing."""
@@ -80,39 +132,9 @@ def subject_picker(known: Mapping[str, Subject], shown: Shown) -> None:
     )
 
 
-def opens_switch(opens: Opens) -> None:
-    """Select what a click on a matrix cell opens."""
-    switch(
-        "opens",
-        "A click on a cell",
-        list(Opens),
-        opens,
-        "A click on a cell opens its images as a list, or as a queue on Review.",
-    )
-
-
 def space_switch(shown: Shown, mixed: bool) -> None:
     """Select original or shared classes; disabled if all subjects have the same classes."""
-    switch(
-        "space",
-        "Label space",
-        list(Space),
-        shown.space,
-        "Native: each in the classes it was trained on. Common ground: all in the finest classes they share; "
-        "the model's answer is mapped, not asked again.",
-        disabled=not mixed,
-        forget={**ANY_CLASSES, **ANY_SIDES},
-    )
-
-
-def split_switch(shown: Shown, splits: Sequence[Split] = JUDGED) -> None:
-    """Select test, validation or any other split of the page."""
-    switch("split", "Split", splits, shown.split)
-
-
-def labels_switch(shown: Shown) -> None:
-    """Select original or corrected labels; everything is computed again."""
-    switch("labels", "Labels", list(Labels), shown.labels)
+    switch(shown.space, disabled=not mixed, forget={**ANY_CLASSES, **ANY_SIDES})
 
 
 def filter_picker(offered: Mapping[Filter, str], shown: Shown, what: str = "Everything on this page is") -> None:
@@ -154,76 +176,22 @@ def no_images(evaluations: Sequence[Evaluation], shown: Shown) -> bool:
     return True
 
 
-def figure_switch(figure: ClassFigure) -> None:
-    """Select recall, precision or F1."""
-    switch(
-        "figure",
-        "Figure",
-        list(ClassFigure),
-        figure,
-        "Recall: of the images of a class, the share found. Precision: of the images called so, the share "
-        "that are. A class can rise in one by falling in the other; F1 weighs both.",
-    )
-
-
-def per_switch(per: Per) -> None:
-    """Select the unit of matrix cells: counts, or shares of true or predicted."""
-    switch(
-        "per", "Share of", list(Per), per, "Cells as images, as a share of the true class, or of the predicted class."
-    )
-
-
-def matrices_switch(matrices: Matrices) -> None:
-    """Select one matrix per subject, or the difference of two."""
-    switch(
-        "matrices",
-        "Matrices",
-        list(Matrices),
-        matrices,
-        "Each subject's own matrix, or what the second has more or less than the first, cell by cell.",
-    )
-
-
-def order_switch(order: ClassOrder) -> None:
-    """Select the order of classes."""
-    switch(
-        "order",
-        "Order of the classes",
-        list(ClassOrder),
-        order,
-        "As in the taxonomy, or so that classes which are confused with each other stand together: average-linkage "
-        "clustering of the shares confused, with optimal leaf order. Matrices side by side in the same classes "
-        "have the same order.",
-    )
-
-
-def layout_switch(arranged: ListLayout) -> None:
-    """Select gallery or embedding plot."""
-    switch(
-        "as",
-        "Arranged",
-        list(ListLayout),
-        arranged,
-        "Gallery: one after the other. Map: as points, near those that look alike to a run; draw a loop around some "
-        "to label them together.",
-    )
-
-
 def switch(
-    parameter: str,
-    label: str,
-    options: Sequence[StrEnum],
     value: StrEnum,
-    help: str | None = None,
+    options: Sequence[StrEnum] = (),
     *,
     disabled: bool = False,
     forget: Mapping[str, list[str]] = MappingProxyType({}),
 ) -> None:
-    """Select one of a few values; the choice is written to ``parameter``, and parameters in ``forget`` are removed."""
+    """Select another value of an enumeration, or of ``options``; parameters in ``forget`` are removed.
+
+    The choice is written to the address.
+    """
+    parameter, label, help = _SWITCHES[type(value)]
     key = f"shown_{parameter}"
     st.segmented_control(
         label,
-        options,
+        options or list(type(value)),
         key=state.set_widget(key, value),
         format_func=lambda option: _NAMES.get(option, str(option)),
         required=True,
