@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
 
 from dashboard.decisions.consensus import in_force
 from dashboard.decisions.decision import Decision
@@ -32,6 +34,9 @@ COLUMNS = (
     "seq",
 )
 
+_FIELDS = {"from": "before", "to": "after"}
+"""Columns whose field of `Decision` has another name."""
+
 # Spreadsheets take these for the start of a formula, some the full-width forms too (OWASP, CSV injection).
 _RUNS = r"=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 _WOULD_RUN = re.compile(f"'*[{_RUNS}]")
@@ -53,8 +58,8 @@ def decisions_csv(decisions: Iterable[Decision]) -> str:
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for decision in sorted(history, key=lambda decision: decision.decision_id or 0):
-        row = _row(decision, undone=decision.decision_id not in kept)
-        writer.writerow({name: safe_cell(cell) for name, cell in row.items()})
+        row = asdict(decision) | {"undone": decision.decision_id not in kept}
+        writer.writerow({name: safe_cell(_cell(row[_FIELDS.get(name, name)])) for name in COLUMNS})
     return text.getvalue()
 
 
@@ -68,30 +73,14 @@ def plain_cell(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
-def _row(decision: Decision, undone: bool) -> Mapping[str, str]:
-    return {
-        "decision_id": str(decision.decision_id),
-        "time": decision.time.isoformat(),
-        "reviewer": decision.reviewer,
-        "image_id": decision.image_id,
-        "answer": decision.answer.value,
-        "from": decision.before,
-        "to": decision.after,
-        "note": decision.note,
-        "reason": decision.reason,
-        "undone": _yes(undone),
-        "undoes": "" if decision.undoes is None else str(decision.undoes),
-        "runs": json.dumps(decision.runs, ensure_ascii=False),
-        "maps_shown": _yes(decision.maps_shown),
-        "blind": _yes(decision.blind),
-        "chosen_by": decision.chosen_by,
-        "adjudicates": _yes(decision.adjudicates),
-        "taxonomy": decision.taxonomy,
-        "batch": decision.batch,
-        "client_id": decision.client_id,
-        "seq": str(decision.seq),
-    }
-
-
-def _yes(flag: bool) -> str:
-    return "yes" if flag else "no"
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.isoformat()
+        case tuple():
+            return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from dashboard.decisions.consensus import in_force
 from dashboard.decisions.csv_export import decisions_csv
-from dashboard.decisions.decision import Answer, Decision, DecisionError
+from dashboard.decisions.decision import Decision, DecisionError
 from dashboard.decisions.label_format import LabelFormat
 
 UNDONE = "undone"
@@ -58,21 +58,6 @@ def write_history(decisions: Iterable[Decision], form: LabelFormat) -> bytes:
         raise DecisionError(f"A history cannot be written as {form}; it can be {', '.join(HISTORY_FORMATS)}.")
     written = HISTORY_FORMATS[form](decisions)
     return written.encode() if isinstance(written, str) else written
-
-
-def read_decision(row: Mapping[str, Any], where: str) -> Decision:
-    """The decision in a row of either file; `DecisionError` names ``where`` and what cannot be."""
-    values = {one.name: row[one.name] for one in fields(Decision) if one.name in row}
-    if missing := [one.name for one in fields(Decision) if one.name not in row and one.default is MISSING]:
-        raise DecisionError(f"{where} is no decision: it lacks {missing[0]!r}.")
-    try:
-        time = values["time"] if isinstance(values["time"], datetime) else datetime.fromisoformat(values["time"])
-        if values["answer"] not in list(Answer):
-            raise ValueError(f"no answer {values['answer']!r:.100}")
-        known = {"time": time, "answer": Answer(values["answer"]), "runs": tuple(values.get("runs") or ())}
-        return Decision(**values | known)
-    except (TypeError, ValueError, AttributeError, DecisionError) as error:
-        raise DecisionError(f"{where} is no decision: {error}.") from error
 
 
 def _rows(decisions: Iterable[Decision]) -> Iterable[dict[str, Any]]:

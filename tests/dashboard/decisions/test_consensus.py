@@ -15,12 +15,11 @@ from dashboard.decisions.consensus import (
     flagged,
     history_of_image,
     in_force,
-    redoable,
     standing_labels,
-    undoable,
 )
 from dashboard.decisions.decision import Answer, Decision, DecisionError
 from model_zoo.core.review.consensus_rule import Rule
+from tests.dashboard.decisions.undo_steps import redoable, undoable
 from tests.dashboard.histories import decision, undo
 
 

@@ -14,13 +14,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from dashboard.address.selection import Labels
 from dashboard.decisions.conflicts import conflicts
-from dashboard.decisions.consensus import redoable, undoable
 from dashboard.decisions.store import DecisionStore
 from dashboard.review.record_decision import decide
 from dashboard.server_state.batch_decisions import GivenLabel, decide_many, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.review.consensus_rule import Rule
 from model_zoo.workspace.workspace import Workspace
+from tests.dashboard.decisions.undo_steps import redoable, undoable
 from tests.dashboard.histories import NOON
 
 IMAGES = ("i0000", "i0001", "i0002")

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dashboard.decisions.consensus import redoable, standing_labels, undoable
+from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.decision import Answer
 from dashboard.decisions.store import DecisionStore
 from dashboard.review.record_decision import Outcome, decide
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
 from model_zoo.core.label_space.labels import LeafSpace, Part
 from model_zoo.core.review.consensus_rule import Rule
+from tests.dashboard.decisions.undo_steps import redoable, undoable
 from tests.dashboard.histories import NOON
 
 # Another workspace than the demo: nothing here may know its parts.

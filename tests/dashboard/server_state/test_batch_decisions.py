@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from dashboard.decisions.consensus import redoable, standing_labels, undoable
+from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.decision import Answer, DecisionError
 from dashboard.review.record_decision import decide
 from dashboard.server_state.batch_decisions import GivenLabel, decide_many, new_batch, undo_many
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import TaxoScopeError, WorkspaceError
+from tests.dashboard.decisions.undo_steps import redoable, undoable
 from tests.dashboard.histories import NOON
 
 
