@@ -21,9 +21,10 @@ def plain(text: str) -> str:
     return _MARKS.sub(r"\\\1", text.replace("\n", " "))
 
 
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """``1 image``, ``1,447 images``; ``plural`` where it is not the noun with an s."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+def counted(count: float, noun: str, plural: str | None = None, digits: int = 0) -> str:
+    """``1 image``, ``1,447 images``, ``1.0 images``; ``plural`` where it is not the noun with an s."""
+    written = f"{count:,.{digits}f}"
+    return f"{written} {noun if written == '1' else plural or f'{noun}s'}"
 
 
 def images_of_patients(n_images: int, n_patients: int, *notes: str) -> str:

@@ -14,7 +14,7 @@ from dashboard.evaluation.label_change_effect_words import reviewed_part
 from dashboard.ui import controls, plots
 from dashboard.ui.charts import Open, clickable_chart
 from dashboard.ui.class_tables import class_table, figure_table
-from dashboard.words import interval_text, no_interval, plain, share_text
+from dashboard.words import counted, interval_text, no_interval, plain, share_text
 from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures, support
 from model_zoo.core.evaluation.metrics import ClassFigure
 
@@ -159,7 +159,7 @@ def _each_its_own(judged: Comparison) -> str:
 
 def _support_texts(evaluation: Evaluation) -> list[str]:
     images, patients = support(evaluation)
-    return [f"{n:,} images · {p:,} patients" for n, p in zip(images, patients, strict=True)]
+    return [f"{counted(n, 'image')} · {counted(p, 'patient')}" for n, p in zip(images, patients, strict=True)]
 
 
 def _pairs(judged: Comparison) -> list[tuple[Subject, Evaluation]]:

@@ -44,7 +44,7 @@ def rare_class_names(judged: Comparison, one: SmallestGap) -> tuple[str, ...]:
 def _words(one: SmallestGap, rare: Sequence[str]) -> str:
     over = counted(one.n_patients, "patient")
     if one.question is Question.TRAINING:
-        over += f" and {one.n_runs} seeds a side"
+        over += f" and {counted(one.n_runs, 'seed')} a side"
         start = "Ways of training"
     else:
         start = "Trained models as they are"

@@ -80,7 +80,7 @@ def accuracy_gap_sentence(
     easier = frequency_chance(lower.native).value < frequency_chance(higher.native).value
     apart = _points(found.native, rounding(high, low, found.native.value))
     return (
-        f"{who}: {share_text(high)} in its own {len(higher.native.taxonomy.classes)} classes, "
+        f"{who}: {share_text(high)} in its own {counted(len(higher.native.taxonomy.classes), 'class', 'classes')}, "
         f"{apart} above the {share_text(low)} of {whom} in its own "
         f"{len(lower.native.taxonomy.classes)}. On the {n_classes} that {all_of} can tell apart, "
         f"{_lead(found.common, who, whom, _alike(lower.common, higher.common))}.{_apart(found)} "

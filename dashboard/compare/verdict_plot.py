@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.evaluation.verdict import Judgement
-from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text
+from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, error_bars
 from dashboard.words import counted, points_interval, points_text, rounding, share_text
 from model_zoo.core.comparison.comparison import Difference, Rule
 from model_zoo.core.comparison.outcomes import Question
@@ -78,15 +78,9 @@ def forest_figure(
                 "color": colour,
                 "line": {"width": 1.5, "color": theme.background},
             },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": list(np.nan_to_num(high - values)[chosen]),
-                "arrayminus": list(np.nan_to_num(values - low)[chosen]),
-                "color": colour,
-                "thickness": 2.4 if deciding else 1.4,
-                "width": 4,
-            },
+            error_x=error_bars(
+                values[chosen], low[chosen], high[chosen], colour, thickness=2.4 if deciding else 1.4, width=4
+            ),
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             customdata=[[subject_id, lines[k].class_name] for k in chosen],

@@ -91,16 +91,16 @@ def sample_size_note(result: Verdict) -> str:
     a, b = result.n_runs
     ways = []
     if needs.patients:
-        ways.append(f"about {needs.patients:,} patients (now {result.n_patients:,})")
+        ways.append(f"about {counted(needs.patients, 'patient')} (now {result.n_patients:,})")
     if needs.seeds_each:
-        ways.append(f"{needs.seeds_each:,} seeds a side (now {a} and {b})")
+        ways.append(f"{counted(needs.seeds_each, 'seed')} a side (now {a} and {b})")
     if needs.seeds_a:
-        ways.append(f"{needs.seeds_a:,} seeds of the first (now {a}), the second as it is")
+        ways.append(f"{counted(needs.seeds_a, 'seed')} of the first (now {a}), the second as it is")
     if needs.seeds_b:
-        ways.append(f"{needs.seeds_b:,} seeds of the second (now {b}), the first as it is")
+        ways.append(f"{counted(needs.seeds_b, 'seed')} of the second (now {b}), the first as it is")
     if needs.together:
         patients, more_a, more_b = needs.together
-        ways.append(f"{patients:,} patients together with {more_a:,} and {more_b:,} seeds")
+        ways.append(f"{counted(patients, 'patient')} together with {more_a:,} and {counted(more_b, 'seed')}")
     if not ways:
         return " If the true difference is the observed one, no number of patients or seeds would give a result."
     alone = "" if needs.patients else " More patients alone would not."

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from dashboard.evaluation.image_counts import CountGroup
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
 from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, shorten_name
+from dashboard.words import counted
 from model_zoo.core.label_space.splits import Split
 
 ROWS = 30
@@ -35,7 +36,8 @@ def counts_figure(groups: Sequence[CountGroup], splits: Sequence[Split], theme: 
             customdata=[[one.where.written if one.where else "", str(split)] for one in groups],
             hovertemplate=[
                 f"<b>{as_text(shorten_name(one.name))}</b> · {SPLIT_NAMES[split]}<br>"
-                f"{one.images.get(split, 0):,} images of {one.patients.get(split, 0):,} patients<extra></extra>"
+                f"{counted(one.images.get(split, 0), 'image')} of {counted(one.patients.get(split, 0), 'patient')}"
+                "<extra></extra>"
                 for one in groups
             ],
         )

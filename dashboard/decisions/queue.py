@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.words import counted
+
 Ranked = Mapping[str, tuple[float, str]]
 """Image id -> its place (lowest first) and, in one short phrase, why it is shown."""
 
@@ -73,7 +75,8 @@ def disagreement(predicted: NDArray[np.int64]) -> NDArray[np.float64]:
 def votes(answers: Sequence[str]) -> str:
     """``cat in 6 of 8 runs, dog in 2``: what several runs say of one image, most first."""
     first, *others = Counter(answers).most_common()
-    return ", ".join([f"{first[0]} in {first[1]} of {len(answers)} runs", *(f"{name} in {n}" for name, n in others)])
+    most = f"{first[0]} in {first[1]} of {counted(len(answers), 'run')}"
+    return ", ".join([most, *(f"{name} in {n}" for name, n in others)])
 
 
 def remaining(items: Iterable[QueueItem], answered: Container[str]) -> tuple[QueueItem, ...]:

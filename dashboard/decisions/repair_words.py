@@ -24,7 +24,7 @@ def fault_words(store: DecisionStore, folders: Sequence[Path]) -> tuple[str, ...
     bad = store.bad_rows()
     told = [one.sentence for one in bad[:MOST_NAMED]]
     if len(bad) > MOST_NAMED:
-        told.append(f"{len(bad) - MOST_NAMED:,} more decisions are left out.")
+        told.append(f"{counted(len(bad) - MOST_NAMED, 'more decision is', 'more decisions are')} left out.")
     if store.file_faults:
         told.append(f"The file of the decisions is damaged; SQLite says: {store.file_faults[0]}.")
     if store.file_faults or any(one.fault is not Fault.NEWER for one in bad):

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from dashboard.diagnose.retraining import LearningCurve
-from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, error_bar_lengths, shorten_name
-from dashboard.words import interval_text, share_text
+from dashboard.ui.plots import SUBJECT_COLOURS, Theme, apply_theme, as_text, error_bars, shorten_name
+from dashboard.words import counted, interval_text, share_text
 from model_zoo.core.diagnosis.symptoms import GroupRecall, ImbalanceRatio
 from model_zoo.core.evaluation.calibration import Calibration
 from model_zoo.core.evaluation.evaluation import Figure
@@ -31,12 +31,7 @@ def recall_by_size_figure(
         [one.mean for one in recalls],
         [one.share.low for one in recalls],
         [one.share.high for one in recalls],
-        [
-            f"{n:,} training images<br>recall {share_text(one.mean)}, "
-            f"95 % {interval_text(one.share.low, one.share.high)}"
-            f"<br>{one.share.n_images:,.0f} images, {one.share.n_patients} patients judged"
-            for one, n in zip(recalls, training, strict=True)
-        ],
+        [f"{counted(n, 'training image')}<br>{_judged(one)}" for one, n in zip(recalls, training, strict=True)],
         subject_id,
         theme,
         colour,
@@ -68,11 +63,10 @@ def learning_curve_figure(curves: Sequence[LearningCurve], theme: Theme) -> go.F
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
             marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": theme.background}},
-            error_y=_interval(values, [one.share.low for one in recalls], [one.share.high for one in recalls], colour),
+            error_y=error_bars(values, [one.share.low for one in recalls], [one.share.high for one in recalls], colour),
             hovertemplate=[
-                f"<b>{as_text(curve.name)}</b><br>{n:,} training images, {len(one.per_run)} seeds"
-                f"<br>recall {share_text(one.mean)}, 95 % {interval_text(one.share.low, one.share.high)}"
-                f"<br>{one.share.n_images:,.0f} images, {one.share.n_patients} patients judged<extra></extra>"
+                f"<b>{as_text(curve.name)}</b><br>{counted(n, 'training image')}, {counted(len(one.per_run), 'seed')}"
+                f"<br>{_judged(one)}<extra></extra>"
                 for n, one in zip(n_train, recalls, strict=True)
             ],
         )
@@ -97,7 +91,7 @@ def prediction_bias_figure(
         [one.low for one in pulls],
         [one.high for one in pulls],
         [
-            f"{n:,} training images<br>called {one.n_predicted:,.1f} times, true {one.n_true:,.0f} times"
+            f"{counted(n, 'training image')}<br>called {one.n_predicted:,.1f} times, true {counted(one.n_true, 'time')}"
             f"<br>ratio {one.value:.2f}, 95 % {one.low:.2f}–{one.high:.2f}"
             for one, n in zip(pulls, training, strict=True)
         ],
@@ -142,11 +136,11 @@ def reliability_figure(calibration: Calibration, theme: Theme, colour: str) -> g
         y=values,
         mode="markers",
         marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": theme.background}},
-        error_y=_interval(values, [one.right.low for one in bins], [one.right.high for one in bins], colour),
+        error_y=error_bars(values, [one.right.low for one in bins], [one.right.high for one in bins], colour),
         hovertemplate=[
             f"confidence {share_text(one.confidence)}, right {share_text(one.right.value)}"
             f"<br>95 % {interval_text(one.right.low, one.right.high)}"
-            f"<br>{one.right.n_images:,.1f} images, {one.right.n_patients} patients<extra></extra>"
+            f"<br>{one.right.n_images:,.1f} images, {counted(one.right.n_patients, 'patient')}<extra></extra>"
             for one in bins
         ],
     )
@@ -173,7 +167,8 @@ def groups_figure(
         customdata=[[subject_id, one.name] for _, one in members],
         hovertemplate=[
             f"<b>{as_text(one.name)}</b>: recall {share_text(one.mean)}, "
-            f"95 % {interval_text(one.share.low, one.share.high)}<br>{one.share.n_images:,.0f} images<extra></extra>"
+            f"95 % {interval_text(one.share.low, one.share.high)}<br>{counted(one.share.n_images, 'image')}"
+            "<extra></extra>"
             for _, one in members
         ],
     )
@@ -184,12 +179,12 @@ def groups_figure(
         mode="markers",
         name="any member as some member",
         marker={"symbol": "diamond", "size": 11, "color": colour, "line": {"width": 1.5, "color": theme.background}},
-        error_x=_interval(values, [one.as_group.low for one in groups], [one.as_group.high for one in groups], colour),
+        error_x=error_bars(values, [one.as_group.low for one in groups], [one.as_group.high for one in groups], colour),
         hovertemplate=[
             f"<b>{as_text(one.group.name)}</b> as a group: {share_text(one.as_group.value)}, "
             f"95 % {interval_text(one.as_group.low, one.as_group.high)}<br>"
-            f"right member: {share_text(one.exactly.value)}; {one.as_group.n_images:,.0f} images, "
-            f"{one.as_group.n_patients} patients<extra></extra>"
+            f"right member: {share_text(one.exactly.value)}; {counted(one.as_group.n_images, 'image')}, "
+            f"{counted(one.as_group.n_patients, 'patient')}<extra></extra>"
             for one in groups
         ],
     )
@@ -232,7 +227,7 @@ def _marks(
         textfont={"size": 10, "color": theme.muted},
         cliponaxis=False,
         marker={"size": 9, "color": colour, "line": {"width": 1.5, "color": theme.background}},
-        error_y=_interval(values, low, high, colour),
+        error_y=error_bars(values, low, high, colour),
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
         customdata=[[subject_id, name] for name in names],
@@ -250,6 +245,14 @@ def _marks(
     return apply_theme(figure, theme, height=340, **_CLICKS)
 
 
+def _judged(recall: Figure) -> str:
+    share = recall.share
+    return (
+        f"recall {share_text(recall.mean)}, 95 % {interval_text(share.low, share.high)}"
+        f"<br>{counted(share.n_images, 'image')}, {counted(share.n_patients, 'patient')} judged"
+    )
+
+
 def _ticks(training: NDArray[np.int64]) -> dict[str, object]:
     """Axis ticks 1, 2, 5, 10, ...; the smallest and largest class if fewer than two ticks lie between them."""
     low, high = max(0.5, float(training.min())), max(0.5, float(training.max()))
@@ -263,15 +266,3 @@ def _beside(training: NDArray[np.int64]) -> list[str]:
     """Text position of each mark's name, which alternates so that neighboring names rarely overlap."""
     rank = np.argsort(np.argsort(training, kind="stable"), kind="stable")
     return [("top right", "bottom right", "top left", "bottom left")[k % 4] for k in rank]
-
-
-def _interval(values: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str) -> dict[str, object]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": error_bar_lengths(high, values),
-        "arrayminus": error_bar_lengths(values, low),
-        "color": colour,
-        "thickness": 1.3,
-        "width": 3,
-    }

@@ -147,7 +147,7 @@ def underpredicted_class(diagnosis: Diagnosis) -> str:
     low, high = diagnosis.prediction_ratios[least], diagnosis.prediction_ratios[most]
     return (
         f"Called least for how often it is true: {plain(diagnosis.names[least])} ({low.n_predicted:,.1f} for "
-        f"{low.n_true:,.0f} images); most: {plain(diagnosis.names[most])} ({high.n_predicted:,.1f} for "
+        f"{counted(low.n_true, 'image')}); most: {plain(diagnosis.names[most])} ({high.n_predicted:,.1f} for "
         f"{high.n_true:,.0f}). "
         "Small classes that are called too seldom look the same whether they are pushed out or badly learned: "
         "see card 1."
@@ -186,8 +186,8 @@ def learning_curve_sentence(one: LearningCurve) -> str:
     """Effect of a class's training images on its own recall and on the accuracy of all other classes."""
     fewest, all_of_them = one.points[0].n_train, one.points[-1].n_train
     return (
-        f"{all_of_them:,} training images of {plain(one.name)} instead of {fewest:,}: {_points(one.rise)} of its "
-        f"recall; all other classes together {_points(one.others)} of accuracy."
+        f"{counted(all_of_them, 'training image')} of {plain(one.name)} instead of {fewest:,}: {_points(one.rise)} "
+        f"of its recall; all other classes together {_points(one.others)} of accuracy."
     )
 
 

@@ -112,9 +112,7 @@ def label_space_name(taxonomy: Taxonomy, common: bool) -> str:
     name, n_classes = taxonomy.reference, len(taxonomy.classes)
     if not common:
         return f"Classes of {name} ({n_classes})"
-    return (
-        f"Common ground ({name.removeprefix('common ground of ')}, {n_classes} class{'' if n_classes == 1 else 'es'})"
-    )
+    return f"Common ground ({name.removeprefix('common ground of ')}, {counted(n_classes, 'class', 'classes')})"
 
 
 def series_subject(series: Series) -> Subject:

@@ -36,7 +36,7 @@ def in_cell(one: StoredPredictions, judged: Evaluation, cell: Cell) -> Ranked:
     n_in, n_runs = n_runs_in_cell(judged, cell), len(judged.predicted)
     words = f"{cell_words(cell)} by" if cell.predicted else f"{cell_words(cell)}:"
     return {
-        judged.image_ids[k]: (-float(n_in[k]), f"{words} {n_in[k]} of {n_runs} run{'' if n_runs == 1 else 's'}")
+        judged.image_ids[k]: (-float(n_in[k]), f"{words} {n_in[k]} of {counted(n_runs, 'run')}")
         for k in np.flatnonzero(n_in)
     }
 

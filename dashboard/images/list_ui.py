@@ -82,7 +82,7 @@ def sentence(
         total = sum(one.n_in_cell for one in listed)
         does, there = ("does so", "table") if cell.summing else ("falls in this cell", "mean matrix")
         text += (
-            f" Each image {does} in some seed; together {total:,} times in {n_runs} runs "
+            f" Each image {does} in some seed; together {counted(total, 'time')} in {n_runs} runs "
             f"= {total / n_runs:,.1f} per run, the count in the {there}."
         )
     st.markdown(text + reviewed)
@@ -110,7 +110,7 @@ def actions(listed: Sequence[ListedImage], shown: Shown, cell: Cell | None) -> N
     with columns[0]:
         st.page_link(
             "review.py",
-            label=f"Review these {len(listed):,} images",
+            label="Review this image" if len(listed) == 1 else f"Review these {len(listed):,} images",
             icon=":material/rate_review:",
             query_params={name: list(values) for name, values in state.query().items() if name != "page"}
             | {"queue": ["listed"]},

@@ -1,13 +1,9 @@
 """Component to draw boxes on an image: known regions outlined, with the occluded image beside it."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-import streamlit as st
 
 from dashboard.address.links import MAX_BOXES, Occluded, image_url, painted_url
+from dashboard.ui.component import component
 from model_zoo.core.explanation.regions import Box, Region
 
 
@@ -36,15 +32,10 @@ def box_drawing(
         "boxes": [[int(box.x0), int(box.y0), int(box.x1), int(box.y1)] for box in away.boxes],
         "most": MAX_BOXES,
     }
-    _component()(data=data, key=key, on_boxes_change=on_boxes)
-
-
-@cache
-def _component() -> Any:
-    here = Path(__file__).parent
-    return st.components.v2.component(
-        "taxoscope_sketch",
-        html='<div class="viewer sketch"></div>',
-        css="\n".join((here / name).read_text(encoding="utf-8") for name in ("../ui/frame.css", "box_drawing.css")),
-        js="\n".join((here / name).read_text(encoding="utf-8") for name in ("../ui/dom.js", "box_drawing.js")),
+    draw = component(
+        "sketch",
+        '<div class="viewer sketch"></div>',
+        ("ui/frame.css", "inspect/box_drawing.css"),
+        ("ui/dom.js", "inspect/box_drawing.js"),
     )
+    draw(data=data, key=key, on_boxes_change=on_boxes)

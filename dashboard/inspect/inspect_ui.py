@@ -19,7 +19,7 @@ from dashboard.server_state.loaded_models import predict
 from dashboard.server_state.open_workspace import Desk, Upload, kept_id
 from dashboard.ui import state
 from dashboard.ui.decision_table import rows
-from dashboard.words import plain
+from dashboard.words import counted, plain
 from model_zoo.core.errors import CheckpointError, LinkError, MissingPackageError, TaxoScopeError
 from model_zoo.core.explanation.cam_method import CamMethod
 from model_zoo.core.label_space.labels import Label
@@ -172,7 +172,7 @@ def panels(desk: Desk, runs: Sequence[Run], image_id: str, options: Mapping[str,
     label = None if desk.upload(image_id) else desk.labels(Labels.REVIEWED)[image_id]
     with st.spinner("Asking the runs…", show_time=False):
         drawn = [_panel(desk, run, image_id, options, label) for run in runs]
-    viewer(drawn, key="inspect_viewer")
+    viewer(drawn)
 
 
 def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], label: Label | None) -> dict[str, object]:
@@ -193,7 +193,7 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         state = str(error)
     return {
         "title": run.run_id,
-        "caption": f"trained on {run.card.taxonomy.reference} ({len(run.card.classes)} classes)",
+        "caption": f"trained on {run.card.taxonomy.reference} ({counted(len(run.card.classes), 'class', 'classes')})",
         "image": image_url(image_id),
         "map": map_url(run.run_id, image_id, run.card.weights_sha256, **asked) if has_map else None,
         "state": state,

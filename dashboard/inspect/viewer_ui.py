@@ -1,31 +1,26 @@
 """Viewer component: images side by side, each with a heatmap overlay."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from dashboard.ui.component import component
+
+HEIGHT_PX = 420
+MAP_STRENGTH = 0.45
 
 
-def viewer(panels: Sequence[Mapping[str, Any]], *, key: str, height_px: int = 420, strength: float = 0.45) -> None:
+def viewer(panels: Sequence[Mapping[str, Any]]) -> None:
     """Draw the panels; their heatmaps appear once the server has computed them.
 
     A panel has ``title``, ``caption``, ``image`` (a URL), ``map`` (URL of a transparent overlay of the image's shape,
     or None), ``state`` (a sentence shown instead of the overlay, or None) and optionally ``top``: classes as ``{"name",
     "p", "is_label"}``. If ``map`` returns an error, its text is shown.
     """
-    _component()(
-        data={"panels": [dict(panel) for panel in panels], "height_px": height_px, "strength": strength}, key=key
+    draw = component(
+        "viewer",
+        '<div class="viewer"></div>',
+        ("ui/frame.css", "inspect/viewer.css"),
+        ("ui/dom.js", "inspect/viewer.js"),
     )
-
-
-@cache
-def _component() -> Any:
-    here = Path(__file__).parent
-    return st.components.v2.component(
-        "taxoscope_viewer",
-        html='<div class="viewer"></div>',
-        css="\n".join((here / name).read_text(encoding="utf-8") for name in ("../ui/frame.css", "viewer.css")),
-        js="\n".join((here / name).read_text(encoding="utf-8") for name in ("../ui/dom.js", "viewer.js")),
-    )
+    data = {"panels": [dict(panel) for panel in panels], "height_px": HEIGHT_PX, "strength": MAP_STRENGTH}
+    draw(data=data, key="inspect_viewer")

@@ -16,6 +16,7 @@ from dashboard.decisions.label_format import LabelFormat
 from dashboard.labels.export_folders import write_folders
 from dashboard.labels.label_table import LabelRow, LabelTable, stored_probabilities
 from dashboard.server_state.open_workspace import Desk
+from dashboard.words import counted
 from model_zoo.core.errors import WorkspaceError
 
 COLUMNS = ("image_id", "label", "reviewer", "split", "patient_id", "path")
@@ -30,6 +31,8 @@ def write_labels(desk: Desk, table: LabelTable, form: LabelFormat, out: BinaryIO
     """
     if form.needs_taxonomy and table.taxonomy is None:
         raise WorkspaceError(f"Labels as {form} are written in classes; choose a taxonomy.")
+    n_unplaced = len(table.unplaced)
+    unplaced = f"{counted(n_unplaced, 'image fits', 'images fit')} no single class." if n_unplaced else ""
     match form:
         case LabelFormat.CSV:
             out.write(labels_csv(table).encode())
@@ -44,18 +47,20 @@ def write_labels(desk: Desk, table: LabelTable, form: LabelFormat, out: BinaryIO
             written = labels_cleanlab(table, said)
             pq.write_table(written, out, compression="zstd")
             left_out = len(table.rows) - written.num_rows
-            return f"{left_out:,} images left out: no single class{', or not asked' if run_id else ''}." * (
-                left_out > 0
-            )
+            why = f"no single class{', or not asked' if run_id else ''}"
+            return f"{counted(left_out, 'image')} left out: {why}." if left_out else ""
         case LabelFormat.FOLDERS:
             missing = write_folders(table, lambda image: desk.image_bytes(image.image_id), out)
             removed = "Metadata of the image files was removed (EXIF, GPS, XMP, comments); pixels are unchanged."
             if missing:
-                told = f"{len(missing):,} images have no file that could be read and cleaned, such as {missing[0]!r}"
-                return f"{told}; labels.csv lists them. {removed}"
-            unplaced = f"{len(table.unplaced):,} images fit no single class. " * (len(table.unplaced) > 0)
-            return unplaced + removed
-    return f"{len(table.unplaced):,} images fit no single class." * (len(table.unplaced) > 0)
+                lacking = counted(len(missing), "image has", "images have")
+                them = "it" if len(missing) == 1 else "them"
+                return (
+                    f"{lacking} no file that could be read and cleaned, such as {missing[0]!r}; labels.csv lists "
+                    f"{them}. {removed}"
+                )
+            return f"{unplaced} {removed}".strip()
+    return unplaced
 
 
 def labels_csv(table: LabelTable) -> str:

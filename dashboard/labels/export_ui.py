@@ -132,8 +132,12 @@ def _run(desk: Desk, taxonomy: Taxonomy) -> str | None:
 def _unplaced(unplaced: tuple[str, ...], form: LabelFormat) -> str:
     if not unplaced:
         return ""
-    what = {
-        LabelFormat.FOLDERS: "they go to a folder of their own, and labels.csv lists them",
-        LabelFormat.CLEANLAB: "they are left out",
-    }.get(form, "their class stays empty")
-    return f" {counted(len(unplaced), 'image')} fit no single class: {what}."
+    one, several = {
+        LabelFormat.FOLDERS: (
+            "it goes to a folder of its own, and labels.csv lists it",
+            "they go to a folder of their own, and labels.csv lists them",
+        ),
+        LabelFormat.CLEANLAB: ("it is left out", "they are left out"),
+    }.get(form, ("its class stays empty", "their class stays empty"))
+    fit = counted(len(unplaced), "image fits", "images fit")
+    return f" {fit} no single class: {one if len(unplaced) == 1 else several}."

@@ -184,9 +184,9 @@ def label_import_words(plan: LabelImportPlan) -> str:
     """What a dry run says, in one line."""
     fates = ", ".join(f"{plan.fates[fate]:,} {fate}" for fate in Fate)
     return (
-        f"{len(plan.file.lines):,} labels in the file: {fates}; {len(plan.unknown):,} of unknown images, "
+        f"{counted(len(plan.file.lines), 'label')} in the file: {fates}; {len(plan.unknown):,} of unknown images, "
         f"{len(plan.unreadable):,} unreadable. {len(plan.given):,} to store; "
-        f"{len(plan.changed):,} current labels would change."
+        f"{counted(len(plan.changed), 'current label')} would change."
     )
 
 

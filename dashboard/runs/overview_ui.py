@@ -56,7 +56,7 @@ def counts(dataset: DataSet, series: Sequence[Series], n_standing: int) -> None:
         patients = len({image.patient_id or image.image_id for image in images})
         name = "kept, in no split" if split is Split.NONE else f"{split} images"
         column.metric(name, f"{len(images):,}", border=True, height="stretch")
-        column.caption(f"{patients:,} patients")
+        column.caption(counted(patients, "patient"))
     n_runs = sum(len(one.runs) for one in series)
     columns[-2].metric("trained runs", n_runs, border=True, height="stretch")
     columns[-2].caption(f"{len(series)} series")
@@ -87,7 +87,8 @@ def taxonomy_flow(taxonomies: Mapping[str, Taxonomy], dataset: DataSet, theme: p
     with st.expander("What each taxonomy asks"):
         for taxonomy in taxonomies.values():
             st.markdown(
-                f"**{plain(taxonomy.reference)}** ({len(taxonomy.classes)} classes): {plain(taxonomy.description)}"
+                f"**{plain(taxonomy.reference)}** ({counted(len(taxonomy.classes), 'class', 'classes')}): "
+                f"{plain(taxonomy.description)}"
             )
 
 

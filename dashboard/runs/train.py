@@ -107,8 +107,8 @@ def train_learning_curve(
                 kept, watched = ReducedClass(class_name, size), _watched(bar, f"{size} of {n_images}, seed {seed}")
                 run = loop.train(workspace, card.taxonomy, training, seed, pixels, check_run_id(run_id), watched, kept)
                 console.print(
-                    f"{class_name}, {size} of {n_images} training images, seed {seed}: {run.card.duration_s:.0f} s, "
-                    f"written to {run.folder}",
+                    f"{class_name}, {size} of {counted(n_images, 'training image')}, seed {seed}: "
+                    f"{run.card.duration_s:.0f} s, written to {run.folder}",
                     soft_wrap=True,
                 )
     console.print(f"Diagnose shows the curve of {class_name} for {subject.title}.", soft_wrap=True)
@@ -131,7 +131,7 @@ def cross_fit_run(workspace: Workspace, run_id: str, n_folds: int, console: Cons
         image_ids, pixels = fitted_pixels(workspace, Split.TRAIN, run.card.prepared, _reading(bar))
         watched = [_watched(bar, f"{run_id} without fold {fold} of {n_folds}") for fold in range(1, n_folds + 1)]
         path = cross_fit(workspace, run, n_folds, image_ids, pixels, lambda fold, now: watched[fold](now))
-    console.print(f"{run_id}: {len(image_ids):,} training images judged out of fold, {path}", soft_wrap=True)
+    console.print(f"{run_id}: {counted(len(image_ids), 'training image')} judged out of fold, {path}", soft_wrap=True)
 
 
 def label_set_words(dataset: DataSet, label_set: LabelSet) -> str:

@@ -139,7 +139,8 @@ def _people(found: SeparabilityResult, one: PairSeparability) -> str:
     interval = interval_text(agreement.share.low, agreement.share.high)
     return (
         f"{'agree' if agreement.beyond_chance else 'not known to agree'}: {agreement.n_same:,} of "
-        f"{agreement.n_answers:,} pairs of answers alike ({interval}; by chance {share_text(agreement.chance)})"
+        f"{counted(agreement.n_answers, 'pair of answers', 'pairs of answers')} alike "
+        f"({interval}; by chance {share_text(agreement.chance)})"
     )
 
 

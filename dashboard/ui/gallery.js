@@ -1,24 +1,16 @@
+const NAME_PLACE = "taxoscope.reviewer_name"; // where Review keeps the reviewer's name in this browser
+
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   const root = parentElement.querySelector(".gallery");
   const bar = parentElement.querySelector(".gallery-bar");
   const ids = data.tiles.map((tile) => tile.image_id);
   const chosen = (root.chosen ??= new Set(data.chosen)); // survives reruns of the page
-  const text = (name, words) => {
-    const element = document.createElement("span");
-    element.className = name;
-    element.textContent = words;
-    element.title = words;
-    return element;
-  };
+  const text = (className, words) => el("span", { className, text: words, title: words });
   const tell = () => {
     show();
     setStateValue("chosen", [...chosen]);
   };
-  const button = (words, does, hidden) => {
-    const element = document.createElement("button");
-    Object.assign(element, { type: "button", textContent: words, hidden, onclick: does });
-    return element;
-  };
+  const button = (words, onclick, hidden) => el("button", { type: "button", text: words, hidden, onclick });
   const show = () => {
     for (const tile of root.children) {
       const is = chosen.has(tile.dataset.image);
@@ -42,58 +34,31 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     root.last = id;
     tell();
   };
-  const chooser = (tile) => {
-    const box = document.createElement("button");
-    Object.assign(box, { type: "button", className: "choose", title: "Choose (X); with Shift: all up to here" });
-    box.setAttribute("role", "checkbox");
-    box.setAttribute("aria-label", `Choose ${tile.image_id}`);
-    box.addEventListener("click", (event) => {
-      event.preventDefault();
-      event.stopPropagation();
-      root.toggle(tile.image_id, event.shiftKey);
-    });
-    return box;
+  const choose = (event, tile) => {
+    event.preventDefault();
+    event.stopPropagation();
+    root.toggle(tile.image_id, event.shiftKey);
   };
+  const open = (event, tile) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // the browser opens the link in a new tab
+    event.preventDefault();
+    root.open(tile.image_id);
+  };
+  const chooser = (tile) => el("button", {
+    type: "button", className: "choose", title: "Choose (X); with Shift: all up to here", role: "checkbox",
+    "aria-label": `Choose ${tile.image_id}`, onclick: (event) => choose(event, tile),
+  });
   const draw = (tile, drawnAs) => {
-    const link = document.createElement("a");
-    link.className = "tile";
-    link.href = tile.href;
-    link.dataset.image = tile.image_id;
-    const frame = document.createElement("div");
-    frame.className = "frame";
-    const image = document.createElement("img");
-    image.loading = "lazy";
-    image.alt = `${tile.left} ${tile.right}`;
-    image.src = tile.src;
-    frame.append(image);
-    if (tile.badge) frame.append(text("badge", tile.badge));
-    const line = document.createElement("div");
-    line.className = "line";
-    line.append(text("left", tile.left), text("right", tile.right));
-    link.append(frame, line);
-    if (tile.below) {
-      const below = text("below", tile.below);
-      below.style.display = "block";
-      link.append(below);
-    }
-    link.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return; // the browser opens the link in a new tab
-      event.preventDefault();
-      root.open(tile.image_id);
-    });
-    const item = document.createElement("div");
-    item.className = "item";
-    item.setAttribute("role", "listitem");
-    item.dataset.image = tile.image_id;
+    const image = el("img", { loading: "lazy", alt: `${tile.left} ${tile.right}`, src: tile.src });
+    const link = el("a", { className: "tile", href: tile.href, "data-image": tile.image_id, onclick: (event) => open(event, tile) },
+      el("div", { className: "frame" }, image, tile.badge && text("badge", tile.badge)),
+      el("div", { className: "line" }, text("left", tile.left), text("right", tile.right)),
+      tile.below && el("span", { className: "below", text: tile.below, title: tile.below, style: "display: block" }));
+    const item = el("div", { className: "item", role: "listitem", "data-image": tile.image_id }, link, data.choosing && chooser(tile));
     item.drawnAs = drawnAs;
-    item.append(link);
     if (data.choosing) {
-      item.append(chooser(tile));
       item.addEventListener("keydown", (event) => {
-        if (event.key.toLowerCase() !== "x" || event.ctrlKey || event.metaKey || event.altKey) return;
-        event.preventDefault();
-        event.stopPropagation();
-        root.toggle(tile.image_id, event.shiftKey);
+        if (event.key.toLowerCase() === "x" && !event.ctrlKey && !event.metaKey && !event.altKey) choose(event, tile);
       });
     }
     return item;
@@ -114,15 +79,6 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     if (at) items.find((item) => item.dataset.image === at)?.querySelector(part)?.focus({ preventScroll: true });
   }
   show();
-  const name = localStorageName();
-  if (data.choosing && name && root.told !== name) setStateValue("reviewer", (root.told = name));
-}
-
-// The reviewer's name that was entered on Review in this browser.
-function localStorageName() {
-  try {
-    return localStorage.getItem("taxoscope.reviewer_name") ?? "";
-  } catch {
-    return "";
-  }
+  const name = recall(NAME_PLACE, "");
+  if (data.choosing && name && root.sentName !== name) setStateValue("reviewer", (root.sentName = name));
 }

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-import streamlit as st
+from dashboard.ui.component import component
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,13 @@ def gallery(tiles: Sequence[Tile], *, key: str, chosen: Sequence[str] | None = N
     on Review in this browser.
     """
     choosing = {"choosing": chosen is not None, "chosen": list(chosen or ())}
-    result = _component()(
+    draw = component(
+        "gallery",
+        '<div class="gallery-bar"></div><div class="gallery" role="list"></div>',
+        ("ui/gallery.css",),
+        ("ui/dom.js", "ui/gallery.js"),
+    )
+    result = draw(
         data={"tiles": [asdict(tile) for tile in tiles], **choosing},
         key=key,
         default={"chosen": list(chosen or ()), "reviewer": ""},
@@ -39,14 +42,3 @@ def gallery(tiles: Sequence[Tile], *, key: str, chosen: Sequence[str] | None = N
         on_reviewer_change=lambda: None,
     )
     return result.open
-
-
-@cache
-def _component() -> Any:
-    here = Path(__file__)
-    return st.components.v2.component(
-        "taxoscope_gallery",
-        html='<div class="gallery-bar"></div><div class="gallery" role="list"></div>',
-        css=here.with_suffix(".css").read_text(encoding="utf-8"),
-        js=here.with_suffix(".js").read_text(encoding="utf-8"),
-    )

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.ui.plots import Theme, apply_theme, as_text, shorten_name
-from dashboard.words import share_text, signed
+from dashboard.words import counted, share_text, signed
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, FEW_PATIENTS, DifferenceMatrix
 from model_zoo.core.evaluation.confusion import Confusion, Per
 from model_zoo.core.label_space.taxonomy import ELSEWHERE
@@ -56,23 +56,14 @@ def confusion_figure(
             Per.PREDICTED: np.hstack([shown, outside / confusion.elsewhere.sum()]),
         }[per]
     depth = np.nan_to_num(np.sqrt(counts / max(1.0, float(counts.max()))) if per is Per.COUNT else shown)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=depth.astype(np.float32),
-        zmin=0,
-        zmax=1,
-        colorscale=_scale(theme.sequential),
-        showscale=False,
-        hoverinfo="skip",
-        **_gaps(len(names)),
-    )
+    figure = _heatmap(depth, theme.sequential)
 
     def written(i: int, j: int) -> dict[str, object]:
         text, colour = _cell_text(shown[i, j], counts[i, j], per, of_runs), _on(depth[i, j], theme.sequential)
         return _text(i, j, as_text(text), colour, len(names), bold=i == j)
 
     def hover(i: int, j: int) -> str:
-        text = f"{number(counts[i, j], of_runs)} of {totals[i]:,.0f} images ({share_text(of_true[i, j])} of true)"
+        text = f"{number(counts[i, j], of_runs)} of {counted(totals[i], 'image')} ({share_text(of_true[i, j])} of true)"
         if reviewed is not None and counts[i, j]:
             done = reviewed.counts[i, j] if j < len(names) else reviewed.elsewhere[i]
             text += f"<br>reviewed: {number(done, of_runs)} of these {number(counts[i, j], of_runs)}"
@@ -84,23 +75,14 @@ def confusion_figure(
 def rater_confusion_figure(pairs: Confusion, theme: Theme) -> go.Figure:
     """Confusion matrix of two annotators, in % of the row; ``pairs`` counts pairs of ratings."""
     shares, totals = pairs.per(Per.TRUE), pairs.counts.sum(axis=1)
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=np.nan_to_num(shares).astype(np.float32),
-        zmin=0,
-        zmax=1,
-        colorscale=_scale(theme.sequential),
-        showscale=False,
-        hoverinfo="skip",
-        **_gaps(len(totals)),
-    )
+    figure = _heatmap(np.nan_to_num(shares), theme.sequential)
 
     def written(i: int, j: int) -> dict[str, object]:
         text = _cell_text(shares[i, j], pairs.counts[i, j], Per.TRUE, 1)
         return _text(i, j, as_text(text), _on(shares[i, j], theme.sequential), len(totals), bold=i == j)
 
     def hover(i: int, j: int) -> str:
-        return f"{pairs.counts[i, j]:,.1f} of {totals[i]:,.0f} ratings ({share_text(shares[i, j])})"
+        return f"{pairs.counts[i, j]:,.1f} of {counted(totals[i], 'rating')} ({share_text(shares[i, j])})"
 
     names = pairs.taxonomy.names
     return _finish(figure, names, names, pairs.counts > 0, written, hover, {}, theme, ("one person", "another"))
@@ -184,11 +166,12 @@ def _difference_lines(
     else:
         holds = "" if difference.settled[i, j] else ", holds 0"
         lines.append(f"95 % interval, patients only: {signed(low)} to {signed(high)}{holds}")
-    lines.append(f"{n_differing:,} of {n_patients:,} patients differ")
+    lines.append(f"{n_differing:,} of {counted(n_patients, 'patient')} {'differs' if n_differing == 1 else 'differ'}")
     for title, counts, runs in zip(titles, (difference.first, difference.second), of_runs, strict=True):
         mean = f", mean of {runs} runs" if runs > 1 else ""
         lines.append(
-            f"{as_text(title)}: {number(counts[i, j], runs)} of {counts[i].sum():,.0f} images of the true class{mean}"
+            f"{as_text(title)}: {number(counts[i, j], runs)} of {counted(counts[i].sum(), 'image')} of the "
+            f"true class{mean}"
         )
     if difference.few[i, j]:
         lines.append(f"fewer than {FEW_IMAGES} images on both sides")
@@ -248,6 +231,21 @@ def _finish(
     height = 960 if large else int(np.clip(150 + 30 * n, 260, 760))
     reach = max(4, 400 // n) if large else -1  # half a cell, or up to the nearest cell with images
     return apply_theme(figure, theme, height=height, hoverdistance=reach, clickmode="event+select", dragmode=False)
+
+
+def _heatmap(shares: NDArray[np.float64], colours: Sequence[str]) -> go.Figure:
+    """Cells colored by ``shares`` (K, L) in [0, 1]."""
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=shares.astype(np.float32),
+        zmin=0,
+        zmax=1,
+        colorscale=_scale(colours),
+        showscale=False,
+        hoverinfo="skip",
+        **_gaps(len(shares)),
+    )
+    return figure
 
 
 def _with_size(name: str, merged: Mapping[str, Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from dashboard.words import interval_text, share_text
+from dashboard.words import counted, interval_text, share_text
 from model_zoo.core.evaluation.evaluation import Figure
 from model_zoo.workspace.run import Epoch
 
@@ -96,15 +96,9 @@ def class_figure(
             mode="markers",
             name=as_text(title),
             marker={"size": 10, "color": colour, "line": {"width": 1.5, "color": theme.background}},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": error_bar_lengths([one.share.high for one in figures], means),
-                "arrayminus": error_bar_lengths(means, [one.share.low for one in figures]),
-                "color": colour,
-                "thickness": 1.6,
-                "width": 4,
-            },
+            error_x=error_bars(
+                means, [one.share.low for one in figures], [one.share.high for one in figures], colour, 1.6, 4
+            ),
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
             customdata=[[subject_id, one.name] for one in figures],
@@ -112,7 +106,8 @@ def class_figure(
                 f"<b>{as_text(one.name)}</b> · {as_text(title)}<br>{share_text(one.mean)}"
                 + (f" (SD over runs {100 * one.sd:.1f} points)" if len(one.per_run) > 1 else "")
                 + f"<br>95 % interval, patients only: {interval_text(one.share.low, one.share.high)}"
-                + f"<br>{one.share.n_images:,.0f} images, {one.share.n_patients} patients<extra></extra>"
+                + f"<br>{counted(one.share.n_images, 'image')}, {counted(one.share.n_patients, 'patient')}"
+                + "<extra></extra>"
                 for one in figures
             ],
         )
@@ -170,13 +165,18 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
     column, images.
     """
     start = np.cumsum([0] + [len(names) for _, names in columns])
+    nodes = [as_text(name) for _, names in columns for name in names]
+    sources, targets = (start[(links[:, 0] + k).astype(int)] + links[:, 1 + k].astype(int) for k in (0, 1))
+    n_out, n_in = (np.bincount(ends, links[:, 3], len(nodes)) for ends in (sources, targets))
     figure = go.Figure(
         go.Sankey(
             arrangement="snap",
             textfont={"color": theme.text, "shadow": f"0 0 3px {theme.background}"},
             node={
                 "label": [as_text(shorten_name(name)) for _, names in columns for name in names],
-                "customdata": [as_text(name) for _, names in columns for name in names],
+                "customdata": [
+                    f"{name}: {counted(n, 'image')}" for name, n in zip(nodes, np.maximum(n_out, n_in), strict=True)
+                ],
                 "color": [
                     SUBJECT_COLOURS[c % len(SUBJECT_COLOURS)] for c, (_, names) in enumerate(columns) for _ in names
                 ],
@@ -184,14 +184,18 @@ def flow_figure(columns: Sequence[tuple[str, Sequence[str]]], links: NDArray[np.
                 "pad": 6,
                 "thickness": 12,
                 "line": {"width": 0},
-                "hovertemplate": "%{customdata}: %{value:,.0f} images<extra></extra>",
+                "hovertemplate": "%{customdata}<extra></extra>",
             },
             link={
-                "source": [int(start[int(c)] + a) for c, a, _, _ in links],
-                "target": [int(start[int(c) + 1] + b) for c, _, b, _ in links],
-                "value": [float(value) for *_, value in links],
+                "source": sources.tolist(),
+                "target": targets.tolist(),
+                "value": links[:, 3].tolist(),
+                "customdata": [
+                    f"{nodes[a]} → {nodes[b]}: {counted(n, 'image')}"
+                    for a, b, n in zip(sources, targets, links[:, 3], strict=True)
+                ],
                 "color": "rgba(110,135,160,0.42)",
-                "hovertemplate": "%{source.customdata} → %{target.customdata}: %{value:,.0f} images<extra></extra>",
+                "hovertemplate": "%{customdata}<extra></extra>",
             },
         )
     )
@@ -233,10 +237,20 @@ def apply_theme(figure: go.Figure, theme: Theme, **layout: object) -> go.Figure:
     return figure
 
 
-def error_bar_lengths(upper: ArrayLike, lower: ArrayLike) -> list[float]:
-    """Lengths of error bars: ``upper - lower``, 0 where undefined."""
-    gap = np.asarray(upper) - np.asarray(lower)
-    return list(np.clip(np.nan_to_num(gap), 0, None))
+def error_bars(
+    values: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str, thickness: float = 1.3, width: float = 3
+) -> dict[str, object]:
+    """Error bars from ``low`` to ``high`` around ``values``; of length 0 where undefined."""
+    below, above = np.asarray(values) - np.asarray(low), np.asarray(high) - np.asarray(values)
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": list(np.clip(np.nan_to_num(above), 0, None)),
+        "arrayminus": list(np.clip(np.nan_to_num(below), 0, None)),
+        "color": colour,
+        "thickness": thickness,
+        "width": width,
+    }
 
 
 def as_text(name: str) -> str:

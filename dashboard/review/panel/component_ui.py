@@ -1,25 +1,23 @@
 """The reviewer: a queue of images, each answered by keyboard or mouse."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import streamlit as st
+from dashboard.ui.component import component
 
 _SCRIPTS = (
-    "label_algebra.js",
-    "outbox.js",
-    "../../ui/dom.js",
-    "buttons.js",
-    "zoom_window.js",
-    "search.js",
-    "nearest_images.js",
-    "flags.js",
-    "state.js",
-    "image_view.js",
-    "label_editor.js",
-    "panel.js",
+    "review/panel/label_algebra.js",
+    "review/panel/outbox.js",
+    "ui/dom.js",
+    "review/panel/buttons.js",
+    "review/panel/zoom_window.js",
+    "review/panel/search.js",
+    "review/panel/nearest_images.js",
+    "review/panel/flags.js",
+    "review/panel/state.js",
+    "review/panel/image_view.js",
+    "review/panel/label_editor.js",
+    "review/panel/panel.js",
 )
 
 
@@ -49,21 +47,11 @@ def reviewer(data: Mapping[str, Any], *, key: str, on_log: Callable[[], None]) -
     - ``compact``?: without the image, which stands elsewhere on the page.
     - ``strength``?: of the map at first; ``empty``?: what to do when no image waits.
     """
-    return _component()(
+    styles = ("ui/frame.css", "review/panel/panel.css")
+    return component("reviewer", '<div class="reviewer"></div>', styles, _SCRIPTS)(
         data={**data, "key": key},
         key=key,
         default={"log": [], "reviewer": ""},
         on_log_change=on_log,
         on_reviewer_change=lambda: None,
-    )
-
-
-@cache
-def _component() -> Any:
-    here = Path(__file__).parent
-    return st.components.v2.component(
-        "taxoscope_reviewer",
-        html='<div class="reviewer"></div>',
-        css="\n".join((here / name).read_text(encoding="utf-8") for name in ("../../ui/frame.css", "panel.css")),
-        js="\n".join((here / name).read_text(encoding="utf-8") for name in _SCRIPTS),
     )
