@@ -1,7 +1,7 @@
 """Drafts of taxonomies, written to and read from a page's address. No Streamlit here."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from dashboard.address.fields import Query, text
@@ -26,6 +26,10 @@ class Draft:
     edits: tuple[Edit, ...] = ()
     name: str | None = None
     description: str | None = None
+
+    def with_step(self, edit: Edit) -> "Draft":
+        """This draft with one more edit."""
+        return replace(self, edits=(*self.edits, edit))
 
     def query(self, space: LeafSpace) -> dict[str, list[str]]:
         """The parameters that `read_draft` reads back; `LinkError` when they are too long for an address."""

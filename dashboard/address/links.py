@@ -245,7 +245,7 @@ def to_compare(shown: Shown, view: MatrixView) -> dict[str, list[str]]:
 
 def images_url(shown: Shown, cell: Cell, view: MatrixView) -> str:
     """The page of the images behind a cell of a comparison."""
-    return f"images?{urlencode(to_cell(shown, cell, view), doseq=True)}"
+    return page_url("images", to_cell(shown, cell, view))
 
 
 def read_occluded(query: Query) -> Occluded:
@@ -261,9 +261,9 @@ def images_words(split: Split, where: Filter | None) -> str:
     return f"{split} split{f' where {where.words}' if where else ''}"
 
 
-def run_url(run_id: str) -> str:
-    """The page of one run."""
-    return f"run?{urlencode({'run': run_id})}"
+def page_url(page: str, query: Query) -> str:
+    """A page with the parameters of its address."""
+    return f"{page}?{urlencode(query, doseq=True)}"
 
 
 def to_image(image_id: str, shown: Shown) -> dict[str, list[str]]:

@@ -1,12 +1,11 @@
 """Section "effect of review": each subject with original and corrected labels, and the random-sample estimate."""
 
 from functools import partial
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.address.links import Cell, Shown
+from dashboard.address.links import Cell, Shown, page_url
 from dashboard.address.queue import Order
 from dashboard.address.selection import Labels
 from dashboard.evaluation import label_change_effect_words as words
@@ -37,7 +36,7 @@ def _link(changed: ChangedSubject, shown: Shown, moved: LabelChangeEffect, n_ima
         return "0"
     labels = Labels.REVIEWED if moved is LabelChangeEffect.COUNTED else Labels.ORIGINAL
     query = shown.query() | {"labels": [str(labels)]} | Cell(changed.subject.subject_id, moved=moved).query()
-    return f"[{n_images:,}](images?{urlencode(query, doseq=True)})"
+    return f"[{n_images:,}]({page_url('images', query)})"
 
 
 def _sample_more(found: LabelChanges, shown: Shown) -> None:

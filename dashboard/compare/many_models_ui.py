@@ -1,7 +1,5 @@
 """Section of Compare for three or more models: table, groups, and images that only one model gets wrong."""
 
-from urllib.parse import urlencode
-
 import pandas as pd
 import streamlit as st
 
@@ -51,4 +49,4 @@ def _first(shown: Shown, subject_id: str) -> list[str]:
 
 
 def _image_link(image_id: str, shown: Shown) -> str:
-    return f"[{plain(image_id)}](inspect?{urlencode(links.to_image(image_id, shown), doseq=True)})"
+    return f"[{plain(image_id)}]({links.page_url('inspect', links.to_image(image_id, shown))})"

@@ -1,12 +1,11 @@
 """Section "check files" of Data: start the checks, and list the findings with their images."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.address import fields, links
+from dashboard.address import fields
 from dashboard.address.data_view import Finding
 from dashboard.evaluation.file_checks import MEANING, NAMES, FileChecks, FileFinding, check_files, file_check_words
 from dashboard.evaluation.image_counts import n_patients
@@ -107,14 +106,7 @@ def _row(one: FileFinding, space: LeafSpace) -> Mapping[str, str]:
 
 
 def _tile(one: FileFinding, space: LeafSpace) -> Tile:
-    image_id, told = one.image.image_id, one.told
-    below = told if one.group else f"{one.image.split} · {space.format(one.image.label)}"
-    return Tile(
-        image_id,
-        links.image_url(image_id),
-        f"inspect?{urlencode({'image': image_id})}",
-        image_id,
-        f"group {one.group}" if one.group else "",
-        below,
-        "" if one.group else told,
-    )
+    if one.group:
+        return Tile(one.image.image_id, f"group {one.group}", one.told)
+    below = f"{one.image.split} · {space.format(one.image.label)}"
+    return Tile(one.image.image_id, below=below, badge=one.told)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -65,7 +64,7 @@ def introduction(diagnoses: Sequence[Diagnosis], shown: Shown) -> None:
     if together := diagnosis_words.retraining_effect(diagnoses):
         st.markdown(
             f"*{str(Evidence.RETRAINED).capitalize()}*, {together} How sure that is, "
-            f"[Compare](compare?{urlencode(shown.query(), doseq=True)}) says."
+            f"[Compare]({links.page_url('compare', shown.query())}) says."
         )
 
 
@@ -207,16 +206,15 @@ def _link(page: PageContext, diagnosis: Diagnosis, true: int, predicted: int, co
         return "–"
     cell = Cell(diagnosis.subject.subject_id, (diagnosis.names[true],), (diagnosis.names[predicted],))
     address = links.to_cell(single_subject_shown(page.shown, cell.subject), cell)
-    return f"[{count:,.1f}](images?{urlencode(address, doseq=True)})"
+    return f"[{count:,.1f}]({links.page_url('images', address)})"
 
 
 def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: PageContext) -> Tile:
     shown = single_subject_shown(page.shown, diagnosis.subject.subject_id)
-    href = "inspect?" + urlencode(links.to_image(image_id, shown), doseq=True)
     row = diagnosis.evaluation.image_ids.index(image_id)
     true = diagnosis.names[diagnosis.evaluation.truth[row]]
     times = f"{what} in {n_runs} of {len(diagnosis.subject.runs)}"
-    return Tile(image_id, links.image_url(image_id), href, image_id, times, true)
+    return Tile(image_id, times, true, query=links.to_image(image_id, shown))
 
 
 def _class_chart(figure: go.Figure, name: str, page: PageContext) -> None:

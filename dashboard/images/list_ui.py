@@ -4,13 +4,12 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import isnan
-from urllib.parse import urlencode
 
 import streamlit as st
 
 from dashboard.address import links
 from dashboard.address.fields import Query
-from dashboard.address.links import Cell, Shown, image_url
+from dashboard.address.links import Cell, Shown
 from dashboard.evaluation.cell_images import Filters, Judged, ListedImage, list_images, n_patients, same_cell_elsewhere
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import CHANGE_WORDS, changed_images
@@ -146,8 +145,8 @@ def tiles(
             below = f"in {one.n_in_cell} of {one.n_runs} · {below}"
         stands = standing.get(image.image_id, image.label)
         badge = f"→ {space.format(stands)}" if stands != image.label else ""
-        href = "inspect?" + urlencode(links.to_image(image.image_id, runs_to_inspect(shown, cell)), doseq=True)
-        made.append(Tile(image.image_id, image_url(image.image_id), href, image.image_id, right, below, badge))
+        query = links.to_image(image.image_id, runs_to_inspect(shown, cell))
+        made.append(Tile(image.image_id, right, below, badge, query))
     return made
 
 

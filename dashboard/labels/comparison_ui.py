@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.address.links import LabelsView, OpenedFlow, image_url
+from dashboard.address.links import LabelsView, OpenedFlow
 from dashboard.labels.label_sets import (
     ComparedLabels,
     changes_words,
@@ -136,15 +135,7 @@ def _images(desk: Desk, found: ComparedLabels, view: LabelsView) -> str | None:
     page, pages = pager.page_of(listed)
     before, after, space = *(labels_of_name(desk, one) for one in (view.before, view.after)), desk.workspace.space
     tiles = [
-        Tile(
-            one,
-            image_url(one),
-            f"inspect?{urlencode({'image': one})}",
-            one,
-            "",
-            space.format(before[one]),
-            f"→ {space.format(after[one])}",
-        )
+        Tile(one, below=space.format(before[one]), badge=f"→ {space.format(after[one])}")
         for one in pager.on_page(listed, page)
     ]
     opened = gallery(tiles, key="labels_gallery")

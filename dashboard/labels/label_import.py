@@ -45,12 +45,6 @@ class LabelsWanted:
     column: str = ""
     values: ClassValues | None = None
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """All of it as text: two that are equal ask for the same plan."""
-        of = f"{self.taxonomy.pinned} {self.taxonomy.hash}" if self.taxonomy else ""
-        return self.importer, of, self.annotator, self.column, str(self.values or "")
-
 
 @dataclass(frozen=True)
 class LabelImportPlan:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.address.links import run_url
+from dashboard.address.links import page_url
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.drafting import flow
 from dashboard.ui import plots
@@ -105,7 +105,7 @@ def series_table(series: Sequence[Series], judge: Callable[[str], Comparison]) -
             **dict.fromkeys(_FIGURES, "–"),
             "architecture": plain(one.card.architecture) or "–",
             "trained": dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}",
-            "": f"[card]({run_url(one.runs[0].run_id)})",
+            "": f"[card]({page_url('run', {'run': [one.runs[0].run_id]})})",
         }
         try:
             evaluation = judge(one.series_id).evaluations[0]

@@ -1,7 +1,6 @@
 """Section "region attention" of a run's page: heatmap energies on regions, and effects of occlusion."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -113,14 +112,7 @@ def _images(desk: Desk, shown: RegionAttention, region: str, run_id: str) -> dic
         there[one.image_id] = links.to_image(one.image_id, Shown((run_id,))) | away.query()
     classes = shown.looks.classes
     tiles = [
-        Tile(
-            one.image_id,
-            links.image_url(one.image_id),
-            f"inspect?{urlencode(there[one.image_id], doseq=True)}",
-            one.image_id,
-            "",
-            f"{classes[one.before]} → {classes[one.after]}",
-        )
+        Tile(one.image_id, below=f"{classes[one.before]} → {classes[one.after]}", query=there[one.image_id])
         for one in moved[:MAX_TILES]
     ]
     opened = gallery(tiles, key=f"run_look_images_{region}")

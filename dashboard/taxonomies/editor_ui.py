@@ -1,7 +1,6 @@
 """Taxonomy editor: one tab per kind of edit; each edit is written to the address."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import streamlit as st
 
@@ -148,7 +147,7 @@ def _take(drafted: Drafted, space: LeafSpace, label: str, edit: Callable[[], Edi
     def take() -> None:
         made = edit()
         made.apply(drafted.taxonomy, space)
-        write_draft(replace(drafted.draft, edits=(*drafted.draft.edits, made)), space)
+        write_draft(drafted.draft.with_step(made), space)
 
     draft_button(label, f"take_{label}", take, disabled=disabled)
 

@@ -1,13 +1,11 @@
 """Section "merge suggestions": each candidate with its gains, which must not be added."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.address.draft import Draft
-from dashboard.address.links import Shown
+from dashboard.address.links import Shown, page_url
 from dashboard.evaluation.drafting import Drafted
 from dashboard.evaluation.verdict import Judgement, question_of
 from dashboard.taxonomies.merge_suggestions import MergeSuggestions, merged_class_name
@@ -66,7 +64,7 @@ def _table(
 ) -> None:
     table = [
         {
-            "merge": f"[{plain(_title(one))}](taxonomies?{_as_step(one, drafted, space)})",
+            "merge": f"[{plain(_title(one))}]({_as_step(one, drafted, space)})",
             "classes": plain(one_of(one.members, "and")),
             "images (patients)": f"{one.n_images:,} ({one.n_patients:,})",
             "free: accuracy, points": f"{points_text(one.rise)} (random {points_text(one.random[0])} to "
@@ -87,14 +85,8 @@ def _title(candidate: MergeCandidate) -> str:
 
 
 def _as_step(candidate: MergeCandidate, drafted: Drafted, space: LeafSpace) -> str:
-    draft = drafted.draft
-    step = Draft(
-        draft.base,
-        (*draft.edits, Merge(candidate.members, merged_class_name(candidate))),
-        draft.name,
-        draft.description,
-    )
-    return urlencode(step.query(space), doseq=True)
+    draft = drafted.draft.with_step(Merge(candidate.members, merged_class_name(candidate)))
+    return page_url("taxonomies", draft.query(space))
 
 
 def _bought(bought: Mapping[tuple[str, ...], Judgement], candidate: MergeCandidate, rule: Rule) -> str:
@@ -102,7 +94,7 @@ def _bought(bought: Mapping[tuple[str, ...], Judgement], candidate: MergeCandida
     if judgement is None:
         return "not known yet: open it, save it, train it"
     result = judgement.verdicts[question_of(judgement), rule.figure]
-    address = urlencode(Shown((judgement.reference.subject_id, judgement.subject.subject_id)).query(), doseq=True)
+    address = page_url("compare", Shown((judgement.reference.subject_id, judgement.subject.subject_id)).query())
     named = str(result.outcome)
     gap = result.difference
-    return f"[{named}](compare?{address}): {points_text(gap.value)} ({points_interval(gap.low, gap.high)})"
+    return f"[{named}]({address}): {points_text(gap.value)} ({points_interval(gap.low, gap.high)})"

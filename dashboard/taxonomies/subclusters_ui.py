@@ -1,13 +1,11 @@
 """Section "split suggestions": classes with two clusters, what the clusters mean, and images of each."""
 
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
 from dashboard.address import links
-from dashboard.address.draft import Draft
 from dashboard.address.links import Shown
 from dashboard.address.selection import Space
 from dashboard.evaluation.drafting import Drafted
@@ -93,11 +91,10 @@ def _meaning(found: SubclusterResult, one: Subclusters, drafted: Drafted, space:
     step, meaning = found.step(one, drafted.taxonomy), one.meaning
     if step is None or meaning is None:
         return "no common meaning found"
-    draft = drafted.draft
-    parameters = Draft(draft.base, (*draft.edits, step), draft.name, draft.description).query(space)
+    draft = drafted.draft.with_step(step)
     shares = " against ".join(share_text(share, 0) for share in meaning.shares)
     agreement = f"agreement {meaning.agreement:.2f} ({meaning.low:.2f} to {meaning.high:.2f})"
-    link = f"[{plain(meaning.words)}](taxonomies?{urlencode(parameters, doseq=True)})"
+    link = f"[{plain(meaning.words)}]({links.page_url('taxonomies', draft.query(space))})"
     return f"{link}: {shares} are {plain(meaning.value)}; {agreement}"
 
 
@@ -114,16 +111,7 @@ def _images(found: SubclusterResult, one: Subclusters) -> dict[str, list[str]] |
         if one.called[second] != one.clusters.index:
             called += f", mostly called {plain(names[one.called[second]])}"
         st.caption(f"{'Second' if second else 'First'} cluster: {images}, {called}{more}.")
-        tiles = [
-            Tile(
-                image_id,
-                links.image_url(image_id),
-                f"inspect?{urlencode(links.to_image(image_id, shown), doseq=True)}",
-                image_id,
-                "",
-            )
-            for image_id in image_ids[:MAX_TILES]
-        ]
+        tiles = [Tile(image_id, query=links.to_image(image_id, shown)) for image_id in image_ids[:MAX_TILES]]
         opened = gallery(tiles, key=f"taxonomies_cluster_{one.clusters.index}_{second:d}") or opened
     return links.to_image(opened, shown) if opened else None
 

@@ -1,22 +1,29 @@
 """Image gallery component: a click opens an image; optionally images can be selected."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
+from dashboard.address.fields import Query
+from dashboard.address.links import image_url, page_url
 from dashboard.ui.component import component
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One image: its id and address, the texts below it (``left`` and ``right``), and a badge or ''."""
+    """One image, the texts beside its id and below it, and a badge or ''; it opens in Inspect with ``query``."""
 
     image_id: str
-    src: str
-    href: str
-    left: str
-    right: str
+    right: str = ""
     below: str = ""
     badge: str = ""
+    query: Query | None = None
+
+    @property
+    def data(self) -> dict[str, str]:
+        """What `gallery.js` draws."""
+        href = page_url("inspect", self.query or {"image": [self.image_id]})
+        texts = {"left": self.image_id, "right": self.right, "below": self.below, "badge": self.badge}
+        return {"image_id": self.image_id, "src": image_url(self.image_id), "href": href, **texts}
 
 
 def gallery(tiles: Sequence[Tile], *, key: str, chosen: Sequence[str] | None = None) -> str | None:
@@ -34,7 +41,7 @@ def gallery(tiles: Sequence[Tile], *, key: str, chosen: Sequence[str] | None = N
         ("ui/dom.js", "ui/gallery.js"),
     )
     result = draw(
-        data={"tiles": [asdict(tile) for tile in tiles], **choosing},
+        data={"tiles": [tile.data for tile in tiles], **choosing},
         key=key,
         default={"chosen": list(chosen or ()), "reviewer": ""},
         on_open_change=lambda: None,
