@@ -39,14 +39,14 @@ def many_models(many: ManyModelsResult, note: str, shown: Shown) -> None:
     for subject, images in zip(many.judged.subjects, many.only_wrong, strict=True):
         if images:
             with st.expander(f"{counted(len(images), 'image')} that only {plain(subject.title)} gets wrong"):
-                st.markdown(", ".join(_image_link(one, shown) for one in images[:MOST_LISTED]))
+                listed = (
+                    f"[{plain(one)}]({links.page_url('inspect', links.to_image(one, shown))})"
+                    for one in images[:MOST_LISTED]
+                )
+                st.markdown(", ".join(listed))
                 if len(images) > MOST_LISTED:
                     st.caption(f"The first {MOST_LISTED}; all of them are in the report's comparison.json.")
 
 
 def _first(shown: Shown, subject_id: str) -> list[str]:
     return [subject_id, *(one for one in shown.subjects if one != subject_id)]
-
-
-def _image_link(image_id: str, shown: Shown) -> str:
-    return f"[{plain(image_id)}]({links.page_url('inspect', links.to_image(image_id, shown))})"

@@ -134,6 +134,7 @@ def _each(
 ) -> None:
     """Every subject's matrix; a run group shows its mean, or the run selected in ``view.runs``."""
     columns = st.columns(min(2, len(judged.subjects)))
+    shown_so = f"{view.per}_{laid_out.order}_{laid_out.group}_{view.opened}_{view.only}_{judged.space}_{judged.split}"
     rows = zip(cycle(columns), judged.subjects, judged.evaluations, laid_out.layouts)
     for column, subject, evaluation, layout in rows:
         with column:
@@ -159,7 +160,7 @@ def _each(
                     merged=layout.merged,
                     reviewed=some.project(layout.projection) if some else None,
                 ),
-                f"matrix_{subject.subject_id}_{seed}_{_chart_name(judged, view, laid_out)}",
+                f"matrix_{subject.subject_id}_{seed}_{shown_so}",
                 _cell_of(layout, who),
                 open_cell,
             )
@@ -178,11 +179,12 @@ def _difference(
     first, second = judged.subjects
     layout = laid_out.layouts[0]
     matrix, changes = st.columns([3, 2], gap="medium")
+    of_means = " (mean matrices of the runs)" if any(len(one.runs) > 1 for one in judged.subjects) else ""
     with matrix:
         st.markdown(f"**{plain(second.title)} − {plain(first.title)}**")
         st.caption(
             f"{plain(judged.basis(judged.evaluations[0]))}. Cells: **{UNITS[view.per]}**, "
-            f"{plain(second.title)} minus {plain(first.title)}{_of_means(judged)}. Blue: better (more on the "
+            f"{plain(second.title)} minus {plain(first.title)}{of_means}. Blue: better (more on the "
             f"diagonal, less beside it); orange: worse. **{INCONCLUSIVE_MARK}** behind a number: its 95 % interval "
             f"(patients only, not seeds) holds 0. Grey: fewer than {FEW_IMAGES} images on both sides."
             f"{_lines_text(layout)}"
@@ -220,7 +222,7 @@ def _largest(judged: Comparison, found: DifferenceMatrix, layout: MatrixLayout, 
         row = {
             "true": plain(names[i]),
             "predicted": plain(names[j]),
-            "change": f"{signed(unit * found.values[i, j])} {_better(found, i, j)}",
+            "change": f"{signed(unit * found.values[i, j])} {'better' if found.improvement[i, j] > 0 else 'worse'}",
             "95 %, patients only": f"{signed(unit * found.low[i, j])} to {signed(unit * found.high[i, j])}",
         }
         for subject, counts in zip(judged.subjects, (found.first, found.second), strict=True):
@@ -232,16 +234,8 @@ def _largest(judged: Comparison, found: DifferenceMatrix, layout: MatrixLayout, 
         st.caption(unlisted)
 
 
-def _better(found: DifferenceMatrix, i: int, j: int) -> str:
-    return "better" if found.improvement[i, j] > 0 else "worse"
-
-
 def _column(found: DifferenceMatrix, name: str) -> int:
     return len(found.taxonomy.names) if name == ELSEWHERE else found.taxonomy.class_index(name)
-
-
-def _of_means(judged: Comparison) -> str:
-    return " (mean matrices of the runs)" if any(len(subject.runs) > 1 for subject in judged.subjects) else ""
 
 
 def _cell_of(layout: MatrixLayout, subject_id: str) -> Callable[[str, str], Cell]:
@@ -267,10 +261,6 @@ def _lines_text(layout: MatrixLayout) -> str:
 def _grouping_name(group: str) -> str:
     kind, _, name = group.partition(":")
     return {"taxonomy": f"taxonomy {name}", "part": f"part {name}"}.get(kind, "nothing")
-
-
-def _chart_name(judged: Comparison, view: MatrixView, laid_out: MatrixLayouts) -> str:
-    return f"{view.per}_{laid_out.order}_{laid_out.group}_{view.opened}_{view.only}_{judged.space}_{judged.split}"
 
 
 def _which_matrix(place: DeltaGenerator, subject: Subject, chosen: Sequence[str]) -> int | None:

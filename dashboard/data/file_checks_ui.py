@@ -5,19 +5,17 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from dashboard.address import fields
 from dashboard.address.data_view import Finding
 from dashboard.evaluation.file_checks import MEANING, NAMES, FileChecks, FileFinding, check_files, file_check_words
 from dashboard.evaluation.image_counts import n_patients
 from dashboard.server_state.jobs import ProgressCallback, jobs
 from dashboard.server_state.open_workspace import Desk
-from dashboard.ui import state
+from dashboard.ui import pager, state
 from dashboard.ui.gallery import Tile, gallery
 from dashboard.ui.progress import watch_job
 from dashboard.words import counted, plain
 from model_zoo.core.label_space.labels import LeafSpace
 
-PER_PAGE = 48
 _JOB = "look at files"
 _NO_PICTURE = (Finding.MISSING, Finding.UNREADABLE)
 
@@ -82,20 +80,15 @@ def _list(finding: Finding, found: Sequence[FileFinding], space: LeafSpace) -> s
     counts_text = f"{counted(len(images), 'image')} of {counted(n_patients(images), 'patient')}, all splits"
     counts_text += f", in {counted(groups, 'group')} of equal files" if groups else ""
     st.markdown(f"**{MEANING[finding]}.** {counts_text}.")
-    pages = -(-len(found) // PER_PAGE)
-    page = min(fields.whole(state.query(), "page", 1), pages)
-    there = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+    page, pages = pager.page_of(found)
+    there = pager.on_page(found, page)
     opened = None
     if finding in _NO_PICTURE:
         rows = pd.DataFrame([_row(one, space) for one in there])
         st.dataframe(rows, hide_index=True, key="data_files", lazy=False)
     else:
         opened = gallery([_tile(one, space) for one in there], key=f"data_gallery_{finding}_{page}")
-    if pages > 1:
-        key = f"data_page_{finding}_{page}"
-        st.pagination(
-            pages, default=page, key=key, on_change=lambda: state.write_query({"page": [str(state.get(key))]})
-        )
+    pager.pager(pages, page, f"data_{finding}")
     return opened
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dashboard.decisions.decision import Answer, Decision
 from dashboard.decisions.queue import random_queue
+from dashboard.words import counted
 from model_zoo.core.label_space.splits import Split
 
 
@@ -19,9 +20,8 @@ class RandomOrder:
 
     def chosen_by(self, n_images: int) -> str:
         """How a decision says that its image was drawn so, from ``n_images``; `read_random_order` reads it back."""
-        images = f"{n_images:,} image{'' if n_images == 1 else 's'}"
         where = f", {self.where}" if self.where else ""
-        return f"random order, seed {self.seed}, of {images} ({self.split}{where})"
+        return f"random order, seed {self.seed}, of {counted(n_images, 'image')} ({self.split}{where})"
 
     def covers(self, split: Split, where: str) -> bool:
         """Whether every image of ``split`` that ``where`` names stands in this order."""

@@ -16,7 +16,6 @@ from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 from model_zoo.core.review.agreement import (
     NO_LABEL,
     Agreement,
-    Coincidences,
     cohen,
     coincidences,
     fleiss,
@@ -131,7 +130,7 @@ def agreements(found: Opinions, taxonomy: Taxonomy, patients: Mapping[str, str])
         both.figure(krippendorff),
         both.figure(fleiss) if len(set(n_rated[n_rated > 1].tolist())) == 1 else None,
         {people: met.figure(cohen) for people, met in pairs.items()},
-        tuple(_of_class(both, name, k) for k, name in enumerate(names)),
+        tuple(OfClass(name, round(float(both.total[k].sum())), both.of_class(k)) for k, name in enumerate(names)),
         both.total,
         tuple(np.array(found.image_ids, dtype=object)[differ]),
     )
@@ -139,10 +138,6 @@ def agreements(found: Opinions, taxonomy: Taxonomy, patients: Mapping[str, str])
 
 def _own_answers(decisions: Iterable[Decision]) -> list[Decision]:
     return [one for one in in_force(decisions) if one.answer.gives_label and not one.adjudicates]
-
-
-def _of_class(both: Coincidences, name: str, k: int) -> OfClass:
-    return OfClass(name, round(float(both.total[k].sum())), both.of_class(k))
 
 
 def _least(ratings: NDArray[np.int64]) -> NDArray[np.int64]:

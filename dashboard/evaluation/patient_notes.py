@@ -20,7 +20,8 @@ def patients_text(
             "each: the CI is too narrow if they share patients"
         )
     if alike and (n_copies := _copies(image_ids, patients, alike)):
-        notes.append(f"{n_copies:,} look like an image of another patient: the CI is too narrow if they are copies")
+        look, are_copies = ("looks", "it is a copy") if n_copies == 1 else ("look", "they are copies")
+        notes.append(f"{n_copies:,} {look} like an image of another patient: the CI is too narrow if {are_copies}")
     return images_of_patients(len(image_ids), n_patients, *notes)
 
 

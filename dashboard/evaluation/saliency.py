@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.address.fields import choice, text, whole
-from dashboard.server_state.loaded_models import image_of, loaded
+from dashboard.server_state.loaded_models import loaded
 from dashboard.server_state.open_workspace import desk
 from model_zoo.core.errors import LinkError, RunError
 from model_zoo.core.explanation.cam_method import CamMethod
@@ -54,7 +54,7 @@ def heatmap_picture(run_id: str, image_id: str, parameters: Mapping[str, str]) -
     run = desk().runs().get(run_id)
     if run is None:
         raise LinkError(f"There is no run {run_id[:100]!r} here; choose another.")
-    image = image_of(desk(), image_id)
+    image = desk().decoded(image_id)
     found, caption = explain_image(run, image, parameters)
     if found.empty:
         raise RunError(f"The map is zero everywhere: nothing at this depth speaks for it ({caption}).")

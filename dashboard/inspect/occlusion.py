@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dashboard.address.links import Occluded
-from dashboard.server_state.loaded_models import image_of, predictor
+from dashboard.server_state.loaded_models import predictor
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.explanation.occlusion import occlude
@@ -58,7 +58,7 @@ def occlude_image(desk: Desk, image_id: str, away: Occluded) -> OccludedImage:
     taken: dict[str, tuple[Shape, ...]] = {name: known[name] for name in away.regions}
     if away.boxes:
         taken[DRAWN_BOXES] = away.boxes
-    image = image_of(desk, image_id)
+    image = desk.decoded(image_id)
     covered = mask([shape for shapes in taken.values() for shape in shapes], image.size)
     if not covered.any():
         width, height = image.size

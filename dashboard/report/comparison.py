@@ -2,13 +2,12 @@
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import plotly.graph_objects as go
 from markupsafe import Markup
 
 from dashboard.compare import label_noise_words
@@ -22,12 +21,12 @@ from dashboard.report.contents import ReportContents
 from dashboard.report.examples import differing_examples
 from dashboard.report.page import render
 from dashboard.ui.matrices_plot import INCONCLUSIVE_MARK, UNITS, confusion_figure, difference_figure
-from dashboard.ui.plots import Theme, class_figure
+from dashboard.ui.plots import class_figure
 from dashboard.words import counted, interval_text, no_interval, of_counts, plain, share_text
 from model_zoo.core.comparison.difference_matrix import FEW_IMAGES, difference_matrix
 from model_zoo.core.comparison.outcomes import Question
 from model_zoo.core.evaluation.confusion import Per
-from model_zoo.core.evaluation.evaluation import Evaluation, Figure, accuracy, churn, class_figures
+from model_zoo.core.evaluation.evaluation import Evaluation, accuracy, churn, class_figures
 from model_zoo.core.evaluation.metrics import ClassFigure
 
 _MIME = {".csv": "text/csv", ".json": "application/json"}
@@ -86,7 +85,8 @@ def classes(judged: Comparison) -> Markup:
         recalls = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
         titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
         few = plotted_classes(recalls)
-        draw = partial(_classes, [[one[k] for k in few.positions] for one in recalls], titles, ids)
+        plotted = [[one[k] for k in few.positions] for one in recalls]
+        draw = partial(class_figure, plotted, titles, ids, None, axis_title="recall")
         charts.append({"plotted": _plotted(few, "All of them are in comparison.csv."), "draw": draw})
     return render("classes.html", basis=_basis(judged), charts=charts)
 
@@ -182,12 +182,6 @@ def _difference(judged: Comparison) -> dict[str, object]:
 
 def _plotted(few: PlottedClasses, where_all: str) -> str:
     return f"{few.sentence} {where_all}" if few.sentence else ""
-
-
-def _classes(
-    figures: Sequence[Sequence[Figure]], titles: Sequence[str], subject_ids: Sequence[str], theme: Theme
-) -> go.Figure:
-    return class_figure(figures, titles, subject_ids, None, theme, "recall")
 
 
 def _basis(judged: Comparison) -> str:

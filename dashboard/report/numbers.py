@@ -7,20 +7,23 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from dashboard.compare import many_models as comparing_many
 from dashboard.compare.smallest_gap import rare_class_names, smallest_detectable_differences
 from dashboard.decisions.csv_export import safe_cell
 from dashboard.diagnose.diagnosis import Diagnosis
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.verdict import question_of
-from dashboard.report import many_models
 from dashboard.report.comparison import now
 from dashboard.report.contents import ReportContents
 from dashboard.runs.region_attention import RegionAttention
+from model_zoo.core.comparison.comparison import Difference
+from model_zoo.core.comparison.many_models import Contrast
 from model_zoo.core.comparison.power import POWER
 from model_zoo.core.diagnosis.diagnosis import LEVEL
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures
 from model_zoo.core.evaluation.metrics import ClassFigure, Ratio, Share
+from model_zoo.core.review.review_estimate import Estimate
 
 
 def table(judged: Comparison) -> str:
@@ -67,7 +70,7 @@ def tree(contents: ReportContents) -> dict[str, Any]:
             for subject in judged.subjects
         },
         "verdicts": _verdicts(contents),
-        "many models": many_models.tree(contents.many) if contents.many else None,
+        "many models": many_models(contents.many) if contents.many else None,
         "smallest gaps": [
             {
                 "question": str(one.question),
@@ -97,6 +100,38 @@ def tree(contents: ReportContents) -> dict[str, Any]:
     }
 
 
+def many_models(many: comparing_many.ManyModelsResult) -> dict[str, Any]:
+    """Three or more models against the first; undefined values are ``None``."""
+    found, ids = many.found, [subject.subject_id for subject in many.judged.subjects]
+
+    def contrast(one: Contrast) -> dict[str, Any]:
+        return {
+            "of": ids[one.of],
+            "against": ids[one.against],
+            "difference": _ends(one.difference),
+            "answer": str(one.answer),
+            "result": str(found.outcome(one)),
+        }
+
+    return {
+        "baseline": many.baseline.subject_id,
+        "question": str(found.question),
+        "figure": str(found.figure),
+        "margin": found.margin,
+        "classes": list(many.judged.evaluations[0].taxonomy.names),
+        "images": found.n_images,
+        "patients": found.n_patients,
+        "without a prediction": dict(zip(ids, found.n_missing, strict=True)),
+        "values": {one: _number(v) for one, v in zip(ids, found.figures, strict=True)},
+        "rows": [contrast(one) for one in found.rows],
+        "pairs": [contrast(one) for one in found.pairs],
+        "groups": [[ids[k] for k in group] for group in found.groups],
+        "rare classes": list(comparing_many.rare_class_names(many)),
+        "left out": {subject.subject_id: n for subject, n in many.left_out},
+        "incorrect alone": {one: list(images) for one, images in zip(ids, many.only_wrong, strict=True)},
+    }
+
+
 def _verdicts(contents: ReportContents) -> list[dict[str, Any]]:
     return [
         {
@@ -113,9 +148,7 @@ def _verdicts(contents: ReportContents) -> list[dict[str, Any]]:
             "patients possibly missed": _number(result.unseen),
             "missing predictions": list(judgement.pair.n_missing),
             "values": [_number(result.a), _number(result.b)],
-            "difference": [
-                _number(end) for end in (result.difference.value, result.difference.low, result.difference.high)
-            ],
+            "difference": _ends(result.difference),
             "images": result.n_images,
             "patients": result.n_patients,
             "beside": contents.result_notes.get(judgement.subject.subject_id, ""),
@@ -145,7 +178,7 @@ def _label_errors(contents: ReportContents) -> dict[str, Any]:
             for judgement, point in points
             if point
         ],
-        "share of wrong labels": rate and [_number(end) for end in (rate.value, rate.low, rate.high)],
+        "share of wrong labels": rate and _ends(rate),
     }
 
 
@@ -159,7 +192,7 @@ def _classes(contents: ReportContents) -> list[dict[str, Any]]:
             "figure": str(ClassFigure.RECALL),
             "class": row.name,
             "values": [_number(row.a), _number(row.b)],
-            "difference": [_number(end) for end in (row.difference.value, row.difference.low, row.difference.high)],
+            "difference": _ends(row.difference),
             "images": row.n_images,
             "patients": row.n_patients,
         }
@@ -179,8 +212,7 @@ def _reviewing(found: LabelChanges) -> dict[str, Any]:
             one.subject.subject_id: {
                 "before and after": {str(figure): [_number(v) for v in pair] for figure, pair in one.figures.items()},
                 "moved": {str(moved): len(images) for moved, images in one.moved.items()},
-                "if all were reviewed": one.estimate
-                and [_number(end) for end in (one.estimate.value, one.estimate.low, one.estimate.high)],
+                "if all were reviewed": one.estimate and _ends(one.estimate),
             }
             for one in found.subjects
         },
@@ -243,6 +275,11 @@ def _share(one: Share | Ratio) -> dict[str, float | None]:
     figures = {"value": one.value, "low": one.low, "high": one.high}
     counts = {"images": _count(one.n_images), "patients": _count(one.n_patients)}
     return {name: _number(value) for name, value in figures.items()} | counts
+
+
+def _ends(difference: Difference | Estimate) -> list[float | None]:
+    """A value and its interval."""
+    return [_number(end) for end in (difference.value, difference.low, difference.high)]
 
 
 def _count(value: float) -> float | None:

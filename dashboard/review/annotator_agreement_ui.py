@@ -104,14 +104,10 @@ def _matrix(found: Agreements) -> Confusion:
 
 def _row(name: str, one: Agreement) -> dict[str, str]:
     images = f"{one.n_images:,} ({one.n_patients:,})"
-    return {" ": name, "agreement": _kappa(one.value), "95 %": _interval(one, False), "images (patients)": images}
+    return {" ": name, "agreement": number_text(one.value), "95 %": _interval(one, False), "images (patients)": images}
 
 
 def _interval(one: Agreement, share: bool) -> str:
     if math.isnan(one.low):
         return "–"
-    return interval_text(one.low, one.high) if share else f"{_kappa(one.low)} to {_kappa(one.high)}"
-
-
-def _kappa(value: float) -> str:
-    return number_text(value)
+    return interval_text(one.low, one.high) if share else f"{number_text(one.low)} to {number_text(one.high)}"

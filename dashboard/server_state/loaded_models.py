@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from dashboard.server_state.open_workspace import Desk
 from dashboard.settings import Settings
@@ -89,9 +88,4 @@ def predict(desk: Desk, run: Run, image_id: str) -> NDArray[np.float32]:
                 return stored.probabilities[stored.row_of[image_id]]
     if run.weights_path is None:
         raise CheckpointError(f"Run {run.run_id!r} has no stored answer for this image and no weights to ask.")
-    return predict_images(predictor(run), run.card.prepared, [image_of(desk, image_id)])[0]
-
-
-def image_of(desk: Desk, image_id: str) -> Image.Image:
-    """A decoded image of the data set or of an upload."""
-    return desk.decoded(image_id)
+    return predict_images(predictor(run), run.card.prepared, [desk.decoded(image_id)])[0]

@@ -15,7 +15,7 @@ from dashboard.compare.result_notes import count_comparisons_shown, result_notes
 from dashboard.compare.smallest_gap import detectable_difference_words, smallest_detectable_differences
 from dashboard.evaluation.comparison import compare, find_subjects
 from dashboard.evaluation.verdict import judgements
-from dashboard.report.many_models import tree
+from dashboard.report.numbers import many_models as tree
 from dashboard.server_state.comparison_log import ComparisonLog, comparison_key
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import one_of
