@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dashboard.decisions.rows import COLUMNS, SELECT, BadRow, Fault, read_row
-from dashboard.decisions.schema import APPLICATION_ID, MIGRATIONS
+from dashboard.decisions.rows import SELECT, BadRow, Fault, read_row
+from dashboard.decisions.schema import APPLICATION_ID, COLUMNS, MIGRATIONS
 from model_zoo.core.errors import WorkspaceError
 
 _INSERT = f"INSERT INTO decisions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"

@@ -10,11 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from dashboard.decisions.decision import Answer, Decision, Reason
-from dashboard.decisions.schema import decisions
+from dashboard.decisions.schema import COLUMNS
 from model_zoo.core.errors import TaxoScopeError
-
-COLUMNS = tuple(column.name for column in decisions.columns)
-"""Of the table ``decisions``, the id first."""
 
 SELECT = (
     f"SELECT {', '.join(f'd.{name}' for name in COLUMNS)}, h.sha256, h.at_first_open "

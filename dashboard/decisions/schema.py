@@ -1,12 +1,9 @@
 """Tables and migrations of the decision database."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from dashboard.decisions.decision import Decision
 from model_zoo.core.errors import WorkspaceError
 
 APPLICATION_ID = 0x5461786F
@@ -17,44 +14,28 @@ class NotOursError(WorkspaceError):
     """A database of another program, or of a newer version of this one: nothing in it is repaired here."""
 
 
-class UtcDateTime(sa.TypeDecorator[datetime]):
-    """An aware time, stored as UTC text and read back aware."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The same moment in UTC, without its zone."""
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """The stored moment, in UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-decisions = sa.Table(
-    "decisions",
-    sa.MetaData(),
-    sa.Column("decision_id", sa.Integer, primary_key=True),
-    sa.Column("client_id", sa.Text, nullable=False),
-    sa.Column("seq", sa.Integer, nullable=False),
-    sa.Column("time", UtcDateTime, nullable=False),
-    sa.Column("reviewer", sa.Text, nullable=False),
-    sa.Column("image_id", sa.Text, nullable=False),
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("before", sa.Text, nullable=False),
-    sa.Column("after", sa.Text, nullable=False),
-    sa.Column("note", sa.Text, nullable=False),
-    sa.Column("undoes", sa.Integer, sa.ForeignKey("decisions.decision_id")),
-    sa.Column("runs", sa.JSON, nullable=False),
-    sa.Column("maps_shown", sa.Boolean, nullable=False),
-    sa.Column("blind", sa.Boolean, nullable=False),
-    sa.Column("chosen_by", sa.Text, nullable=False),
-    sa.Column("taxonomy", sa.Text, nullable=False),
-    sa.Column("batch", sa.Text, nullable=False),
-    sa.Column("adjudicates", sa.Boolean, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+COLUMNS = (
+    "decision_id",
+    "client_id",
+    "seq",
+    "time",
+    "reviewer",
+    "image_id",
+    "answer",
+    "before",
+    "after",
+    "note",
+    "undoes",
+    "runs",
+    "maps_shown",
+    "blind",
+    "chosen_by",
+    "taxonomy",
+    "batch",
+    "adjudicates",
+    "reason",
 )
+"""Of the table ``decisions``, the id first; the hash of a row depends on their order."""
 
 # INSERT OR REPLACE deletes without firing delete triggers, hence the third one.
 _VERSION_1 = (
@@ -168,10 +149,3 @@ def prepare(connection: sa.Connection, path: Path) -> bool:
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
     return 0 < version < 3
-
-
-def to_row(decision: Decision) -> dict[str, Any]:
-    """The column values of a decision that is to be stored (without its id, which the database gives)."""
-    names = [column.name for column in decisions.columns if column.name != "decision_id"]
-    row = {name: getattr(decision, name) for name in names}
-    return row | {"answer": decision.answer.value, "runs": list(decision.runs)}

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from dashboard.decisions.decision import Decision
 from dashboard.decisions.history import History
 from dashboard.decisions.rows import SELECT, BadRow, Fault, read_row
-from dashboard.decisions.schema import decisions, prepare
+from dashboard.decisions.schema import prepare
 from dashboard.decisions.write_log import DecisionLog
 from model_zoo.core.errors import WorkspaceError
 
@@ -122,7 +122,7 @@ class DecisionStore:
 
     def n_hashed_late(self) -> int:
         """How many decisions are older than hashes, and got theirs when the file was first opened by this version."""
-        return self._highest(sa.literal_column("(SELECT sum(at_first_open) FROM decision_hashes)", sa.Integer), none=0)
+        return self._number("SELECT sum(at_first_open) FROM decision_hashes", none=0)
 
     def since(self, decision_id: int) -> tuple[Decision, ...]:
         """The decisions stored after ``decision_id``, in order; none is ever skipped, ids follow commits."""
@@ -130,12 +130,11 @@ class DecisionStore:
 
     def revision(self) -> int:
         """A number that rises with each decision, whichever process stored it; 0 when there is none."""
-        return self._highest(sa.func.max(decisions.c.decision_id), none=0)
+        return self._number("SELECT max(decision_id) FROM decisions", none=0)
 
     def acknowledged(self, client_id: str) -> int:
         """The highest ``seq`` stored of one browser session, -1 for none; refused ones leave gaps."""
-        highest = sa.select(sa.func.max(decisions.c.seq)).where(decisions.c.client_id == client_id)
-        return self._highest(highest.scalar_subquery(), none=-1)
+        return self._number("SELECT max(seq) FROM decisions WHERE client_id = ?", client_id, none=-1)
 
     def stored(self, client_id: str, since: int) -> tuple[int, ...]:
         """Every ``seq`` from ``since`` on that is stored of one browser session, in order."""
@@ -211,10 +210,10 @@ class DecisionStore:
                 raw.set_progress_handler(None, 0)
         return () if found == ["ok"] else tuple(found)
 
-    def _highest(self, column: sa.ColumnElement[int], none: int) -> int:
+    def _number(self, query: str, *values: str, none: int) -> int:
         with self._read() as connection:
-            highest = connection.execute(sa.select(column)).scalar_one()
-        return none if highest is None else int(highest)
+            number = connection.exec_driver_sql(query, values).scalar_one()
+        return none if number is None else int(number)
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:

@@ -1,23 +1,18 @@
 """The decision log inside one write transaction."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
-from dashboard.decisions.decision import Decision, DecisionError
+from dashboard.decisions.decision import Answer, Decision, DecisionError
 from dashboard.decisions.rows import SELECT, BadRow, read_row, row_hash
-from dashboard.decisions.schema import decisions, to_row
+from dashboard.decisions.schema import COLUMNS
 
 _PART = 500  # parameters of one statement; SQLite takes at least 999
-_SQLITE = sqlite.dialect()
-_COLUMNS = [column for column in decisions.columns if column.name != "decision_id"]
-_BINDERS = [column.type.dialect_impl(_SQLITE).bind_processor(_SQLITE) for column in _COLUMNS]
-_INSERT = (
-    f"INSERT INTO decisions (decision_id, {', '.join(column.name for column in _COLUMNS)}) "
-    f"VALUES ({', '.join('?' * (1 + len(_COLUMNS)))})"
-)
+_INSERT = f"INSERT INTO decisions ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _INSERT_HASH = "INSERT INTO decision_hashes (decision_id, sha256, at_first_open) VALUES (?, ?, ?)"
 _LAST = (
     "SELECT max(coalesce((SELECT max(decision_id) FROM decisions), 0),"
@@ -29,8 +24,7 @@ def as_stored(new: Sequence[Decision]) -> list[tuple[object, ...]]:
     """What the database holds of each decision, but for its id: the slow half of storing many, done before locking."""
     for decision in new:
         _check_new(decision)
-    rows = [to_row(decision).values() for decision in new]
-    return [tuple(bind(cell) if bind else cell for bind, cell in zip(_BINDERS, row, strict=True)) for row in rows]
+    return [tuple(_cell(getattr(decision, name)) for name in COLUMNS[1:]) for decision in new]
 
 
 class DecisionLog:
@@ -132,6 +126,19 @@ class DecisionLog:
         for row in self._connection.exec_driver_sql(f"{SELECT} {condition}", values).all():
             if isinstance(found := read_row(row), Decision):
                 yield found
+
+
+def _cell(value: object) -> object:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+        case tuple():
+            return json.dumps(value)
+        case Answer():
+            return value.value
+        case bool():
+            return int(value)
+    return value
 
 
 def _check_new(decision: Decision) -> None:

@@ -11,8 +11,8 @@ import pytest
 from dashboard.decisions.consensus import standing_labels
 from dashboard.decisions.decision import Decision, DecisionError
 from dashboard.decisions.repair_words import fault_words, repair
-from dashboard.decisions.rows import COLUMNS, Fault, row_hash
-from dashboard.decisions.schema import MIGRATIONS
+from dashboard.decisions.rows import Fault, row_hash
+from dashboard.decisions.schema import COLUMNS, MIGRATIONS
 from dashboard.decisions.store import DecisionStore
 from model_zoo.core.errors import WorkspaceError
 from tests.dashboard.histories import NOON, decision, undo, unstored

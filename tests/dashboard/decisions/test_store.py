@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from dashboard.decisions.decision import Answer, Decision, DecisionError, Reason
-from dashboard.decisions.schema import APPLICATION_ID, MIGRATIONS, decisions
+from dashboard.decisions.schema import APPLICATION_ID, COLUMNS, MIGRATIONS
 from dashboard.decisions.store import DecisionStore
 from model_zoo.core.errors import WorkspaceError
 from tests.dashboard.histories import NOON, decision, undo, unstored
@@ -137,9 +137,8 @@ def test_each_connection_is_durable_and_checks_foreign_keys(store: DecisionStore
 def test_the_table_in_the_code_is_the_table_in_the_file(store: DecisionStore) -> None:
     with store._read() as connection:
         columns = sa.inspect(connection).get_columns("decisions")
-    assert [(column["name"], column["nullable"]) for column in columns if column["name"] != "decision_id"] == [
-        (column.name, column.nullable) for column in decisions.columns if column.name != "decision_id"
-    ]
+    assert tuple(column["name"] for column in columns) == COLUMNS
+    assert {column["name"] for column in columns if column["nullable"]} == {"decision_id", "undoes"}
 
 
 def test_eight_threads_append_at_once(store: DecisionStore) -> None:
