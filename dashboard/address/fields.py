@@ -31,20 +31,22 @@ def parameter(
     return field(default=default, metadata={"name": name, "read": read, "written": written, "always": always})
 
 
-def query_of(record: Any) -> dict[str, list[str]]:
-    """The parameters of a record; `read_record` reads them back."""
-    made = {one.metadata["name"]: _written(record, one) for one in fields(record) if "name" in one.metadata}
-    return {name: values for name, values in made.items() if values}
+class Addressed:
+    """A dataclass of which some fields are made by `parameter`."""
+
+    __slots__ = ()
+
+    def query(self) -> dict[str, list[str]]:
+        """The parameters that `read_record` reads back; what the address may leave open is left out."""
+        declared = [one for one in fields(self) if "name" in one.metadata]  # type: ignore[arg-type]
+        made = {one.metadata["name"]: _written(self, one) for one in declared}
+        return {name: values for name, values in made.items() if values}
 
 
-def read_record(kind: type[Record], query: Query, default: Record | None = None) -> Record:
-    """A record from an address; what the address leaves open is taken from ``default``, else from the field."""
-    values = {}
-    for one in fields(kind):  # type: ignore[arg-type]
-        if "name" in one.metadata:
-            left_open = one.default if default is None else getattr(default, one.name)
-            values[one.name] = one.metadata["read"](query, one.metadata["name"], left_open)
-    return kind(**values)
+def read_record(kind: type[Record], query: Query) -> Record:
+    """A record from an address; what the address leaves open is the default of its field."""
+    declared = [one for one in fields(kind) if "name" in one.metadata]  # type: ignore[arg-type]
+    return kind(**{one.name: one.metadata["read"](query, one.metadata["name"], one.default) for one in declared})
 
 
 def text(query: Query, name: str, default: str | None = None) -> str | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
-from dashboard.address.fields import Query, choice, one_of, parameter, query_of, read_record, several, text, text_or
+from dashboard.address.fields import Addressed, Query, choice, one_of, parameter, read_record, several, text, text_or
 from dashboard.address.selection import ClassOrder, Labels, LabelWork, Matrices, Opens, Space
 from model_zoo.core.errors import LinkError, RegionError
 from model_zoo.core.evaluation.confusion import Per
@@ -90,7 +90,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Addressed):
     """Images of one subject by true and predicted class; a side may name several, and ``()`` leaves it open.
 
     ``either`` asks instead for the images that are of a class or called so: what its F1 rests on;
@@ -110,13 +110,9 @@ class Cell:
         """Whether it asks for some of the subject's images only."""
         return bool(self.true or self.predicted or self.either is not None or self.summing or self.moved)
 
-    def query(self) -> dict[str, list[str]]:
-        """The parameters that `read_cell` reads back."""
-        return query_of(self)
-
 
 @dataclass(frozen=True, slots=True)
-class MatrixView:
+class MatrixView(Addressed):
     """How Compare shows its matrices; what the address leaves open is ``None`` and depends on their size.
 
     ``group`` names a grouping of the classes, ``opened`` its groups that are not collapsed, ``only`` the
@@ -132,10 +128,6 @@ class MatrixView:
     only: tuple[str, ...] = parameter("only", (), several, list)
     runs: tuple[str, ...] = parameter("matrix", (), several, list)
     opens: Opens = parameter("opens", Opens.IMAGES, one_of(Opens))
-
-    def query(self) -> dict[str, list[str]]:
-        """The parameters that `read_matrix_view` reads back; what the address may leave open is left out."""
-        return query_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +154,7 @@ class OpenedFlow:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelsView:
+class LabelsView(Addressed):
     """What Labels shows: which labels it compares, in whose classes (None: by label), and a flow of images opened."""
 
     work: LabelWork = parameter("work", LabelWork.SETS, one_of(LabelWork), always=True)
@@ -175,7 +167,7 @@ class LabelsView:
         """The parameters that `read_labels_view` reads back."""
         flowing = self.flowing
         sides = {} if flowing is None else {"was": [flowing.source or ""], "is": [flowing.target or ""]}
-        return query_of(self) | sides
+        return Addressed.query(self) | sides
 
 
 def read_labels_view(query: Query) -> LabelsView:

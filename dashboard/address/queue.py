@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dashboard.address.fields import Query, one_of, parameter, query_of, read_record, several, text, text_or, whole
+from dashboard.address.fields import Addressed, Query, one_of, parameter, read_record, several, text, text_or, whole
 from dashboard.address.links import JUDGED, Cell, Filter, Shown, filter_of, one_line, read_cell, read_shown
 from model_zoo.core.label_space.splits import Split
 
@@ -59,7 +59,7 @@ def _wheres(query: Query, name: str, default: tuple[Filter, ...]) -> tuple[Filte
 
 
 @dataclass(frozen=True, slots=True)
-class QueueView:
+class QueueView(Addressed):
     """Which images of a split wait on Review, and in which order.
 
     Every column that ``where`` names restricts them, to any of the values given for it. ``status`` and ``by`` ask
@@ -100,10 +100,6 @@ class QueueView:
         if self.status is Status.WAITING:
             return ""
         return str(self.status).replace("-", " ") + (f", by {one_line(self.by)}" if self.by else "")
-
-    def query(self) -> dict[str, list[str]]:
-        """The parameters that `read_queue_view` reads back; what the address may leave open is left out."""
-        return query_of(self)
 
 
 def is_listed(query: Query) -> bool:

@@ -39,14 +39,10 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Maximum gain from removing a cause, as a share of all images.
-
-    ``coarser`` is true if the share counts predictions in the coarser classes, false if in the original classes.
-    """
+    """Maximum gain from removing a cause, as a share of all images."""
 
     evidence: Evidence
     share: Share
-    coarser: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,7 +206,7 @@ def diagnose(
         gains={
             Cause.IMBALANCE: (Gain(Evidence.BOUND, symptoms.small_classes(evaluation, training)),),
             Cause.CONFUSION: (Gain(Evidence.BOUND, symptoms.excess_on_pairs(errors, pairs)),),
-            Cause.CAPACITY: (Gain(Evidence.BOUND, gained_share, coarser=True),),
+            Cause.CAPACITY: (Gain(Evidence.BOUND, gained_share),),
             Cause.SCATTER: (Gain(Evidence.BOUND, symptoms.largest_cells_inside(evaluation, found)),),
         },
         recalls=tuple(class_figures(evaluation, ClassFigure.RECALL)),

@@ -2,23 +2,22 @@
 
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 from dashboard.labels import label_import, label_sets
 from dashboard.labels.label_files import read_label_file
-from dashboard.server_state.open_workspace import desk
+from dashboard.server_state.open_workspace import Desk, desk
 from dashboard.ui.caching import cached
 from model_zoo.core.label_space.taxonomy import Taxonomy
 
 
+def _with_label_sets(now: Desk, *_arguments: Any) -> str:
+    return f"{now.revision()} {[one.sha256 for one in now.label_sets().usable.values()]}"
+
+
+@cached(entries=16, revision=_with_label_sets)
 def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> label_sets.ComparedLabels:
     """What changed between two labellings."""
-    return _labels_compared(before, after, taxonomy, tuple(one.sha256 for one in desk().label_sets().usable.values()))
-
-
-@cached(entries=16)
-def _labels_compared(
-    before: str, after: str, taxonomy: Taxonomy | None, sets: tuple[str, ...]
-) -> label_sets.ComparedLabels:
     return label_sets.compare_labels(desk(), before, after, taxonomy)
 
 
