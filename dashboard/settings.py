@@ -10,7 +10,10 @@ from model_zoo.workspace.workspace import Workspace
 
 
 class Settings(BaseSettings):
-    """Environment variables ``TAXOSCOPE_*``; the command line sets them before the app is loaded."""
+    """Environment variables ``TAXOSCOPE_*``; the command line sets them before the app is loaded.
+
+    Size limits (``TAXOSCOPE_MAX_*``) are in `model_zoo.untrusted.limits`, which works without the dashboard.
+    """
 
     model_config = SettingsConfigDict(env_prefix="TAXOSCOPE_", env_ignore_empty=True, frozen=True)
 

@@ -168,7 +168,7 @@ def _each(
 
 def _difference(
     judged: Comparison,
-    found: DifferenceMatrix,
+    difference: DifferenceMatrix,
     view: MatrixView,
     laid_out: MatrixLayouts,
     shown: Shown,
@@ -190,7 +190,7 @@ def _difference(
             f"{_lines_text(layout)}"
         )
         figure = difference_figure(
-            found,
+            difference,
             theme,
             (first.title, second.title),
             of_runs=(len(first.runs), len(second.runs)),
@@ -198,34 +198,37 @@ def _difference(
         )
 
         def either_side(true: str, predicted: str) -> Cell:
-            row, column = found.taxonomy.class_index(true), _column(found, predicted)
-            who = first if found.first[row, column] > 0 else second
+            row, column = difference.taxonomy.class_index(true), _column(difference, predicted)
+            who = first if difference.first[row, column] > 0 else second
             return _cell_of(layout, who.subject_id)(true, predicted)
 
         name = f"difference_{first.subject_id}_{second.subject_id}_{view.query()}_{judged.space}_{judged.split}"
         clickable_chart(figure, name, either_side, open_cell)
     with changes:
-        _largest(judged, found, layout, view, shown)
+        _largest(judged, difference, layout, view, shown)
 
 
-def _largest(judged: Comparison, found: DifferenceMatrix, layout: MatrixLayout, view: MatrixView, shown: Shown) -> None:
+def _largest(
+    judged: Comparison, difference: DifferenceMatrix, layout: MatrixLayout, view: MatrixView, shown: Shown
+) -> None:
     st.markdown("**Largest changes**")
-    cells, unlisted = largest_changes(found), unlisted_changes(found)
+    cells, unlisted = largest_changes(difference), unlisted_changes(difference)
     if not cells:
         what = f"of {FEW_IMAGES} images or more " if unlisted else ""
         st.caption(f"No cell {what}changes by more than the choice of patients leaves open. {unlisted}")
         return
     st.caption(f"Cells whose 95 % interval excludes 0, in {UNITS[view.per]}; the numbers of images open them.")
-    names, unit = [*found.taxonomy.names, ELSEWHERE], 1 if view.per is Per.COUNT else 100
+    names, unit = [*difference.taxonomy.names, ELSEWHERE], 1 if view.per is Per.COUNT else 100
     rows = []
     for i, j in cells:
+        way = "better" if difference.improvement[i, j] > 0 else "worse"
         row = {
             "true": plain(names[i]),
             "predicted": plain(names[j]),
-            "change": f"{signed(unit * found.values[i, j])} {'better' if found.improvement[i, j] > 0 else 'worse'}",
-            "95 %, patients only": f"{signed(unit * found.low[i, j])} to {signed(unit * found.high[i, j])}",
+            "change": f"{signed(unit * difference.values[i, j])} {way}",
+            "95 %, patients only": f"{signed(unit * difference.low[i, j])} to {signed(unit * difference.high[i, j])}",
         }
-        for subject, counts in zip(judged.subjects, (found.first, found.second), strict=True):
+        for subject, counts in zip(judged.subjects, (difference.first, difference.second), strict=True):
             cell = _cell_of(layout, subject.subject_id)(names[i], names[j])
             row[plain(subject.title)] = f"[{number(counts[i, j], len(subject.runs))}]({images_url(shown, cell, view)})"
         rows.append(row)
@@ -234,8 +237,8 @@ def _largest(judged: Comparison, found: DifferenceMatrix, layout: MatrixLayout, 
         st.caption(unlisted)
 
 
-def _column(found: DifferenceMatrix, name: str) -> int:
-    return len(found.taxonomy.names) if name == ELSEWHERE else found.taxonomy.class_index(name)
+def _column(difference: DifferenceMatrix, name: str) -> int:
+    return len(difference.taxonomy.names) if name == ELSEWHERE else difference.taxonomy.class_index(name)
 
 
 def _cell_of(layout: MatrixLayout, subject_id: str) -> Callable[[str, str], Cell]:

@@ -50,23 +50,23 @@ def label_space(judged: Comparison, reviewing: LabelChanges | None) -> None:
 def overall_metrics(judged: Comparison) -> None:
     """Accuracy, spread over seeds, and churn of each subject."""
     for column, (subject, evaluation) in zip(st.columns(max(2, len(judged.subjects))), _pairs(judged)):
-        figure = accuracy(evaluation)
+        metric = accuracy(evaluation)
         lines = [
             f"{plain(judged.basis(evaluation))}.",
-            f"95 % interval, patients only: {interval_text(figure.share.low, figure.share.high)}."
-            f"{no_interval(figure.share.n_patients)}",
+            f"95 % interval, patients only: {interval_text(metric.share.low, metric.share.high)}."
+            f"{no_interval(metric.share.n_patients)}",
         ]
-        if len(subject.runs) > 1 and not np.isnan(figure.mean):
-            lowest, highest = np.nanmin(figure.per_run), np.nanmax(figure.per_run)
+        if len(subject.runs) > 1 and not np.isnan(metric.mean):
+            lowest, highest = np.nanmin(metric.per_run), np.nanmax(metric.per_run)
             lines.append(
-                f"SD over {len(subject.runs)} seeds {100 * figure.sd:.1f} points "
+                f"SD over {len(subject.runs)} seeds {100 * metric.sd:.1f} points "
                 f"({100 * lowest:.1f} to {share_text(highest)}); "
                 f"two seeds disagree on {share_text(churn(evaluation.predicted))} of images"
             )
         else:
             lines.append("One seed: how much trainings differ is not known.")
         with column.container(border=True, height="stretch"):
-            st.metric(f"{plain(subject.title)} · accuracy", share_text(figure.mean), help=_PATIENTS_ONLY)
+            st.metric(f"{plain(subject.title)} · accuracy", share_text(metric.mean), help=_PATIENTS_ONLY)
             st.caption("  \n".join(lines))
 
 

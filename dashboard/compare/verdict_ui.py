@@ -50,8 +50,8 @@ def verdict(
 
 
 def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> None:
-    asked = question_of(judgement)
-    result = judgement.verdicts[asked, rule.figure]
+    question = question_of(judgement)
+    result = judgement.verdicts[question, rule.figure]
     st.caption(
         f"Secondary look, restricted to {plain(judged.where.words)}: not the verdict that was fixed beforehand"
         if judged.where
@@ -61,10 +61,10 @@ def _say(judged: Comparison, judgement: Judgement, rule: Rule, beside: str) -> N
     st.subheader(plain(words.verdict_sentence(judgement, result, judged.where)), anchor=False)
     st.markdown(plain(words.accuracy_sentence(judgement, result)))
     basis = judged.basis(judged.evaluations[judged.subjects.index(judgement.subject)])
-    st.caption(f"{plain(basis)}. {plain(words.uncertainty_note(judgement, asked))}")
+    st.caption(f"{plain(basis)}. {plain(words.uncertainty_note(judgement, question))}")
     if beside:
         st.caption(plain(beside))
-    other = Question.CHECKPOINT if asked is Question.TRAINING else Question.TRAINING
+    other = Question.CHECKPOINT if question is Question.TRAINING else Question.TRAINING
     with st.expander("The other question, and how this is decided"):
         result = judgement.verdicts[other, rule.figure]
         sentences = (words.QUESTION_TEXTS[other] + ".", words.verdict_sentence(judgement, result, judged.where))
@@ -80,10 +80,10 @@ def _draw(
     theme: plots.Theme,
     open_cell: Open,
 ) -> None:
-    asked = question_of(judgement)
-    rows = judgement.rows(asked, figure)
+    question = question_of(judgement)
+    rows = judgement.rows(question, figure)
     few = plotted_differences(rows)
-    lines = forest_lines(judgement, asked, rule, figure, few.positions)
+    lines = forest_lines(judgement, question, rule, figure, few.positions)
     names = judgement.subject.title, judgement.reference.title
     st.caption(
         f"{plain(names[0])} minus {plain(names[1])}. Lines: 95 % CI; those of the classes ({figure}) hold all at once, "

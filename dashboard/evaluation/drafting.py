@@ -14,18 +14,7 @@ from dashboard.evaluation.comparison import Subject, series_subject
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.core.errors import TaxonomyError, TaxoScopeError
 from model_zoo.core.evaluation.evaluation import Evaluation, evaluate
-from model_zoo.core.label_space.edits import (
-    BringBack,
-    Edit,
-    Merge,
-    MoveOutside,
-    Rename,
-    Reorder,
-    SplitByPart,
-    SplitOff,
-    check_class_name,
-    edited,
-)
+from model_zoo.core.label_space import edits
 from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, standing_in_the_way
@@ -90,7 +79,7 @@ class Preview:
 def open_draft(draft: Draft, versions: Versions, workspace: Workspace) -> Drafted:
     """The draft with all its steps taken; `TaxoScopeError` says which cannot be."""
     base = find_version(versions, draft.base)
-    taxonomy = edited(base, draft.edits, workspace.space)
+    taxonomy = edits.edited(base, draft.edits, workspace.space)
     name = base.name if draft.name is None else draft.name
     description = base.description if not draft.edits else described(base, draft, workspace.space)
     if draft.description is not None:
@@ -107,22 +96,22 @@ def described(base: Taxonomy, draft: Draft, space: LeafSpace) -> str:
     return text if len(text) <= MAX_DESCRIPTION else f"{text[: MAX_DESCRIPTION - 1]}…"
 
 
-def step_words(edit: Edit, space: LeafSpace) -> str:
+def step_words(edit: edits.Edit, space: LeafSpace) -> str:
     """A step of a draft in words."""
     match edit:
-        case Merge(names, into):
+        case edits.Merge(names, into):
             return f"merged {', '.join(names)} into {into}"
-        case SplitByPart(name, part):
+        case edits.SplitByPart(name, part):
             return f"split {name} by {part}"
-        case SplitOff(name, leaves, new):
+        case edits.SplitOff(name, leaves, new):
             return f"split {space.format(leaves)} off {name} as {new}"
-        case Rename(name, new):
+        case edits.Rename(name, new):
             return f"renamed {name} to {new}"
-        case Reorder(name, position):
+        case edits.Reorder(name, position):
             return f"moved {name} to position {position}"
-        case MoveOutside(leaves):
+        case edits.MoveOutside(leaves):
             return f"moved {space.format(leaves)} outside"
-        case BringBack(leaves, name):
+        case edits.BringBack(leaves, name):
             return f"brought {space.format(leaves)} back into {name}"
 
 
@@ -139,7 +128,7 @@ def read_upload(raw: bytes, name: str, workspace: Workspace) -> Taxonomy:
     taxonomy = parse_taxonomy(raw, where, workspace.space)
     try:
         for class_name in taxonomy.names:
-            check_class_name(class_name, (), taxonomy)
+            edits.check_class_name(class_name, (), taxonomy)
     except TaxonomyError as error:
         raise TaxonomyError(f"{where}: {error}") from error
     if len(taxonomy.description) > MAX_DESCRIPTION:

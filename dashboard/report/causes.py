@@ -6,16 +6,8 @@ from functools import partial
 import numpy as np
 from markupsafe import Markup
 
-from dashboard.diagnose import diagnosis_words
+from dashboard.diagnose import diagnosis_plot, diagnosis_words
 from dashboard.diagnose.diagnosis import Diagnosis, Evidence
-from dashboard.diagnose.diagnosis_plot import (
-    groups_figure,
-    learning_curve_figure,
-    prediction_bias_figure,
-    probability_mass_figure,
-    recall_by_size_figure,
-    reliability_figure,
-)
 from dashboard.report.contents import ReportContents
 from dashboard.report.examples import confused_examples
 from dashboard.report.page import render
@@ -56,7 +48,7 @@ def _card(desk: Desk, cause: Cause, diagnosis: Diagnosis, colour: str) -> dict[s
 
 def _imbalance(diagnosis: Diagnosis, colour: str) -> Markup:
     recalls = partial(
-        recall_by_size_figure,
+        diagnosis_plot.recall_by_size_figure,
         diagnosis.recalls,
         diagnosis.training,
         diagnosis.subject.subject_id,
@@ -67,7 +59,7 @@ def _imbalance(diagnosis: Diagnosis, colour: str) -> Markup:
         "imbalance.html",
         sentence=diagnosis_words.class_imbalance(diagnosis),
         recalls=recalls if diagnosis.has_training_counts else None,
-        learning_curve=partial(learning_curve_figure, curves) if curves else None,
+        learning_curve=partial(diagnosis_plot.learning_curve_figure, curves) if curves else None,
         learning_curve_title=diagnosis_words.LEARNING_CURVE,
         learning_curve_note=diagnosis_words.CURVE,
     )
@@ -97,14 +89,14 @@ def _confusion(desk: Desk, diagnosis: Diagnosis) -> Markup:
 
 def _capacity(diagnosis: Diagnosis, colour: str) -> Markup:
     prediction_bias = partial(
-        prediction_bias_figure,
+        diagnosis_plot.prediction_bias_figure,
         diagnosis.names,
         diagnosis.prediction_ratios,
         diagnosis.training,
         diagnosis.subject.subject_id,
         colour=colour,
     )
-    siblings = partial(probability_mass_figure, diagnosis.names, diagnosis.probability_mass)
+    siblings = partial(diagnosis_plot.probability_mass_figure, diagnosis.names, diagnosis.probability_mass)
     return render(
         "capacity.html",
         underpredicted=diagnosis_words.underpredicted_class(diagnosis),
@@ -112,7 +104,7 @@ def _capacity(diagnosis: Diagnosis, colour: str) -> Markup:
         siblings=siblings if diagnosis.merges else None,
         siblings_note=diagnosis_words.sibling_classes(diagnosis),
         calibration=diagnosis_words.calibration_sentence(diagnosis),
-        reliability=partial(reliability_figure, diagnosis.calibration, colour=colour),
+        reliability=partial(diagnosis_plot.reliability_figure, diagnosis.calibration, colour=colour),
     )
 
 
@@ -120,7 +112,7 @@ def _scatter(diagnosis: Diagnosis, colour: str) -> Markup:
     groups = [one for one in diagnosis.groups if not np.isnan(one.score)] or list(diagnosis.groups)
     if not groups:
         return Markup()
-    draw = partial(groups_figure, groups, diagnosis.recalls, diagnosis.subject.subject_id, colour=colour)
+    draw = partial(diagnosis_plot.groups_figure, groups, diagnosis.recalls, diagnosis.subject.subject_id, colour=colour)
     return render("scatter.html", groups=draw)
 
 

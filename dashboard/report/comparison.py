@@ -39,12 +39,12 @@ def now() -> str:
 
 def heading(contents: ReportContents) -> Markup:
     """Title, data and software version of the comparison."""
-    judged, dataset = contents.judged, contents.desk.dataset()
+    compared, dataset = contents.comparison, contents.desk.dataset()
     return render(
         "heading.html",
         workspace=contents.desk.workspace.name,
-        title=title(judged),
-        basis=_basis(judged),
+        title=title(compared),
+        basis=_basis(compared),
         made=now(),
         version=version("taxoscope"),
         note=of_counts(len(dataset.images)) if dataset.counts_alone else "",
@@ -60,15 +60,15 @@ def downloads(files: Mapping[str, str]) -> Markup:
     return render("downloads.html", links=links)
 
 
-def title(judged: Comparison) -> str:
+def title(compared: Comparison) -> str:
     """Names of the compared subjects, and the filter if not all images of the split are used."""
-    compared = " against ".join(subject.title for subject in reversed(judged.subjects))
-    return f"{compared}, where {judged.where.words}" if judged.where else compared
+    titles = " against ".join(subject.title for subject in reversed(compared.subjects))
+    return f"{titles}, where {compared.where.words}" if compared.where else titles
 
 
 def verdicts(contents: ReportContents) -> Markup:
     """One card per subject against the first, or one sentence on why there is no result."""
-    sentence, where = why_none(contents.judged), contents.judged.where
+    sentence, where = why_none(contents.comparison), contents.comparison.where
     return render(
         "verdicts.html",
         why_none=sentence,
@@ -77,29 +77,29 @@ def verdicts(contents: ReportContents) -> Markup:
     )
 
 
-def classes(judged: Comparison) -> Markup:
+def classes(compared: Comparison) -> Markup:
     """Recall of each class; all subjects in one chart if they have the same images."""
-    everybody = range(len(judged.subjects))
+    everybody = range(len(compared.subjects))
     charts = []
-    for group in [list(everybody)] if judged.one_basis else [[k] for k in everybody]:
-        recalls = [class_figures(judged.evaluations[k], ClassFigure.RECALL) for k in group]
-        titles, ids = zip(*((judged.subjects[k].title, judged.subjects[k].subject_id) for k in group))
+    for group in [list(everybody)] if compared.one_basis else [[k] for k in everybody]:
+        recalls = [class_figures(compared.evaluations[k], ClassFigure.RECALL) for k in group]
+        titles, ids = zip(*((compared.subjects[k].title, compared.subjects[k].subject_id) for k in group))
         few = plotted_classes(recalls)
         plotted = [[one[k] for k in few.positions] for one in recalls]
         draw = partial(class_figure, plotted, titles, ids, None, axis_title="recall")
         charts.append({"plotted": _plotted(few, "All of them are in comparison.csv."), "draw": draw})
-    return render("classes.html", basis=_basis(judged), charts=charts)
+    return render("classes.html", basis=_basis(compared), charts=charts)
 
 
-def matrices(judged: Comparison) -> Markup:
+def matrices(compared: Comparison) -> Markup:
     """Accuracy and confusion matrix of each subject; for two over the same images also their difference."""
-    shown = [_matrix(judged, *one) for one in zip(judged.subjects, judged.evaluations, strict=True)]
-    if not why_no_difference(judged):
-        shown.append(_difference(judged))
+    shown = [_matrix(compared, *one) for one in zip(compared.subjects, compared.evaluations, strict=True)]
+    if not why_no_difference(compared):
+        shown.append(_difference(compared))
     return render("matrices.html", matrices=shown)
 
 
-def sources(judged: Comparison) -> Markup:
+def sources(compared: Comparison) -> Markup:
     """Every run with the hashes of its taxonomy, data and weights."""
     rows = [
         {
@@ -107,18 +107,18 @@ def sources(judged: Comparison) -> Markup:
             "taxonomy": plain(f"{run.card.taxonomy.reference} ({run.card.taxonomy.hash})"),
             "architecture": plain(run.card.architecture) or "–",
             "seed": f"{run.card.seed}",
-            "data": plain(run.card.data_hash.get(str(judged.split), "–")),
+            "data": plain(run.card.data_hash.get(str(compared.split), "–")),
             "weights, sha256": plain(run.card.weights_sha256[:16] or "–"),
             "trained with": plain(", ".join(f"{name} {which}" for name, which in run.card.versions.items()) or "–"),
         }
-        for subject in judged.subjects
+        for subject in compared.subjects
         for run in subject.runs
     ]
     return render("sources.html", rows=rows)
 
 
 def _verdict(contents: ReportContents, judgement: Judgement) -> dict[str, object]:
-    judged, rule, question = contents.judged, contents.desk.workspace.rule, question_of(judgement)
+    compared, rule, question = contents.comparison, contents.desk.workspace.rule, question_of(judgement)
     result = judgement.verdicts[question, rule.figure]
     other = Question.CHECKPOINT if question is Question.TRAINING else Question.TRAINING
     other_result = judgement.verdicts[other, rule.figure]
@@ -126,16 +126,16 @@ def _verdict(contents: ReportContents, judgement: Judgement) -> dict[str, object
     few = plotted_differences(judgement.rows(question, ClassFigure.RECALL))
     lines = forest_lines(judgement, question, rule, ClassFigure.RECALL, few.positions)
     tipping = judgement.tipping_point(rule.figure)
-    a, b = (judged.evaluations[judged.subjects.index(one)] for one in (judgement.subject, judgement.reference))
+    a, b = (compared.evaluations[compared.subjects.index(one)] for one in (judgement.subject, judgement.reference))
     return {
-        "sentence": words.verdict_sentence(judgement, result, judged.where),
+        "sentence": words.verdict_sentence(judgement, result, compared.where),
         "accuracy": words.accuracy_sentence(judgement, result),
-        "basis": judged.basis(a),
+        "basis": compared.basis(a),
         "uncertainty": words.uncertainty_note(judgement, question),
         "note": contents.result_notes.get(judgement.subject.subject_id, ""),
         "label_errors": " ".join(label_noise_words.sentences(tipping, contents.reviewing)) if tipping else "",
         "other_question": words.QUESTION_TEXTS[other],
-        "other_sentence": words.verdict_sentence(judgement, other_result, judged.where),
+        "other_sentence": words.verdict_sentence(judgement, other_result, compared.where),
         "other_accuracy": words.accuracy_sentence(judgement, other_result),
         "plotted": _plotted(few, "All of them are in comparison.json."),
         "draw": partial(forest_figure, lines, judgement.subject.subject_id, names, rule.margin),
@@ -144,7 +144,7 @@ def _verdict(contents: ReportContents, judgement: Judgement) -> dict[str, object
     }
 
 
-def _matrix(judged: Comparison, subject: Subject, evaluation: Evaluation) -> dict[str, object]:
+def _matrix(compared: Comparison, subject: Subject, evaluation: Evaluation) -> dict[str, object]:
     metric, n_runs = accuracy(evaluation), len(subject.runs)
     spread = (
         f"; SD over {n_runs} seeds {100 * metric.sd:.1f} points; two seeds disagree on "
@@ -157,18 +157,18 @@ def _matrix(judged: Comparison, subject: Subject, evaluation: Evaluation) -> dic
         "title": subject.title,
         "sentence": f"Accuracy {share_text(metric.mean)} (95 %, patients only: "
         f"{interval_text(metric.share.low, metric.share.high)}){spread}.{no_interval(metric.share.n_patients)} "
-        f"{judged.basis(evaluation)}; {matrix}, % of the true class.",
+        f"{compared.basis(evaluation)}; {matrix}, % of the true class.",
         "draw": partial(confusion_figure, evaluation.confusion, Per.TRUE, of_runs=n_runs),
     }
 
 
-def _difference(judged: Comparison) -> dict[str, object]:
-    first, second = judged.subjects
-    before, after = judged.evaluations
+def _difference(compared: Comparison) -> dict[str, object]:
+    first, second = compared.subjects
+    before, after = compared.evaluations
     difference = difference_matrix(before, after, Per.TRUE)
     return {
         "title": f"{second.title} minus {first.title}",
-        "sentence": f"{judged.basis(before)}; {UNITS[Per.TRUE]}. Blue: better, orange: worse, on the "
+        "sentence": f"{compared.basis(before)}; {UNITS[Per.TRUE]}. Blue: better, orange: worse, on the "
         f"diagonal and beside it alike; {INCONCLUSIVE_MARK}: the 95 % interval (patients only) holds 0; "
         f"grey: fewer than {counted(FEW_IMAGES, 'image')} on both sides.",
         "draw": partial(
@@ -184,7 +184,9 @@ def _plotted(few: PlottedClasses, where_all: str) -> str:
     return f"{few.sentence} {where_all}" if few.sentence else ""
 
 
-def _basis(judged: Comparison) -> str:
-    if judged.one_basis:
-        return judged.basis(judged.evaluations[0])
-    return "Each over its own images" if judged.one_space else "Each in its own classes: answers to different questions"
+def _basis(compared: Comparison) -> str:
+    if compared.one_basis:
+        return compared.basis(compared.evaluations[0])
+    if compared.one_space:
+        return "Each over its own images"
+    return "Each in its own classes: answers to different questions"

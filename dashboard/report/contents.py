@@ -24,7 +24,7 @@ class ReportContents:
     """
 
     desk: Desk
-    judged: Comparison
+    comparison: Comparison
     judgements: Sequence[Judgement]
     diagnoses: Sequence[Diagnosis]
     region_attention: Mapping[str, tuple[RegionAttention, ...]]
@@ -34,9 +34,9 @@ class ReportContents:
     many_models_note: str = ""
 
 
-def region_attention_of_runs(desk: Desk, judged: Comparison) -> Mapping[str, tuple[RegionAttention, ...]]:
+def region_attention_of_runs(desk: Desk, compared: Comparison) -> Mapping[str, tuple[RegionAttention, ...]]:
     """Run id -> stored results of `taxoscope look`, for all runs of all subjects."""
-    runs = {run.run_id: run for subject in judged.subjects for run in subject.runs}
+    runs = {run.run_id: run for subject in compared.subjects for run in subject.runs}
     dataset, workspace = desk.dataset(), desk.workspace
     return {
         run_id: tuple(

@@ -13,14 +13,14 @@ from dashboard.server_state.open_workspace import Desk
 
 def report_button(
     desk: Desk,
-    judged: Comparison,
-    found: Sequence[Judgement],
+    compared: Comparison,
+    judgements: Sequence[Judgement],
     diagnoses: Callable[[], Sequence[Diagnosis]],
 ) -> None:
     """Download the comparison as one HTML page; ``diagnoses`` is called only on a click."""
     st.download_button(
         "Report",
-        lambda: build_report(desk, judged, found, diagnoses()).html,
+        lambda: build_report(desk, compared, judgements, diagnoses()).html,
         "comparison.html",
         "text/html",
         icon=":material/download:",

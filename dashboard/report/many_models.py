@@ -11,7 +11,7 @@ from dashboard.words import plain
 
 def section(contents: ReportContents) -> Markup:
     """The table with its basis; for one model the smallest detectable difference; otherwise empty."""
-    detectable = detectable_difference_words(contents.judged, contents.desk.workspace.rule)
+    detectable = detectable_difference_words(contents.comparison, contents.desk.workspace.rule)
     many = contents.many
     if many is None:
         return render("many_models.html", detectable=detectable, baseline="")

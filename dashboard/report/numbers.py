@@ -26,17 +26,17 @@ from model_zoo.core.evaluation.metrics import ClassFigure, Ratio, Share
 from model_zoo.core.review.review_estimate import Estimate
 
 
-def table(judged: Comparison) -> str:
+def table(compared: Comparison) -> str:
     """Accuracy and per-class metrics as CSV, one line per subject and metric, safe to open in a spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     sides = ("value", "low", "high", "sd over runs", "images", "patients")
     writer.writerow(["subject", "label space", "split", "restricted to", "labels", "figure", "class", *sides])
-    for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True):
+    for subject, evaluation in zip(compared.subjects, compared.evaluations, strict=True):
         rows = [("accuracy", "", accuracy(evaluation))]
         rows += [(str(kind), one.name, one) for kind in ClassFigure for one in class_figures(evaluation, kind)]
-        where = judged.where.written if judged.where else ""
-        about = (subject.title, evaluation.taxonomy.name, str(judged.split), where, str(judged.labels))
+        where = compared.where.written if compared.where else ""
+        about = (subject.title, evaluation.taxonomy.name, str(compared.split), where, str(compared.labels))
         for kind, name, one in rows:
             figures = (one.mean, one.share.low, one.share.high, one.sd)
             counts = (_count(one.share.n_images), _count(one.share.n_patients))
@@ -46,18 +46,18 @@ def table(judged: Comparison) -> str:
 
 def tree(contents: ReportContents) -> dict[str, Any]:
     """Sources, results, matrices, causes and region attention; undefined values are ``None``."""
-    judged = contents.judged
+    compared = contents.comparison
     return {
         "made": now(),
         "versions": {name: version(name) for name in ("taxoscope", "numpy", "scipy")},
         "basis": {
-            "label space": judged.evaluations[0].taxonomy.name if judged.one_basis else None,
-            "split": str(judged.split),
-            "restricted to": judged.where.written if judged.where else None,
-            "labels": str(judged.labels),
+            "label space": compared.evaluations[0].taxonomy.name if compared.one_basis else None,
+            "split": str(compared.split),
+            "restricted to": compared.where.written if compared.where else None,
+            "labels": str(compared.labels),
             "images and patients": {
-                subject.subject_id: judged.images_of_patients(evaluation)
-                for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
+                subject.subject_id: compared.images_of_patients(evaluation)
+                for subject, evaluation in zip(compared.subjects, compared.evaluations, strict=True)
             },
         },
         "subjects": {
@@ -67,7 +67,7 @@ def tree(contents: ReportContents) -> dict[str, Any]:
                 "runs": {run.run_id: run.card.weights_sha256 for run in subject.runs},
                 "data": dict(subject.runs[0].card.data_hash),
             }
-            for subject in judged.subjects
+            for subject in compared.subjects
         },
         "verdicts": _verdicts(contents),
         "many models": many_models(contents.many) if contents.many else None,
@@ -80,9 +80,9 @@ def tree(contents: ReportContents) -> dict[str, Any]:
                 "errors as alike as two seeds": _number(one.alike),
                 "patients": one.n_patients,
                 "seeds a side": one.n_runs,
-                "rare classes": list(rare_class_names(contents.judged, one)),
+                "rare classes": list(rare_class_names(contents.comparison, one)),
             }
-            for one in smallest_detectable_differences(contents.judged, contents.desk.workspace.rule)
+            for one in smallest_detectable_differences(contents.comparison, contents.desk.workspace.rule)
         ],
         "label errors": _label_errors(contents),
         "classes": _classes(contents),
@@ -92,7 +92,7 @@ def tree(contents: ReportContents) -> dict[str, Any]:
                 "counts": evaluation.confusion.counts.tolist(),
                 "elsewhere": evaluation.confusion.elsewhere.tolist(),
             }
-            for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
+            for subject, evaluation in zip(compared.subjects, compared.evaluations, strict=True)
         },
         "reviewing": _reviewing(contents.reviewing) if contents.reviewing else None,
         "causes": {one.subject.subject_id: _causes(one) for one in contents.diagnoses},
@@ -102,7 +102,7 @@ def tree(contents: ReportContents) -> dict[str, Any]:
 
 def many_models(many: comparing_many.ManyModelsResult) -> dict[str, Any]:
     """Three or more models against the first; undefined values are ``None``."""
-    found, ids = many.found, [subject.subject_id for subject in many.judged.subjects]
+    result, ids = many.found, [subject.subject_id for subject in many.judged.subjects]
 
     def contrast(one: Contrast) -> dict[str, Any]:
         return {
@@ -110,22 +110,22 @@ def many_models(many: comparing_many.ManyModelsResult) -> dict[str, Any]:
             "against": ids[one.against],
             "difference": _ends(one.difference),
             "answer": str(one.answer),
-            "result": str(found.outcome(one)),
+            "result": str(result.outcome(one)),
         }
 
     return {
         "baseline": many.baseline.subject_id,
-        "question": str(found.question),
-        "figure": str(found.figure),
-        "margin": found.margin,
+        "question": str(result.question),
+        "figure": str(result.figure),
+        "margin": result.margin,
         "classes": list(many.judged.evaluations[0].taxonomy.names),
-        "images": found.n_images,
-        "patients": found.n_patients,
-        "without a prediction": dict(zip(ids, found.n_missing, strict=True)),
-        "values": {one: _number(v) for one, v in zip(ids, found.figures, strict=True)},
-        "rows": [contrast(one) for one in found.rows],
-        "pairs": [contrast(one) for one in found.pairs],
-        "groups": [[ids[k] for k in group] for group in found.groups],
+        "images": result.n_images,
+        "patients": result.n_patients,
+        "without a prediction": dict(zip(ids, result.n_missing, strict=True)),
+        "values": {one: _number(v) for one, v in zip(ids, result.figures, strict=True)},
+        "rows": [contrast(one) for one in result.rows],
+        "pairs": [contrast(one) for one in result.pairs],
+        "groups": [[ids[k] for k in group] for group in result.groups],
         "rare classes": list(comparing_many.rare_class_names(many)),
         "left out": {subject.subject_id: n for subject, n in many.left_out},
         "incorrect alone": {one: list(images) for one, images in zip(ids, many.only_wrong, strict=True)},
@@ -201,20 +201,20 @@ def _classes(contents: ReportContents) -> list[dict[str, Any]]:
     ]
 
 
-def _reviewing(found: LabelChanges) -> dict[str, Any]:
+def _reviewing(result: LabelChanges) -> dict[str, Any]:
     """Effect of review: metrics before and after, changed images, estimated accuracy on corrected labels."""
     return {
-        "images": found.n_images,
-        "reviewed": len(found.reviewed),
-        "relabelled": len(found.relabelled),
-        "one-sided": found.chosen,
+        "images": result.n_images,
+        "reviewed": len(result.reviewed),
+        "relabelled": len(result.relabelled),
+        "one-sided": result.chosen,
         "subjects": {
             one.subject.subject_id: {
                 "before and after": {str(figure): [_number(v) for v in pair] for figure, pair in one.figures.items()},
                 "moved": {str(moved): len(images) for moved, images in one.moved.items()},
                 "if all were reviewed": one.estimate and _ends(one.estimate),
             }
-            for one in found.subjects
+            for one in result.subjects
         },
     }
 

@@ -28,28 +28,29 @@ class Report:
     json: str
 
 
-def build_report(desk: Desk, judged: Comparison, found: Sequence[Judgement], diagnoses: Sequence[Diagnosis]) -> Report:
-    """Build the report on ``judged``, with its results ``found``, and the diagnoses of its subjects."""
-    changed = label_change_effect(desk, judged.subjects, judged.space, judged.split, judged.where)
-    many = compare_subjects(judged, desk.workspace.rule, partial(compare_subset, desk, judged))
-    beside, many_beside = result_notes(desk, judged, found), many_models_note(desk, many) if many else ""
-    contents = ReportContents(
-        desk, judged, found, diagnoses, region_attention_of_runs(desk, judged), changed, many, beside, many_beside
-    )
-    table, tree = numbers.table(judged), json.dumps(numbers.tree(contents), indent=2)
+def build_report(
+    desk: Desk, compared: Comparison, judgements: Sequence[Judgement], diagnoses: Sequence[Diagnosis]
+) -> Report:
+    """Build the report on ``compared``, with its results and the diagnoses of its subjects."""
+    changed = label_change_effect(desk, compared.subjects, compared.space, compared.split, compared.where)
+    many = compare_subjects(compared, desk.workspace.rule, partial(compare_subset, desk, compared))
+    beside, many_beside = result_notes(desk, compared, judgements), many_models_note(desk, many) if many else ""
+    attention = region_attention_of_runs(desk, compared)
+    contents = ReportContents(desk, compared, judgements, diagnoses, attention, changed, many, beside, many_beside)
+    table, tree = numbers.table(compared), json.dumps(numbers.tree(contents), indent=2)
     sections = [
         comparison.heading(contents),
         comparison.downloads({"comparison.csv": table, "comparison.json": tree}),
         comparison.verdicts(contents),
         many_models.section(contents),
         label_change_section.section(contents),
-        comparison.classes(judged),
-        comparison.matrices(judged),
+        comparison.classes(compared),
+        comparison.matrices(compared),
         causes.section(contents),
         region_attention.section(contents),
-        comparison.sources(judged),
+        comparison.sources(compared),
     ]
-    return Report(page.page(f"{desk.workspace.name}: {comparison.title(judged)}", sections), table, tree)
+    return Report(page.page(f"{desk.workspace.name}: {comparison.title(compared)}", sections), table, tree)
 
 
 def write_report(made: Report, path: Path) -> tuple[Path, ...]:

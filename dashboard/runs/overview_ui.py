@@ -122,11 +122,11 @@ _FIGURES = ("accuracy, own classes", "95 %, patients only", "SD over seeds", "tw
 
 
 def _figures(evaluation: Evaluation) -> tuple[str, ...]:
-    figure = accuracy(evaluation)
+    metric = accuracy(evaluation)
     return (
-        share_text(figure.mean),
-        interval_text(figure.share.low, figure.share.high),
-        "–" if np.isnan(figure.sd) else f"{100 * figure.sd:.1f} points",
+        share_text(metric.mean),
+        interval_text(metric.share.low, metric.share.high),
+        "–" if np.isnan(metric.sd) else f"{100 * metric.sd:.1f} points",
         share_text(churn(evaluation.predicted)),
         f"{len(evaluation.truth):,}",
         f"{evaluation.n_patients:,}",

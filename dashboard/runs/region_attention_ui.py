@@ -9,15 +9,8 @@ import streamlit as st
 from dashboard.address import fields, links
 from dashboard.address.fields import Query
 from dashboard.address.links import Occluded, Shown
+from dashboard.runs import region_attention_words as words
 from dashboard.runs.region_attention import RegionAttention, stored_region_attention
-from dashboard.runs.region_attention_words import (
-    NO_HEATMAP_ENERGIES,
-    energies_note,
-    energy_row,
-    flow_row,
-    flows_note,
-    why_no_region_attention,
-)
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import plots, state
 from dashboard.ui.charts import chart
@@ -40,7 +33,7 @@ def region_attention_section(desk: Desk, run: Run, query: Query, theme: plots.Th
     there = [one for one, what in splits.items() if what is not None]
     shown = splits[split if split in there or not there else there[0]]
     if shown is None:
-        st.info(why_no_region_attention(desk.workspace, run, desk.workspace.folders))
+        st.info(words.why_no_region_attention(desk.workspace, run, desk.workspace.folders))
         return None
     if len(there) > 1:
         st.segmented_control(
@@ -72,10 +65,10 @@ def region_attention_section(desk: Desk, run: Run, query: Query, theme: plots.Th
 
 def _energies(shown: RegionAttention) -> None:
     if not shown.looks.layers:
-        st.info(plain(NO_HEATMAP_ENERGIES))
+        st.info(plain(words.NO_HEATMAP_ENERGIES))
         return
-    st.caption(energies_note(shown.looks, shown.basis))
-    rows = [energy_row(one, shown.looks) for one in shown.energies]
+    st.caption(words.energies_note(shown.looks, shown.basis))
+    rows = [words.energy_row(one, shown.looks) for one in shown.energies]
     st.table(pd.DataFrame(rows).set_index("layer (cells)"))
 
 
@@ -83,8 +76,8 @@ def _flows(
     desk: Desk, shown: RegionAttention, flows: Sequence[OcclusionFlow], theme: plots.Theme
 ) -> dict[str, list[str]] | None:
     own, looks = flows[0], shown.looks
-    st.caption(flows_note(own.region, shown.basis))
-    rows = [flow_row(one) for one in flows]
+    st.caption(words.flows_note(own.region, shown.basis))
+    rows = [words.flow_row(one) for one in flows]
     st.table(pd.DataFrame(rows).set_index("label space"))
     true, after = np.nonzero(own.counts[:, :-1])
     if not len(true):

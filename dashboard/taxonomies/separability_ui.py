@@ -15,24 +15,24 @@ SHOWN = 8
 """Pairs shown before the others are asked for."""
 
 
-def indistinguishable_pairs(found: SeparabilityResult | None) -> None:
+def indistinguishable_pairs(result: SeparabilityResult | None) -> None:
     """Pairs that models cannot distinguish, in a sentence; the least separable in a table, all pairs in another."""
     st.subheader("What to keep apart", anchor=False)
-    if found is None:
+    if result is None:
         st.info("No trained series can answer in these classes over validation, so no pair of classes can be judged.")
         return
-    st.markdown(_sentence(found))
-    measured = [one for one in found.pairs if one.measured]
+    st.markdown(_sentence(result))
+    measured = [one for one in result.pairs if one.measured]
     if measured:
-        rows = [_row(found, one) for one in measured[:SHOWN]]
+        rows = [_row(result, one) for one in measured[:SHOWN]]
         st.table(pd.DataFrame(rows).set_index("pair"), border="horizontal")
-    with st.expander(f"All {counted(len(found.pairs), 'pair')}"):
-        _all(found)
-    _caption(found)
+    with st.expander(f"All {counted(len(result.pairs), 'pair')}"):
+        _all(result)
+    _caption(result)
 
 
-def _sentence(found: SeparabilityResult) -> str:
-    pairs, alike = found.pairs, found.like_chance
+def _sentence(result: SeparabilityResult) -> str:
+    pairs, alike = result.pairs, result.like_chance
     n_apart = sum(one.separable for one in pairs)
     n_poor = sum(one.measured and one.poorly_at_best for one in pairs)
     n_few = sum(not one.measured for one in pairs)
@@ -47,36 +47,36 @@ def _sentence(found: SeparabilityResult) -> str:
     if not alike:
         return f"**No pair looks like chance, as answers stand.** {counts}"
     first = alike[0]
-    a, b = found.names(first)
+    a, b = result.names(first)
     best = first.separations[first.best]
     lead = (
         f"No series is known to separate {a} from {b} better than chance: AUC {_auc(best)}, {_images(best)}; "
-        f"{_people(found, first)}."
+        f"{_people(result, first)}."
     )
-    others = [" / ".join(found.names(one)) for one in alike[1:]]
+    others = [" / ".join(result.names(one)) for one in alike[1:]]
     more = f" The same holds for {one_of(others, 'and')}." if others else ""
     return f"**{plain(lead)}** {plain(more)} {counts}"
 
 
-def _row(found: SeparabilityResult, one: PairSeparability) -> dict[str, str]:
+def _row(result: SeparabilityResult, one: PairSeparability) -> dict[str, str]:
     best = one.separations[one.best]
-    shown, cell = found.images(one)
-    people = {"people": plain(_people(found, one))} if found.n_rated_twice else {}
+    shown, cell = result.images(one)
+    people = {"people": plain(_people(result, one))} if result.n_rated_twice else {}
     return {
-        "pair": f"[{plain(' / '.join(found.names(one)))}]({images_url(shown, cell, MatrixView())})",
+        "pair": f"[{plain(' / '.join(result.names(one)))}]({images_url(shown, cell, MatrixView())})",
         "AUC, 0.5 is chance": plain(_auc(best)),
-        "by": plain(found.subjects[one.best].title),
+        "by": plain(result.subjects[one.best].title),
         "separated": _separated(one),
         **people,
         "images (patients)": f"{_both(best.n_images)} ({_both(best.n_patients)})",
     }
 
 
-def _all(found: SeparabilityResult) -> None:
+def _all(result: SeparabilityResult) -> None:
     rows = []
-    for one in found.pairs:
+    for one in result.pairs:
         best = one.separations[one.best]
-        a, b = found.names(one)
+        a, b = result.names(one)
         rows.append(
             {
                 "class": a,
@@ -85,12 +85,12 @@ def _all(found: SeparabilityResult) -> None:
                 "from": best.low,
                 "to": best.high,
                 "SD over seeds": best.sd,
-                "by": found.subjects[one.best].title,
+                "by": result.subjects[one.best].title,
                 "separated": _separated(one),
-                "people": _people(found, one),
+                "people": _people(result, one),
                 "images": _both(best.n_images),
                 "patients": _both(best.n_patients),
-                "look": images_url(*found.images(one), MatrixView()),
+                "look": images_url(*result.images(one), MatrixView()),
             }
         )
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in ("AUC", "from", "to", "SD over seeds")}
@@ -100,18 +100,17 @@ def _all(found: SeparabilityResult) -> None:
     )
 
 
-def _caption(found: SeparabilityResult) -> None:
-    evaluation, subjects = found.evaluation, found.subjects
-    n_intervals = sum(not math.isnan(s.low) for one in found.pairs for s in one.separations)
+def _caption(result: SeparabilityResult) -> None:
+    evaluation, subjects = result.evaluation, result.subjects
+    n_intervals = sum(not math.isnan(s.low) for one in result.pairs for s in one.separations)
     several = "; of several series, that with the highest mean over its seeds" if len(subjects) > 1 else ""
-    decided = (
-        "nobody has decided twice yet" if not found.n_rated_twice else f"{counted(found.n_rated_twice, 'image')} so far"
-    )
+    n_twice = result.n_rated_twice
+    decided = f"{counted(n_twice, 'image')} so far" if n_twice else "nobody has decided twice yet"
     titles = plain(one_of([s.title for s in subjects], "and"))
     st.caption(
         "AUC: how likely an image of the one class is scored above one of the other, by log p(one) − log p(other), "
         f"over the images labelled as either; mean over the seeds of {titles}{several}. Classes of "
-        f"{plain(found.taxonomy.reference)} ({len(found.taxonomy.names)}), validation split, original labels, "
+        f"{plain(result.taxonomy.reference)} ({len(result.taxonomy.names)}), validation split, original labels, "
         f"{images_of_patients(len(evaluation.truth), evaluation.n_patients)}. "
         f"The {n_intervals:,} intervals hold all at once with 95 % (Bonferroni), so that looking for the lowest "
         "misleads nobody; they cover the choice of patients (Obuchowski 1997), not of seeds. Separated: *yes* where "
@@ -130,10 +129,10 @@ def _separated(one: PairSeparability) -> str:
     return "no" if one.poorly_at_best else "not settled"
 
 
-def _people(found: SeparabilityResult, one: PairSeparability) -> str:
-    if not found.n_rated_twice:
+def _people(result: SeparabilityResult, one: PairSeparability) -> str:
+    if not result.n_rated_twice:
         return "nobody has decided twice yet"
-    agreement = found.rater_agreements.get(one.pair)
+    agreement = result.rater_agreements.get(one.pair)
     if agreement is None:
         return "not decided twice"
     interval = interval_text(agreement.share.low, agreement.share.high)

@@ -34,33 +34,33 @@ def split_suggestions(
         st.info("Do the images of a class lie in two clusters? To find out in a minute:")
         st.code(embedded.command, language=None, wrap_lines=True)
         return None
-    found = divide(embedded)
-    if found.problem:
-        st.warning(plain(found.problem))
+    result = divide(embedded)
+    if result.problem:
+        st.warning(plain(result.problem))
         return None
-    for sentence in _sentences(found):
+    for sentence in _sentences(result):
         st.markdown(f"**{plain(sentence)}**")
     opened = None
-    if found.candidates:
-        rows = [_row(found, one, drafted, space) for one in found.candidates]
+    if result.candidates:
+        rows = [_row(result, one, drafted, space) for one in result.candidates]
         st.table(pd.DataFrame(rows).set_index("class"), border="horizontal")
-        for one in found.candidates:
-            with st.expander(f"{plain(found.name(one))}: images of the two clusters"):
-                opened = _images(found, one) or opened
-    if found.subclusters:
+        for one in result.candidates:
+            with st.expander(f"{plain(result.name(one))}: images of the two clusters"):
+                opened = _images(result, one) or opened
+    if result.subclusters:
         with st.expander(
-            f"All {counted(len(found.subclusters), 'class', 'classes')} of {MIN_PATIENTS_TO_CLUSTER} patients or more"
+            f"All {counted(len(result.subclusters), 'class', 'classes')} of {MIN_PATIENTS_TO_CLUSTER} patients or more"
         ):
-            _all(found)
-    _caption(found)
+            _all(result)
+    _caption(result)
     return opened
 
 
-def _sentences(found: SubclusterResult) -> list[str]:
+def _sentences(result: SubclusterResult) -> list[str]:
     """Which classes form two clusters, and which form one broad cluster whose halves differ in meaning."""
-    seen = f"As {found.run.run_id} sees them, the images of"
+    seen = f"As {result.run.run_id} sees them, the images of"
     two, wide = (
-        [found.name(one) for one in found.candidates if one.clusters.apart is apart] for apart in (True, False)
+        [result.name(one) for one in result.candidates if one.clusters.apart is apart] for apart in (True, False)
     )
     sentences = []
     if two:
@@ -70,14 +70,14 @@ def _sentences(found: SubclusterResult) -> list[str]:
             f"{seen} {one_of(wide, 'and', 8)} spread wider than one cloud. Their halves differ in meaning, but no gap "
             "lies between them: they may be one continuum."
         )
-    return sentences or [f"No class is sure to be two, as {found.run.run_id} sees its images."]
+    return sentences or [f"No class is sure to be two, as {result.run.run_id} sees its images."]
 
 
-def _row(found: SubclusterResult, one: Subclusters, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
+def _row(result: SubclusterResult, one: Subclusters, drafted: Drafted, space: LeafSpace) -> dict[str, str]:
     between, cloud = one.clusters.between, one.clusters.one_cloud
     return {
-        "class": plain(found.name(one)),
-        "what the clusters mean": _meaning(found, one, drafted, space),
+        "class": plain(result.name(one)),
+        "what the clusters mean": _meaning(result, one, drafted, space),
         "images (patients)": _sizes(one),
         "spread between them": f"{share_text(between.value)} ({interval_text(between.low, between.high)})",
         "of one cloud": f"{share_text(cloud[0])}, 95 % below {share_text(cloud[1])}",
@@ -86,9 +86,9 @@ def _row(found: SubclusterResult, one: Subclusters, drafted: Drafted, space: Lea
     }
 
 
-def _meaning(found: SubclusterResult, one: Subclusters, drafted: Drafted, space: LeafSpace) -> str:
+def _meaning(result: SubclusterResult, one: Subclusters, drafted: Drafted, space: LeafSpace) -> str:
     """The difference in words, as a link to the draft that splits the class by it."""
-    step, meaning = found.step(one, drafted.taxonomy), one.meaning
+    step, meaning = result.step(one, drafted.taxonomy), one.meaning
     if step is None or meaning is None:
         return "no common meaning found"
     draft = drafted.draft.with_step(step)
@@ -98,13 +98,13 @@ def _meaning(found: SubclusterResult, one: Subclusters, drafted: Drafted, space:
     return f"{link}: {shares} are {plain(meaning.value)}; {agreement}"
 
 
-def _images(found: SubclusterResult, one: Subclusters) -> dict[str, list[str]] | None:
+def _images(result: SubclusterResult, one: Subclusters) -> dict[str, list[str]] | None:
     """The most typical images of each cluster; returns the address of the image that was just clicked."""
-    shown = Shown((found.run.run_id,), Space.NATIVE, Split.VALIDATION)
-    names = found.run.card.taxonomy.names
+    shown = Shown((result.run.run_id,), Space.NATIVE, Split.VALIDATION)
+    names = result.run.card.taxonomy.names
     opened = None
     for second in (False, True):
-        image_ids = found.images(one, second)
+        image_ids = result.images(one, second)
         more = f", the {MAX_TILES} furthest from the other" if len(image_ids) > MAX_TILES else ""
         images = f"{counted(len(image_ids), 'image')} of {counted(one.clusters.n_patients[second], 'patient')}"
         called = f"{share_text(one.right[second], 0)} called right"
@@ -116,10 +116,10 @@ def _images(found: SubclusterResult, one: Subclusters) -> dict[str, list[str]] |
     return links.to_image(opened, shown) if opened else None
 
 
-def _all(found: SubclusterResult) -> None:
+def _all(result: SubclusterResult) -> None:
     rows = [
         {
-            "class": found.name(one),
+            "class": result.name(one),
             "two clusters?": _verdict(one),
             "spread between them, %": 100 * one.clusters.between.value,
             "from": 100 * one.clusters.between.low,
@@ -130,7 +130,7 @@ def _all(found: SubclusterResult) -> None:
             "patients": " + ".join(f"{n:,}" for n in one.clusters.n_patients),
             "best meaning": one.meaning.words if one.meaning else "none found",
         }
-        for one in found.subclusters
+        for one in result.subclusters
     ]
     percent = ("spread between them, %", "from", "to", "one cloud, 95 % below")
     config = {name: st.column_config.NumberColumn(format="%.1f") for name in percent}
@@ -138,16 +138,16 @@ def _all(found: SubclusterResult) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="taxonomies_clusters", column_config=config, lazy=False)
 
 
-def _caption(found: SubclusterResult) -> None:
-    assert found.evaluation is not None
-    evaluation, n_left = found.evaluation, len(found.run.card.classes) - len(found.subclusters)
+def _caption(result: SubclusterResult) -> None:
+    assert result.evaluation is not None
+    evaluation, n_left = result.evaluation, len(result.run.card.classes) - len(result.subclusters)
     few = (
         f" {counted(n_left, 'class has', 'classes have')} fewer than {MIN_PATIENTS_TO_CLUSTER} patients."
         if n_left
         else ""
     )
     st.caption(
-        f"Features of {plain(found.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
+        f"Features of {plain(result.run.run_id)} before its last layer, {N_COMPONENTS} principal components of each "
         f"class; validation split, original labels, "
         f"{images_of_patients(len(evaluation.truth), evaluation.n_patients)}.{few} "
         "Two-means splits any cloud. Two clusters are stated only "
