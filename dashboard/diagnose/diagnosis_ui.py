@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.address import links
@@ -217,6 +216,6 @@ def _tile(diagnosis: Diagnosis, image_id: str, n_runs: int, what: str, page: Pag
     return Tile(image_id, times, true, query=links.to_image(image_id, shown))
 
 
-def _class_chart(figure: go.Figure, name: str, page: PageContext) -> None:
+def _class_chart(figure: object, name: str, page: PageContext) -> None:
     """A chart whose marks carry ``[subject, class]``; a click opens the images of that class."""
     clickable_chart(figure, name, lambda subject_id, true: Cell(subject_id, (true,)), page.open_cell)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.address.links import Cell
@@ -13,14 +12,12 @@ Open = Callable[[Cell], None]
 T = TypeVar("T")
 
 
-def chart(figure: go.Figure, key: str) -> None:
+def chart(figure: object, key: str) -> None:
     """Draw a chart without controls or clicks."""
     st.plotly_chart(figure, key=key, theme=None, config={"displayModeBar": False})
 
 
-def clickable_chart(
-    figure: go.Figure, name: str, cell: Callable[[str, str], T], open_cell: Callable[[T], None]
-) -> None:
+def clickable_chart(figure: object, name: str, cell: Callable[[str, str], T], open_cell: Callable[[T], None]) -> None:
     """Draw a chart whose marks carry two names; a click opens ``cell`` of them."""
     key = chart_key(name)
     st.plotly_chart(
