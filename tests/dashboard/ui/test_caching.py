@@ -125,7 +125,7 @@ def calls(now):
         "dashboard.review.cached._queue": (shown, QueueView(Order.WRONG), None),
         "dashboard.review.cached._cells": (shown, QueueView(Order.CELL), series["things"]),
         "dashboard.review.cached.agreement": (taxonomy,),
-        "dashboard.labels.cached._labels_compared": ("original", "standing", taxonomy, ()),
+        "dashboard.labels.cached.labels_compared": ("original", "standing", taxonomy),
         "dashboard.labels.cached.import_plan": (raw, "l.csv", importing.LabelsWanted("Ann")),
         "dashboard.data.cached._counts": (DataView(CountedBy.CLASS, "things", Labels.REVIEWED), taxonomy),
         "dashboard.data.cached.file_checks": (Labels.REVIEWED, "stamp"),
