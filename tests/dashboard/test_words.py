@@ -42,6 +42,11 @@ def test_counts(count, text):
     assert counted(count, "image") == text
 
 
+def test_a_mean_is_singular_only_where_it_is_written_as_one():
+    assert [counted(mean, "image", digits=1) for mean in (1.0, 0.5)] == ["1.0 images", "0.5 images"]
+    assert counted(0.9, "class", "classes") == "1 class"
+
+
 def test_undefined_is_a_dash():
     assert share_text(float("nan")) == interval_text(float("nan"), float("nan")) == "–"
     assert share_text(0.1234) == "12.3 %"
