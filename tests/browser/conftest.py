@@ -50,7 +50,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """``serve(script, **environment)`` starts a Streamlit script (or a file with an `st.App`) on a free port."""
     running: list[Served] = []
@@ -78,6 +78,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def open_page(width: int = 1280, height: int = 900, theme: str = "light") -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
+        context.set_default_timeout(60_000)
         contexts.append(context)
         return context.new_page()
 
@@ -86,7 +87,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The demo as `taxoscope serve` gives it, with a fresh writable folder."""
     served = taxoscope(tmp_path_factory.mktemp("demo"))
@@ -100,7 +101,6 @@ def opened(app: Served, new_page: Open) -> Open:
 
     def go(address: str, **look: object) -> Page:
         page = new_page(**look)
-        page.set_default_timeout(60_000)
         page.goto(f"{app.url}/{address}")
         settle(page)
         return page

@@ -52,7 +52,6 @@ def named(page, name):
 
 def test_the_history_of_one_person_and_of_one_image_stands_in_the_address(served, new_page):
     page = new_page(height=1400)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/decisions?reviewer=Ben&image={TEST[0]}")
     expect(page.get_by_text("1 of 8 decisions")).to_be_visible()
     expect(page.get_by_role("combobox", name="Reviewer")).to_have_value("Ben")
@@ -82,7 +81,6 @@ def test_one_of_the_two_is_told_so_and_another_person_gets_another_image(served,
 
 def test_a_third_person_ends_a_disagreement_and_it_leaves_the_queue(served, folder, new_page):
     page = new_page(height=1400)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/decisions")
     expect(page.get_by_text("People disagree about 3 images")).to_be_visible()
     expect(page.get_by_text("The latest label stands, whoever gave it.")).to_be_visible()

@@ -60,7 +60,6 @@ def answer(page: Page, image_id: str) -> None:
 def test_wrong_labels_are_found_corrected_seen_and_learnt_from(server: Served, new_page: Open) -> None:
     folder = Path(server.environment["TAXOSCOPE_DEMO_FOLDER"])
     page = new_page(height=1000)
-    page.set_default_timeout(60_000)
 
     page.goto(f"{server.url}/review?order=label-error&{SHOWN}")
     settle(page)
@@ -113,7 +112,7 @@ def test_wrong_labels_are_found_corrected_seen_and_learnt_from(server: Served, n
     command = ["-c", "from dashboard.cli.main import main; main()", "train", "--taxonomy", "anatomy", "--seeds", "0"]
     done = subprocess.run(
         [sys.executable, *command, "--epochs", "1", "--labels", "after-review"],
-        env={**server.environment, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "2", "HOME": str(folder)},
+        env={**server.environment, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "HOME": str(folder)},
         cwd=folder, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

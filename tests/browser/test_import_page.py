@@ -62,7 +62,6 @@ def test_a_zip_is_uploaded_mapped_tried_and_imported(tmp_path, birds, served, ne
     workspace = tmp_path / "ws"
     before = {path.name: path.read_bytes() for path in workspace.iterdir() if path.suffix in (".toml", ".csv")}
     page = new_page(height=1600)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/import")
     settle(page)
     main = page.get_by_test_id("stMain")

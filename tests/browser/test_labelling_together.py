@@ -88,7 +88,6 @@ def test_images_chosen_in_the_gallery_get_one_label_and_lose_it_together(served:
 
 def test_a_loop_on_the_map_chooses_its_images(served: Served, new_page) -> None:
     page = new_page(height=1300)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/images?split=validation&as=map")
     settle(page)
     expect(page.get_by_text("Draw a loop around some points")).to_be_visible()

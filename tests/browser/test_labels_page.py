@@ -37,7 +37,6 @@ def decisions(folder):
 
 def test_what_is_downloaded_is_the_manifest_again(served, new_page):
     page = new_page(height=1400)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/labels?work=export")
     settle(page)
     main = page.get_by_test_id("stMain")
@@ -58,7 +57,6 @@ def test_what_is_downloaded_is_the_manifest_again(served, new_page):
 
 def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(folder, served, new_page):
     page = new_page(height=1800)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/labels")
     settle(page)
     main = page.get_by_test_id("stMain")
@@ -131,7 +129,6 @@ def test_a_set_is_made_labels_come_in_and_all_is_gone_back_to(folder, served, ne
 def test_confirming_opinions_are_stored_in_the_name_of_the_annotator(folder, served, new_page):
     n_before = len(decisions(folder))
     page = new_page(height=1600)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/labels?work=import")
     settle(page)
     main = page.get_by_test_id("stMain")

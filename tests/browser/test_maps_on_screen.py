@@ -72,7 +72,6 @@ def test_the_viewer_shows_maps_waits_for_slow_ones_and_tells_errors(
 def _opened_with_held_maps(served: Served, new_page: Callable[..., Page], address: str) -> tuple[Page, list[Route]]:
     """A page of the dashboard whose requests for maps wait on the line until `_let_go`."""
     page, held = new_page(), []
-    page.set_default_timeout(60_000)
     page.route("**/map/**", lambda route: held.append(route))
     page.goto(f"{served.url}/{address}")
     settle(page)

@@ -35,7 +35,6 @@ def served(tmp_path: Path):
 
 
 def opened(page: Page, server: Served, address: str) -> Page:
-    page.set_default_timeout(60_000)
     page.goto(f"{server.url}/{address}")
     settle(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)

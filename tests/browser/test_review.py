@@ -96,7 +96,6 @@ def opened(server: Served, new_page: Open) -> Open:
 
     def go(address: str = "review", reviewer: str | None = None) -> Page:
         page = new_page(height=1000)
-        page.set_default_timeout(60_000)
         page.goto(f"{server.url}/{address}")
         settle(page)
         if address.startswith("review"):

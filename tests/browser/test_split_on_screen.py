@@ -23,7 +23,6 @@ def served(tmp_path_factory):
 
 def test_from_the_command_to_the_images_and_the_draft(served, new_page):
     page = new_page(height=1400)
-    page.set_default_timeout(60_000)
     page.goto(f"{served.url}/taxonomies?taxonomy=consolidated.v1")
     settle(page)
     expect(page.get_by_text("uv run taxoscope embed consolidated-s0", exact=True)).to_be_visible()

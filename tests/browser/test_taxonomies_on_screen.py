@@ -29,7 +29,6 @@ def own(tmp_path_factory):
 def opened(own, new_page):
     def go(address, **look):
         page = new_page(**look)
-        page.set_default_timeout(60_000)
         page.goto(f"{own[1].url}/{address}")
         settle(page)
         return page

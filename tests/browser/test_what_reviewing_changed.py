@@ -115,7 +115,6 @@ def decided(tmp_path_factory):
 def open_decided(decided, new_page):
     def go(address, **look):
         page = new_page(**look)
-        page.set_default_timeout(60_000)
         page.goto(f"{decided.url}/{address}")
         settle(page)
         return page
