@@ -132,6 +132,12 @@ def test_a_page_without_torch_says_what_to_install(served):
     assert (status, told.endswith(b'`pip install "taxoscope[models]"`.')) == (409, True)
 
 
+def test_the_next_command_is_one_that_can_be_typed_here(typed, tmp_path):
+    done = typed("init", str(tmp_path / "mine"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Next: taxoscope import-data IMAGES --dry-run" in done.stdout
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(
     "command",
