@@ -1,4 +1,4 @@
-"""Commands that report print JSON alone where that is asked for, with the figures that the files give."""
+"""Commands that report print JSON alone where that is asked for, with the figures that the files give; completion."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_images_that_look_alike(animals, tmp_path):
     assert len(told["listed"]) <= told["pairs"]
 
 
-def test_completion_is_offered(tmp_path):
-    done = run("--show-completion", "bash", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "_TAXOSCOPE_COMPLETE=complete_bash" in done.stdout
+def test_a_shell_that_asks_gets_completions(tmp_path):
+    asked = {"_TAXOSCOPE_COMPLETE": "complete_bash", "COMP_WORDS": "taxoscope ba", "COMP_CWORD": "1"}
+    done = run(cwd=tmp_path, **asked)
+    assert (done.returncode, done.stdout.split()) == (0, ["backup"]), done.stderr
