@@ -75,7 +75,7 @@ def over_all_images(
             predicted[:, [place[image_id] for image_id in one.image_ids]] = one.predicted
         made.append(
             replace(
-                a,
+                side[0],
                 image_ids=image_ids,
                 patients=patients,
                 truth=np.array([truth[one] for one in image_ids], dtype=np.int64),
@@ -137,9 +137,8 @@ def _costliest(truth: NDArray[np.int64], run: NDArray[np.int64], most: NDArray[n
 
 
 def _padded(one: Predictions) -> NDArray[np.float32]:
-    """The probabilities, and at the end a row that stands for no prediction."""
-    n_classes = len(one.classes)
-    return np.vstack([one.probabilities, np.full((1, n_classes), 1 / n_classes, dtype=np.float32)])
+    """The probabilities, and at the end a row that stands for no prediction: of the first class, and never read."""
+    return np.vstack([one.probabilities, np.eye(1, len(one.classes), dtype=np.float32)])
 
 
 def _of_images(side: Sequence[Evaluation], values: Callable[[Evaluation], NDArray[np.int64]]) -> list[tuple[str, int]]:

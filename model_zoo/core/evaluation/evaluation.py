@@ -22,6 +22,8 @@ class Evaluation:
     ``truth`` (N,) and ``predicted`` (S, N) hold class indices, ``patients`` (N,) a code per
     patient; ``n_left_out`` images have a label that no single class holds, ``n_outside`` one
     that the taxonomy declares not to know: neither is ever counted as an error.
+    ``undecided`` holds for each run (or is empty) image id -> the class indices, `OUTSIDE` among them, that a
+    prediction may be: ``predicted`` is `OUTSIDE` there, so that it is never correct and never dropped.
     """
 
     taxonomy: Taxonomy
@@ -31,6 +33,7 @@ class Evaluation:
     predicted: NDArray[np.int64]
     n_left_out: int = 0
     n_outside: int = 0
+    undecided: tuple[Mapping[str, frozenset[int]], ...] = ()
 
     @property
     def n_patients(self) -> int:
@@ -41,6 +44,15 @@ class Evaluation:
     def right(self) -> NDArray[np.bool_]:
         """Whether each run is right on each image, (S, N)."""
         return self.predicted == self.truth
+
+    @cached_property
+    def is_undecided(self) -> NDArray[np.bool_]:
+        """Whether each run's prediction may be several classes, (S, N)."""
+        spans = np.zeros(self.predicted.shape, dtype=np.bool_)
+        for row, of_run in enumerate(self.undecided):
+            if of_run:
+                spans[row] = [image_id in of_run for image_id in self.image_ids]
+        return spans & (self.predicted == OUTSIDE)
 
     @cached_property
     def confusions(self) -> list[Confusion]:
@@ -83,12 +95,21 @@ class Evaluation:
         """The same answers in a coarser label space; images that the target does not know are outside there."""
         truth = projection.apply(self.truth)
         known = truth != OUTSIDE
+        predicted = projection.apply(self.predicted)
+        coarser = tuple(
+            {image_id: projection.apply_set(classes) for image_id, classes in of_run.items()}
+            for of_run in self.undecided
+        )
+        for row, of_run in enumerate(coarser):
+            for k in np.flatnonzero(self.is_undecided[row]):
+                predicted[row, k] = _only_one(of_run[self.image_ids[k]])
         everywhere = replace(
             self,
             taxonomy=projection.target,
             truth=truth,
-            predicted=projection.apply(self.predicted),
+            predicted=predicted,
             n_outside=self.n_outside + int((~known).sum()),
+            undecided=_spanning(coarser),
         )
         return everywhere.only(known)
 
@@ -132,7 +153,8 @@ def evaluate(
     ``mapped_by`` is how predictions get there: argmax, then mapped (what is deployed, and the rule of every
     verdict), or probabilities summed, then argmax; ties go to the model's own answer.
     ``labels`` and ``patients`` (image id -> patient id) cover all predicted images; an image
-    without patient is a patient of its own.
+    without patient is a patient of its own. A predicted label at a higher level counts as the class that it fits in,
+    and is undecided where it spans several.
     """
     if not predictions:
         raise RunError("There is no run to judge; choose at least one.")
@@ -154,6 +176,10 @@ def evaluate(
     n_outside = sum(1 for label in standing if label <= space.outside)
     codes = patient_codes(first.image_ids, patients)
     predicted = np.stack([_answers(one, projection, mapped_by) for one in predictions])
+    candidates = tuple(_candidates(one, projection) for one in predictions)
+    for row, of_run in enumerate(candidates):
+        for image_id, classes in of_run.items():
+            predicted[row, first.row_of[image_id]] = _only_one(classes)
     return Evaluation(
         taxonomy=space,
         image_ids=tuple(np.array(first.image_ids, dtype=object)[placed]),
@@ -162,6 +188,7 @@ def evaluate(
         predicted=predicted[:, placed],
         n_left_out=int((~placed).sum()) - n_outside,
         n_outside=n_outside,
+        undecided=_spanning(candidates),
     )
 
 
@@ -188,9 +215,13 @@ def patient_codes(image_ids: Iterable[str], patients: Mapping[str, str]) -> NDAr
 
 def accuracy(evaluation: Evaluation) -> Figure:
     """The share of images on which a run is right."""
-    right = evaluation.right.astype(np.float64)
-    per_run, pooled = _shares(right, np.ones_like(right), evaluation.patients)
-    return Figure("accuracy", around(pooled, _mean(per_run)), per_run)
+    return share_of_images("accuracy", evaluation, evaluation.right, np.ones_like(evaluation.right))
+
+
+def share_of_images(name: str, evaluation: Evaluation, hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Figure:
+    """The share of ``hits`` in ``among``, both (S, N) over the images of ``evaluation``."""
+    per_run, pooled = _shares(hits.astype(np.float64), among.astype(np.float64), evaluation.patients)
+    return Figure(name, around(pooled, _mean(per_run)), per_run)
 
 
 def class_figures(evaluation: Evaluation, figure: ClassFigure) -> list[Figure]:
@@ -241,9 +272,32 @@ def churn(predicted: NDArray[np.int64]) -> float:
 
 def _answers(one: Predictions, projection: Projection, mapped_by: MappedBy) -> NDArray[np.int64]:
     """Class indices of the projection's target, (N,)."""
-    if mapped_by is MappedBy.SUM:
+    if mapped_by is MappedBy.SUM and not one.labels_only:
         return labels_after_summing(one.probabilities.astype(np.float64), projection.index)
     return projection.apply(one.predicted)
+
+
+def _candidates(one: Predictions, projection: Projection) -> dict[str, frozenset[int]]:
+    """Image id -> the target's classes that an undecided prediction may be, one class or several."""
+    sets: dict[bytes, frozenset[int]] = {}
+    found = {}
+    for row in np.flatnonzero(one.undecided):
+        touched = one.probabilities[row] > 0
+        key = touched.tobytes()
+        if key not in sets:
+            sets[key] = projection.apply_set(np.flatnonzero(touched).tolist())
+        found[one.image_ids[row]] = sets[key]
+    return found
+
+
+def _only_one(classes: frozenset[int]) -> int:
+    return next(iter(classes)) if len(classes) == 1 else OUTSIDE
+
+
+def _spanning(candidates: Sequence[Mapping[str, frozenset[int]]]) -> tuple[Mapping[str, frozenset[int]], ...]:
+    """Those that span several classes; empty where no run has any."""
+    kept = tuple({one: classes for one, classes in of_run.items() if len(classes) > 1} for of_run in candidates)
+    return kept if any(kept) else ()
 
 
 def _concerned(evaluation: Evaluation) -> list[NDArray[np.int64]]:

@@ -11,7 +11,7 @@ from model_zoo.core.errors import TaxonomyError
 from model_zoo.core.evaluation.evaluation import Evaluation, Figure
 from model_zoo.core.evaluation.linearised import Judged, over_runs
 from model_zoo.core.evaluation.metrics import ClassFigure
-from model_zoo.core.label_space.taxonomy import Taxonomy, project
+from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy, project
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +77,13 @@ def hierarchical(evaluation: Evaluation, hierarchy: Hierarchy, figure: ClassFigu
 
     Truth and answer are each taken with all their ancestors but the root; pooled over images, the share of the
     answers' nodes that are the truth's (precision), of the truths' that are the answers' (recall), and F1 of both.
-    A prediction outside has no node. The evaluation stands in the hierarchy's finest label space.
+    A prediction outside has no node, and an undecided one those that hold all classes that it may be. The evaluation
+    stands in the hierarchy's finest label space.
     """
     _check(evaluation, hierarchy)
-    above = np.vstack([hierarchy.ancestors, np.zeros_like(hierarchy.ancestors[:1])]).astype(np.float64)
+    predictions, sets = _with_undecided(evaluation)
+    above = np.vstack([hierarchy.ancestors, np.zeros_like(hierarchy.ancestors[:1])])
+    above = np.vstack([above, *(above[[sorted(one)]].all(axis=1) for one in sets)]).astype(np.float64)
     true_nodes = above[evaluation.truth].sum(axis=1)
 
     def judge(predicted: NDArray[np.int64]) -> Judged:
@@ -96,27 +99,44 @@ def hierarchical(evaluation: Evaluation, hierarchy: Hierarchy, figure: ClassFigu
         value = float(shared.sum() / among.sum())
         return value, (shared - value * among) / among.mean()
 
-    right = evaluation.right.mean(axis=0)
-    return over_runs(f"hierarchical {figure}", evaluation, map(judge, evaluation.predicted), right)
+    right = evaluation.right
+    if figure is ClassFigure.PRECISION:  # 1 also where a prediction stops above the true class
+        holds_truth = above @ above.T >= above.sum(axis=1)
+        right = right | (evaluation.is_undecided & holds_truth[evaluation.truth, predictions])
+    return over_runs(f"hierarchical {figure}", evaluation, map(judge, predictions), right.mean(axis=0))
 
 
 def mistake_severity(evaluation: Evaluation, hierarchy: Hierarchy) -> Figure:
     """The mean height, over the wrong answers, of the lowest node that holds truth and answer; at least 1.
 
-    NaN for a run without mistakes. It may fall while accuracy does: a run that adds slight mistakes has better ones.
+    NaN for a run without mistakes. It may fall while accuracy does: a run that adds slight mistakes has better ones. An
+    undecided prediction is a mistake whose node holds all classes that it may be.
     The evaluation stands in the hierarchy's finest label space.
     """
     _check(evaluation, hierarchy)
+    predictions, sets = _with_undecided(evaluation)
+    heights = np.column_stack([hierarchy.heights, *(hierarchy.heights[:, sorted(one)].max(axis=1) for one in sets)])
 
     def judge(predicted: NDArray[np.int64]) -> Judged:
         wrong = (predicted != evaluation.truth).astype(np.float64)
         if not wrong.any():
             return float("nan"), wrong
-        height = hierarchy.heights[evaluation.truth, predicted]
+        height = heights[evaluation.truth, predicted]
         value = float(height.sum() / wrong.sum())
         return value, (height - value * wrong) / wrong.mean()
 
-    return over_runs("mistake severity", evaluation, map(judge, evaluation.predicted))
+    return over_runs("mistake severity", evaluation, map(judge, predictions))
+
+
+def _with_undecided(evaluation: Evaluation) -> tuple[NDArray[np.int64], list[frozenset[int]]]:
+    """Predictions (S, N) where K is `OUTSIDE` and K + 1 + j the undecided set j, and these sets of classes."""
+    n_classes = len(evaluation.taxonomy.classes)
+    predicted = np.where(evaluation.predicted == OUTSIDE, n_classes, evaluation.predicted)
+    sets = list(dict.fromkeys(classes for of_run in evaluation.undecided for classes in of_run.values()))
+    number = {classes: n_classes + 1 + j for j, classes in enumerate(sets)}
+    for row, k in zip(*np.nonzero(evaluation.is_undecided)):
+        predicted[row, k] = number[evaluation.undecided[row][evaluation.image_ids[k]]]
+    return predicted, sets
 
 
 def _check(evaluation: Evaluation, hierarchy: Hierarchy) -> None:

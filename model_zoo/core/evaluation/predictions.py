@@ -1,6 +1,6 @@
 """Predictions of a model: one probability per image and class."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import RunError
-from model_zoo.core.label_space.taxonomy import OUTSIDE
+from model_zoo.core.label_space.labels import Label
+from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Probabilities of one run over N images and its K classes.
 
-    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_only`` only the answers
-    are known: each row is 1 at its answer, and no figure may read a probability out of it.
+    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_only`` only the predicted
+    labels are known: each row is 1 at its class, or 1 / m at each of the m classes that the label may be
+    (`rows_of_labels`), and no metric may read a probability out of it.
     """
 
     image_ids: tuple[str, ...]
@@ -37,12 +39,21 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """Class index of the highest probability, (N,)."""
-        return self.probabilities.argmax(axis=1).astype(np.int64)
+        """Class index of the highest probability, (N,); `OUTSIDE` where a label may be several classes."""
+        return np.where(self.undecided, OUTSIDE, self.probabilities.argmax(axis=1)).astype(np.int64)
+
+    @cached_property
+    def undecided(self) -> NDArray[np.bool_]:
+        """Whether a predicted label may be several of the classes, (N,); never with probabilities."""
+        if not self.labels_only:
+            return np.zeros(len(self.image_ids), dtype=np.bool_)
+        return (self.probabilities > 0).sum(axis=1) > 1
 
     @cached_property
     def n_tied(self) -> int:
         """Images for which several classes have the highest probability; `predicted` is the first of these."""
+        if self.labels_only:
+            return 0
         highest = self.probabilities.max(axis=1, keepdims=True, initial=0)
         return int(((self.probabilities == highest).sum(axis=1) > 1).sum())
 
@@ -57,6 +68,24 @@ class Predictions:
     def row_of(self) -> dict[str, int]:
         """Image id -> row."""
         return {image_id: row for row, image_id in enumerate(self.image_ids)}
+
+
+def rows_of_labels(labels: Sequence[Label], taxonomy: Taxonomy) -> NDArray[np.float32]:
+    """Rows (N, K) of `Predictions` for predicted labels at any depth: 1 / m at each of the m classes that one touches.
+
+    A label within one class is that class. `RunError` for a label that touches no class of ``taxonomy``.
+    """
+    known: dict[Label, NDArray[np.float32]] = {}
+    for label in labels:
+        if label not in known:
+            touched = np.array([not label.isdisjoint(leaves) for leaves in taxonomy.classes.values()])
+            if not touched.any():
+                raise RunError(
+                    f"The prediction {' or '.join(sorted(label))[:200]} is in no class of {taxonomy.name!r}; "
+                    f"it has {', '.join(taxonomy.names)[:500]}."
+                )
+            known[label] = (touched / touched.sum()).astype(np.float32)
+    return np.array([known[label] for label in labels], dtype=np.float32).reshape(len(labels), len(taxonomy.classes))
 
 
 def labels_after_summing(probabilities: NDArray[np.floating], coarser: NDArray[np.int64]) -> NDArray[np.int64]:

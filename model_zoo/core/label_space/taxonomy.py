@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -137,6 +137,10 @@ class Projection:
     def apply(self, predicted: NDArray[np.int64]) -> NDArray[np.int64]:
         """Class indices of the source, any shape, as indices of the target: argmax, then mapped."""
         return np.where(predicted == OUTSIDE, OUTSIDE, self.index[predicted])
+
+    def apply_set(self, classes: Iterable[int]) -> frozenset[int]:
+        """The target's classes, `OUTSIDE` among them, into which some of the source's ``classes`` fall."""
+        return frozenset(OUTSIDE if one == OUTSIDE else int(self.index[one]) for one in classes)
 
     @property
     def matrix(self) -> NDArray[np.float64]:
