@@ -9,6 +9,7 @@ from dashboard.compare.result_notes import result_notes
 from dashboard.compare.smallest_gap import detectable_difference_words
 from dashboard.evaluation.comparison import Comparison
 from dashboard.evaluation.label_change_effect import label_change_effect
+from dashboard.evaluation.undecided_words import undecided_note
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.server_state.open_workspace import Desk
 from model_zoo.workspace.command_line import command
@@ -19,6 +20,11 @@ def printed(desk: Desk, judged: Comparison, found: Sequence[Judgement]) -> list[
     rule, beside = desk.workspace.rule, result_notes(desk, judged, found)
     lines = [f"{judged.basis(one)}." for one in judged.evaluations] if not judged.one_basis else []
     lines = lines or [f"{judged.basis(judged.evaluations[0])}."]
+    lines += [
+        f"{subject.title}: {note}"
+        for subject, evaluation in zip(judged.subjects, judged.evaluations, strict=True)
+        if (note := undecided_note(evaluation))
+    ]
     if len(judged.subjects) == 1:
         return [*lines, *detectable_difference_words(judged, rule)]
     if sentence := why_none(judged):

@@ -11,6 +11,7 @@ from dashboard.evaluation.class_selection import plotted_classes
 from dashboard.evaluation.comparison import Comparison, Subject
 from dashboard.evaluation.label_change_effect import LabelChanges
 from dashboard.evaluation.label_change_effect_words import reviewed_part
+from dashboard.evaluation.undecided_words import undecided_note
 from dashboard.ui import controls, plots
 from dashboard.ui.charts import Open, clickable_chart
 from dashboard.ui.class_tables import class_table, figure_table
@@ -65,6 +66,7 @@ def overall_metrics(judged: Comparison) -> None:
             )
         else:
             lines.append("One seed: how much trainings differ is not known.")
+        lines += [note] if (note := undecided_note(evaluation)) else []
         with column.container(border=True, height="stretch"):
             st.metric(f"{plain(subject.title)} · accuracy", share_text(metric.mean), help=_PATIENTS_ONLY)
             st.caption("  \n".join(lines))

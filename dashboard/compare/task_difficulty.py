@@ -12,6 +12,7 @@ from model_zoo.core.evaluation.metrics import LEAST_PATIENTS, ClassFigure, Share
 from model_zoo.core.evaluation.overall_metrics import brier, kappa, log_loss, macro, mcc
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.evaluation.probability_summing import SummingChange, accuracy_change
+from model_zoo.core.evaluation.undecided import accuracy_decided, has_undecided, share_undecided
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.workspace.run import Run
@@ -110,9 +111,16 @@ def secondary_metrics(
             log_loss(evaluation, probabilities_in(evaluation, predictions, subject.taxonomy)),
             brier(evaluation, probabilities_in(evaluation, predictions, subject.taxonomy)),
         ]
+        spans = has_undecided(evaluation)
+        if spans:
+            figures += [share_undecided(evaluation), accuracy_decided(evaluation)]
         chain = longest_chain(taxonomies, first=evaluation.taxonomy)
         if len(chain) > 1:
             hierarchy = Hierarchy(chain)
+            if spans:
+                figures += [
+                    hierarchical(evaluation, hierarchy, one) for one in (ClassFigure.PRECISION, ClassFigure.RECALL)
+                ]
             figures += [hierarchical(evaluation, hierarchy, ClassFigure.F1), mistake_severity(evaluation, hierarchy)]
         made.append(SecondaryMetrics(subject, tuple(figures), chain if len(chain) > 1 else ()))
     return tuple(made)

@@ -11,7 +11,7 @@ from dashboard.evaluation.cell_images import n_runs_in_cell
 from dashboard.evaluation.confusion_cells import cell_words
 from dashboard.evaluation.stored_predictions import StoredPredictions
 from dashboard.words import counted
-from model_zoo.core.evaluation.evaluation import Evaluation
+from model_zoo.core.evaluation.evaluation import Evaluation, mapped
 from model_zoo.core.label_space.taxonomy import ELSEWHERE, Taxonomy, project
 from model_zoo.core.review.label_errors import find_label_errors
 
@@ -104,7 +104,7 @@ def disagreeing(said: Sequence[StoredPredictions], ground: Taxonomy) -> Ranked:
     for one in said:
         onto = project(one.subject.taxonomy, ground)
         for run in one.predictions:
-            answers.append(onto.apply(run.predicted[[run.row_of[image_id] for image_id in image_ids]]))
+            answers.append(mapped(run, onto)[[run.row_of[image_id] for image_id in image_ids]])
     predicted = np.stack(answers)
     share, names = disagreement(predicted), (*ground.names, ELSEWHERE)
     return {image_ids[k]: (-float(share[k]), votes([names[c] for c in predicted[:, k]])) for k in np.flatnonzero(share)}

@@ -81,6 +81,21 @@ def ties_words(predictions: Mapping[Split, Predictions]) -> str:
     )
 
 
+def undecided_words(predictions: Mapping[Split, Predictions]) -> str:
+    """Number of images whose predicted label spans several classes, by split; empty if there is none."""
+    spans = [
+        f"{one.undecided.sum():,} of {len(one.image_ids):,} {split} images"
+        for split, one in predictions.items()
+        if one.undecided.any()
+    ]
+    if not spans:
+        return ""
+    return (
+        f"Undecided: of {' and '.join(spans)} the label spans several classes; they count as incorrect wherever it "
+        "does, and as the class that it fits in elsewhere."
+    )
+
+
 def classes_text(names: Sequence[str]) -> str:
     """``a, b, c``, which `read_class_names` reads back: a name with a comma or a quote is quoted."""
     quoted = ('"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name for name in names)

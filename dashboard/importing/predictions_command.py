@@ -5,12 +5,13 @@ from pathlib import Path
 from rich.console import Console
 
 from dashboard.importing.checkpoint_command import print_accuracy
-from dashboard.importing.checks import check_run_id_free, classes_text, ties_words
+from dashboard.importing.checks import check_run_id_free, classes_text, ties_words, undecided_words
 from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import evaluate
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.class_values import ClassValues, read_classes, readings
+from model_zoo.importing.inner_nodes import InnerNodes
 from model_zoo.importing.prediction_files import ImportedPredictions, read_predictions
 from model_zoo.importing.predictions import card_of, match_predictions
 from model_zoo.workspace.run import Run, write_run
@@ -41,10 +42,12 @@ def import_predictions(
             f"{workspace.writable} holds the counts of a confusion table: nothing says which of them is about which "
             "image, so no other answers can be set against them."
         )
-    answers = read_predictions(path, order, column, values).in_order_of(taxonomy.names)
+    nodes = InnerNodes(taxonomy, workspace.taxonomies(), workspace.space)
+    answers = read_predictions(path, order, column, values, nodes).in_order_of(taxonomy.names)
     found = match_predictions(answers, taxonomy, dataset, split)
     card = card_of(run_id, answers, taxonomy, dataset, licence)
-    for sentence in (*answers.told, *found.told, ties_words(found.predictions)):
+    undecided = undecided_words(found.predictions)
+    for sentence in (*answers.told, *found.told, ties_words(found.predictions), undecided):
         if sentence:
             console.print(sentence, soft_wrap=True)
     what = card.recipe["predictions"]

@@ -187,7 +187,8 @@ def _panel(desk: Desk, run: Run, image_id: str, options: Mapping[str, str], labe
         probabilities = predict(desk, run, image_id)
         top = [
             {"name": run.card.classes[k], "p": None if alone else float(probabilities[k]), "is_label": bool(k == right)}
-            for k in np.argsort(-probabilities)[: 1 if alone else TOP]
+            for k in np.argsort(-probabilities, kind="stable")[:TOP]
+            if probabilities[k] > 0 or not alone
         ]
     except (CheckpointError, MissingPackageError) as error:
         state = str(error)

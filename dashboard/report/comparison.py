@@ -16,6 +16,7 @@ from dashboard.compare.matrices import why_no_difference
 from dashboard.compare.verdict_plot import forest_figure, forest_lines
 from dashboard.evaluation.class_selection import PlottedClasses, plotted_classes, plotted_differences
 from dashboard.evaluation.comparison import Comparison, Subject
+from dashboard.evaluation.undecided_words import undecided_note
 from dashboard.evaluation.verdict import Judgement, question_of, why_none
 from dashboard.report.contents import ReportContents
 from dashboard.report.examples import differing_examples
@@ -157,7 +158,7 @@ def _matrix(compared: Comparison, subject: Subject, evaluation: Evaluation) -> d
         "title": subject.title,
         "sentence": f"Accuracy {share_text(metric.mean)} (95 %, patients only: "
         f"{interval_text(metric.share.low, metric.share.high)}){spread}.{no_interval(metric.share.n_patients)} "
-        f"{compared.basis(evaluation)}; {matrix}, % of the true class.",
+        f"{compared.basis(evaluation)}; {matrix}, % of the true class. {undecided_note(evaluation)}",
         "draw": partial(confusion_figure, evaluation.confusion, Per.TRUE, of_runs=n_runs),
     }
 

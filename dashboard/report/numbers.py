@@ -23,6 +23,7 @@ from model_zoo.core.comparison.power import POWER
 from model_zoo.core.diagnosis.diagnosis import LEVEL
 from model_zoo.core.evaluation.evaluation import accuracy, class_figures
 from model_zoo.core.evaluation.metrics import ClassFigure, Ratio, Share
+from model_zoo.core.evaluation.undecided import accuracy_decided, has_undecided, share_undecided
 from model_zoo.core.review.review_estimate import Estimate
 
 
@@ -34,6 +35,8 @@ def table(compared: Comparison) -> str:
     writer.writerow(["subject", "label space", "split", "restricted to", "labels", "figure", "class", *sides])
     for subject, evaluation in zip(compared.subjects, compared.evaluations, strict=True):
         rows = [("accuracy", "", accuracy(evaluation))]
+        if has_undecided(evaluation):
+            rows += [(one.name, "", one) for one in (share_undecided(evaluation), accuracy_decided(evaluation))]
         rows += [(str(kind), one.name, one) for kind in ClassFigure for one in class_figures(evaluation, kind)]
         where = compared.where.written if compared.where else ""
         about = (subject.title, evaluation.taxonomy.name, str(compared.split), where, str(compared.labels))

@@ -7,6 +7,7 @@ import numpy as np
 from dashboard.evaluation.comparison import Subject, distinct
 from dashboard.evaluation.stored_predictions import stored_predictions
 from dashboard.server_state.open_workspace import Desk
+from model_zoo.core.evaluation.evaluation import mapped
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import common_ground, project
 
@@ -26,14 +27,13 @@ def model_disagreement(
     ground = common_ground([one.subject.taxonomy for one in said])
     run_ids, names, common, sure = [], [], [], []
     for one in said:
-        onto, classes = project(one.subject.taxonomy, ground), one.subject.taxonomy.names
+        onto = project(one.subject.taxonomy, ground)
         for run, stored in zip(one.runs, one.predictions, strict=True):
-            own = stored.probabilities[[stored.row_of[image_id] for image_id in known]]
-            answers = own.argmax(axis=1).astype(np.int64)
+            rows = [stored.row_of[image_id] for image_id in known]
             run_ids.append(run.run_id)
-            names.append([classes[answer] for answer in answers])
-            common.append(onto.apply(answers))
-            sure.append(own.max(axis=1) if not stored.labels_only else np.zeros(len(own)))
+            names.append(stored.predicted_names(rows))
+            common.append(mapped(stored, onto)[rows])
+            sure.append(stored.probabilities[rows].max(axis=1) if not stored.labels_only else np.zeros(len(rows)))
     found = {}
     for k, (image_id, answers, shares) in enumerate(zip(known, np.transpose(common), np.transpose(sure), strict=True)):
         different, n_runs = np.unique(answers, return_counts=True)

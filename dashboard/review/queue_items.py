@@ -118,7 +118,8 @@ def _says(
     probabilities = np.stack([runs.probabilities[at] for runs, at in zip(one.predictions, rows, strict=True)])
     mean = probabilities.mean(axis=0)
     top = np.argsort(-mean, axis=1)[:, :TOP]
-    agree = (probabilities.argmax(axis=2) == top[:, 0]).sum(axis=0).tolist()
+    predicted = np.stack([runs.predicted[at] for runs, at in zip(one.predictions, rows, strict=True)])
+    agree = (predicted == top[:, 0]).sum(axis=0).tolist()
     shares = np.take_along_axis(mean, top, axis=1).astype(float).round(4).tolist()
     taxonomy, n_runs = one.subject.taxonomy, len(one.predictions)
     alone = any(runs.labels_only for runs in one.predictions)

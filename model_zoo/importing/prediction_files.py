@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import ClassValuesError, RunError
-from model_zoo.importing.class_values import ClassValues, read_classes
+from model_zoo.importing.class_values import ClassValues, read_classes, readings
+from model_zoo.importing.inner_nodes import InnerNodes
 from model_zoo.importing.json_tables import ENDINGS, read_json
 from model_zoo.importing.prediction_columns import (
     PREDICTED,
@@ -45,9 +46,10 @@ class ImportedPredictions:
     """N answers as a file has them: ``probabilities`` (N, K) in the order of ``classes``, or one class for each.
 
     ``images`` names what was asked, empty where the file has its rows in an order that it does not tell. ``labels``
-    (N,) are indices into ``classes``, where the file has no probabilities. ``told`` says in sentences what was read,
-    and ``values`` how it writes classes: None where nothing names the columns of its probabilities. ``written`` (M,)
-    are the different texts that it has for classes.
+    (N,) are indices into ``classes``, where the file has no probabilities; ``candidates`` (N, K) stands instead where
+    some labels are inner nodes, and marks the classes that each may be. ``told`` says in sentences what was read, and
+    ``values`` how it writes classes: None where nothing names the columns of its probabilities. ``written`` (M,) are
+    the different texts that it has for classes.
     """
 
     name: str
@@ -59,27 +61,29 @@ class ImportedPredictions:
     told: tuple[str, ...] = ()
     values: ClassValues | None = None
     written: tuple[str, ...] = ()
+    candidates: NDArray[np.bool_] | None = None
 
     @property
     def n_images(self) -> int:
         """N."""
-        held = self.labels if self.probabilities is None else self.probabilities
-        assert held is not None
-        return len(held)
+        return next(len(one) for one in (self.probabilities, self.labels, self.candidates) if one is not None)
 
     def in_order_of(self, names: tuple[str, ...]) -> "ImportedPredictions":
         """The same answers with their classes in another order."""
         columns = [self.classes.index(name) for name in names]
         given = None if self.probabilities is None else self.probabilities[:, columns]
         labels = None if self.labels is None else np.argsort(columns)[self.labels]
-        return replace(self, classes=names, probabilities=given, labels=labels)
+        candidates = None if self.candidates is None else self.candidates[:, columns]
+        return replace(self, classes=names, probabilities=given, labels=labels, candidates=candidates)
 
     @property
     def rows(self) -> NDArray[np.float32]:
-        """Probabilities (N, K) whose rows sum to 1; of labels alone 1 at the label. `RunError` where they are none.
+        """Probabilities (N, K) whose rows sum to 1; of labels alone as `Predictions` has them. `RunError` for others.
 
         The class with the highest probability keeps it where float32 would make it equal to another.
         """
+        if self.candidates is not None:
+            return (self.candidates / self.candidates.sum(axis=1, keepdims=True)).astype(np.float32)
         if self.probabilities is None:
             assert self.labels is not None
             return np.eye(len(self.classes), dtype=np.float32)[self.labels]
@@ -105,13 +109,18 @@ _RANKED = frozenset({"topk", "top", "ranks", "rank", "ranking", "ranked", *(f"to
 
 
 def read_predictions(
-    path: Path, classes: Sequence[str], column: str = "", values: ClassValues | None = None
+    path: Path,
+    classes: Sequence[str],
+    column: str = "",
+    values: ClassValues | None = None,
+    nodes: InnerNodes | None = None,
 ) -> ImportedPredictions:
     """The answers in a CSV, Parquet, JSON, NPZ or NPY file; `TaxoScopeError` in one sentence.
 
     ``classes`` are those that may be answered, in the order of unnamed columns and of indices. ``column`` names the
     column, array or set of columns (`prob_*`) that holds them, else `chosen_column` finds it; ``values`` says how it
-    writes classes, else `read_classes` finds that.
+    writes classes, else `read_classes` finds that. With ``nodes``, labels may name inner nodes where they cannot all be
+    classes.
     """
     name = shown(path.name)
     with parser_errors_as_ours(
@@ -126,7 +135,7 @@ def read_predictions(
         if start[:4] == b"PK\x03\x04" or start == b"\x93NUMPY":
             arrays = _npz(path) if start[:2] == b"PK" else {"array": _npy(path)}
             images, candidates = _of_arrays(name, arrays, tuple(classes), column)
-            return _answers(name, digest, images, candidates, tuple(classes), column, values)
+            return _answers(name, digest, images, candidates, tuple(classes), column, values, nodes)
     table = read_json(path, path.parent) if path.suffix.lower() in ENDINGS else read_table(path)
     images, candidates = _of_table(table, classes)
     unread = table.nested or (_nested(path) if start[:4] == b"PAR1" else ())
@@ -136,7 +145,7 @@ def read_predictions(
             f"{name}: column {shown(nested[0])} holds lists or records, which are not read; write a column for each "
             "class, or name the column that holds the predictions with --prediction-column."
         )
-    return _answers(name, digest, images, candidates, tuple(classes), column, values, table.told)
+    return _answers(name, digest, images, candidates, tuple(classes), column, values, nodes, table.told)
 
 
 def _answers(
@@ -147,6 +156,7 @@ def _answers(
     classes: tuple[str, ...],
     column: str,
     values: ClassValues | None,
+    nodes: InnerNodes | None,
     told: tuple[str, ...] = (),
 ) -> ImportedPredictions:
     found, which = chosen_column(candidates, column, classes, name)
@@ -159,6 +169,8 @@ def _answers(
     try:
         read = read_classes(written, classes, values)
     except ClassValuesError as error:
+        if nodes and not found.read and values in (None, ClassValues.NAMES) and not readings(written, classes):
+            return _at_any_depth(name, digest, images, found, classes, nodes, error, (*told, which))
         raise RunError(f"{name}, {shown(found.name)}: {error}") from error
     order = "" if read.values is ClassValues.NAMES else f", in the order {_listed(classes)}"
     told = (*told, which, f"They are read as {read.values.words}{order}; --prediction-values can say otherwise.")
@@ -169,6 +181,36 @@ def _answers(
     return ImportedPredictions(
         name, digest, images, classes, found.numbers[:, columns], None, told, read.values, written
     )
+
+
+def _at_any_depth(
+    name: str,
+    digest: str,
+    images: tuple[str, ...],
+    found: PredictionColumn,
+    classes: tuple[str, ...],
+    nodes: InnerNodes,
+    why_no_classes: ClassValuesError,
+    told: tuple[str, ...],
+) -> ImportedPredictions:
+    """Labels of which some name inner nodes; `RunError` where one is neither a class nor an inner node."""
+    written = tuple(dict.fromkeys(found.texts))
+    of, wrong = dict[str, tuple[str, ...]](), list[ClassValuesError]()
+    for text in written:
+        try:
+            of[text] = nodes.classes_of(text)
+        except ClassValuesError as error:
+            wrong.append(error)
+    if wrong:
+        why = wrong[0] if of.keys() - set(classes) and "" not in written else why_no_classes
+        raise RunError(f"{name}, {shown(found.name)}: {why}") from why
+    rows = {text: np.isin(classes, of[text]) for text in written}
+    candidates = np.array([rows[text] for text in found.texts], dtype=np.bool_).reshape(-1, len(classes))
+    inner = [text for text in written if text not in classes]
+    listed = "; ".join(f"{shown(text)} may be {_listed(of[text], 5)}" for text in inner[:5])
+    more = f"; and {len(inner) - 5:,} more" if len(inner) > 5 else ""
+    told = (*told, f"They are read as names of classes and of inner nodes: {listed}{more}.")
+    return ImportedPredictions(name, digest, images, classes, None, None, told, ClassValues.NAMES, written, candidates)
 
 
 def _of_table(table: Table, classes: Sequence[str]) -> tuple[tuple[str, ...], list[PredictionColumn]]:

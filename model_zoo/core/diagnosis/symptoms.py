@@ -132,7 +132,7 @@ def class_pull(evaluation: Evaluation) -> list[ImbalanceRatio]:
 def error_split(evaluation: Evaluation, coarser: NDArray[np.int64]) -> ErrorSplit:
     """The wrong answers of ``evaluation``, split by ``coarser`` (K,), the coarser class of each class."""
     wrong = ~evaluation.right
-    same = coarser[evaluation.predicted] == coarser[evaluation.truth]
+    same = evaluation.predicted_in(coarser) == coarser[evaluation.truth]
     return ErrorSplit(
         share_of(evaluation, wrong), share_of(evaluation, wrong & same), share_of(evaluation, wrong & ~same)
     )
@@ -209,7 +209,7 @@ def group_recalls(evaluation: Evaluation, groups: Sequence[ClassGroup]) -> list[
         found.append(
             GroupRecall(
                 group,
-                share_of(evaluation, members[evaluation.predicted] & of_group, of_group),
+                share_of(evaluation, _within(evaluation, members) & of_group, of_group),
                 share_of(evaluation, evaluation.right & of_group, of_group),
                 float(stays),
                 float(by_chance),
@@ -231,7 +231,12 @@ def largest_cells_inside(evaluation: Evaluation, found: Sequence[GroupRecall]) -
     if one is None:
         return share_of(evaluation, ~evaluation.right, np.zeros(len(evaluation.truth), dtype=np.bool_))
     members = one.group.mask(len(evaluation.taxonomy.classes))
-    return share_of(evaluation, ~evaluation.right & members[evaluation.truth] & members[evaluation.predicted])
+    return share_of(evaluation, ~evaluation.right & members[evaluation.truth] & _within(evaluation, members))
+
+
+def _within(evaluation: Evaluation, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a prediction lies in the ``members`` (K,), (S, N); an undecided one if all that it may be does."""
+    return evaluation.predicted_in(members.astype(np.int64)) == 1
 
 
 def small_classes(evaluation: Evaluation, training: NDArray[np.int64]) -> Share:

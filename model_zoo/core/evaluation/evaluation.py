@@ -12,7 +12,7 @@ from model_zoo.core.evaluation.confusion import Confusion, count, mean
 from model_zoo.core.evaluation.metrics import ClassFigure, MappedBy, Share, around, f1_from_overlap, share
 from model_zoo.core.evaluation.predictions import Predictions, labels_after_summing
 from model_zoo.core.label_space.labels import Label
-from model_zoo.core.label_space.taxonomy import OUTSIDE, Projection, Taxonomy, project
+from model_zoo.core.label_space.taxonomy import OUTSIDE, Projection, Taxonomy, apply, apply_set, project
 
 
 @dataclass(frozen=True)
@@ -91,25 +91,31 @@ class Evaluation:
             predicted=self.predicted[:, kept],
         )
 
+    def predicted_in(self, coarser: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Predictions (S, N) in coarser classes, where class k falls into ``coarser[k]``, (K,); `OUTSIDE` stays so.
+
+        An undecided prediction is the coarser class into which all that it may be fall, else `OUTSIDE`.
+        """
+        predicted = apply(coarser, self.predicted)
+        for row, of_run in enumerate(self.undecided):
+            for k in np.flatnonzero(self.is_undecided[row]):
+                predicted[row, k] = _only_one(apply_set(coarser, of_run[self.image_ids[k]]))
+        return predicted
+
     def project(self, projection: Projection) -> "Evaluation":
         """The same answers in a coarser label space; images that the target does not know are outside there."""
         truth = projection.apply(self.truth)
         known = truth != OUTSIDE
-        predicted = projection.apply(self.predicted)
-        coarser = tuple(
-            {image_id: projection.apply_set(classes) for image_id, classes in of_run.items()}
-            for of_run in self.undecided
-        )
-        for row, of_run in enumerate(coarser):
-            for k in np.flatnonzero(self.is_undecided[row]):
-                predicted[row, k] = _only_one(of_run[self.image_ids[k]])
         everywhere = replace(
             self,
             taxonomy=projection.target,
             truth=truth,
-            predicted=predicted,
+            predicted=self.predicted_in(projection.index),
             n_outside=self.n_outside + int((~known).sum()),
-            undecided=_spanning(coarser),
+            undecided=_spanning(
+                {image_id: apply_set(projection.index, classes) for image_id, classes in of_run.items()}
+                for of_run in self.undecided
+            ),
         )
         return everywhere.only(known)
 
@@ -175,11 +181,7 @@ def evaluate(
     placed = truth != OUTSIDE
     n_outside = sum(1 for label in standing if label <= space.outside)
     codes = patient_codes(first.image_ids, patients)
-    predicted = np.stack([_answers(one, projection, mapped_by) for one in predictions])
-    candidates = tuple(_candidates(one, projection) for one in predictions)
-    for row, of_run in enumerate(candidates):
-        for image_id, classes in of_run.items():
-            predicted[row, first.row_of[image_id]] = _only_one(classes)
+    predicted = np.stack([mapped(one, projection, mapped_by) for one in predictions])
     return Evaluation(
         taxonomy=space,
         image_ids=tuple(np.array(first.image_ids, dtype=object)[placed]),
@@ -188,8 +190,21 @@ def evaluate(
         predicted=predicted[:, placed],
         n_left_out=int((~placed).sum()) - n_outside,
         n_outside=n_outside,
-        undecided=_spanning(candidates),
+        undecided=_spanning(_candidates(one, projection) for one in predictions),
     )
+
+
+def mapped(one: Predictions, projection: Projection, mapped_by: MappedBy = MappedBy.ANSWER) -> NDArray[np.int64]:
+    """Predicted class indices of the projection's target, (N,); `OUTSIDE` where a label spans several of them.
+
+    Labels without probabilities have nothing to sum: they are mapped.
+    """
+    if mapped_by is MappedBy.SUM and not one.labels_only:
+        return labels_after_summing(one.probabilities.astype(np.float64), projection.index)
+    predicted = projection.apply(one.predicted)
+    for image_id, classes in _candidates(one, projection).items():
+        predicted[one.row_of[image_id]] = _only_one(classes)
+    return predicted
 
 
 def probabilities_in(
@@ -270,13 +285,6 @@ def churn(predicted: NDArray[np.int64]) -> float:
     return 1 - float(agreeing) / (n_images * n_runs * (n_runs - 1))
 
 
-def _answers(one: Predictions, projection: Projection, mapped_by: MappedBy) -> NDArray[np.int64]:
-    """Class indices of the projection's target, (N,)."""
-    if mapped_by is MappedBy.SUM and not one.labels_only:
-        return labels_after_summing(one.probabilities.astype(np.float64), projection.index)
-    return projection.apply(one.predicted)
-
-
 def _candidates(one: Predictions, projection: Projection) -> dict[str, frozenset[int]]:
     """Image id -> the target's classes that an undecided prediction may be, one class or several."""
     sets: dict[bytes, frozenset[int]] = {}
@@ -285,7 +293,7 @@ def _candidates(one: Predictions, projection: Projection) -> dict[str, frozenset
         touched = one.probabilities[row] > 0
         key = touched.tobytes()
         if key not in sets:
-            sets[key] = projection.apply_set(np.flatnonzero(touched).tolist())
+            sets[key] = apply_set(projection.index, np.flatnonzero(touched).tolist())
         found[one.image_ids[row]] = sets[key]
     return found
 
@@ -294,7 +302,7 @@ def _only_one(classes: frozenset[int]) -> int:
     return next(iter(classes)) if len(classes) == 1 else OUTSIDE
 
 
-def _spanning(candidates: Sequence[Mapping[str, frozenset[int]]]) -> tuple[Mapping[str, frozenset[int]], ...]:
+def _spanning(candidates: Iterable[Mapping[str, frozenset[int]]]) -> tuple[Mapping[str, frozenset[int]], ...]:
     """Those that span several classes; empty where no run has any."""
     kept = tuple({one: classes for one, classes in of_run.items() if len(classes) > 1} for of_run in candidates)
     return kept if any(kept) else ()

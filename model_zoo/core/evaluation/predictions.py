@@ -16,9 +16,9 @@ from model_zoo.core.label_space.taxonomy import OUTSIDE, Taxonomy
 class Predictions:
     """Probabilities of one run over N images and its K classes.
 
-    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_only`` only the predicted
-    labels are known: each row is 1 at its class, or 1 / m at each of the m classes that the label may be
-    (`rows_of_labels`), and no metric may read a probability out of it.
+    ``probabilities`` (N, K), rows summing to 1; ``classes`` (K,) in index order. With ``labels_only`` only the labels
+    are known: each row is 1 at its class, or 1 / m at each of the m classes that the label may be (`rows_of_labels`),
+    and no metric may read a probability out of it.
     """
 
     image_ids: tuple[str, ...]
@@ -56,6 +56,14 @@ class Predictions:
             return 0
         highest = self.probabilities.max(axis=1, keepdims=True, initial=0)
         return int(((self.probabilities == highest).sum(axis=1) > 1).sum())
+
+    def predicted_names(self, rows: Sequence[int] | NDArray[np.int64]) -> list[str]:
+        """What is predicted in each of ``rows``: a class, or all that the label may be, joined by "or"."""
+        joined = {
+            row: " or ".join(self.classes[k] for k in np.flatnonzero(self.probabilities[row])) if undecided else ""
+            for row, undecided in zip(rows, self.undecided[rows], strict=True)
+        }
+        return [joined[row] or self.classes[self.predicted[row]] for row in rows]
 
     def only(self, image_ids: Set[str]) -> "Predictions":
         """These predictions for the images among ``image_ids``; others it names were not asked and are not missed."""

@@ -136,11 +136,7 @@ class Projection:
 
     def apply(self, predicted: NDArray[np.int64]) -> NDArray[np.int64]:
         """Class indices of the source, any shape, as indices of the target: argmax, then mapped."""
-        return np.where(predicted == OUTSIDE, OUTSIDE, self.index[predicted])
-
-    def apply_set(self, classes: Iterable[int]) -> frozenset[int]:
-        """The target's classes, `OUTSIDE` among them, into which some of the source's ``classes`` fall."""
-        return frozenset(OUTSIDE if one == OUTSIDE else int(self.index[one]) for one in classes)
+        return apply(self.index, predicted)
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -160,6 +156,16 @@ class Projection:
             if target != OUTSIDE:
                 members.setdefault(self.target.names[target], []).append(name)
         return {name: tuple(sources) for name, sources in members.items() if len(sources) > 1}
+
+
+def apply(coarser: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Class indices, any shape, as those of coarser classes, where class k falls into ``coarser[k]``, (K,)."""
+    return np.where(predicted == OUTSIDE, OUTSIDE, coarser[predicted])
+
+
+def apply_set(coarser: NDArray[np.int64], classes: Iterable[int]) -> frozenset[int]:
+    """The coarser classes, `OUTSIDE` among them, into which some of ``classes`` fall."""
+    return frozenset(OUTSIDE if one == OUTSIDE else int(coarser[one]) for one in classes)
 
 
 def standing_in_the_way(source: Taxonomy, target: Taxonomy) -> Mapping[str, tuple[str, ...]]:
