@@ -1,5 +1,19 @@
-"""The public door of TaxoScope."""
+"""TaxoScope from Python: compare image classifiers whose class sets differ.
+
+    import taxoscope as ts
+
+    result = ts.compare(y_true, {"fine": p_fine, "merged": p_merged}, taxonomies={"merged": {...}}, groups=patient)
+    result.verdict, result.ci
+
+Names and the order of arguments are those of scikit-learn. Whatever does not fit is a `TaxoScopeError` in one sentence.
+"""
 
 from importlib.metadata import version
+
+from model_zoo.core.errors import TaxoScopeError
+from taxoscope.comparing import compare
+from taxoscope.result import Result
+
+__all__ = ["Result", "TaxoScopeError", "compare"]
 
 __version__ = version("taxoscope")

@@ -80,6 +80,10 @@ def _largest(values: NDArray[np.number], at_most: int) -> list[int]:
 
 
 def _examples(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[str]) -> Examples:
+    records = [desk.dataset().by_id[image_id] for image_id in image_ids]
+    workspace = desk.workspace
+    if not any(workspace.image_file(one) or workspace.can_generate(one) for one in records):
+        return Examples(about, [])  # labels alone, without any image
     return Examples(about, [_example(desk, *one) for one in zip(image_ids, captions, strict=True)])
 
 

@@ -83,7 +83,9 @@ class ImportedPredictions:
         The class with the highest probability keeps it where float32 would make it equal to another.
         """
         if self.candidates is not None:
-            return (self.candidates / self.candidates.sum(axis=1, keepdims=True)).astype(np.float32)
+            marks: NDArray[np.float32] = self.candidates.astype(np.float32)
+            marks /= marks.sum(axis=1, keepdims=True)
+            return marks
         if self.probabilities is None:
             assert self.labels is not None
             return np.eye(len(self.classes), dtype=np.float32)[self.labels]
