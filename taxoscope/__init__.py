@@ -11,9 +11,10 @@ Names and the order of arguments are those of scikit-learn. Whatever does not fi
 from importlib.metadata import version
 
 from model_zoo.core.errors import TaxoScopeError
+from taxoscope.claims import ClaimResult, claim
 from taxoscope.comparing import compare
 from taxoscope.result import Result
 
-__all__ = ["Result", "TaxoScopeError", "compare"]
+__all__ = ["ClaimResult", "Result", "TaxoScopeError", "claim", "compare"]
 
 __version__ = version("taxoscope")

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from dashboard.address.links import filter_of, images_words
 from dashboard.address.selection import Labels, Space
+from dashboard.cli import claim as cli_claim
 from dashboard.cli import data as cli_data
 from dashboard.cli import labels as cli_labels
 from dashboard.cli import models, upkeep
@@ -36,6 +37,7 @@ commands.add_typer(models.commands)
 commands.command()(upkeep.doctor)
 commands.command()(upkeep.backup)
 commands.command()(upkeep.restore)
+commands.command()(cli_claim.claim)
 console = Console(highlight=False, markup=False)  # names come from files and may hold brackets
 
 WorkspaceOption = Annotated[
