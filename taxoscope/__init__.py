@@ -13,8 +13,23 @@ from importlib.metadata import version
 from model_zoo.core.errors import TaxoScopeError
 from taxoscope.claims import ClaimResult, claim
 from taxoscope.comparing import compare
+from taxoscope.measures import agreement, diagnose, label_errors, suggest_merges
 from taxoscope.result import Result
+from taxoscope.workspaces import Workspace
+from taxoscope.workspaces import open_workspace as open
 
-__all__ = ["ClaimResult", "Result", "TaxoScopeError", "claim", "compare"]
+__all__ = [
+    "ClaimResult",
+    "Result",
+    "TaxoScopeError",
+    "Workspace",
+    "agreement",
+    "claim",
+    "compare",
+    "diagnose",
+    "label_errors",
+    "open",
+    "suggest_merges",
+]
 
 __version__ = version("taxoscope")

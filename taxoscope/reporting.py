@@ -12,6 +12,8 @@ from taxoscope.class_sets import finest
 from taxoscope.models import Data
 
 if TYPE_CHECKING:
+    from dashboard.report.report import Report
+    from dashboard.server_state.open_workspace import Desk
     from taxoscope.result import Result
 
 NAME = "Comparison in Python"
@@ -21,24 +23,24 @@ NO_FILE = "images/not-given"
 
 def write(result: "Result", path: Path) -> tuple[Path, ...]:
     """Write the report and its numbers; `WorkspaceError` unless ``path`` ends in .html and its folder is there."""
-    from dashboard.diagnose.subjects import diagnose_all
-    from dashboard.report.report import build_report, write_report
+    from dashboard.report.report import write_report
     from dashboard.server_state.open_workspace import Desk
     from model_zoo.workspace.workspace import Workspace
 
     if path.suffix != ".html" or not path.parent.is_dir():
         raise WorkspaceError(f"Cannot write a report to {path}; give a file ending in .html in an existing folder.")
     if result.data is None:
-        raise WorkspaceError("This result has no data to report on; compare again.")
+        assert result.desk
+        return write_report(_built(result.desk, result), path)
     with tempfile.TemporaryDirectory() as folder:
         write_workspace(result.data, result.rule, Path(folder))
         desk = Desk(Workspace.open(Path(folder)))
-        judged = result.comparison
         runs = desk.runs()
-        subjects = tuple(replace(one, runs=tuple(runs[run.run_id] for run in one.runs)) for one in judged.subjects)
-        judged = replace(judged, subjects=subjects)
-        found = replace(result, comparison=judged).judgements
-        return write_report(build_report(desk, judged, found, diagnose_all(desk, judged)), path)
+        subjects = tuple(
+            replace(one, runs=tuple(runs[run.run_id] for run in one.runs)) for one in result.comparison.subjects
+        )
+        on_disk = replace(result, comparison=replace(result.comparison, subjects=subjects))
+        return write_report(_built(desk, on_disk), path)
 
 
 def write_workspace(data: Data, rule: Rule, folder: Path) -> None:
@@ -63,6 +65,13 @@ def write_workspace(data: Data, rule: Rule, folder: Path) -> None:
     for model in data.models:
         for seed, predictions in enumerate(model.seeds):
             write_run(card_of(model, seed), folder / "runs", b"", (), {Split.TEST: predictions})
+
+
+def _built(desk: "Desk", result: "Result") -> "Report":
+    from dashboard.diagnose.subjects import diagnose_all
+    from dashboard.report.report import build_report
+
+    return build_report(desk, result.comparison, result.judgements, diagnose_all(desk, result.comparison))
 
 
 def _verdict_table(rule: Rule) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from dashboard.evaluation.comparison import Comparison
     from dashboard.evaluation.verdict import Judgement
+    from dashboard.server_state.open_workspace import Desk
     from model_zoo.core.comparison.comparison import Verdict
 
 
@@ -30,12 +31,14 @@ class Result:
     """Every model against the first one, the baseline, on the finest classes that all of them can tell apart.
 
     `verdict`, `difference`, `ci` and `question` are of the second model against the first; of more models,
-    ``result["name"]`` is the result of one of them.
+    ``result["name"]`` is the result of one of them. ``data`` holds what was compared in memory, ``desk`` the workspace
+    that the compared runs lie in.
     """
 
     comparison: "Comparison"
     rule: Rule
     data: Data | None = None
+    desk: "Desk | None" = None
 
     @cached_property
     def judgements(self) -> tuple["Judgement", ...]:
@@ -126,8 +129,8 @@ class Result:
 
     def _hierarchical(self, evaluation: Evaluation) -> dict[str, float]:
         """Hierarchical precision, recall and F1 where taxonomies form a chain above the shared classes, else NaN."""
-        taxonomies = self.data.taxonomies.values() if self.data else ()
-        chain = longest_chain(list(taxonomies), first=evaluation.taxonomy)
+        taxonomies = self.data.taxonomies if self.data else self.desk.workspace.taxonomies() if self.desk else {}
+        chain = longest_chain(list(taxonomies.values()), first=evaluation.taxonomy)
         return {
             f"hierarchical_{str(one).lower()}": hierarchical(evaluation, Hierarchy(chain), one).mean
             if len(chain) > 1
