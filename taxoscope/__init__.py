@@ -15,6 +15,7 @@ from taxoscope.claims import ClaimResult, claim
 from taxoscope.comparing import compare
 from taxoscope.measures import agreement, diagnose, label_errors, suggest_merges
 from taxoscope.result import Result
+from taxoscope.run_log import log_run
 from taxoscope.workspaces import Workspace
 from taxoscope.workspaces import open_workspace as open
 
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "diagnose",
     "label_errors",
+    "log_run",
     "open",
     "suggest_merges",
 ]

@@ -165,6 +165,24 @@ def _model(
     return Model(name, taxonomy, read)
 
 
+def predictions_of(
+    what: str,
+    values: Values,
+    taxonomy: Taxonomy,
+    space: LeafSpace,
+    nodes: Mapping[str, Taxonomy],
+    order: tuple[str, ...] | None = None,
+) -> Predictions:
+    """Predictions in the classes of ``taxonomy``, of images named by their rows; labels may name classes of ``nodes``.
+
+    Unnamed columns, and class indices, stand in ``order``, by default that of the taxonomy.
+    """
+    ids = tuple(map(str, range(len(values.array))))
+    if values.array.ndim == 2:
+        return _probabilities(what, values, taxonomy, ids, order, True, [])
+    return _labels(what, values, taxonomy, ids, space, nodes, order or taxonomy.names, [])
+
+
 def _probabilities(
     what: str,
     values: Values,

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = [path for folder in ("model_zoo", "dashboard", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+CODE = [
+    path for folder in ("model_zoo", "dashboard", "taxoscope", "benchmarks") for path in (ROOT / folder).rglob("*.py")
+]
 COMMANDS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
