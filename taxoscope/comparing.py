@@ -27,7 +27,7 @@ def compare(
     metric: str = "accuracy",
     margin: float = 0.01,
 ) -> Result:
-    """Compare models over the same N images, in the finest classes that all of them can tell apart.
+    """Compare models over the same N images, in the finest classes that all of them distinguish.
 
     Parameters
     ----------

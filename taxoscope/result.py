@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Every model against the first one, the baseline, on the finest classes that all of them can tell apart.
+    """Every model against the first one, the baseline, on the finest classes that all of them distinguish.
 
     `verdict`, `difference`, `ci` and `question` are of the second model against the first; of more models,
     ``result["name"]`` is the result of one of them. ``data`` holds what was compared in memory, ``desk`` the workspace

@@ -12,6 +12,7 @@ class LabelFormat(StrEnum):
     FOLDERS = "folders"
     COCO = "coco"
     CLEANLAB = "cleanlab"
+    LABEL_STUDIO = "label-studio"
 
     @property
     def needs_taxonomy(self) -> bool:
@@ -22,4 +23,4 @@ class LabelFormat(StrEnum):
     def suffix(self) -> str:
         """How its file names end."""
         endings = {LabelFormat.FOLDERS: ".zip", LabelFormat.COCO: ".json", LabelFormat.CLEANLAB: ".parquet"}
-        return endings.get(self, f".{self}")
+        return (endings | {LabelFormat.LABEL_STUDIO: ".json"}).get(self, f".{self}")

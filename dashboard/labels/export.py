@@ -1,4 +1,4 @@
-"""Labels exported as CSV, JSON Lines, Parquet, COCO and cleanlab files."""
+"""Labels exported as CSV, JSON Lines, Parquet, COCO, cleanlab and Label Studio files."""
 
 import csv
 import io
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dashboard.decisions.csv_export import safe_cell
 from dashboard.decisions.label_format import LabelFormat
 from dashboard.labels.export_folders import write_folders
+from dashboard.labels.label_studio import label_studio_tasks
 from dashboard.labels.label_table import LabelRow, LabelTable, stored_probabilities
 from dashboard.server_state.open_workspace import Desk
 from dashboard.words import counted
@@ -42,6 +43,8 @@ def write_labels(desk: Desk, table: LabelTable, form: LabelFormat, out: BinaryIO
             pq.write_table(labels_parquet(table), out, compression="zstd")
         case LabelFormat.COCO:
             out.write(json.dumps(labels_coco(table), ensure_ascii=False, indent=1).encode())
+        case LabelFormat.LABEL_STUDIO:
+            out.write(json.dumps(label_studio_tasks(table), ensure_ascii=False, indent=1).encode())
         case LabelFormat.CLEANLAB:
             said = stored_probabilities(desk, run_id, table.taxonomy) if run_id and table.taxonomy else None
             written = labels_cleanlab(table, said)

@@ -28,6 +28,7 @@ _FORMATS = {
     LabelFormat.FOLDERS: "Images in folders by class (zip)",
     LabelFormat.COCO: "COCO (JSON)",
     LabelFormat.CLEANLAB: "Table for cleanlab (Parquet)",
+    LabelFormat.LABEL_STUDIO: "Label Studio tasks (JSON)",
 }
 _HISTORY_WORDS = {LabelFormat.CSV: "CSV", LabelFormat.JSON_LINES: "JSON Lines", LabelFormat.PARQUET: "Parquet"}
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from dashboard.decisions.csv_export import plain_cell
 from dashboard.labels.export_folders import LIST
+from dashboard.labels.label_studio import labels_in_tasks
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.untrusted.killable import TrialError
 from model_zoo.untrusted.parquet_trial import check_parquet
@@ -59,7 +60,7 @@ class LabelFile:
 
 
 def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> LabelFile:
-    """The labels in a CSV, JSON Lines, Parquet, COCO or zip file, whatever its name; `LabelFileError` in one sentence.
+    """The labels in a CSV, JSON Lines, Parquet, COCO, Label Studio or zip file; `LabelFileError` in one sentence.
 
     ``column`` names the column of the labels, else `LABEL` does; then no other column of labels may say otherwise.
 
@@ -102,6 +103,8 @@ def _text(raw: bytes, column: str) -> tuple[str, list[LabelLine]]:
         raise LabelFileError(
             f"byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8' (Excel) or with the encoding UTF-8."
         ) from error
+    if text.lstrip().startswith("["):
+        return _label_studio(text)
     if not text.lstrip().startswith("{"):
         return _csv(text, column)
     first = text.lstrip().split("\n", 1)[0]
@@ -285,6 +288,17 @@ def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mappi
     name = image.get("image_id", image.get("file_name"))
     reviewer = _cell(said.get("reviewer"), where, "reviewer", empty=True)
     return LabelLine(where, _cell(name, where, "file_name"), _cell(label, where, "label"), reviewer)
+
+
+def _label_studio(text: str) -> tuple[str, list[LabelLine]]:
+    try:
+        tasks = load_json(text)
+        return "", [_line(where, row, "label") for where, row in labels_in_tasks(tasks)]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise LabelFileError(
+            f"it is no list of Label Studio's tasks with one choice for each image ({_one_line(repr(error))}); export "
+            "it again as JSON."
+        ) from error
 
 
 def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[LabelLine]]:

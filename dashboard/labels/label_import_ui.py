@@ -38,7 +38,7 @@ def importing(
     """Choose a file, see what it would change (in its classes, else those of ``opening``), store it."""
     st.markdown(
         "A file with a line for each image: the columns **image** and **label**, and **reviewer** if you know who gave "
-        "it. CSV, JSON Lines, Parquet, COCO, a zip of folders, and whatever *Export* gives."
+        "it. CSV, JSON Lines, Parquet, COCO, Label Studio, a zip of folders, and whatever *Export* gives."
     )
     pick, how = st.columns([3, 2])
     n_stored = state.get("labels_imported", 0)

@@ -1,4 +1,4 @@
-"""Labels leave in six formats and come back unchanged, whatever stands in the names; cleanlab takes its table."""
+"""Labels leave in seven formats and come back unchanged, whatever stands in the names; cleanlab takes its table."""
 
 import csv
 import io
