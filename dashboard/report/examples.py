@@ -79,11 +79,11 @@ def _largest(values: NDArray[np.number], at_most: int) -> list[int]:
     return [int(row) for row in np.argsort(-values, kind="stable")[:at_most] if values[row]]
 
 
-def _examples(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[str]) -> Examples:
+def _examples(desk: Desk, about: str, image_ids: Sequence[str], captions: Sequence[str]) -> Examples | None:
     records = [desk.dataset().by_id[image_id] for image_id in image_ids]
     workspace = desk.workspace
     if not any(workspace.image_file(one) or workspace.can_generate(one) for one in records):
-        return Examples(about, [])  # labels alone, without any image
+        return None  # labels alone, without any image
     return Examples(about, [_example(desk, *one) for one in zip(image_ids, captions, strict=True)])
 
 

@@ -1,5 +1,8 @@
 """Measures from arrays, each against another library or the core on the demo."""
 
+import re
+from pathlib import Path
+
 import cleanlab
 import krippendorff
 import numpy as np
@@ -11,6 +14,8 @@ import taxoscope as ts
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.suggestions.merge_suggestions import merge_candidates
 from model_zoo.workspace.workspace import Workspace
+
+README = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +112,9 @@ def test_a_workspace_gives_what_the_command_compares(tmp_path, monkeypatch):
     monkeypatch.setenv("TAXOSCOPE_DEMO_FOLDER", str(tmp_path))
     opened = ts.open()
     result = opened.compare("fine", "consolidated")
-    # README: better, possibly by less than the margin, +0.6 (+0.004 to +1.112)
     assert result.verdict == "better, possibly by less than the margin"
-    assert (100 * result.ci[0], 100 * result.ci[1]) == pytest.approx((0.004, 1.112), abs=5e-4)
+    low, high = re.search(r"\(95 % CI \+([\d.]+) to \+([\d.]+), over patients and seeds\)", README).groups()
+    assert (100 * result.ci[0], 100 * result.ci[1]) == pytest.approx((float(low), float(high)), abs=5e-4)
     assert len(opened.images()) == 3659
     assert opened.images()["split"].eq("test").sum() == 1447
     run = opened.runs().index[0]
