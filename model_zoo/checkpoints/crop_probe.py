@@ -22,6 +22,9 @@ Shape = tuple[int, int, int]
 _PATCHES = 5
 """Patches a side that are moved; a straight line through them says where the edges lie."""
 
+_COVERED = 4
+"""Output pixels a side that a patch becomes at least: of one or two, the centre of a change is guesswork."""
+
 _REACTS = 1e-4
 """Smaller changes, relative to the largest output, are rounding."""
 
@@ -87,7 +90,8 @@ def probed_crop(prepare: Callable[[Tensor], Tensor], shape: Shape) -> Crop | Non
     """Which part of an image of ``shape`` becomes the whole of ``prepare``'s output; None where that cannot be said.
 
     The same part of every image, neither turned nor mirrored nor bent: asked with an image full of noise, and with
-    one that is black around it, which a cut by content would take for another part.
+    one that is black around it, which a cut by content would take for another part. Where several input pixels become
+    one, edges may be off by one output pixel; with fewer than 8 output pixels a side nothing can be said.
     """
     noise = torch.randint(0, 256, (1, *shape), generator=torch.Generator().manual_seed(0)).float()
     framed = torch.zeros_like(noise)
@@ -146,25 +150,28 @@ def _crop(prepare: Callable[[Tensor], Tensor], image: Tensor) -> tuple[Crop, Cro
     if seen is None:
         return None
     sides = (seen.bottom - seen.top, seen.right - seen.left)
-    side = max(2, round(min(sides) / 10))
+    least = max(2, round(min(sides) / 10))
+    tall, wide = (max(least, math.ceil(_COVERED * side / n)) for side, n in zip(sides, first.shape[2:], strict=True))
+    if tall > sides[0] / 2 or wide > sides[1] / 2:
+        return None
     at = [
         (
-            round(seen.top + (sides[0] - side) * r / (_PATCHES - 1)),
-            round(seen.left + (sides[1] - side) * c / (_PATCHES - 1)),
+            round(seen.top + (sides[0] - tall) * r / (_PATCHES - 1)),
+            round(seen.left + (sides[1] - wide) * c / (_PATCHES - 1)),
         )
         for r in range(_PATCHES)
         for c in range(_PATCHES)
     ]
     places: list[tuple[float, float, float, float]] = []
     for row, column in at:
-        out = prepare(_moved(image, slice(row, row + side), slice(column, column + side)))
+        out = prepare(_moved(image, slice(row, row + tall), slice(column, column + wide)))
         change = (out - first).abs().sum(dim=(0, 1)).double().numpy()
         change[change < max(0.02 * change.max(), _REACTS * float(first.abs().max()))] = 0
         if change.any():
             rows, columns = (
                 np.average(np.arange(n) + 0.5, weights=change.sum(axis=1 - k)) for k, n in enumerate(change.shape)
             )
-            places.append((row + side / 2, float(rows), column + side / 2, float(columns)))
+            places.append((row + tall / 2, float(rows), column + wide / 2, float(columns)))
     lines = [_line([(one[2 * k], one[2 * k + 1]) for one in places], first.shape[2 + k]) for k in range(2)]
     if lines[0] is None or lines[1] is None:
         return None

@@ -42,6 +42,27 @@ def test_a_crop_is_found_whatever_else_is_done(prepare, expected):
     assert found.is_near(Crop(*expected), (64, 64)), found
 
 
+def averaged(pixels, side):
+    return F.adaptive_avg_pool2d(pixels, side)
+
+
+def standardised_average(pixels, side):
+    return standardised(averaged(pixels, side))
+
+
+@pytest.mark.parametrize("reduce", [averaged, standardised_average])
+@pytest.mark.parametrize(("size", "side"), [((64, 64), 24), ((224, 224), 24)])
+def test_the_crop_is_found_where_many_pixels_become_one(size, side, reduce):
+    found = probed_crop(lambda p: reduce(p, side), (1, *size))
+    assert found is not None
+    assert found.is_near(Crop(0, 0, *size), size), found
+
+
+@pytest.mark.parametrize("side", [7, 4, 1])
+def test_of_a_few_pixels_that_are_averages_no_place_is_guessed(side):
+    assert probed_crop(lambda p: standardised_average(p, side), (1, 300, 400)) is None
+
+
 def test_the_real_screens_crop_of_rows_115_to_734_and_columns_81_to_874():
     found = probed_crop(lambda p: resized(p[:, :, 115:734, 81:874], 112, 144), (1, 768, 1024))
     assert (found.top, found.left, found.bottom, found.right) == (115, 81, 734, 874)
