@@ -37,11 +37,6 @@ class Outcome(StrEnum):
         """Whether the whole interval lies beyond the margin."""
         return self in (Outcome.BETTER_BY_MORE, Outcome.WORSE_BY_MORE)
 
-    @property
-    def possibly_by_less(self) -> bool:
-        """Whether the interval excludes 0 and holds differences on both sides of the margin."""
-        return self in (Outcome.BETTER_POSSIBLY_LESS, Outcome.WORSE_POSSIBLY_LESS)
-
 
 def outcome_of(answer: Answer, low: float, high: float, margin: float) -> Outcome:
     """The outcome of an ``answer`` with the interval ``low`` to ``high``; all shares, ``margin`` in (0, 1)."""

@@ -4,40 +4,15 @@ An edit is a record, so that a draft can be kept as its steps; applied, it gives
 version and leaves the old one as it is. `TaxonomyError` says in one sentence why an edit is impossible.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from model_zoo.core.errors import TaxonomyError
 from model_zoo.core.label_space.labels import Label, LeafSpace
-from model_zoo.core.label_space.taxonomy import ELSEWHERE, OUTSIDE, Taxonomy
+from model_zoo.core.label_space.taxonomy import ELSEWHERE, Taxonomy
 
 MAX_NAME = 300
 """Characters of a class name that an edit gives."""
-
-
-def common_refinement(taxonomies: Sequence[Taxonomy]) -> Taxonomy:
-    """The coarsest taxonomy that projects onto each of ``taxonomies`` and distinguishes what any of them does.
-
-    Leaves share a class when every taxonomy has them in one class, or outside; those that all declare outside
-    stay there. Over partitions without ``outside`` this is the meet of the partition lattice, as the common
-    ground is its join (Birkhoff, Lattice Theory, 1940).
-    """
-    if not taxonomies:
-        raise TaxonomyError("Choose at least one taxonomy to refine.")
-    leaves = frozenset().union(*(frozenset(one.index_of) | one.outside for one in taxonomies))
-    known = frozenset().union(*(frozenset(one.index_of) for one in taxonomies))
-    groups: dict[tuple[int, ...], set[str]] = {}
-    for leaf in known:
-        groups.setdefault(tuple(one.index_of.get(leaf, OUTSIDE) for one in taxonomies), set()).add(leaf)
-    classes: dict[str, Label] = {}
-    for places in sorted(groups, key=lambda places: [(place == OUTSIDE, place) for place in places]):
-        group = frozenset(groups[places])
-        classes[_free(_refined_name(group, taxonomies, places), classes)] = group
-    for one in taxonomies:
-        if list(classes.items()) == list(one.classes.items()) and leaves - known == one.outside:
-            return one
-    names = " & ".join(dict.fromkeys(one.reference for one in taxonomies))
-    return Taxonomy(f"common refinement of {names}", classes, outside=leaves - known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +191,6 @@ def _replaced(taxonomy: Taxonomy, pieces: Mapping[str, Mapping[str, Label]]) -> 
 
 def _next(taxonomy: Taxonomy, classes: Mapping[str, Label], outside: Label) -> Taxonomy:
     return Taxonomy(taxonomy.name, classes, outside, taxonomy.description, taxonomy.version + 1)
-
-
-def _refined_name(group: Label, taxonomies: Sequence[Taxonomy], places: Sequence[int]) -> str:
-    finest_first = sorted(taxonomies, key=lambda one: -len(one.classes))
-    for one in finest_first:
-        for name, leaves in one.classes.items():
-            if leaves == group:
-                return name
-    names = [one.names[place] for one, place in zip(taxonomies, places, strict=True) if place != OUTSIDE]
-    return " & ".join(dict.fromkeys(names))
 
 
 def _free(name: str, taken: Mapping[str, Label]) -> str:

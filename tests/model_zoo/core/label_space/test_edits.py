@@ -1,4 +1,4 @@
-"""Edits and the coarsest common refinement: a partition lattice, and what a person does to a taxonomy."""
+"""Edits of a taxonomy, and the laws of common ground and projection."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from model_zoo.core.label_space.edits import (
     Reorder,
     SplitByPart,
     SplitOff,
-    common_refinement,
     edited,
 )
 from model_zoo.core.label_space.labels import LeafSpace, Part
@@ -42,74 +41,30 @@ def partition(one):
     return set(one.classes.values()), one.outside
 
 
-def all_partitions(leaves):
-    if not leaves:
-        yield []
-        return
-    first, rest = leaves[0], leaves[1:]
-    for smaller in all_partitions(rest):
-        yield [first, *smaller]
-        for k in range(len(smaller)):
-            yield [*smaller[:k], first + smaller[k], *smaller[k + 1 :]]
-
-
-# -- the lattice --------------------------------------------------------------------------------------------------
-
-
-def test_a_refinement_by_hand():
-    # ab|cd and ac|bd: no two letters are together in both
-    refined = common_refinement([taxonomy("ab", "cd"), taxonomy("ac", "bd")])
-    assert dict(refined.classes) == {"ab & ac": {"a"}, "ab & bd": {"b"}, "cd & ac": {"c"}, "cd & bd": {"d"}}
-    assert refined.name == "common refinement of t"
-
-
-def test_a_class_that_one_of_them_has_keeps_its_name_and_a_taxonomy_that_refines_the_other_is_itself_the_answer():
-    fine, coarse = taxonomy("a", "b", "cd"), taxonomy("ab", "cd")
-    assert common_refinement([fine, coarse]) is fine
-    assert common_refinement([coarse, fine]) is fine
-
-
-@given(st.lists(partitions(), min_size=1, max_size=3))
-def test_the_refinement_refines_all_and_nothing_coarser_does(taxonomies):
-    refined = common_refinement(taxonomies)
-    assert all(refined.refines(one) for one in taxonomies)
-    for groups in all_partitions(LEAVES):
-        if len(groups) < len(refined.classes):
-            assert not all(taxonomy(*groups).refines(one) for one in taxonomies)
-
-
-@given(st.lists(partitions(lowest=-1), min_size=1, max_size=3))
-def test_with_leaves_outside_it_tells_apart_exactly_what_any_of_them_does(taxonomies):
-    refined = common_refinement(taxonomies)
-    assert all(refined.refines(one) for one in taxonomies)
-    assert refined.outside == frozenset.intersection(*(one.outside for one in taxonomies))
-    for a in refined.index_of:
-        for b in refined.index_of:
-            together = all(one.index_of.get(a) == one.index_of.get(b) for one in taxonomies)
-            assert (refined.index_of[a] == refined.index_of[b]) == together
+# -- common ground ------------------------------------------------------------------------------------------------
 
 
 @given(partitions(), partitions(), partitions())
-def test_the_two_operations_make_a_lattice(a, b, c):
-    for meet, join in ((common_refinement, common_ground), (common_ground, common_refinement)):
-        assert partition(meet([a, a])) == partition(a)
-        assert partition(meet([a, b])) == partition(meet([b, a]))
-        assert partition(meet([a, b, c])) == partition(meet([meet([a, b]), c]))
-        assert partition(meet([a, join([a, b])])) == partition(a)
-    assert a.refines(b) == (partition(common_refinement([a, b])) == partition(a))
+def test_the_common_ground_is_a_join(a, b, c):
+    assert partition(common_ground([a, a])) == partition(a)
+    assert partition(common_ground([a, b])) == partition(common_ground([b, a]))
+    assert partition(common_ground([a, b, c])) == partition(common_ground([common_ground([a, b]), c]))
     assert a.refines(b) == (partition(common_ground([a, b])) == partition(b))
 
 
-@given(partitions(lowest=-1), partitions(lowest=-1))
-def test_the_ground_of_a_taxonomy_and_its_refinement_is_the_taxonomy_even_with_leaves_outside(a, b):
-    assert partition(common_ground([a, common_refinement([a, b])])) == partition(a)
-    assert partition(common_refinement([a, b])) == partition(common_refinement([b, a, b]))
+def refinement(first, second):
+    """Leaves share a class where both taxonomies have them in one class, or outside."""
+    groups = {}
+    for leaf in sorted(first.index_of.keys() | second.index_of.keys()):
+        key = first.index_of.get(leaf), second.index_of.get(leaf)
+        groups[key] = groups.get(key, "") + leaf
+    return taxonomy(*groups.values(), outside=first.outside & second.outside)
 
 
 @given(partitions(lowest=-1), partitions(lowest=-1), partitions(lowest=-1))
 def test_projecting_in_two_steps_is_projecting_at_once(a, b, c):
-    middle = common_refinement([b, c])
-    finest = common_refinement([a, middle])
+    middle = refinement(b, c)
+    finest = refinement(a, middle)
     through = project(middle, c).apply(project(finest, middle).index)
     at_once = project(finest, c).index
     known = at_once != OUTSIDE
@@ -117,9 +72,9 @@ def test_projecting_in_two_steps_is_projecting_at_once(a, b, c):
     assert (through[~known] == OUTSIDE).all()
 
 
-def test_nothing_to_refine():
-    with pytest.raises(TaxonomyError, match="at least one taxonomy"):
-        common_refinement([])
+@given(partitions(lowest=-1), partitions(lowest=-1))
+def test_the_ground_of_a_taxonomy_and_its_refinement_is_the_taxonomy_even_with_leaves_outside(a, b):
+    assert partition(common_ground([a, refinement(a, b)])) == partition(a)
 
 
 # -- edits --------------------------------------------------------------------------------------------------------
