@@ -21,8 +21,9 @@ from pydicom.data import get_testdata_file
 from safetensors.torch import save_file
 from torch import nn
 
-from dashboard.importing.checkpoint_command import read_model
+from model_zoo.checkpoints.model_file import read_model
 from model_zoo.checkpoints.onnx_graphs import Graph
+from model_zoo.checkpoints.read import Checkpoint
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.archives import is_archive, unpack
 from model_zoo.importing.dicom import extract_frames, holds_dicom
@@ -145,6 +146,48 @@ LABEL_STUDIO = [
     for k, name in enumerate(CLASSES, start=1)
 ]
 
+
+def _exported(part: str) -> Callable[[Path], None]:
+    """What Teachable Machine exports, or one file of it."""
+
+    def write(path: Path) -> None:
+        packed = Path(__file__).parent / "teachable_machine" / "converted_keras.zip"
+        with zipfile.ZipFile(packed) as archive:
+            path.write_bytes(archive.read(part) if part else packed.read_bytes())
+
+    return write
+
+
+def _timm_folder(folder: Path) -> None:
+    folder.mkdir()
+    save_file(STATE, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"architecture": "resnet18", "label_names": list(CLASSES)}))
+
+
+def _transformers_folder(folder: Path) -> None:
+    from transformers import ResNetConfig, ResNetForImageClassification
+
+    small = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], id2label=dict(enumerate(CLASSES)))
+    ResNetForImageClassification(small).save_pretrained(folder)
+
+
+class ClassificationModel(nn.Linear):
+    """Pickled under the name that ultralytics gives its classifiers."""
+
+
+ClassificationModel.__module__ = "ultralytics.nn.tasks"
+
+
+def _yolo(path: Path) -> None:
+    names = ("ultralytics", "ultralytics.nn", "ultralytics.nn.tasks")
+    sys.modules.update(dict.fromkeys(names, sys.modules[__name__]))
+    try:
+        torch.save({"model": ClassificationModel(4, 2)}, path)
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
 MODELS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "safetensors": ("model.safetensors", lambda path: save_file(STATE, path)),
     "torch.save of a state_dict": ("model.pth", _torch(STATE)),
@@ -163,7 +206,13 @@ MODELS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "torch.export (`.pt2`)": ("model.pt2", _zip_of("serialized_exported_program.json", "version")),
     "a Git LFS pointer": ("model.pth", _text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")),
     "a web page": ("model.pth", _text("<!DOCTYPE html><html></html>")),
-    "Keras (HDF5)": ("model.h5", lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(64))),
+    "Teachable Machine, `converted_keras.zip`": ("converted_keras.zip", _exported("")),
+    "Keras (`.h5`)": ("model.h5", _exported("keras_model.h5")),
+    "Hugging Face folder of transformers": ("model", _transformers_folder),
+    "Hugging Face folder of timm": ("model", _timm_folder),
+    "SavedModel, packed": ("model.zip", _zip_of("saved_model.pb", "variables/variables.index")),
+    "TFLite": ("model.tflite", lambda path: path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(64))),
+    "YOLO (ultralytics) `best.pt`": ("best.pt", _yolo),
 }
 PREDICTIONS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "CSV, a column per class": ("said.csv", _csv(("image_id", "cat", "dog"), ("a", 0.25, 0.75))),
@@ -203,6 +252,10 @@ def _model(path: Path) -> str:
     found = read_model(path)
     if isinstance(found, Graph):
         return "a model with its architecture; maps where it ends in global pooling and one linear layer"
+    if not isinstance(found, Checkpoint):
+        return f"a model with its architecture ({found.architecture}); {' '.join(found.sentences)}"
+    if classes := found.said.get("class_names"):
+        return f"weights, architecture {found.said['architecture']}, classes {', '.join(classes)}"
     return f"weights under {', '.join(found.parts)}"
 
 
@@ -227,7 +280,7 @@ def text() -> str:
     """The document, from what each format gives today."""
     parts = [
         "# Formats that were tried, and what each gives\n",
-        "Written by `uv run python tests/formats_table.py`; a test fails where it is out of date. Each row is a small",
+        "Written by `uv run python -m tests.formats_table`; a test fails where it is out of date. Each row is a small",
         "file of that format, read as the command reads it.\n",
     ]
     tables = {

@@ -15,7 +15,6 @@ from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Fit, Interpolation, Preprocessing
 from model_zoo.importing.class_values import ClassValues
-from model_zoo.workspace.run import ONNX
 from model_zoo.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,7 +31,9 @@ WorkspaceOption = Annotated[
 @commands.command("import-run")
 def import_run(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="safetensors, what torch.save wrote of a state_dict, or ONNX.")],
+    file: Annotated[
+        Path, typer.Argument(help="safetensors, a state_dict of torch.save, ONNX, Keras; or a folder or zip of such.")
+    ],
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     taxonomy: Annotated[str | None, typer.Option(help="Taxonomy that it was trained on.")] = None,
     architecture: Annotated[
@@ -54,7 +55,8 @@ def import_run(
     ] = None,
     bgr: Annotated[bool, typer.Option("--bgr", help="The model takes blue first, as OpenCV reads images.")] = False,
     per_image: Annotated[
-        bool, typer.Option("--per-image", help="Each image to mean 0, std 1, instead of --mean and --std.")
+        bool,
+        typer.Option("--per-image", help="Each image to mean 0, std 1; --mean and --std, if given, are applied after."),
     ] = False,
     interpolation: Annotated[
         Interpolation | None,
@@ -62,7 +64,9 @@ def import_run(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(help="Classes in the order of the outputs, such as a,b,c; default: the taxonomy's order."),
+        typer.Option(
+            help="Classes in the order of the outputs, such as a,b,c; default: the file's order, else the taxonomy's."
+        ),
     ] = None,
     weights: Annotated[str, typer.Option(help="Which weights, where the file holds several.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "not known",
@@ -72,21 +76,22 @@ def import_run(
     require("models", "The import of a model")
     from dashboard.importing import checkpoint_command as importing
     from dashboard.importing.checkpoint_metadata import contradictions, read_metadata
-    from model_zoo.checkpoints.onnx_graphs import Graph
+    from model_zoo.checkpoints.model_file import read_model
+    from model_zoo.checkpoints.read import Checkpoint
     from model_zoo.importing.models import Declaration
 
-    opened, checkpoint = _open(workspace), importing.read_model(file)
+    opened, checkpoint = _open(workspace), read_model(file)
     code = _own_code(architecture, architecture_file)
     own = code is not None and code.prepares
     if own or per_image:
-        if mean or std or (own and per_image):
-            who = f"{code.name} prepares pixels itself" if code and own else "--per-image takes each image's own"
-            raise RunError(f"{who}; leave out --mean and --std{', --per-image' if own else ''}.")
-        mean, std = (",".join([one] * (channels or 1)) for one in "01")
+        if own and code and (mean or std or per_image):
+            raise RunError(f"{code.name} prepares pixels itself; leave out --mean, --std and --per-image.")
+        mean, std = (given or ",".join([one] * (channels or 1)) for given, one in ((mean, "0"), (std, "1")))
         value_range = 255.0 if own else 1.0
-    if isinstance(checkpoint, Graph) and (architecture or code):
-        raise RunError("An ONNX file is a model with its architecture; leave out --architecture.")
-    made = ONNX if isinstance(checkpoint, Graph) else code.name if code else architecture
+    given_by_file = "" if isinstance(checkpoint, Checkpoint) else checkpoint.architecture
+    if given_by_file and (architecture or code):
+        raise RunError(f"{checkpoint.name} is a model with its architecture; leave out --architecture.")
+    made = given_by_file or (code.name if code else architecture)
     said = read_metadata(checkpoint)
     needed = {
         **{"--name": name, "--taxonomy": taxonomy, "--architecture": made, "--size": size, "--fit": fit},
@@ -95,7 +100,7 @@ def import_run(
     if (name is None or taxonomy is None or made is None or size is None) or (
         fit is None or channels is None or mean is None or std is None
     ):
-        known = importing.describe(checkpoint, weights, console)
+        known = importing.describe(checkpoint, weights, console, has_code=code is not None)
         missing = [option for option, one in needed.items() if one is None]
         console.print("Next, with your own words for those in capitals:")
         console.print(importing.next_command(file, _given(context), missing, known, said, opened), soft_wrap=True)
@@ -116,7 +121,7 @@ def import_run(
     )
     for sentence in contradictions(said, prepared, values=not own):
         console.print(sentence, style="yellow", soft_wrap=True)
-    order = parse_classes(classes, chosen)
+    order = parse_classes(classes, chosen) if classes else importing.order_in_file(checkpoint, chosen, console)
     declared = Declaration(name, made, chosen, order, prepared, licence, weights, code)
     try:
         importing.import_run(opened, checkpoint, declared, console)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from dashboard.evaluation.saliency import colour_heatmap
-from dashboard.importing.checks import check_run_id_free
+from dashboard.importing.checks import check_run_id_free, unknown_words
 from dashboard.importing.uploads import ImportFiles
 from dashboard.server_state.jobs import ProgressCallback
 from dashboard.server_state.open_workspace import Desk
@@ -19,13 +19,13 @@ from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Preprocessing
 from model_zoo.images.encoding import data_url
-from model_zoo.workspace.run import ONNX, Run
+from model_zoo.workspace.run import Run
 from model_zoo.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from model_zoo.checkpoints.architectures import ArchitectureFit
-    from model_zoo.checkpoints.onnx_graphs import Graph
-    from model_zoo.checkpoints.read import Checkpoint, Said
+    from model_zoo.checkpoints.model_file import ModelFile
+    from model_zoo.checkpoints.read import Said
     from model_zoo.importing.models import Declaration, Imported
 
 SAMPLES = 4
@@ -40,7 +40,7 @@ class OpenedCheckpoint:
     ``channels`` and ``n_outputs`` are 0 if unknown.
     """
 
-    checkpoint: "Checkpoint | Graph"
+    checkpoint: "ModelFile"
     notes: Mapping[str, tuple[str, ...]]
     fits: Mapping[str, "tuple[ArchitectureFit, ...]"]
     metadata: "Mapping[str, Said]" = field(default_factory=dict)
@@ -81,14 +81,14 @@ class Trial:
 def open_checkpoint(import_files: ImportFiles, tell: ProgressCallback) -> OpenedCheckpoint:
     """Read a weights file and find the known architectures that match; `CheckpointError` if it is not a model."""
     require("models", "The import of a model")
-    from dashboard.importing.checkpoint_command import graph_words, read_model
-    from model_zoo.checkpoints.architectures import suggest
-    from model_zoo.checkpoints.onnx_graphs import Graph
+    from model_zoo.checkpoints.architectures import outputs_and_channels, suggest
+    from model_zoo.checkpoints.model_file import read_model
+    from model_zoo.checkpoints.read import Checkpoint
 
     checkpoint = read_model(import_files.path)
-    if isinstance(checkpoint, Graph):
-        graph = checkpoint
-        return OpenedCheckpoint(graph, {"": graph_words(graph)}, {"": ()}, {}, ONNX, graph.channels, graph.n_classes)
+    if not isinstance(checkpoint, Checkpoint):
+        known = checkpoint.architecture, checkpoint.channels, checkpoint.n_classes
+        return OpenedCheckpoint(checkpoint, {"": checkpoint.sentences}, {"": ()}, checkpoint.said, *known)
     texts = [one for one in checkpoint.said.values() if isinstance(one, str)][:100]
     notes, fits = {}, {}
     for done, part in enumerate(checkpoint.parts):
@@ -96,6 +96,8 @@ def open_checkpoint(import_files: ImportFiles, tell: ProgressCallback) -> Opened
         weights = checkpoint.weights(part)
         notes[part] = (f"{counted(len(weights.tensors), 'tensor')}.", *weights.notes)
         fits[part] = suggest(weights.tensors, [*texts, import_files.name])
+        if not fits[part]:
+            notes[part] = (*notes[part], unknown_words(*outputs_and_channels(weights.tensors)))
     return OpenedCheckpoint(checkpoint, notes, fits, checkpoint.said)
 
 
@@ -118,7 +120,7 @@ def samples(desk: Desk, prepared: Preprocessing) -> tuple[Sample, ...]:
     return tuple(made)
 
 
-def file_orders(checkpoint: "Checkpoint | Graph", taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
+def file_orders(checkpoint: "ModelFile", taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
     """Lists of names in the file that contain exactly the taxonomy's classes."""
     from model_zoo.importing.models import class_lists
 
@@ -141,7 +143,7 @@ def declare(
 
 
 def try_out(
-    workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: ProgressCallback
+    workspace: Workspace, checkpoint: "ModelFile", declared: "Declaration", tell: ProgressCallback
 ) -> "Imported":
     """Load the model and predict validation and test images; writes nothing."""
     from model_zoo.importing.models import verify
@@ -151,7 +153,7 @@ def try_out(
 
 
 def try_with_heatmap(
-    workspace: Workspace, checkpoint: "Checkpoint | Graph", declared: "Declaration", tell: ProgressCallback
+    workspace: Workspace, checkpoint: "ModelFile", declared: "Declaration", tell: ProgressCallback
 ) -> Trial:
     """`try_out`, with the heatmap of one image."""
     imported = try_out(workspace, checkpoint, declared, tell)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -16,55 +15,43 @@ from dashboard.importing.checks import (
     ties_words,
     trials_rows,
     trials_title,
+    unknown_words,
     warning_words,
 )
 from dashboard.words import counted, fit_words, scale_words
-from model_zoo.checkpoints.architectures import suggest
-from model_zoo.checkpoints.onnx_graphs import Graph, read_graph
+from model_zoo.checkpoints.architectures import outputs_and_channels, suggest
+from model_zoo.checkpoints.model_file import ModelFile
 from model_zoo.checkpoints.preprocessing_trials import Trial
-from model_zoo.checkpoints.read import Checkpoint, Said, read_checkpoint, short
+from model_zoo.checkpoints.read import Checkpoint, Said, short
 from model_zoo.core.evaluation.evaluation import Evaluation
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.decoding import Fit, Interpolation
 from model_zoo.importing.models import Declaration, class_lists, verify
-from model_zoo.untrusted.limits import bytes_of
 from model_zoo.workspace.command_line import command
 from model_zoo.workspace.run import Run
 from model_zoo.workspace.workspace import Workspace
 
-MAX_GRAPH_BYTES = 2 * 2**30 - 1
-"""Protobuf holds no more."""
 
-
-def read_model(path: Path) -> Checkpoint | Graph:
-    """Read a model file of any suffix; `CheckpointError` says in one sentence why it is not a model."""
-    try:
-        size = bytes_of(path)
-        with path.open("rb") as file:
-            start = file.read(9)
-        if start[:1] == b"\x08" and start[8:9] != b"{" and size <= MAX_GRAPH_BYTES:
-            return read_graph(path.read_bytes(), short(path.name))
-    except (OSError, ValueError):
-        pass  # the error below covers every kind of file
-    return read_checkpoint(path)
-
-
-def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> dict[str, str]:
+def describe(checkpoint: ModelFile, part: str, console: Console, has_code: bool = False) -> dict[str, str]:
     """Print the contents of a file and the matching architectures, the best first; selects nothing.
+
+    With ``has_code`` no architecture is looked for: the user's own file builds the model.
 
     Returns the settings that follow from the file, by option name; from the first set of weights if there are several.
     """
-    if isinstance(checkpoint, Graph):
-        console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *graph_words(checkpoint), soft_wrap=True)
+    if not isinstance(checkpoint, Checkpoint):
+        console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}.", *checkpoint.sentences, soft_wrap=True)
+        _print_metadata(checkpoint.said, console)
         return {"--channels": str(checkpoint.channels)} if checkpoint.channels else {}
     known: dict[str, str] = {}
     console.print(f"{checkpoint.name}: sha256 {checkpoint.sha256[:12]}, weights under {', '.join(checkpoint.parts)}")
-    if told := metadata_words(checkpoint.said):
-        console.print(f"The file says of itself (nobody vouches for it): {told}.", soft_wrap=True)
+    _print_metadata(checkpoint.said, console)
     for one in (part,) if part else checkpoint.parts:
         weights = checkpoint.weights(one)
         console.print(f"{one}: {counted(len(weights.tensors), 'tensor')}.", *weights.notes, soft_wrap=True)
+        if has_code:
+            continue
         texts = [said for said in checkpoint.said.values() if isinstance(said, str)][:100]
         fits = suggest(weights.tensors, [*texts, checkpoint.name])
         for fit in fits:
@@ -72,11 +59,25 @@ def describe(checkpoint: Checkpoint | Graph, part: str, console: Console) -> dic
             made = f"{counted(fit.n_classes, 'class', 'classes')}{channels}"
             console.print(f"  {fit.architecture} ({made}): {fit.sentence}", soft_wrap=True)
         if not fits:
-            console.print("  No architecture that is known here fits; name one with --architecture.")
+            console.print(f"  {unknown_words(*outputs_and_channels(weights.tensors))}", soft_wrap=True)
         elif not known:
             channels_known = {"--channels": str(fits[0].channels)} if fits[0].channels in (1, 3) else {}
             known = {"--architecture": fits[0].architecture, **channels_known}
     return known
+
+
+def order_in_file(checkpoint: ModelFile, taxonomy: Taxonomy, console: Console) -> tuple[str, ...]:
+    """The classes of ``taxonomy`` in the order in which the file lists them (printed), or else its own order."""
+    listed = class_lists(checkpoint, taxonomy)
+    if not listed:
+        return taxonomy.names
+    console.print(f"Classes in the order of the file: {', '.join(listed[0])}.", soft_wrap=True)
+    return listed[0]
+
+
+def _print_metadata(said: Mapping[str, Said], console: Console) -> None:
+    if told := metadata_words(said):
+        console.print(f"The file says of itself (nobody vouches for it): {told}.", soft_wrap=True)
 
 
 def next_command(
@@ -94,7 +95,7 @@ def next_command(
     of_file = {
         **known,
         "--size": said.size,
-        "--fit": str(Fit.CROP) if said.crop_share else None,
+        "--fit": str(said.fit) if said.fit else None,
         "--mean": comma_separated(said.mean) if said.mean else None,
         "--std": comma_separated(said.std) if said.std else None,
     }
@@ -123,16 +124,22 @@ def settings_from_file(
     return interpolation or Interpolation.BILINEAR, 1.0 if crop_share is None else crop_share
 
 
-def graph_words(graph: Graph) -> tuple[str, str]:
-    """Inputs and outputs of an ONNX graph, as text."""
-    takes = ", ".join(str(side or "any") for side in (graph.channels, *graph.size))
-    gives = counted(graph.n_classes, "output") if graph.n_classes else "outputs, it does not say how many"
-    return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
-
-
 _METADATA_KEYS = (
     *("arch", "architecture", "model", "model_name", "num_classes", "class_names", "classes"),
-    *("img_size", "image_size", "input_size", "imgsz", "crop_pct", "mean", "std", "interpolation", "in_chans"),
+    *(
+        "img_size",
+        "image_size",
+        "input_size",
+        "imgsz",
+        "val_resize_size",
+        "val_crop_size",
+        "fit",
+        "crop_pct",
+        "mean",
+        "std",
+        "interpolation",
+        "in_chans",
+    ),
 )
 
 
@@ -149,7 +156,7 @@ def _listed(value: Said) -> Said:
     return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
-def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, console: Console) -> Run:
+def import_run(workspace: Workspace, checkpoint: ModelFile, declared: Declaration, console: Console) -> Run:
     """Verify a declared model and write it, or write nothing on failure; prints every setting and metric."""
     check_run_id_free(workspace, declared.run_id)
     prepared, classes = declared.preprocessing, ", ".join(declared.order)
@@ -183,9 +190,8 @@ def import_run(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: D
     print_accuracy(imported.judged, imported.judged_on, declared.taxonomy, declared.order, console, imported.tried)
     run = imported.write(workspace)
     console.print(f"{run.run_id}: written to {run.folder}", soft_wrap=True)
-    if run.card.code:
-        console.print(f"To ask its model anything new, start with --trust-code {quote(run.run_id)}.", soft_wrap=True)
-    console.print(f"Next: {command('serve', folders=workspace.folders)}", soft_wrap=True)
+    trusted = ["--trust-code", run.run_id] if run.card.code else []
+    console.print(f"Next: {command('serve', *trusted, folders=workspace.folders)}", soft_wrap=True)
     return run
 
 

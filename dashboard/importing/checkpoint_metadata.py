@@ -10,8 +10,8 @@ from model_zoo.core.errors import RunError
 from model_zoo.images.decoding import MAX_INPUT_SIDE, MIN_CROP_SHARE, Fit, Interpolation, Preprocessing
 
 if TYPE_CHECKING:
-    from model_zoo.checkpoints.onnx_graphs import Graph
-    from model_zoo.checkpoints.read import Checkpoint, Said
+    from model_zoo.checkpoints.model_file import ModelFile
+    from model_zoo.checkpoints.read import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +22,28 @@ class CheckpointMetadata:
     """
 
     size: str | None = None
+    fit: Fit | None = None
     interpolation: Interpolation | None = None
     crop_share: float | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
 
-def read_metadata(checkpoint: "Checkpoint | Graph") -> CheckpointMetadata:
-    """Preprocessing metadata, from any key that training scripts commonly use; a graph's size is its input size."""
-    from model_zoo.checkpoints.onnx_graphs import Graph
-
-    if isinstance(checkpoint, Graph):
-        return CheckpointMetadata(_size_text(checkpoint.size) if all(checkpoint.size) else None)
+def read_metadata(checkpoint: "ModelFile") -> CheckpointMetadata:
+    """Preprocessing metadata, from any key that training scripts commonly use; a whole model knows its size."""
     by_end = {where.rpartition(".")[2].lower(): value for where, value in reversed(list(checkpoint.said.items()))}
     sizes = [_size(by_end[name]) for name in ("img_size", "image_size", "input_size", "imgsz") if name in by_end]
     named, kept = str(by_end.get("interpolation", "")), _numbers(by_end.get("crop_pct", ""))
     mean, std = (_numbers(by_end.get(name, "")) for name in ("mean", "std"))
+    own: tuple[int, int] = getattr(checkpoint, "size", (0, 0))
+    resize, crop = (_numbers(by_end.get(f"val_{name}_size", "")) for name in ("resize", "crop"))  # torchvision's
+    if len(resize) == len(crop) == 1 and 1 <= crop[0] <= resize[0]:
+        sizes, kept, fit = [_size(crop)], (crop[0] / resize[0],), str(Fit.CROP)
+    else:
+        fit = str(by_end.get("fit", Fit.CROP if kept else ""))
     return CheckpointMetadata(
-        size=next(filter(None, sizes), None),
+        size=_size_text(own) if all(own) else next(filter(None, sizes), None),
+        fit=Fit(fit) if fit in tuple(Fit) else None,
         interpolation=Interpolation(named) if named in tuple(Interpolation) else None,
         crop_share=kept[0] if len(kept) == 1 and MIN_CROP_SHARE <= kept[0] <= 1 else None,
         mean=mean if len(mean) in (1, 3) else None,
@@ -52,6 +56,8 @@ def contradictions(said: CheckpointMetadata, prepared: Preprocessing, values: bo
     found = []
     if said.size not in (None, _size_text(prepared.size)):
         found.append(("size", said.size, _size_text(prepared.size)))
+    if said.fit not in (None, prepared.fit) and said.crop_share is None:
+        found.append(("fit", said.fit, prepared.fit))
     if said.crop_share is not None:
         share = prepared.crop_share if prepared.fit is Fit.CROP else 1.0
         if not _alike([said.crop_share], [share]):

@@ -60,9 +60,9 @@ def can_import(desk: Desk) -> bool:
         st.page_link("import_page.py", label="Import images first", icon=":material/download:", query_params={})
         return False
     st.markdown(
-        "Weights as safetensors or as `torch.save` wrote them (`.pth`, `.pt`, `.ckpt`), or a model as ONNX. No code in "
-        "the file is run; what it does not say is asked; and nothing is written before the model has answered "
-        "validation and test."
+        "Weights as safetensors or as `torch.save` wrote them (`.pth`, `.pt`, `.ckpt`), a model as ONNX or of Keras "
+        "(`.h5`, `.keras`), or a zip as Teachable Machine or Hugging Face give it. No code in the file is run; what it "
+        "does not say is asked; and nothing is written before the model has answered validation and test."
     )
     with st.expander("A file elsewhere on this machine, a model of your own code"):
         st.markdown(
@@ -138,7 +138,11 @@ def _fits(held: OpenedCheckpoint, part: str) -> None:
     if held.architecture:
         return
     if not held.fits[part]:
-        st.warning("No architecture that is known here fits; write the name of one of timm or torchvision below.")
+        st.warning(
+            "Write the name of an architecture of timm or torchvision below. No page runs a model's own code; the "
+            "command line takes the Python file that builds it:"
+        )
+        st.code(command("import-run", held.checkpoint.name, "--architecture-file", "FILE.py"), language=None)
         return
     rows = [
         {

@@ -55,6 +55,16 @@ def check_run_id_free(workspace: Workspace, run_id: str) -> None:
         raise RunError(f"Run {run_id!r} is already there; remove it or choose another name.")
 
 
+def unknown_words(n_outputs: int, n_channels: int) -> str:
+    """What to do with weights that no known architecture fits, and what their shapes say (0: nothing)."""
+    told = [counted(n_outputs, "output")] * bool(n_outputs) + [counted(n_channels, "input channel")] * bool(n_channels)
+    seem = f" By their shapes the weights have {' and '.join(told)}." if told else ""
+    return (
+        f"No architecture that is known here fits.{seem} Name one with --architecture, or give the Python file that "
+        "builds the model with --architecture-file FILE.py."
+    )
+
+
 def accuracy_words(judged: Evaluation, on: Split, taxonomy: Taxonomy) -> str:
     """Accuracy, the images it is based on, and warnings, as text."""
     if not len(judged.truth):

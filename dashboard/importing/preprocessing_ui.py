@@ -59,9 +59,9 @@ def _fitted(said: CheckpointMetadata, key: str) -> tuple[str, Fit | None, float]
         placeholder="224, or 224x320 (height x width)",
     )
     fit = sides[1].selectbox(
-        "How images become that size",
+        f"How images become that size{_TOLD if said.fit else ''}",
         list(Fit),
-        index=None,
+        index=list(Fit).index(said.fit) if said.fit else None,
         key=f"import_fit_{key}",
         format_func=lambda one: _FITS[one],
         placeholder="Choose",

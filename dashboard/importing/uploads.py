@@ -46,7 +46,11 @@ MAX_LISTED = 1_000
 
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 _WITH_COLUMNS = (".csv", ".tsv", ".parquet")
-WEIGHTS = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt", ".bin", ".onnx")
+WEIGHTS = (
+    *(".safetensors", ".pth", ".pt", ".pth.tar", ".tar", ".th", ".ckpt", ".bin", ".model", ".weights", ".pkl", ".pt2"),
+    *(".onnx", ".h5", ".hdf5", ".keras", ".zip", ".tflite", ".pb"),
+)
+"""Endings of model files, of those that are refused with a way out too."""
 
 ProgressCallback = Callable[[int, int], None]
 _HELD = "taxoscope-held-"

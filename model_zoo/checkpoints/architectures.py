@@ -166,6 +166,16 @@ def compare_architectures(
     return ArchitectureFit(architecture, width, channels, matching, missing, unexpected, tuple(misshapen))
 
 
+def outputs_and_channels(tensors: Mapping[str, Tensor]) -> tuple[int, int]:
+    """What the shapes suggest where no architecture is known: rows of the last matrix, channels of the first filter.
+
+    0 where there is none; depthwise filters and grouped ones say less than a picture has.
+    """
+    matrices = [one.shape[0] for one in tensors.values() if one.ndim == 2]
+    filters = [one.shape[1] for one in tensors.values() if one.ndim == 4]
+    return (matrices or [0])[-1], (filters or [0])[0]
+
+
 def classifier_heads(architecture: str) -> tuple[str, ...]:
     """The names of the tensors that have a row per class."""
     return _outline(architecture)[1]

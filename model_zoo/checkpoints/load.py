@@ -20,7 +20,7 @@ from model_zoo.checkpoints.trusted_code import TrustedCode, read_code
 from model_zoo.checkpoints.weights import check_weights, read_weights
 from model_zoo.core.errors import CheckpointError
 from model_zoo.untrusted.parser_errors import first_line, is_parser_error
-from model_zoo.workspace.run import CODE, GRAPH, ONNX, Card, Run
+from model_zoo.workspace.run import CODE, GRAPH, KERAS, ONNX, TRANSFORMERS, Card, Run
 
 TORCHVISION = "torchvision."
 """Starts the names of torchvision's architectures; all others are timm's."""
@@ -94,6 +94,14 @@ def restore(card: Card, weights: bytes, code: TrustedCode | None = None) -> nn.M
         from model_zoo.checkpoints.onnx_models import OnnxModel
 
         return OnnxModel(read_graph(weights, GRAPH), card.columns)
+    if card.architecture == KERAS:
+        from model_zoo.checkpoints.keras_models import KerasModel
+
+        return KerasModel(weights, card.prepared.input_size, card.columns)
+    if card.architecture == TRANSFORMERS:
+        from model_zoo.checkpoints.transformers_models import TransformersModel
+
+        return TransformersModel(weights, card.columns)
     channels, n_classes = card.prepared.channels, len(card.classes)
     if code is None:
         model = build(card.architecture, card.prepared.input_size, n_classes)

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from model_zoo.core.errors import CheckpointError
 from model_zoo.images.decoding import MAX_INPUT_SIDE
 from model_zoo.untrusted.killable import TrialError, try_in_child
 from model_zoo.untrusted.parser_errors import parser_errors_as_ours
+from model_zoo.workspace.run import ONNX
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,21 @@ class Graph:
     one_by_one: bool
     n_classes: int
     gives_probabilities: bool
+    said: Mapping[str, Any] = field(default_factory=dict)
+    architecture: str = ONNX
 
     @cached_property
     def sha256(self) -> str:
         """64 hexadecimal digits."""
         return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def sentences(self) -> tuple[str, str]:
+        """What goes in and comes out, in two sentences."""
+        takes = ", ".join(str(side or "any") for side in (self.channels, *self.size))
+        outputs = f"{self.n_classes} output{'' if self.n_classes == 1 else 's'}"
+        gives = outputs if self.n_classes else "outputs, it does not say how many"
+        return f"ONNX; takes {takes} (channels, height, width).", f"It gives {gives}."
 
 
 def read_graph(raw: bytes, name: str) -> Graph:

@@ -115,8 +115,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
     safetensors, and ``torch.save`` of a state_dict or of mappings that hold some: training scripts, timm, Lightning.
     """
     name, raw = short(path.name), _bytes(path)
+    return read_checkpoint_bytes(raw, name)
+
+
+def read_checkpoint_bytes(raw: bytes, name: str) -> Checkpoint:
+    """As `read_checkpoint`, of a file's bytes."""
     with parser_errors_as_ours(name, CheckpointError, SAVE_AGAIN):
         return _read(raw, name)
+
+
+def safetensors_of(raw: bytes) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
+    """The tensors of a safetensors file, and its metadata; raises what its parsers raise."""
+    length = int.from_bytes(raw[:8], "little")
+    if length > min(MAX_HEADER, len(raw) - 8):
+        raise ValueError(f"a header of {length:,} bytes")
+    written: Mapping[str, Any] = load_json(raw[8 : 8 + length].decode()).get("__metadata__") or {}
+    return load_safetensors(raw), written
 
 
 def _read(raw: bytes, name: str) -> Checkpoint:
@@ -166,7 +180,6 @@ def _refuse_others(raw: bytes, name: str) -> None:
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise CheckpointError(f"{name} is a web page, most likely an error or a sign-in; download the weights again.")
     kinds = {
-        b"\x89HDF": "an HDF5 file (Keras); convert it to safetensors",
         b"\x93NUMPY": "a numpy array; save weights as safetensors",
         b"\x1f\x8b": "packed with gzip; unpack it first",
         b"BZh": "packed with bzip2; unpack it first",
@@ -185,24 +198,32 @@ def _refuse_others(raw: bytes, name: str) -> None:
 
 def _safetensors(raw: bytes, name: str) -> tuple[Mapping[str, Tensor], Mapping[str, Said]]:
     with parser_errors_as_ours(name, CheckpointError, "copy it again", "is a damaged or cut off safetensors file"):
-        length = int.from_bytes(raw[:8], "little")
-        if length > min(MAX_HEADER, len(raw) - 8):
-            raise ValueError(f"a header of {length:,} bytes")
-        written = load_json(raw[8 : 8 + length].decode()).get("__metadata__") or {}
-        tensors: Mapping[str, Tensor] = load_safetensors(raw)
+        tensors, written = safetensors_of(raw)
         said = {short(key): str(value)[:1000] for key, value in islice(written.items(), MAX_SAID)}
     if not tensors:
         raise CheckpointError(f"{name} is a safetensors file without a tensor; {_SAVE_STATE}.")
     return tensors, said
 
 
+_EXPORTS = {
+    "ultralytics": "is a whole model of ultralytics (YOLO), which only its own code can open; where it was "
+    "trained, run `yolo export model=best.pt format=onnx`, rename the result",
+    "fastai": "is a whole Learner of fastai, which only its own code can open; where it was trained, run "
+    '`torch.onnx.export(learn.model.eval(), torch.rand(1, 3, 224, 224), "model.onnx")` for the size that it takes',
+}
+"""By package: what a file is, and how its library exports it."""
+
+
 def _refuse_modules(value: Any, name: str) -> None:
     """A pickled module keeps its parts in ``_modules``; to rebuild it means to import and call what the file names."""
     for one in (value, *(value.values() if isinstance(value, dict) else ())):
+        if isinstance(one, Inert) and (export := _EXPORTS.get(one.name.partition(".")[0])):
+            raise CheckpointError(f"{name} {export} and give model.onnx.")
         if isinstance(one, Inert) and isinstance(one.state, dict) and {"_modules", "_parameters"} & set(one.state):
             raise CheckpointError(
                 f"{name} holds a whole pickled model ({short(one.name)}), which only its own code can open; "
-                "load it there and save model.state_dict()."
+                'load it there, and save it with torch.save(model.state_dict(), "weights.pth"), or with '
+                'torch.onnx.export(model.eval(), torch.rand(1, 3, 224, 224), "model.onnx") for the size that it takes.'
             )
     if isinstance(value, Inert) and not value.entries:
         raise CheckpointError(

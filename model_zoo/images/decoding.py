@@ -45,12 +45,14 @@ class Interpolation(StrEnum):
     NEAREST = "nearest"
     BILINEAR = "bilinear"
     BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
 
 
 _RESAMPLING = {
     Interpolation.NEAREST: Image.Resampling.NEAREST,
     Interpolation.BILINEAR: Image.Resampling.BILINEAR,
     Interpolation.BICUBIC: Image.Resampling.BICUBIC,
+    Interpolation.LANCZOS: Image.Resampling.LANCZOS,
 }
 
 
@@ -62,7 +64,8 @@ class Preprocessing:
     max-pooled by ``pool`` (bilinear shrinking would wipe out one-pixel calipers), scaled to
     0..``value_range`` and normalised by ``mean`` and ``std`` per channel. Of a crop only the inner
     ``crop_share`` of the shorter side is kept. With ``bgr`` the model, and ``mean`` and ``std``, have
-    blue first. With ``per_image`` each image is brought to mean 0 and standard deviation 1 instead.
+    blue first. With ``per_image`` each image is brought to mean 0 and standard deviation 1 instead of
+    that range, and ``mean`` and ``std`` are applied to the result.
     """
 
     channels: int
@@ -121,10 +124,12 @@ class Preprocessing:
         if self.per_image:
             raw = pixels.astype(np.float32)
             spread = raw.std(axis=(-3, -2, -1), keepdims=True)
-            return (raw - raw.mean(axis=(-3, -2, -1), keepdims=True)) / np.maximum(spread, 1)
+            scaled = (raw - raw.mean(axis=(-3, -2, -1), keepdims=True)) / np.maximum(spread, 1)
+        else:
+            scaled = pixels.astype(np.float32) * np.float32(self.value_range / 255)
         mean = np.array(self.mean, dtype=np.float32)[:, None, None]
         std = np.array(self.std, dtype=np.float32)[:, None, None]
-        return (pixels.astype(np.float32) * np.float32(self.value_range / 255) - mean) / std
+        return (scaled - mean) / std
 
     def apply(self, image: Image.Image) -> NDArray[np.float32]:
         """The model's input for one image, (channels, height, width)."""

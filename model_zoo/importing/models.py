@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from model_zoo.checkpoints.crop_probe import UnknownCropError, whole
+from model_zoo.checkpoints.model_file import ModelFile, WholeModel
 from model_zoo.checkpoints.onnx_graphs import Graph
 from model_zoo.checkpoints.onnx_models import OnnxModel
 from model_zoo.checkpoints.trusted_code import TrustedCode, TrustedModel
@@ -93,7 +94,7 @@ class Imported:
 
 def verify(
     workspace: Workspace,
-    checkpoint: Checkpoint | Graph,
+    checkpoint: ModelFile,
     declared: Declaration,
     progress: Callable[[str, int, int], None] = lambda task, done, total: None,
 ) -> Imported:
@@ -102,8 +103,8 @@ def verify(
     `CheckpointError` where weights, architecture, classes or preprocessing do not fit; `WorkspaceError` or
     `ImageError` where the images cannot be read. ``progress`` is told the task and how many of how many are done.
     """
-    if isinstance(checkpoint, Graph):
-        raw, notes = _graph(checkpoint, declared)
+    if not isinstance(checkpoint, Checkpoint):
+        raw, notes = _whole(checkpoint, declared)
     else:
         weights, state = _loaded(checkpoint, declared)
         raw, notes = save(state), weights.notes
@@ -159,8 +160,8 @@ def _tried(
     return try_preprocessing(wanted, images, judged.truth[rows], partial(probabilities, model), progress)
 
 
-def _graph(graph: Graph, declared: Declaration) -> tuple[bytes, tuple[str, ...]]:
-    """The graph's bytes, and whether maps can be read in it; `CheckpointError` where it takes or gives another size."""
+def _whole(graph: WholeModel, declared: Declaration) -> tuple[bytes, tuple[str, ...]]:
+    """What a run keeps of it, and notes; `CheckpointError` where it takes or gives another size."""
     channels, height, width = declared.preprocessing.input_size
     wants = (graph.channels or channels, graph.size[0] or height, graph.size[1] or width)
     if wants != (channels, height, width):
@@ -173,6 +174,8 @@ def _graph(graph: Graph, declared: Declaration) -> tuple[bytes, tuple[str, ...]]
             f"{graph.name} has {graph.n_classes} outputs, taxonomy {declared.taxonomy.name!r} has "
             f"{len(declared.order)} classes; choose the taxonomy that it was trained on."
         )
+    if not isinstance(graph, Graph):
+        return graph.raw, graph.notes
     model = OnnxModel(graph, tuple(range(len(declared.order))))
     maps = (
         "Maps can be read before its global pooling."
@@ -262,7 +265,7 @@ def _answers(model: torch.nn.Module, pixels: NDArray[np.uint8], declared: Declar
     return said
 
 
-def _card(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declaration, raw: bytes) -> Card:
+def _card(workspace: Workspace, checkpoint: ModelFile, declared: Declaration, raw: bytes) -> Card:
     dataset = workspace.dataset()
     predicted = [split for split in (Split.VALIDATION, Split.TEST) if dataset.split(split)]
     recipe = {"imported_from": checkpoint.name, "sha256": checkpoint.sha256}
@@ -287,13 +290,11 @@ def _card(workspace: Workspace, checkpoint: Checkpoint | Graph, declared: Declar
         weights_sha256=hashlib.sha256(raw).hexdigest(),
         licence=declared.licence,
         code={"name": declared.code.name, "sha256": declared.code.sha256} if declared.code else {},
-        order=declared.order if reordered and (declared.code or isinstance(checkpoint, Graph)) else (),
+        order=declared.order if reordered and (declared.code or not isinstance(checkpoint, Checkpoint)) else (),
     )
 
 
-def class_lists(checkpoint: Checkpoint | Graph, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
+def class_lists(checkpoint: ModelFile, taxonomy: Taxonomy) -> Sequence[tuple[str, ...]]:
     """Lists in the file that name exactly the classes of ``taxonomy``, whatever their order."""
-    if isinstance(checkpoint, Graph):
-        return []
     found = [tuple(map(str, said)) for said in checkpoint.said.values() if isinstance(said, tuple)]
     return [one for one in found if sorted(one) == sorted(taxonomy.names)]

@@ -1,7 +1,7 @@
 """Work on untrusted files in a child process, which is killed beyond its limits of time and memory.
 
 The child is started anew (never forked), runs one of `TASKS`, and may neither write files nor outlive its limits. It
-answers with one line of JSON; what it parsed stays in it.
+answers with one line of JSON, and behind it the bytes that the task gave, if any; all else that it parsed stays in it.
 """
 
 import json
@@ -20,6 +20,8 @@ from model_zoo.untrusted.parser_errors import first_line
 
 TASKS = {
     "onnx": "model_zoo.checkpoints.onnx_trial:try_graph",
+    "hdf5": "model_zoo.checkpoints.hdf5_trial:read_hdf5",
+    "keras": "model_zoo.checkpoints.keras_layers:try_layers",
     "parquet": "model_zoo.untrusted.parquet_trial:try_table",
     "wait": "model_zoo.untrusted.killable:task_that_waits",
     "fill": "model_zoo.untrusted.killable:task_that_fills_memory",
@@ -39,8 +41,8 @@ class TrialError(Exception):
         self.is_limit = is_limit
 
 
-def try_in_child(task: str, raw: bytes | Path, options: Mapping[str, Any] | None = None, seconds: float = 0) -> None:
-    """Run a task of `TASKS` on ``raw`` (bytes, or the path of a file) in a child; `TrialError` where it fails.
+def try_in_child(task: str, raw: bytes | Path, options: Mapping[str, Any] | None = None, seconds: float = 0) -> bytes:
+    """What a task of `TASKS` gives for ``raw`` (bytes, or the path of a file) in a child; `TrialError` where it fails.
 
     At most ``seconds`` (0: the limit `trial_seconds`) by the clock, and `trial_gb` of memory. One child runs at a time.
     """
@@ -64,7 +66,8 @@ def try_in_child(task: str, raw: bytes | Path, options: Mapping[str, Any] | None
                 f"it took more than {seconds:,.0f} seconds to try; {variable('trial_seconds')} sets that limit", True
             ) from None
     try:
-        told = json.loads(done.stdout)["told"]
+        line, _, given_back = done.stdout.partition(b"\n")
+        told = json.loads(line)["told"]
     except (ValueError, KeyError, TypeError):
         raise TrialError(
             f"it needs more than {at_most.trial_gb:,} GB of memory or crashes its reader; {variable('trial_gb')} sets "
@@ -73,6 +76,7 @@ def try_in_child(task: str, raw: bytes | Path, options: Mapping[str, Any] | None
         ) from None
     if told:
         raise TrialError(str(told), False)
+    return given_back
 
 
 def task_that_waits(raw: bytes) -> None:
@@ -94,18 +98,19 @@ def _serve() -> None:
     _limit(int(given["gb"]) * 2**30, int(given["seconds"]) + 5)
     answer = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no answer
-    told = ""
+    told, given_back = "", b""
     try:
         module, _, name = TASKS[given["task"]].partition(":")
         raw = given["path"] if "path" in given else sys.stdin.buffer.read()
-        getattr(import_module(module), name)(raw, **given["options"])
+        given_back = getattr(import_module(module), name)(raw, **given["options"]) or b""
     except MemoryError:
         os._exit(1)
     except Exception as error:  # parsers raise anything; the parent makes a sentence of it
         told = first_line(error, 160)
         if any(words in str(error) for words in _NO_MEMORY):
             os._exit(1)
-    os.write(answer, json.dumps({"told": told}).encode())
+    with os.fdopen(answer, "wb") as out:
+        out.write(json.dumps({"told": told}).encode() + b"\n" + given_back)
     os._exit(0)
 
 

@@ -25,8 +25,9 @@ from model_zoo.untrusted.parser_errors import RAISED_BY_PARSERS
 FORMAT = 1
 LABELS_ONLY = "labels alone"
 MAX_NAME_BYTES = 200  # file systems take 255; what is written beside a run adds a little
-ONNX = "onnx"
-"""Stands for the architecture of a model that is a graph: its weights are the graph's file."""
+ONNX, KERAS, TRANSFORMERS = "onnx", "keras", "transformers"
+OWN = (ONNX, KERAS, TRANSFORMERS)
+"""Stand for the architecture of a model whose file holds it: a graph, or layers or a configuration beside weights."""
 GRAPH = "model.onnx"
 CARD, WEIGHTS, HISTORY, CODE = "card.json", "model.safetensors", "history.csv", "architecture.py"
 
@@ -104,7 +105,7 @@ class Card:
     @property
     def fits_by_tensors_alone(self) -> bool:
         """Whether nothing but names and shapes of tensors says that its architecture is the one it was trained with."""
-        return self.is_imported and bool(self.weights_sha256) and not self.code and self.architecture != ONNX
+        return self.is_imported and bool(self.weights_sha256) and not self.code and self.architecture not in OWN
 
     @cached_property
     def series_key(self) -> str:

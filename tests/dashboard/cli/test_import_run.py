@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,6 +111,16 @@ def test_the_next_command_has_what_the_file_says_and_what_was_typed_and_works_on
     assert "The file says crop share 0.875, you said 0.9." in done.output.splitlines()
 
 
+def test_torchvisions_sizes_of_validation_are_taken(workspace, checkpoint, tmp_path):
+    """As references/classification/train.py keeps its arguments: resized to 40, 32 of them cut out."""
+    path = tmp_path / "model_29.pth"
+    said = {"val_resize_size": 40, "val_crop_size": 32, "train_crop_size": 24, "interpolation": "bicubic"}
+    torch.save({"model": torch.load(checkpoint)["state_dict"], "args": Namespace(**said)}, path)
+    line = next_line(workspace, path)
+    assert "--size 32 --fit crop" in line
+    assert "--interpolation bicubic --crop-share 0.8" in line
+
+
 def next_line(workspace, path, *typed):
     done = CliRunner().invoke(commands, ["import-run", str(path), *typed, "--workspace", str(workspace.writable)])
     return next(line for line in done.output.splitlines() if line.startswith("uv run taxoscope"))
@@ -153,7 +164,21 @@ def test_a_real_file_without_names_inside_asks_for_what_it_needs(workspace, kind
     assert left(workspace) == ["shapes-s0"]
     assert f"{n_tensors} tensors. Prefix 'module.' was taken off {n_tensors} names." in said
     assert "The file says of itself" not in said
-    assert "No architecture that is known here fits; name one with --architecture." in said
+    assert "By their shapes the weights have 3 outputs and 3 input channels. Name one with --architecture, or" in said
+    assert "--architecture-file FILE.py" in said
+    with_code = run(
+        *(
+            "import-run",
+            str(file),
+            "--architecture-file",
+            str(Path(__file__).parents[2] / "own_resnet.py"),
+            "--workspace",
+            str(workspace.writable),
+        ),
+        *("--channels", "3", "--mean", "0,0,0", "--std", "1,1,1"),
+        cwd=tmp_path,
+    )
+    assert "No architecture" not in with_code.stdout
     assert said.endswith(
         "Nothing was imported: give --name, --taxonomy, --architecture, --size, --fit, --channels, --mean, --std "
         "as well, as the model was trained."

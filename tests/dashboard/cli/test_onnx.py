@@ -135,7 +135,7 @@ def test_a_pipe_is_not_waited_for(workspace, tmp_path):
 def test_damaged_graphs_are_one_sentence_or_a_model_and_leave_nothing_behind(workspace, tmp_path):
     raw, rng = graph().SerializeToString(), np.random.default_rng(3)
     before = sorted(os.listdir(workspace.writable / "runs")) if (workspace.writable / "runs").exists() else []
-    from dashboard.importing.checkpoint_command import read_model
+    from model_zoo.checkpoints.model_file import read_model
     from model_zoo.checkpoints.onnx_models import OnnxModel
 
     for _ in range(120):

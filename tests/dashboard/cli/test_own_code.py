@@ -74,7 +74,7 @@ def test_the_file_is_copied_with_its_hash_and_runs_again_only_where_it_is_truste
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     assert "Warning: mine.py is run as it is, with all your rights on this machine" in said
-    assert "start with --trust-code own." in said
+    assert "serve --trust-code own" in said
     kept = read_run(workspace.writable / "runs" / "own")
     assert (kept.folder / CODE).read_text() == SOURCE
     assert kept.card.code["name"] == kept.card.architecture == "mine.py"

@@ -89,6 +89,8 @@ def test_blue_first_and_each_image_by_itself_are_what_numpy_says():
         assert np.allclose(blue_first[k], (raw[2 - k] / 255 - mean) / std, atol=1e-6)
     alone = Preprocessing(3, (8, 8), mean=(0,) * 3, std=(1,) * 3, per_image=True).apply(image)
     assert np.allclose(alone, (raw - raw.mean()) / raw.std(), atol=1e-5)
+    after = Preprocessing(3, (8, 8), mean=(0.5,) * 3, std=(0.25,) * 3, per_image=True).apply(image)
+    assert np.allclose(after, ((raw - raw.mean()) / raw.std() - 0.5) / 0.25, atol=1e-4)
 
 
 def test_the_inner_part_of_a_crop_is_what_resizing_larger_and_cutting_gives_and_maps_go_back_there():
