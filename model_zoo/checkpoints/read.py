@@ -209,7 +209,8 @@ _EXPORTS = {
     "ultralytics": "is a whole model of ultralytics (YOLO), which only its own code can open; where it was "
     "trained, run `yolo export model=best.pt format=onnx`, rename the result",
     "fastai": "is a whole Learner of fastai, which only its own code can open; where it was trained, run "
-    '`torch.onnx.export(learn.model.eval(), torch.rand(1, 3, 224, 224), "model.onnx")` for the size that it takes',
+    '`torch.onnx.export(learn.model.eval(), torch.rand(1, 3, 224, 224), "model.onnx", dynamo=False)` '
+    "for the size that it takes",
 }
 """By package: what a file is, and how its library exports it."""
 
@@ -223,7 +224,8 @@ def _refuse_modules(value: Any, name: str) -> None:
             raise CheckpointError(
                 f"{name} holds a whole pickled model ({short(one.name)}), which only its own code can open; "
                 'load it there, and save it with torch.save(model.state_dict(), "weights.pth"), or with '
-                'torch.onnx.export(model.eval(), torch.rand(1, 3, 224, 224), "model.onnx") for the size that it takes.'
+                'torch.onnx.export(model.eval(), torch.rand(1, 3, 224, 224), "model.onnx", dynamo=False) '
+                "for the size that it takes."
             )
     if isinstance(value, Inert) and not value.entries:
         raise CheckpointError(
