@@ -117,7 +117,7 @@ def test_models_written_by_keras_3_predict_what_it_predicts(tmp_path, ending):
     value = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(value))
     model = keras.Model(pixels, layers.Dense(3)(value))
     keras.utils.set_random_seed(1)
-    model.set_weights([np.random.default_rng(k).random(one.shape) * 0.4 - 0.1 for k, one in enumerate(model.weights)])
+    model.set_weights([np.random.default_rng(k).random(one.shape) * 1.5 + 0.05 for k, one in enumerate(model.weights)])
     path = tmp_path / f"model{ending}"
     model.save(path)
     found = read_model(path)
@@ -128,4 +128,4 @@ def test_models_written_by_keras_3_predict_what_it_predicts(tmp_path, ending):
         said = LayerNetwork(*from_bytes(found.raw), (16, 16, 3))(torch.from_numpy(images.transpose(0, 3, 1, 2)))
         expected = model(torch.from_numpy(images), training=False)
     assert expected.std(dim=0).min() > 1e-4  # the images differ in what is predicted
-    assert torch.allclose(said, expected, rtol=1e-5, atol=1e-5)
+    assert torch.allclose(said, expected, rtol=1e-4, atol=1e-4)
