@@ -26,6 +26,7 @@ from model_zoo.images.grey_scale import COLUMN, GreyScale, scale_of_one
 from model_zoo.workspace.label_sets import FOLDER as LABEL_SETS
 from model_zoo.workspace.label_sets import LabelSet, read_label_set, write_label_set
 from model_zoo.workspace.learning_curve import FOLDER as LEARNING_CURVES
+from model_zoo.workspace.made_images import ImageMaker, maker_of
 from model_zoo.workspace.manifest import DataSet, ImageRecord, read_manifest, write_manifest, write_whole
 from model_zoo.workspace.run import Run, Series, group_into_series, read_run
 from model_zoo.workspace.taxonomy_files import Versions, find_version, find_versions, read_toml, save_version, texts
@@ -173,8 +174,11 @@ class Workspace:
             raise ImageError(f"{image.image_id!r} is one count of a confusion table: no image of it was ever given.")
         if file := self.image_file(image):
             return file
-        if self.can_generate(image):
-            return self._generate(image)
+        if self._maker and self.can_generate(image):
+            path = self.writable / image.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, self._maker.file_of(image.image_id))
+            return path
         raise ImageError(f"Image {image.image_id!r} is no file at {self.writable / image.path}; put the file back.")
 
     def decoded(self, image: ImageRecord) -> Image.Image:
@@ -199,7 +203,7 @@ class Workspace:
 
     def can_generate(self, image: ImageRecord) -> bool:
         """Whether the recipe knows how to make the image's file."""
-        return image.image_id in self._generated
+        return self._maker is not None and image.image_id in self._maker.image_ids()
 
     def keep(self, raw: bytes, name: str, label: Label) -> ImageRecord:
         """Copy an uploaded image into the workspace under its content hash, in no split."""
@@ -222,27 +226,8 @@ class Workspace:
         return record
 
     @cached_property
-    def _generated(self) -> Mapping[str, Any]:
-        path = self.recipe_path()
-        if path is None or "phantom" not in read_toml(path):
-            return {}
-        from model_zoo.phantom.generate import Recipe, plan
-
-        try:
-            return {planned.image_id: planned for planned in plan(Recipe.read(path))}
-        except (ValueError, KeyError, TypeError) as error:
-            raise WorkspaceError(f"Recipe {path} cannot be planned: {error}") from error
-
-    def _generate(self, image: ImageRecord) -> Path:
-        from model_zoo.phantom.generate import Recipe, encode, render
-
-        recipe_path = self.recipe_path()
-        assert recipe_path is not None
-        recipe = Recipe.read(recipe_path)
-        path = self.writable / image.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, encode(render(self._generated[image.image_id], recipe).pixels, recipe))
-        return path
+    def _maker(self) -> ImageMaker | None:
+        return maker_of(self.recipe_path())
 
     def _each_run(self, name: str = "runs") -> Iterator[Run | str]:
         seen: set[str] = set()
