@@ -90,7 +90,7 @@ def try_once(graph: Graph, shape: tuple[int, ...] = ()) -> None:
     """
     if (graph.sha256, shape) in _TRIED:
         return
-    sides = (*shape[1:], shape[0]) if graph.channels_last else shape
+    sides = (*shape[1:], shape[0]) if shape and graph.channels_last else shape
     batch = [1 if graph.one_by_one else 2, *sides] if shape else []
     try:
         try_in_child("onnx", graph.raw, {"shape": batch})

@@ -180,6 +180,7 @@ def _refuse_others(raw: bytes, name: str) -> None:
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         raise CheckpointError(f"{name} is a web page, most likely an error or a sign-in; download the weights again.")
     kinds = {
+        b"\x89HDF": "an HDF5 file, which is no file of torch weights",
         b"\x93NUMPY": "a numpy array; save weights as safetensors",
         b"\x1f\x8b": "packed with gzip; unpack it first",
         b"BZh": "packed with bzip2; unpack it first",

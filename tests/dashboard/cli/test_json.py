@@ -46,8 +46,8 @@ def test_label_sets_and_their_changes(fresh_animals, tmp_path):
     assert (changes["changed"], len(changes["equal"]), changes["flows"]) == ([], n_labels, [])
 
 
-def test_images_that_look_alike(animals, tmp_path):
-    told = printed(animals, tmp_path, "look-alike")
+def test_images_that_look_alike(fresh_animals, tmp_path):
+    told = printed(fresh_animals, tmp_path, "look-alike")
     assert told["images"] > 0
     assert len(told["listed"]) <= told["pairs"]
 

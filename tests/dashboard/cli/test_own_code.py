@@ -111,7 +111,7 @@ def build(n_classes, channels):
 def test_it_may_prepare_pixels_itself_and_give_probabilities(workspace, network, checkpoint, tmp_path):
     path = code(tmp_path, SOURCE + PREPARING + SAYS_PROBABILITIES)
     told = imported(workspace, checkpoint, *PREPARED, LATE, path, name="prepares")
-    assert "prepares pixels itself; leave out --mean and --std" in str(told.exception)
+    assert "prepares pixels itself; leave out --mean, --std and --per-image." in str(told.exception)
     done = imported(workspace, checkpoint, *UNPREPARED, LATE, path, name="prepares")
     assert done.exit_code == 0, done.output
     seen = torch.from_numpy(pixels(workspace, "prepares").astype(np.float32))

@@ -39,7 +39,7 @@ from tests.small_graph import graph
 
 ORDER = ("blank", "disc", "bar")
 IMAGENET = Preprocessing(3, (32, 32), Fit.CROP, Interpolation.BICUBIC, 1, 1.0, (0.485, 0.456, 0.406), (0.2,) * 3, 0.875)
-TOLD = CheckpointMetadata("32", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (0.2,))
+TOLD = CheckpointMetadata("32", None, Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (0.2,))
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +101,13 @@ def test_a_file_that_says_nothing_prefills_nothing(workspace):
     [
         (
             {"img_size": 224, "crop_pct": 0.875, "interpolation": "bicubic", "mean": IMAGENET.mean, "std": [1.0]},
-            CheckpointMetadata("224", Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (1.0,)),
+            CheckpointMetadata("224", Fit.CROP, Interpolation.BICUBIC, 0.875, (0.485, 0.456, 0.406), (1.0,)),
         ),
-        ({"input_size": (3, 224, 320), "mean": [0.5, 0.5], "crop_pct": 87.5}, CheckpointMetadata("224x320")),
+        ({"input_size": (3, 224, 320), "mean": [0.5, 0.5], "crop_pct": 87.5}, CheckpointMetadata("224x320", Fit.CROP)),
         ({"img_size": None, "mean": None, "interpolation": "random", "std": "[0.2]"}, CheckpointMetadata(std=(0.2,))),
         (
             {"img_size": 0, "mean": float("nan"), "std": ["a", "b", "c"], "crop_pct": True},
-            CheckpointMetadata(crop_share=1.0),
+            CheckpointMetadata(fit=Fit.CROP, crop_share=1.0),
         ),
     ],
 )  # fmt: skip

@@ -113,11 +113,15 @@ def test_what_timms_args_say_is_filled_in_and_what_contradicts_them_is_told_befo
     assert box(at, "Then (prefilled: the file says so)").value == (
         "as the file says: subtract 0.5, 0.4, 0.3, divide by 0.2, 0.2, 0.2"
     )
-    assert not at.number_input  # no crop, no share of one
+    assert box(at, "How images").value == "crop"  # the file names a share of one
+    (share,) = at.number_input
+    assert (share.label, share.value) == (
+        "Of the crop only the inner share is kept (prefilled: the file says so)",
+        0.875,
+    )
     for label, value in (
         ("Architecture", "test_resnet"),
         ("Taxonomy", "shapes"),
-        ("How images", "crop"),
         ("Pixels", 1.0),
         ("Order of its outputs", "the order of the taxonomy: disc, bar, blank"),
     ):
