@@ -9,6 +9,7 @@ from dashboard.address.selection import Labels
 from model_zoo.core.evaluation.macro_intervals import MIN_CLASS_PATIENTS
 from model_zoo.core.evaluation.metrics import LEAST_PATIENTS
 from model_zoo.images.decoding import Preprocessing
+from model_zoo.importing.source import counted as counted
 from model_zoo.workspace.command_line import command
 
 LABELS = {Labels.ORIGINAL: "original labels", Labels.REVIEWED: "labels as reviewed"}
@@ -19,12 +20,6 @@ _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:&-])")
 def plain(text: str) -> str:
     """``text`` as Markdown that reads as it is: names and addresses may hold links and pictures."""
     return _MARKS.sub(r"\\\1", text.replace("\n", " "))
-
-
-def counted(count: float, noun: str, plural: str | None = None, digits: int = 0) -> str:
-    """``1 image``, ``1,447 images``, ``1.0 images``; ``plural`` where it is not the noun with an s."""
-    written = f"{count:,.{digits}f}"
-    return f"{written} {noun if written == '1' else plural or f'{noun}s'}"
 
 
 def images_of_patients(n_images: int, n_patients: int, *notes: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dashboard.cli.upkeep import JsonOption
+from model_zoo.importing.source import LabelCells
 from model_zoo.workspace.command_line import command, dry_run
 
 if TYPE_CHECKING:
@@ -67,31 +68,64 @@ def import_data(
         bool, typer.Option(help="Open every image and compare their bytes, or only see that they exist.")
     ] = True,
     name: Annotated[str, typer.Option(help="Folder below images/; default: the source's name.")] = "",
+    encoding: Annotated[
+        str, typer.Option(help="Encoding of texts and of names in archives; default: UTF-8, or Korean CP949.")
+    ] = "",
+    map_split: Annotated[str, typer.Option(help="What splits are called: trn=train,tst=test.")] = "",
+    class_names: Annotated[
+        Path | None, typer.Option(help="Text file that names labels that are numbers: a line '0 cat' each, or 'cat'.")
+    ] = None,
+    label_cells: Annotated[
+        LabelCells | None, typer.Option(help="Cells of labels that can mean several things: names, or numbers.")
+    ] = None,
+    missing: Annotated[str, typer.Option(help="Cells that are no label: nan,NA.")] = "",
+    separator: Annotated[
+        str, typer.Option(help="Between labels in one cell, of which the image has one, not known which.")
+    ] = "",
+    one_hot: Annotated[bool, typer.Option("--one-hot", help="Columns of 0 and 1 are the classes.")] = False,
+    opinions: Annotated[
+        bool, typer.Option("--opinions", help="An image listed with several labels has one of them, not known which.")
+    ] = False,
+    labels_only: Annotated[
+        bool, typer.Option("--labels-only", help="Bring in labels without image files, which may follow later.")
+    ] = False,
 ) -> None:
     """Bring images and their labels into a workspace, whole or not at all."""
     from dashboard.importing.plan import ImportOptions, plan_import
     from dashboard.importing.plan_words import plan_words
     from dashboard.importing.write import write_import
+    from model_zoo.importing.label_cells import read_class_names
     from model_zoo.importing.reading import read_rules, read_source
+    from model_zoo.importing.source import Wording, parse_split_names
     from model_zoo.importing.splits import parse_shares
     from model_zoo.importing.tables import Columns
     from model_zoo.workspace.workspace import Workspace
 
     shares = parse_shares(divide) if divide else None
-    rules = read_rules(rule) if rule else ()
+    rules = read_rules(rule, encoding) if rule else ()
+    wording = Wording(
+        encoding,
+        parse_split_names(map_split),
+        read_class_names(class_names) if class_names else (),
+        label_cells,
+        tuple(one.strip() for one in missing.split(",") if one.strip()),
+        separator.strip(),
+        one_hot,
+        opinions,
+    )
     opened = Workspace.open(workspace)
     columns = Columns(image, tuple(label or ()), patient, split, image_id, tuple(part or ()))
     bar, written = _bar(), False
     try:
-        with _at_hand(source, workspace, bar) as (folder, frames, told):
+        with _at_hand(source, workspace, bar, encoding) as (folder, unpacked, frames, told):
             copy = copy or folder != source
             place = folder / table if table else folder
-            read = read_source(place, columns, images, tuple(folders.split("/")) if folders else (), rules)
-            if frames:
-                read = replace(read, told=(*frames.told, *read.told), left_out=(*frames.left_out, *read.left_out))
+            read = read_source(place, columns, images, tuple(folders.split("/")) if folders else (), rules, wording)
+            said, left_out = (frames.told, frames.left_out) if frames else ((), ())
+            read = replace(read, told=(*unpacked, *said, *read.told), left_out=(*left_out, *read.left_out))
             with bar:
                 looking = bar.add_task("Looking at images", total=None, visible=check)
-                wishes = ImportOptions(copy, check, move_patients, shares, hold_out, name)
+                wishes = ImportOptions(copy, check, move_patients, shares, hold_out, name, labels_only)
                 plan = plan_import(opened, read, wishes, lambda n, of: bar.update(looking, completed=n, total=of))
             for line in plan_words(plan):
                 console.print(told(line), soft_wrap=True)
@@ -159,11 +193,12 @@ def _bar() -> Progress:
 
 @contextmanager
 def _at_hand(
-    source: Path, workspace: Path, bar: Progress
-) -> "Iterator[tuple[Path, Frames | None, Callable[[str], str]]]":
+    source: Path, workspace: Path, bar: Progress, encoding: str
+) -> "Iterator[tuple[Path, Sequence[str], Frames | None, Callable[[str], str]]]":
     """``source``, or where it was unpacked to and its frames were written: in the workspace, until they are copied.
 
-    Last comes what writes ``source`` in a sentence instead of that place; errors have it done already.
+    Then come sentences about the unpacking, and the frames. Last comes what writes ``source`` in a sentence instead of
+    that place; errors have it done already.
     """
     from dashboard.importing.temporary_files import temporary_folder
     from model_zoo.importing.archives import is_archive, unpack
@@ -190,9 +225,16 @@ def _at_hand(
 
         try:
             path, frames = source, None
+            unpacked: list[str] = []
             if is_archive(path):
                 task = bar.add_task("Unpacking, in bytes", total=None)
-                path = unpack(path, room(), lambda n, of: bar.update(task, completed=n, total=of))
+                path = unpack(
+                    path,
+                    room(),
+                    lambda n, of: bar.update(task, completed=n, total=of),
+                    encoding=encoding,
+                    tell=unpacked.append,
+                )
                 bar.remove_task(task)
             if holds_dicom(path):
                 task, target = bar.add_task("Reading DICOM", total=None), room()
@@ -200,6 +242,6 @@ def _at_hand(
                 bar.remove_task(task)
                 path = target
             bar.stop()
-            yield path, frames, told
+            yield path, unpacked, frames, told
         except SourceError as error:
             raise SourceError(told(str(error))) from error

@@ -158,6 +158,7 @@ def import_file(
         ClassValues | None,
         typer.Option(help="How the file writes classes; default: the only way in which all of its values are classes."),
     ] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of its text; default: UTF-8, or Korean CP949.")] = "",
     workspace: WorkspaceOption = None,
 ) -> None:
     """Store the labels of a file as one action, in the names of its reviewers; twice the same file is stored once."""
@@ -176,7 +177,7 @@ def import_file(
     try:
         bytes_of(file)
         with file.open("rb") as opened:
-            read = read_label_file(opened, file.name, label_column)
+            read = read_label_file(opened, file.name, label_column, encoding)
     except OSError as error:
         raise WorkspaceError(f"Cannot read {file} ({error.strerror}); give a file with labels.") from error
     plan = plan_label_import(desk, read, getpass.getuser(), now, classes, by, label_values)

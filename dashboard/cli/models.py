@@ -154,6 +154,7 @@ def import_predictions(
         typer.Option(help="How the file writes classes; default: the only way in which all of its values are classes."),
     ] = None,
     licence: Annotated[str, typer.Option(help="Licence of the predictions.")] = "not known",
+    encoding: Annotated[str, typer.Option(help="Encoding of its text; default: UTF-8, or Korean CP949.")] = "",
     workspace: WorkspaceOption = None,
 ) -> None:
     """Import what some model said of the images here, without the model."""
@@ -162,7 +163,9 @@ def import_predictions(
     opened = _open(workspace)
     chosen = opened.taxonomy(taxonomy)
     order = parse_classes(classes, chosen)
-    importing(opened, file, name, chosen, order, split, licence, console, prediction_column, prediction_values)
+    importing(
+        opened, file, name, chosen, order, split, licence, console, prediction_column, prediction_values, encoding
+    )
 
 
 @commands.command("import-confusion")
@@ -179,12 +182,13 @@ def import_confusion(
         bool, typer.Option("--columns-are-true", help="In a square table columns, not rows, are the true labels.")
     ] = False,
     licence: Annotated[str, typer.Option(help="Licence of the table.")] = "not known",
+    encoding: Annotated[str, typer.Option(help="Encoding of its text; default: UTF-8, or Korean CP949.")] = "",
 ) -> None:
     """Make a workspace of a confusion table alone, without model or images."""
     from dashboard.importing.confusion_table_command import import_confusion as importing
     from model_zoo.importing.confusion_tables import CountColumns
 
-    importing(table, folder, run, CountColumns(true, predicted, count), columns_are_true, licence, console)
+    importing(table, folder, run, CountColumns(true, predicted, count), columns_are_true, licence, console, encoding)
 
 
 def _given(context: typer.Context) -> dict[str, str]:

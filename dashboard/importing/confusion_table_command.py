@@ -24,13 +24,14 @@ def import_confusion(
     columns_are_true: bool,
     licence: str,
     console: Console,
+    encoding: str = "",
 ) -> Workspace:
     """Make ``folder`` a workspace of the counts in a file, completely or not at all; prints how the file was read.
 
     `TaxoScopeError` in one sentence if the file holds no counts, or if the folder is not empty.
     """
     check_new(folder)
-    table = read_confusion_table(path, columns, columns_are_true)
+    table = read_confusion_table(path, columns, columns_are_true, encoding)
     made = write_confusion_table_workspace(table, folder, run_id or plain_name(path.stem, "counted"), licence)
     for sentence in (*table.told, *_made_words(table, made)):
         console.print(sentence, soft_wrap=True)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dashboard.words import counted
 from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.splits import Split
 from model_zoo.importing.files import FoundFile
@@ -32,7 +33,7 @@ def duplicates(
     if not twice:
         return []
     lines = [
-        f"{sum(map(len, twice)):,} images are {len(twice):,} when equal files count once, such as "
+        f"{counted(sum(map(len, twice)), 'image')} are {len(twice):,} when equal files count once, such as "
         f"{shown(twice[0][0].image_id)} and {shown(twice[0][1].image_id)}."
     ]
     splits = [(group, {str(i.split) for i in group if i.split is not Split.NONE}) for group in twice]
@@ -41,7 +42,8 @@ def duplicates(
         if across := [(group, some) for group, some in values if len(some) > 1]:
             group, some = across[0]
             lines.append(
-                f"{len(across):,} of these are in several {what}, such as {shown(group[0].image_id)} in "
+                f"{len(across):,} of these {'is' if len(across) == 1 else 'are'} in several {what}, such as "
+                f"{shown(group[0].image_id)} in "
                 f"{' and '.join(sorted(some))}; keep one of each."
             )
     return lines

@@ -33,6 +33,15 @@ PAGE_NAMES: Mapping[str, str] = {
     "--divide": "Images without a split",
     "--hold-out": "Validation",
     "--move-patients": "Move patients of two splits",
+    "--encoding": "Encoding of texts and names",
+    "--map-split": "Names of splits",
+    "--class-names": "Names of classes that are numbers",
+    "--label-cells": "Cells of labels",
+    "--missing": "Cells without a label",
+    "--separator": "Between labels in one cell",
+    "--one-hot": "Columns of 0 and 1 are the classes",
+    "--opinions": "Images listed with several labels have one of them",
+    "--labels-only": "Labels only, without image files",
 }
 """Option of the command -> what the page calls it."""
 
@@ -57,7 +66,12 @@ def preview(source: Source, at_most: int = 8) -> tuple[Preview, ...]:
             break
     rows = list(first.values())
     rows += [row for row in source.rows[:at_most] if row not in rows][: at_most - len(rows)]
-    return tuple(_preview(row, source) for row in rows)
+    found, left_out, _ = find_file(rows, source.base)
+    inside, problems = {one.row.where: one.inside for one in found}, iter(left_out)
+    return tuple(
+        _preview(row, source, inside[row.where]) if row.where in inside else Preview(row, "", next(problems))
+        for row in rows
+    )
 
 
 def import_images(plan: ImportPlan, tell: ProgressCallback) -> Workspace:
@@ -84,12 +98,9 @@ def planned_groups(plan: ImportPlan) -> Sequence[CountGroup]:
     return count_by(dataset, dataset.labels, CountedBy.LABEL, None)
 
 
-def _preview(row: Row, source: Source) -> Preview:
-    found, left_out = find_file([row], source.base)
-    if not found:
-        return Preview(row, "", left_out[0])
+def _preview(row: Row, source: Source, inside: str) -> Preview:
     try:
-        image = rescaled_to_8_bits(open_image(source.base / found[0].inside, found[0].inside)).convert("RGB")
+        image = rescaled_to_8_bits(open_image(source.base / inside, inside)).convert("RGB")
     except ImageError as error:
         return Preview(row, "", str(error))
     image.thumbnail((THUMB_PX, THUMB_PX))

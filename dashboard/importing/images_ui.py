@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.evaluation.image_counts import splits_of
 from dashboard.evaluation.image_counts_words import SPLIT_NAMES
 from dashboard.importing import uploads_ui as taking
-from dashboard.importing.images import Preview, import_images, label_counts, planned_groups, with_page_names
+from dashboard.importing.images import PAGE_NAMES, Preview, import_images, label_counts, planned_groups, with_page_names
 from dashboard.importing.plan import ImportOptions, ImportPlan, plan_import
 from dashboard.importing.plan_words import plan_words
 from dashboard.importing.uploads import (
@@ -22,6 +22,7 @@ from dashboard.importing.uploads import (
     take_upload,
     why_no_images,
 )
+from dashboard.importing.wording_ui import wording_fields
 from dashboard.server_state.jobs import Job, ProgressCallback, jobs
 from dashboard.server_state.open_workspace import Desk
 from dashboard.ui import state
@@ -31,6 +32,7 @@ from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.source import Source
 from model_zoo.importing.splits import parse_shares
 from model_zoo.importing.tables import Columns
+from model_zoo.importing.text_encoding import ENCODINGS
 from model_zoo.workspace.manifest import DataSet
 from model_zoo.workspace.workspace import Workspace
 
@@ -47,8 +49,9 @@ def can_import(desk: Desk) -> bool:
         st.code(commands_instead(desk.workspace), language=None)
         return False
     st.markdown(
-        "A zip of images with a folder for each class, or with a table (CSV, Parquet) that lists them; or a zip of "
-        "DICOM. Nothing is written before a dry run has said what would be, and then all of it or nothing."
+        "A zip of images with a folder for each class, or with a table (CSV, Parquet) that lists them; a zip of DICOM; "
+        "or a table of labels alone. Nothing is written before a dry run has said what would be, and then all of it or "
+        "nothing."
     )
     with st.expander("Files elsewhere on this machine, or more than can be uploaded"):
         st.markdown(
@@ -73,13 +76,21 @@ def choose_file(desk: Desk) -> ImportFiles | None:
     if n_images := len(desk.dataset().images):
         st.caption(f"{counted(n_images, 'image')} in this workspace so far.")
 
+    encoding = st.selectbox(
+        PAGE_NAMES["--encoding"],
+        ["", *ENCODINGS],
+        key="import_encoding",
+        format_func=lambda one: one or "as it fits: UTF-8, or Korean CP949",
+        help="Of a table, and of names in a zip without the mark of UTF-8.",
+    )
+
     def uploaded(files: Sequence[UploadedFile]) -> taking.Take:
-        return lambda tell: take_upload(files, tell)
+        return lambda tell: take_upload(files, tell, encoding)
 
     def put_there(name: str) -> taking.Take:
-        return lambda tell: take_incoming(desk.workspace, name, tell)
+        return lambda tell: take_incoming(desk.workspace, name, tell, encoding)
 
-    return taking.choose_files(desk, ImportKind.IMAGES, ENDINGS, uploaded, put_there)
+    return taking.choose_files(desk, ImportKind.IMAGES, ENDINGS, uploaded, put_there, encoding)
 
 
 def import_form(desk: Desk, import_files: ImportFiles) -> None:
@@ -114,11 +125,12 @@ def _reading(import_files: ImportFiles) -> ReadOptions:
             key=state.init_widget(f"import_table_{import_files.key}", import_files.likeliest_table),
             format_func=lambda one: f"table {one}" if one else "the folders",
         )
-    if names := import_files.columns(table):
-        columns, rules = _columns(names, import_files.key)
-        return ReadOptions(table, columns, rules=rules)
-    if table or not import_files.path.is_dir():
-        return ReadOptions(table)
+    names = import_files.columns(table)
+    by_folders = not table and import_files.path.is_dir()
+    columns, rules = _columns(names, import_files.key) if names else (Columns(), None)
+    wording = wording_fields(import_files.encoding, import_files.key, not by_folders)
+    if not by_folders:
+        return ReadOptions(table, columns, rules=rules, wording=wording)
     folders = st.text_input(
         "What the folders mean, from the outermost",
         key=f"import_folders_{import_files.key}",
@@ -126,7 +138,8 @@ def _reading(import_files: ImportFiles) -> ReadOptions:
         help="class, split, patient, - for nothing, or the name of a column, with a slash between: split/class, "
         "patient/class, class/class (a finer class in a coarser one).",
     )
-    return ReadOptions("", Columns(), tuple(one.strip() for one in folders.split("/")) if folders.strip() else ())
+    meaning = tuple(one.strip() for one in folders.split("/")) if folders.strip() else ()
+    return ReadOptions("", Columns(), meaning, wording=wording)
 
 
 def _columns(names: Sequence[str], key: str) -> tuple[Columns, str | None]:
@@ -201,7 +214,13 @@ def _import_options(import_files: ImportFiles) -> ImportOptions:
         key=f"import_check_{key}",
     )
     name = st.text_input("Folder for them below images", key=f"import_folder_{key}", placeholder=import_files.path.stem)
-    return ImportOptions(copy, check, move, parse_shares(shares) if shares else None, held_out or None, name or "")
+    labels_only = st.toggle(
+        PAGE_NAMES["--labels-only"],
+        key=f"import_labels_only_{key}",
+        help="Counts, metrics and predictions work; pages show no image until its file is put where the dry run says.",
+    )
+    drawn = parse_shares(shares) if shares else None
+    return ImportOptions(copy, check, move, drawn, held_out or None, name or "", labels_only)
 
 
 def _preview(source: Source, previews: Sequence[Preview], import_files: ImportFiles, by_rules: bool) -> None:

@@ -13,11 +13,13 @@ from model_zoo.core.label_space.labels import LeafSpace
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.images.grey_scale import COLUMN, scales_of_import
+from model_zoo.importing.file_matching import path_below
 from model_zoo.importing.files import FoundFile, find_file, inspect_file, read_bit_depths
 from model_zoo.importing.labels import declare_labels, equal_columns, label_of, plain_name, taxonomies
 from model_zoo.importing.near_duplicates import HASHES, KnownHashes
 from model_zoo.importing.source import Row, Source, SourceError, shown
 from model_zoo.importing.splits import hold_out, patients_together, split_by_patient
+from model_zoo.importing.text_encoding import nfc
 from model_zoo.workspace.manifest import DataSet, ImageRecord, read_manifest
 from model_zoo.workspace.new_workspace import declaration, is_unchanged
 from model_zoo.workspace.workspace import DECLARATION, MANIFEST, Workspace
@@ -28,7 +30,10 @@ MAX_ID = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """Options of an import; ``shares`` of train, validation and test, ``held_out`` in percent."""
+    """Options of an import; ``shares`` of train, validation and test, ``held_out`` in percent.
+
+    With ``labels_only`` no image file is looked for.
+    """
 
     copy: bool = False
     check: bool = True
@@ -36,6 +41,7 @@ class ImportOptions:
     shares: tuple[int, int, int] | None = None
     held_out: int | None = None
     name: str = ""
+    labels_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +95,23 @@ def plan_import(
             f"{workspace.writable} holds the counts of a confusion table, which have no images; bring images into "
             "another workspace: uv run taxoscope init DIR."
         )
-    found, left_out = find_file(source.rows, source.base)
-    if options.check:
+    found, left_out, matched = find_file(() if options.labels_only else source.rows, source.base)
+    if options.labels_only:
+        found = [FoundFile(row, path_below(row.file)) for row in source.rows]
+    if not found:
+        raise SourceError(
+            f"None of {counted(len(source.rows), 'image')} can be brought in; the first: {left_out[0]} Without image "
+            "files, --labels-only brings in the labels."
+        )
+    if options.labels_only:
+        pass
+    elif options.check:
         found, unreadable = inspect_file(found, source.base, lambda done: progress(done, len(found)))
         left_out = [*left_out, *unreadable]
     else:
         found = read_bit_depths(found, source.base)
     if not found:
-        why = f"; the first: {left_out[0]}" if left_out else ""
-        raise SourceError(f"None of {len(source.rows):,} images can be brought in{why}")
+        raise SourceError(f"None of {counted(len(source.rows), 'image')} can be brought in; the first: {left_out[0]}")
     _check_ids(found, before)
     rows, moved = _in_splits([one.row for one in found], before, options)
     path = workspace.writable / DECLARATION
@@ -142,6 +156,7 @@ def plan_import(
         manifest_raw=manifest_raw,
         left_out=(*source.left_out, *left_out),
         warnings=(
+            *matched,
             *moved,
             *pixel_words(found, records, before, workspace),
             *empty_classes(source, rows),
@@ -193,9 +208,15 @@ def _check_ids(found: Sequence[FoundFile], before: Sequence[ImageRecord]) -> Non
                 "no . or .. between slashes: choose another column with --id."
             )
         if row.image_id in seen:
+            other = seen[row.image_id]
+            if other.file != row.file and nfc(other.file) == nfc(row.file):
+                raise SourceError(
+                    f"{shown(row.file)} ({other.file!a} and {row.file!a}) is two files whose names differ in "
+                    "their Unicode form alone; rename one of them."
+                )
             raise SourceError(
-                f"Id {shown(row.image_id)} is in {seen[row.image_id].where} and in {row.where}; each image needs its "
-                "own: mend the source, or choose another column with --id."
+                f"Id {shown(row.image_id)} is in {other.where} and in {row.where}; each image needs its own: mend the "
+                "source, or choose another column with --id."
             )
         if row.image_id in known:
             raise SourceError(
@@ -217,13 +238,14 @@ def _in_splits(
     if moved and not options.move_patients:
         patient = next(iter(moved))
         raise SourceError(
-            f"{len(moved):,} patients, such as {shown(patient)}, have images in two splits, so a model would know who "
-            f"it is judged on; mend the source, or give --move-patients, which moves {sum(moved.values()):,} images "
-            "to the split where most of their patient's are."
+            f"{counted(len(moved), 'patient')}, such as {shown(patient)}, {'has' if len(moved) == 1 else 'have'} "
+            "images in two splits, so a model would know who it is judged on; mend the source, or give "
+            f"--move-patients, which moves {counted(sum(moved.values()), 'image')} to the split where most of their "
+            "patient's are."
         )
-    lines = (
-        [f"{sum(moved.values()):,} images of {len(moved):,} patients move to their patient's split."] if moved else []
-    )
+    n = sum(moved.values())
+    images = f"{counted(n, 'image')} of {counted(len(moved), 'patient')}"
+    lines = [f"{images} {'moves' if n == 1 else 'move'} to their patient's split."] if moved else []
     return _with(rows, whole), lines
 
 
@@ -233,7 +255,7 @@ def _with(rows: Sequence[Row], splits: Sequence[Split]) -> list[Row]:
 
 def _folder(workspace: Workspace, source: Source, options: ImportOptions, base: Path) -> str:
     """Folder of the images, relative to the workspace; '' if they are in the workspace and stay there."""
-    if not options.copy and base.is_relative_to(workspace.writable.resolve()):
+    if not (options.copy or options.labels_only) and base.is_relative_to(workspace.writable.resolve()):
         return ""
     name = plain_name(options.name or source.base.resolve().name, "imported")
     taken = workspace.writable / IMAGES
@@ -248,7 +270,7 @@ def _exists(path: Path) -> bool:
 def _said_of_labels(records: Sequence[ImageRecord], source: Source, space: LeafSpace, is_new: bool) -> list[str]:
     lines = []
     if n_unknown := sum(image.label == space.everything for image in records) if len(space.leaves) > 1 else 0:
-        lines.append(f"{counted(n_unknown, 'image')} without a label: anything is possible until somebody labels them.")
+        lines.append(f"{counted(n_unknown, 'image')} without a label: it can be any class until somebody labels it.")
     if not is_new and not source.in_parts and len(source.levels) > 1:
         lines.append("This workspace declares its labels itself: coarser levels are not written as taxonomies.")
     for values in zip(*(row.labels for row in source.rows), strict=True):

@@ -16,7 +16,7 @@ CLASSES_AT_MOST = 12
 def plan_words(plan: ImportPlan) -> Iterator[str]:
     """Lines about everything that `write_import` would write, and all warnings."""
     source, records = plan.source, plan.records
-    yield f"Source: {source.layout}, images in {source.base}"
+    yield f"Source: {source.layout}, {'labels only' if plan.options.labels_only else f'images in {source.base}'}"
     yield from (f"  {sentence}" for sentence in source.told)
     yield f"Workspace: {plan.workspace.writable}"
     listed = len(source.rows) + len(source.left_out)
@@ -39,7 +39,9 @@ def plan_words(plan: ImportPlan) -> Iterator[str]:
         outside = f", {counted(len(taxonomy.outside), 'leaf', 'leaves')} outside" if taxonomy.outside else ""
         yield f"  taxonomies/{taxonomy.name}.toml: {counted(len(taxonomy.classes), 'class', 'classes')}{outside}"
     yield from (f"Note: {sentence}" for sentence in plan.warnings)
-    if not plan.options.check:
+    if plan.options.labels_only:
+        yield f"Note: there are no image files: pages show labels and metrics, and no image. {_put_there(plan)}"
+    elif not plan.options.check:
         yield "Note: no image was opened (--no-check): damaged ones and equal ones under two names are not found."
     if plan.left_out:
         yield f"Left out: {counted(len(plan.left_out), 'image')}"
@@ -49,9 +51,15 @@ def plan_words(plan: ImportPlan) -> Iterator[str]:
 
 
 def _where(plan: ImportPlan) -> str:
+    if plan.options.labels_only:
+        return f"no image files, which are looked for below {plan.folder}"
     if not plan.folder:
         return "they stay where they are, in the workspace"
     return f"copied to {plan.folder}" if plan.options.copy else f"in place, through a link {plan.folder} to {plan.base}"
+
+
+def _put_there(plan: ImportPlan) -> str:
+    return f"Put the files below {plan.folder} to see them, such as {shown(plan.records[0].path)}."
 
 
 def _patients(images: Sequence[ImageRecord]) -> str:

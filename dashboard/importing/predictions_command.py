@@ -29,11 +29,12 @@ def import_predictions(
     console: Console,
     column: str = "",
     values: ClassValues | None = None,
+    encoding: str = "",
 ) -> Run:
     """Write the predictions in a file as a run without a model, completely or not at all; prints every metric.
 
-    ``order`` names the classes of ``taxonomy`` in the order of unnamed columns and of indices. ``column`` and
-    ``values``: see `read_predictions`.
+    ``order`` names the classes of ``taxonomy`` in the order of unnamed columns and of indices. ``column``,
+    ``values`` and ``encoding``: see `read_predictions`.
     """
     check_run_id_free(workspace, run_id)
     dataset = workspace.dataset()
@@ -43,7 +44,7 @@ def import_predictions(
             "image, so no other answers can be set against them."
         )
     nodes = InnerNodes(taxonomy, workspace.taxonomies(), workspace.space)
-    answers = read_predictions(path, order, column, values, nodes).in_order_of(taxonomy.names)
+    answers = read_predictions(path, order, column, values, nodes, encoding).in_order_of(taxonomy.names)
     found = match_predictions(answers, taxonomy, dataset, split)
     card = card_of(run_id, answers, taxonomy, dataset, licence)
     undecided = undecided_words(found.predictions)

@@ -19,7 +19,7 @@ from model_zoo.importing.files import inside
 from model_zoo.importing.labels import plain_name
 from model_zoo.importing.reading import read_source
 from model_zoo.importing.rules import parse_rules
-from model_zoo.importing.source import Source, SourceError, shown
+from model_zoo.importing.source import Source, SourceError, Wording, shown
 from model_zoo.importing.tables import Columns, read_table
 from model_zoo.untrusted.limits import limits, variable
 from model_zoo.workspace.command_line import command, dry_run
@@ -71,24 +71,29 @@ class UploadedFile:
 class ReadOptions:
     """How import files are read: the table in the folder ('' for none), its columns, and the meaning of folders.
 
-    ``rules`` is the text of rules that derive labels; None if columns give them.
+    ``rules`` is the text of rules that derive labels; None if columns give them. ``wording``: see there.
     """
 
     table: str = ""
     columns: Columns = field(default_factory=Columns)
     folders: tuple[str, ...] = ()
     rules: str | None = None
+    wording: Wording = field(default_factory=Wording)
 
 
 class ImportFiles:
     """Files to be imported: ``path`` is a folder or a file, ``images`` the folder of a table's images, if another.
 
     Uploaded, unpacked or converted files are in a temporary folder, which is removed by `close`, with the last
-    reference to this object, and when the process ends. ``key`` is unique to this object.
+    reference to this object, and when the process ends. ``key`` is unique to this object. ``encoding`` is that of
+    texts and of names in an archive, '' for the one that fits; ``told`` says in sentences how it was unpacked.
     """
 
-    def __init__(self, name: str, path: Path, images: Path | None = None, held: Path | None = None) -> None:
+    def __init__(
+        self, name: str, path: Path, images: Path | None = None, held: Path | None = None, encoding: str = ""
+    ) -> None:
         self.key, self.name, self.path, self.images = uuid.uuid4().hex, name, path, images
+        self.encoding, self.told = encoding, list[str]()
         self.held, self.frames = held, Frames(0, 0, (), ())
         self._read: tuple[ReadOptions, Source] | None = None
         self._previews: tuple[Preview, ...] = ()
@@ -118,7 +123,7 @@ class ImportFiles:
         path = self._read_from(table)
         if table not in self._columns:
             has_some = path.is_file() and path.suffix.lower() in _WITH_COLUMNS
-            self._columns[table] = read_table(path).names if has_some else ()
+            self._columns[table] = read_table(path, self.encoding).names if has_some else ()
         return self._columns[table]
 
     def source(self, reading: ReadOptions) -> Source:
@@ -126,8 +131,8 @@ class ImportFiles:
         if self._read is None or self._read[0] != reading:
             path = self._read_from(reading.table)
             rules = () if reading.rules is None else parse_rules(reading.rules)
-            source = read_source(path, reading.columns, self.images, reading.folders, rules)
-            told, left_out = (*self.frames.told, *source.told), (*self.frames.left_out, *source.left_out)
+            source = read_source(path, reading.columns, self.images, reading.folders, rules, reading.wording)
+            told, left_out = (*self.told, *self.frames.told, *source.told), (*self.frames.left_out, *source.left_out)
             source = replace(source, told=told, left_out=left_out)
             self._previews = preview(source)
             self._read = reading, source
@@ -209,27 +214,27 @@ def incoming_path(workspace: Workspace, name: str) -> Path:
     return found
 
 
-def take_incoming(workspace: Workspace, name: str, tell: ProgressCallback) -> ImportFiles:
+def take_incoming(workspace: Workspace, name: str, tell: ProgressCallback, encoding: str = "") -> ImportFiles:
     """A folder, table, archive or DICOM of `incoming`; archives and DICOM are unpacked to a temporary folder."""
     path = incoming_path(workspace, name)
     if not is_archive(path) and not holds_dicom(path):
-        return ImportFiles(name, path)
+        return ImportFiles(name, path, encoding=encoding)
     held = _hold()
-    with _taking(ImportFiles(name, path, held=held)) as import_files:
+    with _taking(ImportFiles(name, path, held=held, encoding=encoding)) as import_files:
         if is_archive(path):
-            import_files.path = _unpacked(path, held, name, tell, None)
+            import_files.path = _unpacked(path, import_files, tell, None)
         _take_frames(import_files, held, tell, None)
     return import_files
 
 
-def take_upload(files: Sequence[UploadedFile], tell: ProgressCallback) -> ImportFiles:
-    """An archive of images, with or without a table that lists them; `SourceError` for any other files.
+def take_upload(files: Sequence[UploadedFile], tell: ProgressCallback, encoding: str = "") -> ImportFiles:
+    """An archive of images, a table that lists them, or both; `SourceError` for any other files.
 
     Any exception leaves no files behind.
     """
     _check_size(files)
     held = _hold()
-    with _taking(ImportFiles(files[0].name, held, held=held)) as import_files:
+    with _taking(ImportFiles(files[0].name, held, held=held, encoding=encoding)) as import_files:
         _take(import_files, held, files, tell)
     return import_files
 
@@ -259,21 +264,22 @@ def _taking(import_files: ImportFiles) -> Iterator[ImportFiles]:
 def _take(import_files: ImportFiles, held: Path, files: Sequence[UploadedFile], tell: ProgressCallback) -> None:
     tables = [one for one in files if Path(one.name).suffix.lower() in TABLES]
     packed = [one for one in files if one not in tables]
-    if len(packed) != 1 or len(tables) > 1:
+    if len(packed) > 1 or len(tables) > 1:
         raise SourceError(
             f"{len(packed)} archives and {len(tables)} tables were given; give one zip of images, and one table that "
             "lists them if it is not inside."
         )
-    path, import_files.name = held / _PACKED, packed[0].name
-    write_new(path, packed[0].read())
-    import_files.path = _unpacked(path, held, import_files.name, tell, unpack_budget_for_uploads())
-    path.unlink()
-    _take_frames(import_files, held, tell, unpack_budget_for_uploads())
-    if tables:
-        import_files.images = import_files.path
-        import_files.path = held / _TABLE / _named(tables[0].name)
+    for one in packed:
+        path, import_files.name = held / _PACKED, one.name
+        write_new(path, one.read())
+        import_files.path = _unpacked(path, import_files, tell, unpack_budget_for_uploads())
+        path.unlink()
+        _take_frames(import_files, held, tell, unpack_budget_for_uploads())
+        import_files.images = import_files.path if tables else None
+    for one in tables:
+        import_files.path = held / _TABLE / _named(one.name)
         import_files.path.parent.mkdir()
-        write_new(import_files.path, tables[0].read())
+        write_new(import_files.path, one.read())
 
 
 def _take_frames(import_files: ImportFiles, held: Path, tell: ProgressCallback, room: UnpackBudget | None) -> None:
@@ -318,9 +324,10 @@ def _named(name: str) -> str:
     return plain_name(stem, "upload")[:80] + (suffix if suffix in (*TABLES, *WEIGHTS) else "")
 
 
-def _unpacked(path: Path, held: Path, name: str, tell: ProgressCallback, room: UnpackBudget | None) -> Path:
-    target = held / _UNPACKED / plain_name(Path(name).stem, "images")[:80]
+def _unpacked(path: Path, files: ImportFiles, tell: ProgressCallback, room: UnpackBudget | None) -> Path:
+    assert files.held is not None
+    target = files.held / _UNPACKED / plain_name(Path(files.name).stem, "images")[:80]
     try:
-        return unpack(path, target, tell, room)
+        return unpack(path, target, tell, room, files.encoding, files.told.append)
     except SourceError as error:
-        raise SourceError(str(error).replace(shown(path.name), shown(name))) from error
+        raise SourceError(str(error).replace(shown(path.name), shown(files.name))) from error

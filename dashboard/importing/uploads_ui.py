@@ -69,8 +69,12 @@ def choose_files(
     endings: Sequence[str],
     uploaded: Callable[[Sequence[UploadedFile]], Take],
     put_there: Callable[[str], Take],
+    reading: str = "",
 ) -> ImportFiles | None:
-    """The uploaded or selected files; None until they are ready. Shows an error in one sentence."""
+    """The uploaded or selected files; None until they are ready. Shows an error in one sentence.
+
+    They are taken anew where ``reading`` changes.
+    """
     where, what = st.columns([2, 5], vertical_alignment="top")
     origin = where.segmented_control(
         "Where from",
@@ -88,6 +92,7 @@ def choose_files(
     if take is None:
         forget_upload()
         return None
+    sign = (*sign, reading)
     taking = state.get(_TAKING)
     if taking is None or taking[0] != sign:
         forget_upload()

@@ -26,7 +26,7 @@ def write_import(plan: ImportPlan, progress: Callable[[int, int], None] = lambda
         try:
             if (plan.manifest.read_bytes() if plan.manifest.is_file() else b"") != plan.manifest_raw:
                 raise SourceError(f"{plan.manifest} was changed while this import was planned; start it again.")
-            if plan.folder:
+            if plan.folder and not plan.options.labels_only:
                 _bring(plan, undo, progress)
             if plan.declaration:
                 path = folder / DECLARATION

@@ -24,7 +24,7 @@ def labels_compared(before: str, after: str, taxonomy: Taxonomy | None) -> label
 @cached(entries=4, spinner="What would change …")
 def import_plan(raw: bytes, name: str, wanted: label_import.LabelsWanted) -> label_import.LabelImportPlan:
     """What importing a file would change."""
-    file = read_label_file(io.BytesIO(raw), name, wanted.column)
+    file = read_label_file(io.BytesIO(raw), name, wanted.column, wanted.encoding)
     return label_import.plan_label_import(
         desk(), file, wanted.importer, datetime.now(UTC), wanted.taxonomy, wanted.annotator, wanted.values
     )

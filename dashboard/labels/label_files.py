@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,9 @@ from dashboard.decisions.csv_export import plain_cell
 from dashboard.labels.export_folders import LIST
 from dashboard.labels.label_studio import labels_in_tasks
 from model_zoo.core.errors import TaxoScopeError
+from model_zoo.importing.archives import is_of_macos, member_names
+from model_zoo.importing.prediction_columns import SCORE, words_of
+from model_zoo.importing.text_encoding import decode_text, nfc
 from model_zoo.untrusted.killable import TrialError
 from model_zoo.untrusted.parquet_trial import check_parquet
 from model_zoo.untrusted.parser_errors import parser_errors_as_ours
@@ -31,6 +33,9 @@ IMAGE = ("image_id", "image", "id", "file_name", "filename", "file", "path")
 LABEL = ("leaf_label", "label", "after", "to", "class", "class_name", "category")
 REVIEWER = ("reviewer", "annotator", "labeller", "rater", "who")
 """How a file may call its columns, in any case; of several that it has, the first counts."""
+
+_OF_LABELS = SCORE | {"id", "n", "count", "source", "date", "time", "version", "weight", "quality", "comment", "note"}
+"""Words in the name of a column about labels, which holds none."""
 
 _FORMULA = tuple("=+-@")
 
@@ -51,18 +56,23 @@ class LabelLine:
 
 @dataclass(frozen=True, slots=True)
 class LabelFile:
-    """The lines of a file, its name, the SHA-256 of all its bytes, and the column of the labels, '' without columns."""
+    """The lines of a file, its name, the SHA-256 of all its bytes, and the column of the labels, '' without columns.
+
+    ``told`` says in sentences how its text was decoded.
+    """
 
     name: str
     sha256: str
     lines: tuple[LabelLine, ...]
     column: str = ""
+    told: tuple[str, ...] = ()
 
 
-def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> LabelFile:
+def read_label_file(file: io.BufferedIOBase, name: str, column: str = "", encoding: str = "") -> LabelFile:
     """The labels in a CSV, JSON Lines, Parquet, COCO, Label Studio or zip file; `LabelFileError` in one sentence.
 
     ``column`` names the column of the labels, else `LABEL` does; then no other column of labels may say otherwise.
+    ``encoding`` of a text, and of names in a zip: see `decode_text`.
 
     A history of decisions gives the labels that are in force, the last of each person for each image. Nothing is
     unpacked; of a zip of foreign folders the folder's name is the label and the file's name the image.
@@ -77,6 +87,7 @@ def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> Lab
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
+    told: tuple[str, ...] = ()
     try:
         with parser_errors_as_ours(
             "it", LabelFileError, "export it again as CSV in UTF-8", "is damaged or no label file"
@@ -84,37 +95,31 @@ def read_label_file(file: io.BufferedIOBase, name: str, column: str = "") -> Lab
             if start == b"PAR1":
                 read, lines = _last_said(_parquet(file, column), column)
             elif packed:
-                read, lines = _zipped(file, column)
+                read, lines, told = _zipped(file, column, encoding)
             else:
-                read, lines = _text(file.read(), column)
+                read, lines, told = _text(file.read(), column, encoding)
     except LabelFileError as error:
         raise LabelFileError(f"{title}: {error}") from error
     if not lines:
         raise LabelFileError(f"{title} holds no label; it needs a line for each image below the names of its columns.")
-    return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines), read)
+    return LabelFile(_one_line(PurePosixPath(name).name), digest, tuple(lines), read, told)
 
 
-def _text(raw: bytes, column: str) -> tuple[str, list[LabelLine]]:
-    if b"\0" in raw[:100_000]:
-        raise LabelFileError("it is no text; export the labels as CSV in UTF-8, JSON Lines or Parquet.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabelFileError(
-            f"byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8' (Excel) or with the encoding UTF-8."
-        ) from error
+def _text(raw: bytes, column: str, encoding: str) -> tuple[str, list[LabelLine], tuple[str, ...]]:
+    decoded = decode_text(raw, "it", encoding, LabelFileError)
+    text = decoded.text
     if text.lstrip().startswith("["):
-        return _label_studio(text)
+        return "", _label_studio(text), decoded.told
     if not text.lstrip().startswith("{"):
-        return _csv(text, column)
+        return (*_csv(text, column), decoded.told)
     first = text.lstrip().split("\n", 1)[0]
     try:
         values = load_json(first)
     except ValueError:
         values = load_json(text)
     if isinstance(values, dict) and "annotations" in values:
-        return "", list(_coco(values))
-    return _last_said(_json_lines(text, column), column)
+        return "", list(_coco(values)), decoded.told
+    return (*_last_said(_json_lines(text, column), column), decoded.told)
 
 
 def _check_lines(text: str) -> None:
@@ -241,8 +246,8 @@ def _label_column(rows: Sequence[tuple[str, Mapping[str, Any]]], wanted: str) ->
 
 def _is_of_labels(name: str) -> bool:
     """Whether a column is called as one of labels: ``label``, ``new_label``, ``corrected class``."""
-    words = set(re.findall(r"[^\W_]+", name))
-    return bool(words & {"label", "labels", "class", "category", "corrected"}) and not words & {"id", "n", "count"}
+    words = words_of(name)
+    return bool(words & {"label", "labels", "class", "category", "corrected"}) and not words & _OF_LABELS
 
 
 def _number(value: object) -> bool:
@@ -290,10 +295,10 @@ def _attributed(where: str, image: Mapping[str, Any], label: object, said: Mappi
     return LabelLine(where, _cell(name, where, "file_name"), _cell(label, where, "label"), reviewer)
 
 
-def _label_studio(text: str) -> tuple[str, list[LabelLine]]:
+def _label_studio(text: str) -> list[LabelLine]:
     try:
         tasks = load_json(text)
-        return "", [_line(where, row, "label") for where, row in labels_in_tasks(tasks)]
+        return [_line(where, row, "label") for where, row in labels_in_tasks(tasks)]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise LabelFileError(
             f"it is no list of Label Studio's tasks with one choice for each image ({_one_line(repr(error))}); export "
@@ -301,13 +306,15 @@ def _label_studio(text: str) -> tuple[str, list[LabelLine]]:
         ) from error
 
 
-def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[LabelLine]]:
+def _zipped(file: io.BufferedIOBase, column: str, encoding: str) -> tuple[str, list[LabelLine], tuple[str, ...]]:
     if (listed_at_least := n_members(file)) > MAX_LINES:
         raise LabelFileError(
             f"it lists {listed_at_least:,} files or more; split it into zips of at most {MAX_LINES:,}."
         )
     with zipfile.ZipFile(file) as archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        members = archive.infolist()
+        names = member_names(members, encoding, "it", LabelFileError)
+        entries = [name for name in names.names if not name.endswith("/")]
         if len(entries) > MAX_LINES:
             raise LabelFileError(f"it holds {len(entries):,} files; split it into zips of at most {MAX_LINES:,}.")
         if LIST in archive.namelist():
@@ -317,16 +324,18 @@ def _zipped(file: io.BufferedIOBase, column: str) -> tuple[str, list[LabelLine]]
                 raw = listed.read(MAX_BYTES + 1)
             if len(raw) > MAX_BYTES:
                 raise LabelFileError(f"its {LIST} has more than {MAX_BYTES:,} bytes; split it.")
-            return _text(raw, column)
+            return _text(raw, column, encoding)
         lines = []
         for entry in entries:
-            path = PurePosixPath(entry.filename)
+            path = PurePosixPath(entry)
+            if any(map(is_of_macos, path.parts)):
+                continue
             if len(path.parts) < 2:
                 raise LabelFileError(
-                    f"{_one_line(entry.filename)!r} lies in no folder; put each image into a folder named by its class."
+                    f"{_one_line(entry)!r} lies in no folder; put each image into a folder named by its class."
                 )
-            lines.append(LabelLine(f"file {_one_line(entry.filename)}", path.name, path.parent.name))
-        return "", lines
+            lines.append(LabelLine(f"file {_one_line(entry)}", path.name, nfc(path.parent.name)))
+        return "", lines, names.told
 
 
 def _columns(names: Sequence[str], label: str, where: str = "") -> list[str]:

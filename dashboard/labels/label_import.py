@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +21,9 @@ from model_zoo.core.label_space.labels import Label, LeafSpace
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.review.label_changes import label_changes
 from model_zoo.importing.class_values import ClassValues
-from model_zoo.workspace.manifest import DataSet
+from model_zoo.importing.file_matching import match_endings
+from model_zoo.importing.text_encoding import nfc
+from model_zoo.workspace.manifest import DataSet, ImageRecord
 
 IMPORTED = "imported from "
 """How `Decision.chosen_by` of an imported label begins."""
@@ -44,6 +46,7 @@ class LabelsWanted:
     annotator: str = ""
     column: str = ""
     values: ClassValues | None = None
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class LabelImportPlan:
     def reading(self) -> str:
         """What was read as labels, in a sentence."""
         column = f"column {self.file.column!r}, " if self.file.column else ""
-        return f"Labels: {column}read as {self.read_as.words}."
+        return " ".join((f"Labels: {column}read as {self.read_as.words}.", *self.file.told))
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -100,9 +103,11 @@ def plan_label_import(
     Without one these are changes alone, in the name of ``importer``. ``values``: see `read_values`.
     """
     dataset, space, now = desk.dataset(), desk.workspace.space, desk.labels(Labels.REVIEWED)
-    find, said = _finder(dataset), _said(desk, of_history=file.column in ("after", "to"))
+    find = _finder(dataset, [line.image for line in file.lines])
+    said = _said(desk, of_history=file.column in ("after", "to"))
     base = _without_class_imports(desk) if taxonomy else now
     read_as, written = read_values(file, space, taxonomy, values)
+    classes = {nfc(name): label for name, label in taxonomy.classes.items()} if taxonomy else {}
     unknown, unreadable = [], []
     read: dict[tuple[str, str], tuple[LabelLine, Label]] = {}
     for line in file.lines:
@@ -112,7 +117,7 @@ def plan_label_import(
             unknown.append(f"{line.where}: no image {line.image[:100]!r} in this workspace")
             continue
         try:
-            label = _label(written[line.label], space, taxonomy, (base if is_opinion else now)[image_id])
+            label = _label(written[line.label], space, taxonomy, classes, (base if is_opinion else now)[image_id])
         except LabelError as error:
             unreadable.append(f"{line.where}: {error}")
             continue
@@ -120,7 +125,7 @@ def plan_label_import(
         if earlier[1] != label:
             raise LabelFileError(
                 f"{line.where} and {earlier[0].where} give image {image_id[:100]!r} two labels by "
-                f"{who or 'nobody'}; keep one of them."
+                f"{who or 'nobody'}; keep one of them, or say who gave each in a column annotator."
             )
     fates = dict.fromkeys(Fate, 0)
     given, n_equal = [], 0
@@ -201,11 +206,11 @@ def nothing_words(plan: LabelImportPlan) -> str:
     return "Nothing was stored: every label in the file is stored already."
 
 
-def _label(text: str, space: LeafSpace, taxonomy: Taxonomy | None, now: Label) -> Label:
-    if taxonomy and text in taxonomy.classes:
-        return space.answer(now, taxonomy.classes[text])
+def _label(text: str, space: LeafSpace, taxonomy: Taxonomy | None, classes: Mapping[str, Label], now: Label) -> Label:
+    if nfc(text) in classes:
+        return space.answer(now, classes[nfc(text)])
     try:
-        return space.parse(text)
+        return space.parse(text if text in space.everything else nfc(text))
     except LabelError as error:
         if taxonomy is None:
             raise
@@ -250,25 +255,44 @@ def _without_class_imports(desk: Desk) -> Mapping[str, Label]:
     return {**labels, **{one: parse(text) for one, text in found.items() if one in labels}}
 
 
-def _finder(dataset: DataSet) -> Callable[[str], str | None]:
-    """Finds an image by its id, its path, or its file's name with or without ending, if one alone has it."""
-    by_path = {image.path: image.image_id for image in dataset.images}
+def _finder(dataset: DataSet, asked: Iterable[str]) -> Callable[[str], str | None]:
+    """Finds each of ``asked`` by id, path, the end of a path, or the file's name with or without ending.
+
+    Names are compared in the Unicode form NFC, as they are written where two images differ in that alone.
+    """
+    by_id, by_path = _unique(dataset, lambda image: image.image_id), _unique(dataset, lambda image: image.path)
     by_name: dict[str, set[str]] = {}
     for image in dataset.images:
         path = PurePosixPath(image.path)
-        for name in {path.name, path.stem}:
+        for name in {nfc(path.name), nfc(path.stem)}:
             by_name.setdefault(name, set()).add(image.image_id)
 
+    def exact(text: str) -> str | None:
+        for one in (text, text.strip(), text.strip().replace("\\", "/")):
+            if one in dataset.by_id:
+                return one
+            if found := by_id.get(nfc(one)) or by_path.get(one) or by_path.get(nfc(one)):
+                return found
+        return None
+
+    ends = match_endings([one for one in dict.fromkeys(asked) if exact(one) is None], [i.path for i in dataset.images])
+
     def find(text: str) -> str | None:
-        for asked in (text, text.strip(), text.strip().replace("\\", "/")):
-            if asked in dataset.by_id:
-                return asked
-            if asked in by_path:
-                return by_path[asked]
-        named = by_name.get(PurePosixPath(asked).name, set())
+        if found := exact(text) or by_path.get(ends.found.get(text, "")):
+            return found
+        named = by_name.get(nfc(PurePosixPath(text.strip().replace("\\", "/")).name), set())
         return next(iter(named)) if len(named) == 1 else None
 
     return find
+
+
+def _unique(dataset: DataSet, of: Callable[[ImageRecord], str]) -> Mapping[str, str]:
+    """Text as written and in NFC -> image id, where one image alone has it; of one path the last image."""
+    exact = {of(image): image.image_id for image in dataset.images}
+    same: dict[str, set[str]] = {}
+    for text in exact:
+        same.setdefault(nfc(text), set()).add(text)
+    return {form: exact[next(iter(texts))] for form, texts in same.items() if len(texts) == 1} | exact
 
 
 def _batch(desk: Desk, file: LabelFile, annotator: str) -> tuple[str, tuple[Decision, ...]]:

@@ -17,12 +17,14 @@ from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.core.review.label_changes import label_flows, named_by
 from model_zoo.importing.class_values import ClassValues
+from model_zoo.importing.text_encoding import ENCODINGS
 
 MAX_LISTED = 20
 _ON_THE_PAGE = {
     "--by": "Annotator of lines that name none",
     "--label-column": "Column of the labels",
     "--label-values": "Labels that are numbers",
+    "--encoding": "Encoding of the text",
 }
 """Option of the command -> what the page calls it."""
 _FATES = {Fate.NEW: "New", Fate.CHANGED: "Other than now", Fate.EQUAL: "As now"}
@@ -50,13 +52,15 @@ def importing(
         key="labels_import_as",
         help="A class changes only what it settles: the rest of the label stays.",
     )
-    annotator, column, values = _read_as(reviewer, n_stored)
+    annotator, column, values, encoding = _read_as(reviewer, n_stored)
     if file is None:
         st.info("Choose a file. Nothing is stored before you have seen what would change.")
         return
     taxonomy = taxonomies.get(name)
     try:
-        plan = plan_of(file.getvalue(), file.name, LabelsWanted(reviewer, taxonomy, annotator, column, values))
+        plan = plan_of(
+            file.getvalue(), file.name, LabelsWanted(reviewer, taxonomy, annotator, column, values, encoding)
+        )
     except TaxoScopeError as error:
         st.error(plain(_on_the_page(str(error))))
         return
@@ -70,9 +74,9 @@ def importing(
     _storing(desk, plan)
 
 
-def _read_as(reviewer: str, n_stored: int) -> tuple[str, str, ClassValues | None]:
-    """Who gave labels that name nobody, in which column they are, and whether numbers are names or indices."""
-    who, column, values = st.columns(3)
+def _read_as(reviewer: str, n_stored: int) -> tuple[str, str, ClassValues | None, str]:
+    """Who gave labels that name nobody, their column, whether numbers are names or indices, and the encoding."""
+    who, column, values, text = st.columns(4)
     annotator = who.text_input(
         _ON_THE_PAGE["--by"],
         key=state.init_widget(f"labels_import_by_{n_stored}_{reviewer}", reviewer),
@@ -88,7 +92,13 @@ def _read_as(reviewer: str, n_stored: int) -> tuple[str, str, ClassValues | None
         key=f"labels_import_values_{n_stored}",
         format_func=lambda one: ClassValues(one).words if one else "as they are clear",
     )
-    return annotator.strip(), name, ClassValues(written) if written else None
+    encoding = text.selectbox(
+        _ON_THE_PAGE["--encoding"],
+        ["", *ENCODINGS],
+        key=f"labels_import_encoding_{n_stored}",
+        format_func=lambda one: one or "as it fits",
+    )
+    return annotator.strip(), name, ClassValues(written) if written else None, encoding
 
 
 def _on_the_page(sentence: str) -> str:

@@ -10,15 +10,17 @@ import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import IO, TypeVar
 
+from model_zoo.core.errors import TaxoScopeError
 from model_zoo.images.formats import is_image
-from model_zoo.importing.source import SPLITS, SourceError, shown
+from model_zoo.importing.source import SPLITS, SourceError, counted, shown
+from model_zoo.importing.text_encoding import korean_text, named_encoding, nfc
 from model_zoo.untrusted.limits import limits, variable
 from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.zip_directory import n_members
@@ -41,6 +43,9 @@ _KINDS = {
 }
 _ENDINGS = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar")
 T = TypeVar("T")
+
+UTF_8 = 0x800
+"""The mark of a zip's member that its name is UTF-8."""
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 """How a zip may pack its members."""
@@ -78,11 +83,18 @@ def is_archive(path: Path) -> bool:
     return path.is_file() and (bool(_kind(path)) or path.name.lower().endswith(_ENDINGS))
 
 
+def is_of_macos(name: str) -> bool:
+    """Whether a file or folder of this name is one that macOS writes for itself, such as ``._a.png``."""
+    return name in ("__MACOSX", ".DS_Store") or name.startswith("._")
+
+
 def unpack(
     archive: Path,
     target: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
     within: UnpackBudget | None = None,
+    encoding: str = "",
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
     """Unpack a zip or tar (also .gz, .bz2, .xz) archive into ``target``, a folder that is empty or not there yet.
 
@@ -90,6 +102,10 @@ def unpack(
     sentence for what is encrypted, damaged, too large, leads out of ``target`` or is no plain file. ``progress`` is
     told how many bytes of how many are done; whatever stops the work, also what ``progress`` raises, leaves
     ``target`` empty. Of equal names, or names that are one to the file system, the later becomes ``name (2)``.
+
+    Names are written in the Unicode form NFC. Of a zip those without the mark of UTF-8 are decoded by ``encoding``,
+    else as UTF-8 or Korean CP949 if all of them are, else as CP437, as the format says; of a tar by ``encoding``, else
+    as UTF-8. ``tell`` gets sentences about names, and about what was left out.
     """
     title = f"Archive {shown(archive.name)}"
     is_new = not target.exists()
@@ -100,13 +116,52 @@ def unpack(
             title, SourceError, "fetch it again", "is damaged or cut off", "make room or give access"
         ):
             target.mkdir(parents=True, exist_ok=True)
-            _Unpacking(archive, title, target, progress, within or unpack_budget()).run()
+            work = _Unpacking(archive, title, target, progress, within or unpack_budget())
+            work.run(named_encoding(encoding) if encoding else "")
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         if not is_new:
             target.mkdir(exist_ok=True)
         raise
+    for sentence in work.told():
+        tell(sentence)
     return _inner(target)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberNames:
+    """Names in the order of a zip's members, and in a sentence how they were decoded, if any is not ASCII."""
+
+    names: tuple[str, ...]
+    told: tuple[str, ...] = ()
+
+
+def member_names(
+    members: Sequence[zipfile.ZipInfo], encoding: str, title: str, error: type[TaxoScopeError] = SourceError
+) -> MemberNames:
+    """The names of a zip's members, those without the mark of UTF-8 all decoded in one way: see `unpack`."""
+    unmarked = [
+        (k, one.orig_filename.encode("cp437"))
+        for k, one in enumerate(members)
+        if not one.flag_bits & UTF_8 and one.filename == one.orig_filename
+    ]
+    names = [one.filename for one in members]
+    raw = [name for _, name in unmarked]
+    if all(map(bytes.isascii, raw)):
+        return MemberNames(tuple(names))
+    name = named_encoding(encoding, error) if encoding else "utf-8"
+    try:
+        texts = [one.decode(name) for one in raw]
+    except UnicodeDecodeError as wrong:
+        if encoding:
+            raise error(f"{title} has names that are no {name}; name another encoding with --encoding.") from wrong
+        name = "cp949" if korean_text(b"\n".join(raw)) else "cp437"
+        texts = [one.decode(name) for one in raw]
+    for (k, _), text in zip(unmarked, texts, strict=True):
+        names[k] = text
+    sample = next((text for text in texts if not text.isascii()), texts[0])
+    told = f"Names are decoded by {name}, such as {shown(nfc(sample))}; --encoding names another."
+    return MemberNames(tuple(names), (told,))
 
 
 class _Unpacking:
@@ -120,46 +175,56 @@ class _Unpacking:
         self.n_files = self.n_bytes = 0
         self.folders: dict[tuple[str, ...], Path] = {(): target}
         self.copies: dict[tuple[Path, str], Iterator[int]] = {}
+        self.names: tuple[str, ...] = ()
+        self.n_of_macos = 0
 
-    def run(self) -> None:
+    def told(self) -> Iterator[str]:
+        """How names were decoded, and what was left out."""
+        yield from self.names
+        if n := self.n_of_macos:
+            yield f"{counted(n, 'resource file')} of macOS left out (__MACOSX, ._*, .DS_Store)."
+
+    def run(self, encoding: str) -> None:
         kind = _kind(self.archive)
         if kind in ("7z", "rar"):
             raise SourceError(f"{self.title} is of kind {kind}; unpack it and give the folder, or pack it as zip.")
         if kind == "zip":
-            self._unzip()
+            self._unzip(encoding)
         else:
-            self._untar(kind)
+            self._untar(kind, encoding)
         if not self.n_files:
             raise SourceError(f"{self.title} holds no file; give one with images.")
 
-    def _unzip(self) -> None:
+    def _unzip(self, encoding: str) -> None:
         with self.archive.open("rb") as file:
             self._check_count(n_members(file))  # before all of them lie in memory
         with zipfile.ZipFile(self.archive) as archive:
             members = archive.infolist()
             total = sum(one.file_size for one in members)
             self._check_size(total)
-            for one in members:
+            names = member_names(members, encoding, self.title)
+            self.names = names.told
+            for one, name in zip(members, names.names, strict=True):
                 kind = stat.S_IFMT(one.external_attr >> 16)
                 if one.flag_bits & 1:
                     raise SourceError(f"{self.title} is encrypted; unpack it with its password and give the folder.")
                 if one.compress_type not in _METHODS:
                     raise SourceError(
-                        f"{self.title} packs {shown(one.filename)} by method {one.compress_type}, which is not read "
+                        f"{self.title} packs {shown(name)} by method {one.compress_type}, which is not read "
                         "here; pack it anew as zip with the method Deflate (zip -r), or unpack it and give the folder."
                     )
                 if kind and kind not in (stat.S_IFREG, stat.S_IFDIR):
-                    raise self._no_file(one.filename)
-                parts = self._parts(one.filename)
-                if parts and not one.is_dir():
+                    raise self._no_file(name)
+                parts = self._parts(name)
+                if parts and not name.endswith("/"):
                     with archive.open(one) as stream:
                         self._write(parts, stream, lambda: (min(self.n_bytes, total), total))
 
-    def _untar(self, kind: str) -> None:
+    def _untar(self, kind: str, encoding: str) -> None:
         with self.archive.open("rb") as file, _plain(file, kind) as plain:
             metered = _Metered(plain, self.title)
             try:
-                archive = tarfile.open(fileobj=metered, mode="r|")  # noqa: SIM115 (closed below)
+                archive = tarfile.open(fileobj=metered, mode="r|", encoding=encoding or "utf-8")  # noqa: SIM115 (closed below)
             except tarfile.ReadError as error:
                 raise SourceError(f"{self.title} is no zip or tar archive; give one, or a folder.") from error
             with archive:
@@ -207,14 +272,22 @@ class _Unpacking:
 
     def _parts(self, name: str) -> tuple[str, ...]:
         """The folders and name of a member; () for what is none of the user's files."""
-        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+        if any("\ud800" <= one <= "\udfff" for one in name):
+            raise SourceError(
+                f"{self.title} names {shown(name)}, which is no UTF-8; name the encoding of its names, such as "
+                "--encoding cp949."
+            )
+        parts = [part for part in nfc(name).replace("\\", "/").split("/") if part not in ("", ".")]
         if name.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:[/\\]", name):
             raise SourceError(f"{self.title} names {shown(name)}, which leads out of its folder; pack it anew.")
         if len(parts) > MAX_DEPTH:
             raise SourceError(
                 f"{self.title} has {len(parts)} folders in each other, at most {MAX_DEPTH}; pack it anew."
             )
-        return () if "__MACOSX" in parts else tuple(map(_short, parts))
+        if any(map(is_of_macos, parts)):
+            self.n_of_macos += not name.endswith("/")
+            return ()
+        return tuple(map(_short, parts))
 
     def _no_file(self, name: str) -> SourceError:
         return SourceError(

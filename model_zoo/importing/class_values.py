@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from model_zoo.core.errors import ClassValuesError
+from model_zoo.importing.text_encoding import nfc
 
 AT_MOST = 20
 
@@ -51,7 +52,8 @@ def readings(texts: Iterable[str], names: Sequence[str]) -> tuple[Reading, ...]:
     }
     found = []
     for values, known in ways.items():
-        written = {text: text if text in known else _whole(text) for text in distinct}
+        plain = {text: nfc(text) if values is ClassValues.NAMES else text for text in distinct}
+        written = {text: one if one in known else _whole(one) for text, one in plain.items()}
         if all(one in known for one in written.values()):
             found.append(Reading(values, {text: known[one] for text, one in written.items()}))
     return tuple(found)
@@ -80,7 +82,7 @@ def read_classes(
 
 
 def _by_name(names: Sequence[str]) -> Mapping[str, int]:
-    return {name: k for k, name in enumerate(names)}
+    return {nfc(name): k for k, name in enumerate(names)}
 
 
 def _whole(text: str) -> str:
@@ -98,8 +100,8 @@ def _why_none(
     if "" in texts:
         return "a value is empty; leave out the rows that have no prediction."
     by_name = _by_name(names)
-    named = [text for text in texts if text in by_name]
-    others = [text for text in texts if text not in by_name]
+    named = [text for text in texts if nfc(text) in by_name]
+    others = [text for text in texts if nfc(text) not in by_name]
     numbers = [text for text in others if _whole(text).isdigit() and 0 <= int(_whole(text)) <= last + 1]
     if named and numbers and len(numbers) == len(others):
         return (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model_zoo.importing.source import MAX_COLUMNS, SourceError, shown
 from model_zoo.importing.tables import read_cells
+from model_zoo.importing.text_encoding import decode_text, nfc
 from model_zoo.untrusted.limits import bytes_of
 from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import load_json
@@ -81,7 +82,7 @@ class _Cell:
 
 
 def read_confusion_table(
-    path: Path, columns: CountColumns = CountColumns(), columns_are_true: bool = False
+    path: Path, columns: CountColumns = CountColumns(), columns_are_true: bool = False, encoding: str = ""
 ) -> ConfusionTable:
     """The counts in a CSV, Parquet or JSON file; `SourceError` in one sentence.
 
@@ -96,7 +97,7 @@ def read_confusion_table(
             raise SourceError(f"{title} has {size:,} bytes; a confusion table has at most {MAX_BYTES:,}.")
         raw = path.read_bytes()
     is_json = path.suffix.lower() == ".json" or raw[:64].lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{"
-    names, rows = _records(raw, title) if is_json else read_cells(path)
+    names, rows, read_as = _records(raw, title, encoding) if is_json else read_cells(path, encoding=encoding)
     square = None if is_json or any((columns.true, columns.predicted, columns.count)) else _square(names, rows)
     if square is not None:
         cells, told = _of_square(*square, title, columns_are_true)
@@ -110,7 +111,7 @@ def read_confusion_table(
     if shorter:
         example = f"{shown(labels[shorter[0]])} is {shown(', '.join(paths[shorter[0]]), 100)}"
         told.append(f"Labels are paths, and are called by their ends where that is clear: {example}.")
-    return ConfusionTable(title, hashlib.sha256(raw).hexdigest(), labels, paths, counts, tuple(told))
+    return ConfusionTable(title, hashlib.sha256(raw).hexdigest(), labels, paths, counts, (*read_as, *told))
 
 
 def label_texts(labels: Sequence[Paths]) -> tuple[str, ...]:
@@ -125,14 +126,15 @@ def label_texts(labels: Sequence[Paths]) -> tuple[str, ...]:
     return tuple(", ".join(called[path] for path in one) or NOTHING for one in labels)
 
 
-def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[Any]]:
-    """The keys that any record has, and the records."""
+def _records(raw: bytes, title: str, encoding: str) -> tuple[tuple[str, ...], list[Any], tuple[str, ...]]:
+    """The keys that any record has, the records, and the encoding in a sentence."""
 
     def no_number(text: str) -> NoReturn:
         raise ValueError(f"{text} is no number of answers")
 
     with parser_errors_as_ours(title, SourceError, "export it again", "is damaged or no JSON"):
-        held = load_json(raw.decode("utf-8-sig"), parse_constant=no_number)
+        decoded = decode_text(raw, title, encoding)
+        held = load_json(decoded.text, parse_constant=no_number)
     for key in ("data", "values"):
         held = held.get(key, held) if isinstance(held, dict) else held
     if not isinstance(held, list) or not held or not all(isinstance(one, dict) for one in held):
@@ -146,7 +148,7 @@ def _records(raw: bytes, title: str) -> tuple[tuple[str, ...], list[Any]]:
             f"{title} has records with {len(names):,} different keys, at most {MAX_COLUMNS:,} are read; give each "
             "record its two labels and its count alone."
         )
-    return names, held
+    return names, held, decoded.told
 
 
 def _square(
@@ -156,9 +158,10 @@ def _square(
 
     The rows' names stand in the first column, or in the last, where pandas writes them in Parquet.
     """
+    names = tuple(map(nfc, names))
     for at in (0, -1):
         others = names[1:] if at == 0 else names[:-1]
-        named = [(row[at], row[1:] if at == 0 else row[:-1]) for row in rows]
+        named = [(nfc(row[at]), row[1:] if at == 0 else row[:-1]) for row in rows]
         rows_named = [name for name, _ in named]
         if rows and len(set(others)) == len(others) and sorted(others) == sorted(rows_named):
             positions = [str(k) for k in range(len(others))]
@@ -282,7 +285,7 @@ def _paths(value: object, title: str, where: str) -> Paths:
     for one in listed:
         if isinstance(one, bool) or not isinstance(one, (str, int)):
             raise SourceError(f"{title}, {where}: a label is a text or a list of texts, not {shown(str(one)[:80])}.")
-        text = str(one).strip()
+        text = nfc(str(one).strip())
         if not text:
             raise SourceError(f"{title}, {where} names no class; give every row and column a label.")
         if any("\ud800" <= character <= "\udfff" for character in text):

@@ -27,7 +27,7 @@ from model_zoo.images.grey_scale import COLUMN, Depth, GreyScale, scales_of_impo
 from model_zoo.importing.archives import UnpackBudget, unpack_budget
 from model_zoo.importing.dicom_grey import TAGS, depth_in, eight_bit, has_undeclared_depth, how_read
 from model_zoo.importing.files import leads_out
-from model_zoo.importing.source import SPLITS, SourceError, shown
+from model_zoo.importing.source import SPLITS, SourceError, counted, shown
 from model_zoo.untrusted.decode_limits import check_work
 from model_zoo.untrusted.limits import limits, variable
 from model_zoo.untrusted.parser_errors import parser_errors_as_ours
@@ -136,10 +136,11 @@ def extract_frames(
     unsaid = sum(row[TOLD["BurnedInAnnotation"]] == "" for row in rows)
     grey = Counter(row[COLUMN] for row in rows if row[COLUMN])
     told = (
-        f"DICOM: {len(rows):,} frames of {n_files:,} files, written as PNG.",
-        *(f"Grey values of {n:,} frames: {how}." for how, n in grey.items()),
+        f"DICOM: {counted(len(rows), 'frame')} of {counted(n_files, 'file')}, written as PNG.",
+        *(f"Grey values of {counted(n, 'frame')}: {how}." for how, n in grey.items()),
         "No tag that names a patient is read: each file counts as its own patient, unless --patient names a column.",
-        f"{burned:,} frames say that text is burned into the picture, {unsaid:,} say nothing; look for names in them.",
+        f"Text is burned into the picture, by their tags: {counted(burned, 'frame')}; without such a tag: {unsaid:,}; "
+        "look for names in them.",
         "Names of files and folders are kept: they are each image's id, path and patient_id here, and shown. Rename "
         "those that name a patient first.",
     )

@@ -12,6 +12,7 @@ from model_zoo.images.bit_depth import depth_of, rescaled_to_8_bits
 from model_zoo.images.decoding import file_is_deep, open_image
 from model_zoo.images.formats import FRAMES_AT_THE_END, FRAMES_HEAD, SUFFIXES, count_frames, kind_of
 from model_zoo.images.grey_scale import Depth
+from model_zoo.importing.file_matching import Matched, files_below, match_endings
 from model_zoo.importing.near_duplicates import perceptual_hash
 from model_zoo.importing.source import Row, shown
 from model_zoo.untrusted.limits import limits
@@ -34,24 +35,36 @@ class FoundFile:
     n_frames: int = 1
 
 
-def find_file(rows: Iterable[Row], base: Path) -> tuple[list[FoundFile], list[str]]:
-    """The rows whose file lies below ``base``, and one sentence for each other; no file is opened.
+def find_file(rows: Iterable[Row], base: Path) -> tuple[list[FoundFile], list[str], list[str]]:
+    """The rows whose file lies below ``base``, one sentence for each other, and how names were matched; none is opened.
 
     A path or link that leads out of ``base`` is refused before anything asks whether a file is there, and in the same
-    words whether or not one is; a name without an ending may be that of an image file.
+    words whether or not one is; a name without an ending may be that of an image file. A file that is not found as it
+    is written is looked up by its name in any case and Unicode form, and by the end of its path (`match_endings`).
     """
     root = os.path.realpath(base)
+    rows = list(rows)
+    reals: dict[str, str] = {}
+    for file in dict.fromkeys(row.file for row in rows):
+        places = [inside(base, name) for name in _names(file)]
+        reals[file] = next((place for place in places if place and os.path.isfile(place)), "")
+    sought = [file for file, real in reals.items() if not real]
+    taken = {os.path.relpath(real, root).replace(os.sep, "/") for real in reals.values() if real}
+    matched = match_endings(sought, files_below(root), taken) if sought else Matched({}, {})
+    for file, relative in matched.found.items():
+        place = inside(base, relative) or ""
+        reals[file] = place if os.path.isfile(place) else ""
     found, left_out = [], []
     for row in rows:
-        places = [inside(base, name) for name in _names(row.file)]
-        real = next((place for place in places if place and os.path.isfile(place)), None)
-        if real:
+        if real := reals[row.file]:
             found.append(FoundFile(row, os.path.relpath(real, root).replace(os.sep, "/")))
-        elif all(places):
+        elif row.file in matched.refused:
+            left_out.append(f"{shown(row.file)} ({row.where}) {matched.refused[row.file]}")
+        elif all(inside(base, name) for name in _names(row.file)):
             left_out.append(f"{shown(row.file)} ({row.where}) is no file in {root}.")
         else:
             left_out.append(f"{shown(row.file)} ({row.where}) leads out of {root}; copy the file into it.")
-    return found, left_out
+    return found, left_out, matched.told
 
 
 def inside(base: Path, written: str) -> str | None:

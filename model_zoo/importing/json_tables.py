@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from model_zoo.importing.files import inside
-from model_zoo.importing.source import MAX_ROWS, SourceError, shown
+from model_zoo.importing.source import MAX_ROWS, SourceError, counted, shown
 from model_zoo.importing.tables import IMAGE, SPLIT, Table, cell_of, check_shape, text_of
+from model_zoo.importing.text_encoding import decode_text
 from model_zoo.untrusted.limits import bytes_of
 from model_zoo.untrusted.parser_errors import parser_errors_as_ours
 from model_zoo.untrusted.text_limits import check_json, load_json
@@ -25,7 +26,7 @@ CATEGORY, SUPERCATEGORY, FILE_NAME = "category", "supercategory", "file_name"
 Record = Mapping[str, Any]
 
 
-def read_json(path: Path, base: Path) -> Table:
+def read_json(path: Path, base: Path, encoding: str = "") -> Table:
     """The images that a JSON file lists, with every value that is no list or table itself; `SourceError` otherwise.
 
     COCO (coco-dataset.org/#format-data): categories of its annotations. Label Studio (labelstud.io/guide/export): the
@@ -38,20 +39,25 @@ def read_json(path: Path, base: Path) -> Table:
     ):
         if (size := bytes_of(path)) > MAX_JSON:
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_JSON:,}.")
-        text = path.read_bytes().decode("utf-8-sig")
+        decoded = decode_text(path.read_bytes(), title, encoding)
+        text = decoded.text
         values = _lines(text, title) if path.suffix.lower() != ".json" else load_json(text)
         if isinstance(values, dict):
-            return _coco(values, title)
+            return _after(decoded.told, _coco(values, title))
         if isinstance(values, list) and values and all(isinstance(one, dict) for one in values):
             is_studio = all(isinstance(one.get("data"), dict) and "annotations" in one for one in values)
             if is_studio:
-                return _label_studio(values, title, base)
-            table = _table(map(_plain, values), title)
+                return _after(decoded.told, _label_studio(values, title, base))
+            table = _after(decoded.told, _table(map(_plain, values), title))
             nested = dict.fromkeys(
                 key.strip() for one in values for key, value in one.items() if value and isinstance(value, (dict, list))
             )
             return replace(table, nested=tuple(name for name in nested if name not in table.names))
     raise SourceError(f"{title} lists no image; expected COCO, a Label Studio export, or a list of records.")
+
+
+def _after(told: Sequence[str], table: Table) -> Table:
+    return replace(table, told=(*told, *table.told))
 
 
 def below(tables: Sequence[tuple[str, Table]], path: Path) -> Table:
@@ -144,8 +150,8 @@ class _Contradictions:
             return ()
         where, some = self.seen[0]
         return (
-            f"{len(self.seen):,} images have several answers, such as {shown(where)} "
-            f"({', '.join(map(shown, some[:4]))}); they come without a label.",
+            f"{counted(len(self.seen), 'image has', 'images have')} several answers, such as {shown(where)} "
+            f"({', '.join(map(shown, some[:4]))}), and no label.",
         )
 
 

@@ -9,6 +9,7 @@ from model_zoo.core.errors import LabelError
 from model_zoo.core.label_space.labels import Label, LeafSpace, Part, join_values
 from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.source import Row, Source, SourceError, shown
+from model_zoo.importing.text_encoding import nfc
 
 MAX_CLASSES = 5_000
 _AS_IMPORTED = "As imported."
@@ -19,7 +20,10 @@ def declare_labels(source: Source, rows: Iterable[Row]) -> LeafSpace:
 
     In the order of their names. Of parts no combination is forbidden: that is for people to say.
     """
-    seen = [sorted(set(values) - {""}) for values in zip(*(row.labels for row in rows), strict=True)]
+    rows = list(rows)
+    others = {one for row in rows for one in row.others}
+    columns = zip(*(row.labels for row in rows), strict=True)
+    seen = [sorted({*values, *(others if k == 0 else ())} - {""}) for k, values in enumerate(columns)]
     named = dict(zip(source.levels, seen, strict=True)) if source.in_parts else {source.levels[0]: seen[0]}
     for name, values in named.items():
         if not values:
@@ -53,10 +57,18 @@ def label_of(row: Row, source: Source, space: LeafSpace, made: Sequence[Taxonomy
         if not text:
             coarser = zip(made[1:], row.labels[1:], strict=False)
             return next((one.classes[name] for one, name in coarser if name in one.classes), space.everything)
-        leaf = join_values((text,))
-        return frozenset({leaf}) if leaf in space.everything else space.parse(text)
+        return frozenset().union(*(_leaves(text := one, space) for one in (text, *row.others)))
     except LabelError as error:
         raise SourceError(f"{row.where}: this workspace has no label {shown(text)} ({error})") from error
+
+
+def _leaves(text: str, space: LeafSpace) -> Label:
+    """The leaf called ``text``, in whatever Unicode form it was declared, else the label that it writes."""
+    leaf = join_values((text,))
+    if leaf in space.everything:
+        return frozenset({leaf})
+    same = [one for one in space.leaves if not one.isascii() and nfc(one) == nfc(leaf)]
+    return frozenset(same) if len(same) == 1 else space.parse(text)
 
 
 def taxonomies(source: Source, rows: Sequence[Row], space: LeafSpace) -> tuple[Taxonomy, ...]:
@@ -70,6 +82,9 @@ def taxonomies(source: Source, rows: Sequence[Row], space: LeafSpace) -> tuple[T
     levels, made = source.levels, []
     for k, name in enumerate(free_names(levels)):
         owner: dict[str, tuple[str, Row]] = {}
+        for row in rows:
+            for other in row.others:
+                owner.setdefault(join_values((other,)), (other if k == 0 else "", row))
         for row in rows:
             if not row.labels[0]:
                 continue

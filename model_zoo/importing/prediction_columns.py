@@ -15,6 +15,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.importing.class_values import readings
 from model_zoo.importing.source import shown
 from model_zoo.importing.tables import LABEL, PATIENT, SPLIT
+from model_zoo.importing.text_encoding import nfc
 
 PREDICTED = frozenset(
     {
@@ -36,7 +37,10 @@ TRUE = frozenset(
 EXPECTED = frozenset({*LABEL, "labels", "classes"})
 """Names of true classes beside predictions; alone in a file, such a column holds the predictions."""
 
-OTHER = frozenset({"score", "scores", "confidence", "entropy", "index", "fold", "seed", "epoch", "age", "correct"})
+SCORE = frozenset({"score", "scores", "confidence", "confidences", "entropy", "certainty", "uncertainty", "margin"})
+"""Words in the name of a column that says how sure a class is, also beside words for labels or predictions."""
+
+OTHER = SCORE | {"index", "fold", "seed", "epoch", "age", "correct"}
 """Words in the name of a column that holds no classes, whatever its values are."""
 
 MADE_WITH = frozenset({"version", "versions", "name", "id", "type", "hash", "arch", "file", "path", "date", "run"})
@@ -81,6 +85,8 @@ class PredictionColumn:
     def role(self) -> Role:
         """What its name says; a set of zeros and ones without a word for predictions is unclear."""
         words = words_of(self.name)
+        if not self.read and words & SCORE:
+            return Role.NEITHER
         if "model" in words and words & MADE_WITH and not words & PREDICTED - {"model"}:
             return Role.NEITHER
         if words & TRUE:
@@ -98,8 +104,8 @@ class PredictionColumn:
     def resembles(self, classes: Sequence[str]) -> bool:
         """Whether it would hold classes but for gaps, or most of its values are their names in whatever case."""
         said = [text for text in self.texts if text.strip()]
-        known = {name.casefold() for name in classes}
-        n_named = sum(text.strip().casefold() in known for text in said)
+        known = {nfc(name).casefold() for name in classes}
+        n_named = sum(nfc(text.strip()).casefold() in known for text in said)
         return bool(said) and (bool(readings(said, classes)) or 2 * n_named > len(said))
 
     def says_the_same(self, other: "PredictionColumn", classes: Sequence[str]) -> bool:
@@ -178,6 +184,7 @@ def table_candidates(
 
     A set named after indices holds probabilities: every row sums to 1.
     """
+    names, classes = [nfc(name) for name in names], [nfc(name) for name in classes]
     at = {name: k for k, name in enumerate(names)}
     count = len(classes)
     sets: dict[tuple[str, ...], PredictionColumn] = {}
@@ -231,7 +238,7 @@ def _is_rival(one: PredictionColumn) -> bool:
 
 def _named(candidates: Sequence[PredictionColumn], wanted: str, title: str) -> PredictionColumn:
     for same in (str, str.casefold):
-        if found := [one for one in candidates if same(one.name) == same(wanted)]:
+        if found := [one for one in candidates if same(one.name) in (same(wanted), same(nfc(wanted)))]:
             return found[0]
     listed = ", ".join(shown(one.name, 30) for one in candidates[:20])
     raise RunError(f"{title} has no column {shown(wanted)}; --prediction-column can name {listed}.")

@@ -116,13 +116,14 @@ def read_predictions(
     column: str = "",
     values: ClassValues | None = None,
     nodes: InnerNodes | None = None,
+    encoding: str = "",
 ) -> ImportedPredictions:
     """The answers in a CSV, Parquet, JSON, NPZ or NPY file; `TaxoScopeError` in one sentence.
 
     ``classes`` are those that may be answered, in the order of unnamed columns and of indices. ``column`` names the
     column, array or set of columns (`prob_*`) that holds them, else `chosen_column` finds it; ``values`` says how it
     writes classes, else `read_classes` finds that. With ``nodes``, labels may name inner nodes where they cannot all be
-    classes.
+    classes. ``encoding`` of a text: see `decode_text`.
     """
     name = shown(path.name)
     with parser_errors_as_ours(
@@ -138,7 +139,8 @@ def read_predictions(
             arrays = _npz(path) if start[:2] == b"PK" else {"array": _npy(path)}
             images, candidates = _of_arrays(name, arrays, tuple(classes), column)
             return _answers(name, digest, images, candidates, tuple(classes), column, values, nodes)
-    table = read_json(path, path.parent) if path.suffix.lower() in ENDINGS else read_table(path)
+    is_json = path.suffix.lower() in ENDINGS
+    table = read_json(path, path.parent, encoding) if is_json else read_table(path, encoding)
     images, candidates = _of_table(table, classes)
     unread = table.nested or (_nested(path) if start[:4] == b"PAR1" else ())
     called = any(one.role is Role.PREDICTED for one in candidates)

@@ -11,8 +11,10 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.predictions import Predictions
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
+from model_zoo.importing.file_matching import match_endings
 from model_zoo.importing.prediction_files import ImportedPredictions
-from model_zoo.importing.source import shown
+from model_zoo.importing.source import counted, shown
+from model_zoo.importing.text_encoding import nfc
 from model_zoo.workspace.manifest import DataSet, ImageRecord
 from model_zoo.workspace.run import LABELS_ONLY, Card
 
@@ -52,7 +54,9 @@ def match_predictions(
     if not predictions:
         raise RunError(f"None of the images in {answers.name} is in validation or test; nothing can be judged on them.")
     if n_other := len(found) - sum(len(one.image_ids) for one in predictions.values()):
-        told.append(f"{n_other:,} answers about training images, or images in no split, are left out.")
+        are = "answer about a training image, or one in no split, is left out"
+        several = "answers about training images, or images in no split, are left out"
+        told.append(f"{counted(n_other, are, several)}.")
     return MatchedPredictions(predictions, tuple(told))
 
 
@@ -79,9 +83,14 @@ def card_of(run_id: str, answers: ImportedPredictions, taxonomy: Taxonomy, datas
 
 
 def _named(answers: ImportedPredictions, images: Sequence[ImageRecord]) -> tuple[list[ImageRecord], list[str]]:
-    if len(set(answers.images)) < len(answers.images):
-        twice, _ = Counter(answers.images).most_common(1)[0]
-        raise RunError(f"{answers.name} answers twice about {shown(twice)}; keep one answer for each image.")
+    asked = [nfc(one) for one in answers.images]
+    if len(set(asked)) < len(asked):
+        twice, _ = Counter(asked).most_common(1)[0]
+        n = sum(n > 1 for n in Counter(asked).values())
+        raise RunError(
+            f"{answers.name} answers twice about {counted(n, 'image')}, such as {shown(twice)}; keep one answer for "
+            "each image."
+        )
     ways: Mapping[str, Callable[[ImageRecord], str]] = {
         "id": lambda image: image.image_id,
         "path": lambda image: image.path,
@@ -93,8 +102,8 @@ def _named(answers: ImportedPredictions, images: Sequence[ImageRecord]) -> tuple
     for way, of in ways.items():
         by_name: dict[str, list[ImageRecord]] = {}
         for image in images:
-            by_name.setdefault(of(image), []).append(image)
-        known = [by_name.get(one, []) for one in answers.images]
+            by_name.setdefault(nfc(of(image)), []).append(image)
+        known = [by_name.get(one, []) for one in asked]
         if all(len(one) == 1 for one in known):
             return [one[0] for one in known], [f"Images are named by {way}."]
         lost = {
@@ -104,9 +113,16 @@ def _named(answers: ImportedPredictions, images: Sequence[ImageRecord]) -> tuple
         }
         if len(lost) < fewest:  # of several ways that find as many, the first
             missed, fewest = lost, len(lost)
+    by_path: dict[str, list[ImageRecord]] = {}
+    for image in images:
+        by_path.setdefault(image.path, []).append(image)
+    matched = match_endings(answers.images, by_path)
+    if all(len(by_path.get(matched.found.get(one, ""), ())) == 1 for one in answers.images):
+        return [by_path[matched.found[one]][0] for one in answers.images], matched.told
     name, why = next(iter(missed.items()))
+    n_here = len(answers.images) - fewest
     raise RunError(
-        f"{answers.name} names {len(answers.images):,} images, of which {len(answers.images) - fewest:,} are here; "
+        f"{answers.name} names {counted(len(answers.images), 'image')}, of which here {n_here:,}; "
         f"{shown(name)}, say, {why}: name images as the manifest does, by id or path, and leave out those that it does "
         "not list."
     )

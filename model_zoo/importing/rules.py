@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from model_zoo.importing.source import SourceError, shown
+from model_zoo.importing.source import SourceError, counted, shown
 from model_zoo.importing.tables import IMAGE, Table
+from model_zoo.importing.text_encoding import nfc
 
 MAX_RULES, MAX_DEPTH, MAX_LINE = 1_000, 40, 10_000
 AT_MOST = 5
@@ -100,7 +101,7 @@ def rule_holds(condition: Condition, row: Mapping[str, str]) -> bool:
     """Whether a condition holds for a row: column -> cell."""
     match condition:
         case Is(column, values):
-            return row[column] in values
+            return nfc(row[column]) in map(nfc, values)
         case Not(inner):
             return not rule_holds(inner, row)
         case All(parts):
@@ -177,16 +178,11 @@ def _told(result: RuleResult) -> list[str]:
         n, earlier = result.n_labelled[k], result.n_holding[k] - result.n_labelled[k]
         taken = f"; {earlier:,} more are labelled by earlier rules" if earlier else ""
         some = f", such as {such_as(result.examples[k][:2])}" if n else ""
-        told.append(f"Rule of line {rule.line:,}, {shown(str(rule), 200)}: {_rows(n)}{some}{taken}.")
+        told.append(f"Rule of line {rule.line:,}, {shown(str(rule), 200)}: {counted(n, 'row')}{some}{taken}.")
     if result.unmatched:
-        told.append(
-            f"{_rows(len(result.unmatched))} without a label, since no rule matches: {such_as(result.unmatched)}."
-        )
+        rows = counted(len(result.unmatched), "row")
+        told.append(f"{rows} without a label, since no rule matches: {such_as(result.unmatched)}.")
     return told
-
-
-def _rows(n: int) -> str:
-    return f"{n:,} {'row' if n == 1 else 'rows'}"
 
 
 def _in_columns(condition: Condition, table: Table, line: int) -> Condition:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.core.label_space.splits import Split
@@ -32,12 +34,45 @@ class SourceError(TaxoScopeError):
     """Images and labels from elsewhere that cannot be brought in."""
 
 
+class LabelCells(StrEnum):
+    """What cells of labels are where that is not clear: names as they are written, or numbers, of which 1.0 is 1."""
+
+    AS_WRITTEN = "as-written"
+    NUMBERS = "numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a source writes what it says, where that is not recognised or not clear.
+
+    ``encoding`` is that of its text ('' for the one that fits), ``splits`` are (name, split) beside `SPLITS`.
+    ``class_names`` are (number, name) of labels that are numbers, ``missing`` texts that are no label. ``separator``
+    stands between labels in one cell, of which the image has one. With ``one_hot`` columns of 0 and 1 are the classes.
+    With ``opinions`` an image that is listed with several labels has one of them.
+    """
+
+    encoding: str = ""
+    splits: tuple[tuple[str, Split], ...] = ()
+    class_names: tuple[tuple[str, str], ...] = ()
+    cells: LabelCells | None = None
+    missing: tuple[str, ...] = ()
+    separator: str = ""
+    one_hot: bool = False
+    opinions: bool = False
+
+    @property
+    def split_names(self) -> Mapping[str, Split]:
+        """`SPLITS`, and what was given beside them."""
+        return {**SPLITS, **{name.casefold(): split for name, split in self.splits}}
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One image as a source tells of it; ``where`` is its place there, in words.
 
     ``file`` is a path as written, below the source's ``base``. ``labels`` has one class per level, the finest first
-    ('' is unknown in the finest, and outside in a coarser one), or one value per part ('' is unknown).
+    ('' is unknown in the finest, and outside in a coarser one), or one value per part ('' is unknown). ``others`` are
+    finest classes that it may be instead. All but ``file`` are in the Unicode form NFC.
     """
 
     where: str
@@ -47,6 +82,7 @@ class Row:
     patient_id: str = ""
     split: Split = Split.NONE
     columns: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +109,28 @@ class Source:
             )
 
 
-def split_of(text: str, where: str) -> Split:
-    """The split that a source calls ``text``; `SourceError` says what it can be called."""
+def split_of(text: str, where: str, names: Mapping[str, Split] = SPLITS) -> Split:
+    """The split that a source calls ``text``; `SourceError` says what it can be called, and how to name others."""
     try:
-        return SPLITS[text.strip().casefold()]
+        return names[text.strip().casefold()]
     except KeyError:
-        known = ", ".join(name for name in SPLITS if name)
-        raise SourceError(f"{where}: no split {shown(text)}; it can be {known}, or empty.") from None
+        known = ", ".join(name for name in names if name)
+        raise SourceError(
+            f"{where}: no split {shown(text)}; it can be {known}, or empty: say what it is with --map-split, such as "
+            f"--map-split {quote(f'{text}=train')}."
+        ) from None
+
+
+def parse_split_names(text: str) -> tuple[tuple[str, Split], ...]:
+    """``trn=train,tst=test`` as (name, split); `SourceError` for anything else."""
+    pairs = [one.partition("=") for one in text.split(",") if one.strip()]
+    for name, sign, split in pairs:
+        if not name.strip() or not sign or split.strip().casefold() not in SPLITS:
+            raise SourceError(
+                f"Cannot read splits {shown(text)}; write name=split, where a split is train, validation, test or "
+                "none: --map-split trn=train,tst=test."
+            )
+    return tuple((name.strip(), SPLITS[split.strip().casefold()]) for name, _, split in pairs)
 
 
 def free_columns(names: Sequence[str]) -> dict[str, str]:
@@ -98,3 +149,9 @@ def shown(text: str, at_most: int = 60) -> str:
     """``text`` in quotes for a sentence: cut, and what does not print written as an escape."""
     cut = text if len(text) <= at_most else text[: at_most - 1] + "…"
     return f"'{''.join(one if one.isprintable() else ascii(one)[1:-1] for one in cut)}'"
+
+
+def counted(count: float, noun: str, plural: str = "", digits: int = 0) -> str:
+    """``1 image``, ``1,447 images``, ``1.0 images``; ``plural`` where it is not the noun with an s."""
+    written = f"{count:,.{digits}f}"
+    return f"{written} {noun if written == '1' else plural or f'{noun}s'}"

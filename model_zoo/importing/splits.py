@@ -7,7 +7,7 @@ import numpy as np
 
 from model_zoo.core.evaluation.folds import patient_folds
 from model_zoo.core.label_space.splits import Split
-from model_zoo.importing.source import Row, SourceError
+from model_zoo.importing.source import Row, SourceError, counted
 
 N_PARTS = 20
 """Shares are drawn in steps of 1 / 20, which keeps classes about even (see `patient_folds`)."""
@@ -73,7 +73,8 @@ def _drawn(rows: Sequence[Row], among: Split, shares: Mapping[Split, int], seed:
     n_patients = len(set(owners))
     if n_patients < N_PARTS:
         raise SourceError(
-            f"{n_patients} patients are too few to draw splits from; name the splits of at least {N_PARTS}."
+            f"{counted(n_patients, 'patient is', 'patients are')} too few to draw splits from; name the splits of at "
+            f"least {N_PARTS}."
         )
     code_of = {labels: code for code, labels in enumerate(dict.fromkeys(rows[k].labels for k in chosen))}
     folds = patient_folds(owners, np.array([code_of[rows[k].labels] for k in chosen]), N_PARTS, seed)

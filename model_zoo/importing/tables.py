@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_zoo.core.label_space.splits import Split
+from model_zoo.importing.label_cells import label_cells, merged_rows, one_hot_cells, one_hot_columns
 from model_zoo.importing.source import (
     MAX_CELL,
     MAX_COLUMNS,
@@ -17,10 +18,12 @@ from model_zoo.importing.source import (
     Row,
     Source,
     SourceError,
+    Wording,
     free_columns,
     shown,
     split_of,
 )
+from model_zoo.importing.text_encoding import decode_text, nfc
 from model_zoo.untrusted.killable import TrialError
 from model_zoo.untrusted.limits import bytes_of
 from model_zoo.untrusted.parquet_trial import BATCH, check_parquet, is_text, plain_columns
@@ -85,23 +88,25 @@ class Table:
 
     def column(self, name: str) -> str:
         """The column called ``name``, in any case where that is clear; `SourceError` lists what there is."""
-        for found in (name, *(one for one in self.names if one.casefold() == name.strip().casefold())):
+        wanted = nfc(name.strip()).casefold()
+        for found in (name, *(one for one in self.names if nfc(one).casefold() == wanted)):
             if found in self.names:
                 return found
         listed = ", ".join(shown(one, 30) for one in self.names[:20])
         raise SourceError(f"{self.title} has no column {shown(name)}; it has {listed}.")
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, encoding: str = "") -> Table:
     """A CSV (separated by comma, semicolon or tab) or Parquet file as text; `SourceError` in one sentence.
 
-    A first column without a name that counts the rows, as pandas writes it, is left out.
+    A first column without a name that counts the rows, as pandas writes it, is left out. ``encoding``: see
+    `decode_text`.
     """
-    names, rows = read_cells(path, MAX_COLUMNS)
+    names, rows, told = read_cells(path, MAX_COLUMNS, encoding)
     if names and not names[0] and len(names) > 1 and all(row[0] == str(k) for k, row in enumerate(rows)):
-        told = ("The first column has no name and counts the rows: it is left out.",)
+        told = (*told, "The first column has no name and counts the rows: it is left out.")
         return Table(title_of(path), names[1:], [row[1:] for row in rows], (), told)
-    return Table(title_of(path), names, rows)
+    return Table(title_of(path), names, rows, (), told)
 
 
 def title_of(path: Path) -> str:
@@ -109,8 +114,10 @@ def title_of(path: Path) -> str:
     return f"Table {shown(path.name)}"
 
 
-def read_cells(path: Path, n_columns: int = MAX_COLUMNS + 1) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Names of at most ``n_columns`` columns, and rows of as many cells, as `read_table` reads them.
+def read_cells(
+    path: Path, n_columns: int = MAX_COLUMNS + 1, encoding: str = ""
+) -> tuple[tuple[str, ...], list[tuple[str, ...]], tuple[str, ...]]:
+    """Names of at most ``n_columns`` columns, rows of as many cells, as `read_table` reads them, and the encoding.
 
     No column need have a name: one more than elsewhere may be that of the rows' own names.
     """
@@ -122,7 +129,10 @@ def read_cells(path: Path, n_columns: int = MAX_COLUMNS + 1) -> tuple[tuple[str,
             raise SourceError(f"{title} has {size:,} bytes; split it into files of at most {MAX_BYTES:,}.")
         with path.open("rb") as file:
             is_parquet = file.read(4) == b"PAR1"
-        return _parquet(path, title, n_columns) if is_parquet else _csv(path.read_bytes(), title, n_columns)
+        if is_parquet:
+            return (*_parquet(path, title, n_columns), ())
+        decoded = decode_text(path.read_bytes(), title, encoding)
+        return (*_csv(decoded.text, title, n_columns), decoded.told)
 
 
 def check_shape(n_rows: int, n_columns: int, title: str, at_most: int = MAX_COLUMNS) -> None:
@@ -154,12 +164,20 @@ def cell_of(text: str, title: str, line: int) -> str:
     return text.strip()
 
 
-def table_source(table: Table, base: Path, wanted: Columns) -> Source:
-    """The rows of a table that has a column for the image; all columns that mean nothing else are kept."""
+def table_source(table: Table, base: Path, wanted: Columns, wording: Wording | None = None) -> Source:
+    """The rows of a table that has a column for the image; all columns that mean nothing else are kept.
+
+    An image that is listed several times with the same label counts once; see `merged_rows`.
+    """
+    wording = wording or Wording()
     chosen, told = _recognised(table, wanted)
     at = {name: k for k, name in enumerate(table.names)}
     answers = chosen.parts or chosen.labels
-    used = {chosen.image, *answers, chosen.patient, chosen.split, chosen.image_id}
+    taken = {chosen.image, chosen.patient, chosen.split, chosen.image_id}
+    classes = () if answers else one_hot_columns(table, taken, wording)
+    cells = one_hot_cells(table, classes) if classes else label_cells(table, answers, bool(chosen.parts), wording)
+    told += cells.told
+    used = {*taken, *answers, *classes}
     kept = free_columns([name for name in table.names if name not in used])
     splits: dict[str, Split] = {"": Split.NONE}
     rows, left_out = [], []
@@ -167,7 +185,7 @@ def table_source(table: Table, base: Path, wanted: Columns) -> Source:
         where, file = f"row {number:,}", row[at[chosen.image]]
         text = row[at[chosen.split]] if chosen.split else ""
         if text not in splits:
-            splits[text] = split_of(text, f"{table.title}, {where}, column {shown(chosen.split)}")
+            splits[text] = split_of(text, f"{table.title}, {where}, column {shown(chosen.split)}", wording.split_names)
         if not file:
             left_out.append(f"{table.title}, {where} names no image.")
             continue
@@ -175,16 +193,18 @@ def table_source(table: Table, base: Path, wanted: Columns) -> Source:
             Row(
                 where=where,
                 file=file,
-                image_id=row[at[chosen.image_id]] if chosen.image_id else file,
-                labels=tuple(row[at[name]] for name in answers) or ("",),
-                patient_id=row[at[chosen.patient]] if chosen.patient else "",
+                image_id=nfc(row[at[chosen.image_id]] if chosen.image_id else file),
+                labels=cells.labels[number - 1],
+                patient_id=nfc(row[at[chosen.patient]]) if chosen.patient else "",
                 split=splits[text],
-                columns={new: row[at[name]] for name, new in kept.items()},
+                columns={new: nfc(row[at[name]]) for name, new in kept.items()},
+                others=cells.others.get(number - 1, ()),
             )
         )
-    layout = table.title[:1].lower() + table.title[1:]
     levels, in_parts = answers or ("classes",), bool(chosen.parts)
-    return Source(layout, base, levels, tuple(rows), tuple(told), tuple(left_out), in_parts)
+    merged, said = merged_rows(rows, table, in_parts, wording)
+    layout = table.title[:1].lower() + table.title[1:]
+    return Source(layout, base, levels, merged, (*told, *said), tuple(left_out), in_parts)
 
 
 def _recognised(table: Table, wanted: Columns) -> tuple[Columns, list[str]]:
@@ -242,13 +262,7 @@ def _label_columns(table: Table, by_fold: Mapping[str, str]) -> Sequence[str]:
     return LABEL
 
 
-def _csv(raw: bytes, title: str, n_columns: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    if b"\0" in raw[:100_000]:
-        raise SourceError(f"{title} is no text; give a CSV file in UTF-8, or Parquet.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{title}: byte {error.start:,} is no UTF-8; save it as 'CSV UTF-8'.") from error
+def _csv(text: str, title: str, n_columns: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     header = text.split("\n", 1)[0]
     names: tuple[str, ...] = ()
 

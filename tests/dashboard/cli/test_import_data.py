@@ -51,7 +51,7 @@ def test_a_patient_in_two_splits_asks_for_the_option_that_moves_them(tmp_path):
     typed = ("import-data", "t.csv", "--workspace", "ws", "--label", "kind", "--patient", "who", "--split", "part")
     assert "--move-patients" in run_here(*typed, cwd=tmp_path).stdout
     done = run_here(*typed, "--move-patients", cwd=tmp_path)
-    assert "1 images of 1 patients move to their patient's split." in done.stdout
+    assert "1 image of 1 patient moves to their patient's split." in done.stdout
     assert done.returncode == 0
 
 

@@ -183,7 +183,7 @@ def test_what_is_no_prediction_is_one_sentence_and_leaves_nothing(workspace, tmp
         objects(tmp_path / "evil.npy", marker): "array of Python objects",
         table(tmp_path / "other.csv", ["image_id", "predicted"], [["i0000", "whale"]]): "'whale', which is no class",
         table(tmp_path / "twice.csv", ["image_id", "predicted"], [["i0000", 0], ["i0000", 1]]): "answers twice",
-        table(tmp_path / "lost.csv", ["image_id", "predicted"], [["nobody", 0]]): "of which 0 are here",
+        table(tmp_path / "lost.csv", ["image_id", "predicted"], [["nobody", 0]]): "of which here 0;",
         table(tmp_path / "none.csv", ["image_id", "score"], [["i0000", 0]]): "no column of probabilities",
         table(tmp_path / "unnamed.csv", ["predicted"], [[0]] * 7): "does not name its 7 images",
         tmp_path / "absent.csv": "cannot be read",

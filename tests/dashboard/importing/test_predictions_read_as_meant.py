@@ -283,7 +283,7 @@ def test_true_classes_alone_are_refused_until_they_are_named(make, tmp_path):
 def test_the_missing_image_that_is_named_is_missing(make, tmp_path):
     workspace = make(["cat", "dog"], ["cat", "dog", "dog"])
     refused = said(typed(workspace, written(tmp_path, {"image_id": ["a0", "gone", "a2"], "pred": [0, 1, 1]}), "m"))
-    assert "of which 2 are here; 'gone', say, is not" in refused
+    assert "of which here 2; 'gone', say, is not" in refused
     path = written(tmp_path, {"image_id": ["images/a0.png", "images/a9.png"], "pred": [0, 1]})
     assert "of which 1 are here; 'images/a9.png', say, is not" in said(typed(workspace, path, "m"))
     assert typed(workspace, written(tmp_path, {"image_id": ["a0", "a2"], "pred": [0, 1]}), "m").exit_code == 0

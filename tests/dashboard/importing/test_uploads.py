@@ -228,11 +228,11 @@ def links_out():
         [("a.zip", b"PK\3\4 cut off")],
         [("a.zip", b"<html>404</html>")],
         [("a.tar", links_out())],
-        [("a.csv", b"file\n")],
+        [("a.csv", b"file\n"), ("b.csv", b"file\n")],
         [("a.zip", b"PK\5\6" + b"\0" * 18), ("b.zip", b"")],
         [("a.zip", b"PK\5\6" + b"\0" * 18)],
     ],
-    ids=["cut", "html", "link", "table alone", "two", "empty"],
+    ids=["cut", "html", "link", "two tables", "two", "empty"],
 )
 def test_bad_uploads_are_one_sentence_and_leave_nothing(held, files):
     with pytest.raises(TaxoScopeError) as refused:

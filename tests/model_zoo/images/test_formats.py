@@ -82,7 +82,7 @@ def test_what_is_passed_over_is_named_by_ending_and_classes_that_come_out_empty_
     told = image_folders(tmp_path / "pets").told
     assert "5 other files are not images and stay where they are: '.heic' 2, '.txt' 2, no ending 1." in told
     assert "Warning: class 'dog' comes out empty (3 files are not images: '.heic' 2, '.txt' 1)." in told
-    assert "Warning: class 'bird' comes out empty (1 files are not images: no ending 1)." in told
+    assert "Warning: class 'bird' comes out empty (1 file is no image: no ending 1)." in told
     assert "Warning: class 'fish' comes out empty (no file)." in told
     assert not any("'cat'" in one for one in told)
 
@@ -94,7 +94,7 @@ def test_classes_below_splits_are_empty_only_where_no_split_has_one(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     empty = [one for one in image_folders(tmp_path).told if "comes out empty" in one]
-    assert empty == ["Warning: class 'bird' comes out empty (1 files are not images: '.heic' 1)."]
+    assert empty == ["Warning: class 'bird' comes out empty (1 file is no image: '.heic' 1)."]
 
 
 def test_a_class_of_which_every_image_is_unreadable_or_missing_is_said(tmp_path):
@@ -111,7 +111,7 @@ def test_a_class_of_which_every_image_is_unreadable_or_missing_is_said(tmp_path)
 def test_nothing_but_other_files_says_which(tmp_path):
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog" / "1.heic").write_bytes(b"x")
-    with pytest.raises(SourceError, match=r"1 files are not images \('.heic' 1\)"):
+    with pytest.raises(SourceError, match=r"1 file is no image \('.heic' 1\)"):
         image_folders(tmp_path)
 
 

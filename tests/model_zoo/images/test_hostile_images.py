@@ -223,7 +223,7 @@ def test_bad_images_never_stop_the_others(tmp_path):
     for k, name in enumerate(odd):
         picture(tmp_path / name, seed=100 + k)
     names = [*good, *bad, *odd]
-    found, missing = find_file([Row("row 1", name, name, ("cat",)) for name in names], tmp_path)
+    found, missing, _ = find_file([Row("row 1", name, name, ("cat",)) for name in names], tmp_path)
     readable, left_out = inspect_file(found, tmp_path)
     assert missing == []
     assert {one.inside for one in readable} == {*good, *odd}

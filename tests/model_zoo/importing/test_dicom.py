@@ -167,7 +167,7 @@ def test_frames_of_a_clip_belong_together(tmp_path):
     assert (frames.n_frames, frames.n_files, len(frames.left_out)) == (11, 3, 1)
     assert "'head/cut.dcm' holds no picture, or is cut off" in frames.left_out[0]
     assert told[-1] == (4, 4)
-    assert "1 frames say that text is burned into the picture, 10 say nothing" in frames.told[2]
+    assert "Text is burned into the picture, by their tags: 1 frame; without such a tag: 10;" in frames.told[2]
     read = read_source(tmp_path / "out")
     assert [row.file for row in read.rows][:3] == ["femur/IM0001.png", "head/a/0001.png", "head/a/0002.png"]
     assert {row.labels for row in read.rows} == {("head",), ("femur",)}

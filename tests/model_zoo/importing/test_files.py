@@ -16,7 +16,7 @@ def row(file):
 
 def test_a_name_without_an_ending_is_that_of_an_image_and_backslashes_are_slashes(tmp_path):
     picture(tmp_path / "cat" / "a.png")
-    found, left_out = find_file(
+    found, left_out, _ = find_file(
         [row("cat/a.png"), row("cat/a"), row("cat\\a.png"), row(tmp_path / "cat/a.png")], tmp_path
     )
     assert [one.inside for one in found] == ["cat/a.png"] * 4
@@ -32,7 +32,7 @@ def test_nothing_leads_out_of_the_folder(tmp_path, written):
     picture(base / "cat" / "a.png")
     (base / "link.png").symlink_to(tmp_path / "secret.png")
     (base / "linked").symlink_to(tmp_path)
-    found, left_out = find_file([row(written), row("cat/a.png")], base)
+    found, left_out, _ = find_file([row(written), row("cat/a.png")], base)
     assert [one.inside for one in found] == ["cat/a.png"]
     assert len(left_out) == 1
     assert ("is no file in" if written == "~/x.png" else "leads out of") in left_out[0]
@@ -46,7 +46,7 @@ def test_what_is_said_of_a_path_outside_does_not_tell_whether_a_file_is_there(tm
 
     def told(name):
         said = written.format(out=tmp_path, name=name, stem=name.removesuffix(".png"))
-        found, left_out = find_file([row(said)], tmp_path / "base")
+        found, left_out, _ = find_file([row(said)], tmp_path / "base")
         assert found == []
         return left_out[0].replace(name.removesuffix(".png"), "X")
 
@@ -57,7 +57,7 @@ def test_what_is_said_of_a_path_outside_does_not_tell_whether_a_file_is_there(tm
 def test_an_absolute_path_may_name_the_folder_as_the_user_does(tmp_path):
     picture(tmp_path / "real" / "a.png")
     (tmp_path / "named").symlink_to(tmp_path / "real")
-    found, left_out = find_file([row(tmp_path / "named" / "a.png")], tmp_path / "named")
+    found, left_out, _ = find_file([row(tmp_path / "named" / "a.png")], tmp_path / "named")
     assert ([one.inside for one in found], left_out) == (["a.png"], [])
 
 
@@ -76,7 +76,7 @@ def test_links_inside_the_folder_name_the_file_that_they_lead_to(tmp_path):
 @pytest.mark.parametrize("written", ["a\0b.png", "x" * 300 + ".png", "a/" * 5000, "", ".", "cat"])
 def test_what_the_system_refuses_is_no_file(tmp_path, written):
     (tmp_path / "cat").mkdir()
-    found, left_out = find_file([row(written)], tmp_path)
+    found, left_out, _ = find_file([row(written)], tmp_path)
     assert (found, len(left_out)) == ([], 1)
     assert "\0" not in left_out[0]
     assert len(left_out[0]) < 300
@@ -95,7 +95,7 @@ def test_damaged_files_are_left_out_with_a_sentence_each(tmp_path):
     (tmp_path / "drawing.png").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     Image.new("1", (12_000, 9_000)).save(tmp_path / "bomb.png")  # 108 million pixels in some kilobytes
     names = ["good.png", "cut.png", "empty.png", "page.png", "drawing.png", "bomb.png"]
-    found, _ = find_file([row(name) for name in names], tmp_path)
+    found, _, _ = find_file([row(name) for name in names], tmp_path)
     told = []
     readable, left_out = inspect_file(found, tmp_path, told.append)
     assert [one.inside for one in readable] == ["good.png"]

@@ -21,7 +21,7 @@ def test_the_same_images_and_classes_as_torchvision_finds(tmp_path):
     read = image_folders(root)
     assert {row.file: row.labels[0] for row in read.rows} == known
     assert read.levels == ("classes",)
-    assert "1 other files are not images and stay where they are: '.txt' 1." in read.told  # endings are named
+    assert "1 other file is no image and stays where it is: '.txt' 1." in read.told  # endings are named
 
 
 def test_folders_called_like_splits_are_splits(tmp_path):
@@ -57,7 +57,7 @@ def test_links_to_folders_are_not_followed_and_loops_end(tmp_path):
     (root / "cat" / "loop").symlink_to(root)
     read = image_folders(root)
     assert len(read.rows) == 4
-    assert "2 links to folders are not images and stay where they are." in read.told
+    assert "2 links to folders are not read." in read.told
 
 
 def test_a_name_that_is_no_unicode_is_left_out_and_the_others_stay(tmp_path):
