@@ -230,7 +230,7 @@ def _labels(
     order: tuple[str, ...] | None,
     said: list[str],
 ) -> Predictions:
-    from model_zoo.importing.inner_nodes import InnerNodes
+    from model_zoo.importing.class_values import InnerNodes
 
     texts = texts_of(values.array, what)
     at_any_depth, known, inner = InnerNodes(taxonomy, nodes, space), dict[str, np.ndarray](), list[str]()

@@ -10,8 +10,7 @@ from model_zoo.core.errors import RunError
 from model_zoo.core.evaluation.evaluation import evaluate
 from model_zoo.core.label_space.splits import Split
 from model_zoo.core.label_space.taxonomy import Taxonomy
-from model_zoo.importing.class_values import ClassValues, read_classes, readings
-from model_zoo.importing.inner_nodes import InnerNodes
+from model_zoo.importing.class_values import ClassValues, InnerNodes, read_classes, readings
 from model_zoo.importing.prediction_files import ImportedPredictions, read_predictions
 from model_zoo.importing.predictions import card_of, match_predictions
 from model_zoo.workspace.run import Run, write_run

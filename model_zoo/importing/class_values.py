@@ -1,11 +1,13 @@
-"""How a file writes classes: by name, or by index from 0 or 1; one reading for all its values."""
+"""How a file writes classes: by name, by index from 0 or 1, or at any depth by the name of an inner node."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from model_zoo.core.errors import ClassValuesError
+from model_zoo.core.errors import ClassValuesError, LabelError
+from model_zoo.core.label_space.labels import Label, LeafSpace
+from model_zoo.core.label_space.taxonomy import Taxonomy
 from model_zoo.importing.text_encoding import nfc
 
 AT_MOST = 20
@@ -79,6 +81,52 @@ def read_classes(
             f"which with {option}."
         )
     return chosen[0]
+
+
+@dataclass(frozen=True)
+class InnerNodes:
+    """What a predicted label may name beside the classes of ``taxonomy``.
+
+    ``taxonomies`` are those whose classes may be named, ``space`` reads patterns such as ``left.*``.
+    """
+
+    taxonomy: Taxonomy
+    taxonomies: Mapping[str, Taxonomy]
+    space: LeafSpace
+
+    def classes_of(self, text: str) -> tuple[str, ...]:
+        """The classes of the taxonomy that ``text`` may be, in their order.
+
+        A class of the taxonomy comes first, then a class of another taxonomy, then a pattern. `ClassValuesError` for
+        what is none of them, or means different classes in different taxonomies.
+        """
+        wanted = nfc(text)
+        if own := next((name for name in self.taxonomy.classes if nfc(name) == wanted), None):
+            return (own,)
+        named = {
+            self._touched(label): one.reference
+            for one in self.taxonomies.values()
+            for name, label in one.classes.items()
+            if nfc(name) == wanted
+        }
+        if len(named) > 1:
+            raise ClassValuesError(
+                f"{_shown(text)} is a class of {' and of '.join(named.values())}, which mean different classes of "
+                f"{self.taxonomy.reference}; write the leaf classes instead, joined by |."
+            )
+        try:
+            found = next(iter(named), None) or self._touched(self.space.parse(wanted))
+        except LabelError as error:
+            raise ClassValuesError(
+                f"{_shown(text)} is no class of {self.taxonomy.reference} and no inner node: no class of another "
+                "taxonomy and no pattern of leaf classes."
+            ) from error
+        if not found:
+            raise ClassValuesError(f"{_shown(text)} lies outside all classes of {self.taxonomy.reference}.")
+        return found
+
+    def _touched(self, label: Label) -> tuple[str, ...]:
+        return tuple(name for name, leaves in self.taxonomy.classes.items() if not leaves.isdisjoint(label))
 
 
 def _by_name(names: Sequence[str]) -> Mapping[str, int]:

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model_zoo.core.errors import ClassValuesError, RunError
-from model_zoo.importing.class_values import ClassValues, read_classes, readings
-from model_zoo.importing.inner_nodes import InnerNodes
+from model_zoo.importing.class_values import ClassValues, InnerNodes, read_classes, readings
 from model_zoo.importing.json_tables import ENDINGS, read_json
 from model_zoo.importing.prediction_columns import (
     PREDICTED,

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 from model_zoo.core.errors import TaxoScopeError
 from model_zoo.importing.source import SourceError, shown
@@ -65,8 +66,9 @@ def decode_text(
         name, text = "cp949", korean
     if "\0" in text:
         raise error(f"{title} is no text ({_TITLES.get(name, name)} gives null characters); save it as 'CSV UTF-8'.")
-    told = [f"Encoding: {_TITLES.get(name, name)}; it reads {_sample(text)}; {option} names another."]
-    told = told if not text.isascii() or name != "utf-8" else []
+    told = []
+    if name != "utf-8" or not text.isascii():
+        told.append(f"Encoding: {_TITLES.get(name, name)}; it reads {_sample(text)}; {option} names another.")
     if n_inside := text.count(MARK):
         text = text.replace(MARK, "")
         told.append(f"Byte order marks inside the text, as files that were joined have: {n_inside:,}, left out.")
@@ -115,6 +117,6 @@ def _line(raw: bytes, start: int, encoding: str) -> str:
 
 
 def _sample(text: str) -> str:
-    words = (one for one in re.finditer(r"[^\s,;|\"']*[^\x00-\x7f][^\s,;|\"']*", text))
-    found = dict.fromkeys(one[0] for one, _ in zip(words, range(SAMPLED), strict=False))
+    words = (one[0] for one in re.finditer(r"[^\s,;|\"']+", text))
+    found = dict.fromkeys(islice((one for one in words if not one.isascii()), SAMPLED))
     return ", ".join(shown(one, SAMPLE_LENGTH) for one in found) or shown(text[:SAMPLE_LENGTH].split("\n")[0])

@@ -47,6 +47,10 @@ def test_mixed_encodings_lone_surrogates_and_null_are_one_sentence(raw):
         decode_text(raw, "Table")
 
 
+def test_a_sample_of_one_long_word_is_found_at_once():
+    assert decode_text(b"[" * 2_000_000 + "가".encode(), "Table").told[0].startswith("Encoding: UTF-8; it reads '[[[")
+
+
 def test_a_mark_inside_the_text_is_left_out_and_told():
     read = decode_text(b"a,b\n" + "c,가\n".encode("utf-8-sig"), "Table")
     assert (read.text, len(read.told)) == ("a,b\nc,가\n", 2)
