@@ -106,7 +106,7 @@ def read_label_file(file: io.BufferedIOBase, name: str, column: str = "", encodi
 
 
 def _text(raw: bytes, column: str, encoding: str) -> tuple[str, list[LabelLine], tuple[str, ...]]:
-    decoded = decode_text(raw, "it", encoding, LabelFileError)
+    decoded = decode_text(raw, "the text", encoding, LabelFileError)
     text = decoded.text
     if text.lstrip().startswith("["):
         return "", _label_studio(text), decoded.told

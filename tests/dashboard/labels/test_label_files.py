@@ -86,8 +86,8 @@ HEAD = b"image,label,reviewer\n"
         (HEAD + b"a,cat,=1+1\n", "line 2: the reviewer '=1+1' is a spreadsheet formula"),
         (HEAD + b"a,cat,@SUM(A1)\n", "is a spreadsheet formula"),
         (HEAD + b'"a,cat,Ann\n', "line 2 has 1 cells"),
-        (HEAD + b"a,\xff\xfe,Ann\n", "byte 23 is no UTF-8"),
-        ("image,label\na,cät\n".encode("utf-16"), "no text"),
+        (HEAD + b"a,\xff\xfe,Ann\n", "line 2, byte 24: it is no UTF-8"),
+        ("image,label\na,cät\n".encode("utf-16-le"), "no text"),
         ("image,label\na,cät\n".encode("latin-1"), "no UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no text"),
         (b"\x7fELF\0\0\0", "no text"),
@@ -163,3 +163,9 @@ def test_an_integer_label_in_json_lines_is_read_as_in_csv():
     lines = b'{"image": 7, "label": 3}\n{"image": 8, "label": "3"}\n'
     wanted = [("7", "3"), ("8", "3")]
     assert labels_of(lines, "a.jsonl") == labels_of(b"image,label\n7,3\n8,3\n", "a.csv") == wanted
+
+
+def test_a_table_of_a_spreadsheet_in_utf_16_is_read_and_told() -> None:
+    found = read("image,label\na,cät\n".encode("utf-16"), "a.csv")
+    assert found.lines[0].label == "cät"
+    assert found.told[0].startswith("Encoding: UTF-16; it reads 'cät'")
