@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from model_zoo.importing.archives import is_archive
@@ -10,7 +11,7 @@ from model_zoo.importing.files import leads_out
 from model_zoo.importing.folders import image_folders
 from model_zoo.importing.json_tables import ENDINGS, below, read_json
 from model_zoo.importing.rules import Rule, apply_rules, parse_rules
-from model_zoo.importing.source import Source, SourceError, Wording, shown
+from model_zoo.importing.source import LabelCells, Source, SourceError, Wording, shown
 from model_zoo.importing.tables import Columns, Table, read_table, table_source
 from model_zoo.importing.text_encoding import decode_text
 from model_zoo.untrusted.limits import bytes_of
@@ -36,6 +37,8 @@ def read_source(
     wanted, wording = wanted or Columns(), wording or Wording()
     if rules and (wanted.labels or wanted.parts):
         raise SourceError("Labels come from rules or from columns; give either --rule or --label and --part.")
+    if rules:
+        wording = replace(wording, cells=LabelCells.AS_WRITTEN)  # rules name their labels
     if path.is_dir():
         tables = _tables(path, (TABLE, *METADATA))
         inner = () if tables or folders else _metadata_of_splits(path, wording)

@@ -285,7 +285,7 @@ def test_the_missing_image_that_is_named_is_missing(make, tmp_path):
     refused = said(typed(workspace, written(tmp_path, {"image_id": ["a0", "gone", "a2"], "pred": [0, 1, 1]}), "m"))
     assert "of which here 2; 'gone', say, is not" in refused
     path = written(tmp_path, {"image_id": ["images/a0.png", "images/a9.png"], "pred": [0, 1]})
-    assert "of which 1 are here; 'images/a9.png', say, is not" in said(typed(workspace, path, "m"))
+    assert "of which here 1; 'images/a9.png', say, is not" in said(typed(workspace, path, "m"))
     assert typed(workspace, written(tmp_path, {"image_id": ["a0", "a2"], "pred": [0, 1]}), "m").exit_code == 0
 
 

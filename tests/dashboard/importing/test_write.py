@@ -147,7 +147,7 @@ def split_patients(tmp_path):
 
 def test_a_patient_in_two_splits_is_refused_or_moved_by_name(workspace, tmp_path):
     source = split_patients(tmp_path)
-    with pytest.raises(SourceError, match=r"1 patients, such as 'p1', have images in two splits.*--move-patients"):
+    with pytest.raises(SourceError, match=r"1 patient, such as 'p1', has images in two splits.*--move-patients"):
         plan_import(workspace, read_source(source), ImportOptions())
     plan, read = bring(workspace, source, ImportOptions(move_patients=True))
     assert {image.split for image in read.dataset().images} == {Split.TRAIN}
@@ -158,7 +158,7 @@ def test_a_patient_who_is_in_the_workspace_already_is_seen(workspace, tmp_path):
     bring(workspace, split_patients(tmp_path), ImportOptions(move_patients=True))
     picture(tmp_path / "d.png", seed=9)
     (tmp_path / "u.csv").write_text("image,label,patient,split\nd.png,x,p1,test\n")
-    with pytest.raises(SourceError, match="have images in two splits"):
+    with pytest.raises(SourceError, match="has images in two splits"):
         plan_import(Workspace.open(workspace.writable), read_source(tmp_path / "u.csv"), ImportOptions())
 
 
@@ -169,9 +169,9 @@ def test_equal_files_across_splits_and_classes_are_said(workspace, tmp_path):
     plan = plan_import(workspace, read_source(tmp_path / "pets"), ImportOptions())
     told = "\n".join(plan.warnings)
     assert "3 images are 1 when equal files count once" in told
-    assert "1 of these are in several splits" in told
+    assert "1 of these is in several splits" in told
     assert "in test and train; keep one of each." in told
-    assert "1 of these are in several classes" in told
+    assert "1 of these is in several classes" in told
     unread = plan_import(workspace, read_source(tmp_path / "pets"), ImportOptions(check=False))
     assert "equal files" not in "\n".join(unread.warnings)
     assert any("no image was opened" in line for line in plan_words(unread))
@@ -185,8 +185,8 @@ def test_equal_files_that_came_in_before_are_seen(workspace, tmp_path):
     plan = plan_import(Workspace.open(workspace.writable), read_source(tmp_path / "test"), ImportOptions())
     assert plan.warnings == (
         "2 images are 1 when equal files count once, such as 'test/dog/c.png' and 'train/cat/a.png'.",
-        "1 of these are in several splits, such as 'test/dog/c.png' in test and train; keep one of each.",
-        "1 of these are in several classes, such as 'test/dog/c.png' in 'cat' and 'dog'; keep one of each.",
+        "1 of these is in several splits, such as 'test/dog/c.png' in test and train; keep one of each.",
+        "1 of these is in several classes, such as 'test/dog/c.png' in 'cat' and 'dog'; keep one of each.",
     )
     (workspace.writable / "images" / "train").unlink()  # what cannot be read is equal to nothing
     assert (
@@ -209,13 +209,13 @@ def test_bad_images_are_left_out_and_the_others_come_in(workspace, tmp_path):
 def test_if_none_can_be_read_it_is_one_sentence(workspace, tmp_path):
     (tmp_path / "pets" / "cat").mkdir(parents=True)
     (tmp_path / "pets" / "cat" / "a.png").write_text("<html>")
-    with pytest.raises(SourceError, match=r"None of 1 images can be brought in; the first: 'cat/a\.png'"):
+    with pytest.raises(SourceError, match=r"None of 1 image can be brought in; the first: 'cat/a\.png'"):
         plan_import(workspace, read_source(tmp_path / "pets"), ImportOptions())
 
 
 def test_two_rows_of_one_id_are_refused(workspace, tmp_path):
     picture(tmp_path / "a.png")
-    (tmp_path / "t.csv").write_text("image,label\na.png,x\na.png,y\n")
+    (tmp_path / "t.csv").write_text("image,label,split\na.png,x,train\na.png,y,test\n")
     with pytest.raises(SourceError, match=r"Id 'a.png' is in row 1 and in row 2"):
         plan_import(workspace, read_source(tmp_path / "t.csv"), ImportOptions())
 
