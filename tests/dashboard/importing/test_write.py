@@ -151,7 +151,7 @@ def test_a_patient_in_two_splits_is_refused_or_moved_by_name(workspace, tmp_path
         plan_import(workspace, read_source(source), ImportOptions())
     plan, read = bring(workspace, source, ImportOptions(move_patients=True))
     assert {image.split for image in read.dataset().images} == {Split.TRAIN}
-    assert "1 images of 1 patients move to their patient's split." in plan.warnings
+    assert "1 image of 1 patient moves to their patient's split." in plan.warnings
 
 
 def test_a_patient_who_is_in_the_workspace_already_is_seen(workspace, tmp_path):
