@@ -130,15 +130,15 @@ def _conclusion(found: AccuracyGap, easier: bool) -> str:
     """Conclusion about the gap; ``easier``: chance accuracy is higher in the classes of the more accurate subject."""
     question = "the easier question" if easier else "the different question"
     if not found.native.low > 0:
-        return "Whether there is a rise at all is not settled by these patients."
+        return "Inconclusive: with these patients there may be no rise at all."
     if found.common.high < 0:
         return f"For these runs the whole rise is {question}: where both answer the same one, it turns around."
     if found.beyond_half.low > 0:
-        remains = "a part of it remains" if found.common.low > 0 else "whether any of it remains is not settled"
+        remains = "a part of it remains" if found.common.low > 0 else "it is inconclusive whether any of it remains"
         return f"For these runs most of the rise is {question}; {remains}."
     if found.beyond_half.high < 0:
         return "For these runs most of the rise remains where both answer the same question."
-    return f"Whether most of the rise is {question} is not settled by these patients."
+    return f"Inconclusive: with these patients most of the rise may or may not be {question}."
 
 
 def _alike(one: Evaluation, other: Evaluation) -> bool:

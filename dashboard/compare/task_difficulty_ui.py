@@ -34,7 +34,7 @@ def side_by_side(both: SideBySide, shown: Shown) -> None:
     """For different class sets: baselines in each, both accuracies, ITCA, and the effect of summing probabilities."""
     if not both.native.mixes_label_spaces:
         return
-    st.subheader("How much of a rise is mere ease", anchor=False)
+    st.subheader("Gain due to the easier task", anchor=False)
     for sentence in both.sentences:
         st.markdown(plain(sentence))
     leaning = " On labels as reviewed there is none, and these figures lean to the runs whose mistakes were reviewed."

@@ -27,7 +27,7 @@ def verdict_sentence(judgement: Judgement, result: Verdict, where: Filter | None
     a, b = judgement.subject.title, judgement.reference.title
     if result.answer is Answer.TOO_FEW:
         return f"{'On these images: no' if where else 'No'} result: {too_few(judgement, result.question)}"
-    if result.answer is Answer.NOT_SETTLED:
+    if result.answer is Answer.INCONCLUSIVE:
         which = (
             f"no difference seen; up to {share_text(result.unseen)} of patients could still differ"
             if result.nothing_seen

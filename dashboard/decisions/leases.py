@@ -19,9 +19,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class HandedOut:
-    """The images at hand for one reviewer, in order, and those that are still free, which others may be handed first.
+    """The images leased to one reviewer, in order, and the free ones, which other reviewers may lease first.
 
-    ``n_with_others`` more are at hand for others; ``leases`` hold from now on.
+    ``n_with_others`` more are leased to others; ``leases`` are those from now on.
     """
 
     at_hand: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""How much of a rise is mere ease, over all images and over some, against figures recomputed from the files."""
+"""Gain due to the easier task, over all images and over some, against figures recomputed from the files."""
 
 import re
 

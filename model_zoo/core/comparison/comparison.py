@@ -110,7 +110,7 @@ class Verdict:
     @property
     def needs(self) -> Needs | None:
         """What would give a result with `POWER`; None where there is one, predictions are missing or classes rare."""
-        if self.answer is not Answer.NOT_SETTLED or self.n_apart or self.rare:
+        if self.answer is not Answer.INCONCLUSIVE or self.n_apart or self.rare:
             return None
         return needs(
             self.difference.value,
@@ -167,7 +167,7 @@ def verdict(pair: Pair, figure: Headline, question: Question, margin: float) -> 
     if can_answer(pair, question) and not math.isnan(mean_a - mean_b):
         found = _found(pair, figure, question)
         said = answer(found.difference, margin, found.missed)
-    nothing_seen = said is Answer.NOT_SETTLED and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
+    nothing_seen = said is Answer.INCONCLUSIVE and answer(found.seen, margin) is Answer.SAME and found.unseen > margin
     return Verdict(
         question,
         figure,
@@ -224,7 +224,7 @@ def answer(difference: Difference, margin: float, unseen: float = 0.0) -> Answer
         return Answer.SAME
     if difference.low > 0:
         return Answer.BETTER
-    return Answer.WORSE if difference.high < 0 else Answer.NOT_SETTLED
+    return Answer.WORSE if difference.high < 0 else Answer.INCONCLUSIVE
 
 
 def clustered_mcnemar(pair: Pair) -> tuple[float, float]:

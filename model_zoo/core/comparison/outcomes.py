@@ -16,7 +16,7 @@ class Answer(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     SAME = "the same within the margin"
-    NOT_SETTLED = "not settled"
+    INCONCLUSIVE = "not settled"
     TOO_FEW = "too few to say"
 
 
@@ -46,4 +46,4 @@ def outcome_of(answer: Answer, low: float, high: float, margin: float) -> Outcom
         return Outcome.BETTER_BY_MORE if low > margin else Outcome.BETTER_POSSIBLY_LESS
     if answer is Answer.WORSE:
         return Outcome.WORSE_BY_MORE if high < -margin else Outcome.WORSE_POSSIBLY_LESS
-    return Outcome.INCONCLUSIVE if answer is Answer.NOT_SETTLED else Outcome.TOO_FEW
+    return Outcome.INCONCLUSIVE if answer is Answer.INCONCLUSIVE else Outcome.TOO_FEW

@@ -47,7 +47,7 @@ def tipping_point(a: Evaluation, b: Evaluation, said: Verdict) -> TippingPoint |
     Worst case: the labels that change the difference most come first. For accuracy no smaller number brings the
     difference to 0 (each image's change is largest possible); that the interval could not turn earlier is not proved.
     """
-    if said.answer in (Answer.NOT_SETTLED, Answer.TOO_FEW) or said.n_apart:
+    if said.answer in (Answer.INCONCLUSIVE, Answer.TOO_FEW) or said.n_apart:
         return None
     images = _Images.of(a, b, said.figure)
     signs = (1, -1) if said.answer is Answer.SAME else (1,) if said.difference.value > 0 else (-1,)

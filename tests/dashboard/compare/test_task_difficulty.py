@@ -56,7 +56,7 @@ def test_a_rise_that_vanishes_on_common_ground_is_the_easier_question():
         "above the 75.0 % of F in its own 4. On the 2 that both can tell apart, neither is ahead (95 % interval −"
         in text
     )
-    assert text.endswith("most of the rise is the easier question; whether any of it remains is not settled.")
+    assert text.endswith("most of the rise is the easier question; it is inconclusive whether any of it remains.")
     assert accuracy_gap_sentence(pairs, fine, 2, {}) == text
 
 
@@ -84,10 +84,10 @@ def test_few_patients_settle_nothing():
     truth = TRUTH[:12]
     fine = side("F", truth, fine=answers(truth, 1, 1))
     text = accuracy_gap_sentence(fine, side("P", truth, pairs=truth // 2), 2, {})
-    assert text.endswith("Whether there is a rise at all is not settled by these patients.")
+    assert text.endswith("Inconclusive: with these patients there may be no rise at all.")
     half = side("F", TRUTH, fine=answers(TRUTH, 40, 40))
     assert accuracy_gap_sentence(half, side("P", TRUTH, pairs=TRUTH // 2), 2, {}).endswith(
-        "Whether most of the rise is the easier question is not settled by these patients."
+        "Inconclusive: with these patients most of the rise may or may not be the easier question."
     )
 
 
@@ -95,7 +95,7 @@ def test_what_rests_on_one_patient_or_none_has_no_interval():
     fine, pairs = side("F", TRUTH, fine=answers(TRUTH, 80, 20)), side("P", TRUTH, pairs=TRUTH // 2)
     alone = accuracy_gap_sentence(fine, pairs, 2, {f"i{k}": "p" for k in range(len(TRUTH))})
     assert "25.0 points (no interval: fewer than 8 patients)" in alone
-    assert alone.endswith("not settled by these patients.")
+    assert "Inconclusive: with these patients" in alone
     nothing = side("F", [], fine=[[]])
     assert accuracy_gap_sentence(nothing, side("P", [], pairs=[[]]), 2, {}) == "P and F: no image to judge both on."
 

@@ -56,7 +56,7 @@ def test_each_outcome_has_its_sentence_which_ends_with_the_training_set(judgemen
 
 def test_what_was_possibly_missed_is_stated(judgement):
     nothing = said(judgement, -0.002, 0.004, unseen=0.137, nothing_seen=True)
-    assert nothing.answer is Answer.NOT_SETTLED
+    assert nothing.answer is Answer.INCONCLUSIVE
     sentence = words.verdict_sentence(judgement, nothing)
     assert "no difference seen; up to 13.7 % of patients could still differ, for this training set." in sentence
     method = " ".join(words.decision_method(judgement, Rule()))

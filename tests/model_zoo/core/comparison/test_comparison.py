@@ -49,7 +49,7 @@ def test_the_rule_reads_the_interval_alone():
     assert Difference(0.004, 0.001, 0.009).excludes_zero
     assert answer(Difference(0.006, 0.001, 0.011), 0.01) is Answer.BETTER
     assert answer(Difference(-0.02, -0.03, -0.01), 0.01) is Answer.WORSE
-    assert answer(Difference(-0.02, -0.05, 0.01), 0.01) is Answer.NOT_SETTLED
+    assert answer(Difference(-0.02, -0.05, 0.01), 0.01) is Answer.INCONCLUSIVE
 
 
 @given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0.001, 0.5))
@@ -166,14 +166,14 @@ def test_runs_that_never_differ_are_bounded_as_none_of_n_is():
     same = verdict(pair(one, one), Headline.ACCURACY, Question.CHECKPOINT, 0.01)
     # 0 of 30 patients seen: at 97.5 % at most 1 - 0.025 ** (1 / 30) = 0.1157; images of a patient may differ together
     assert (same.difference.low, same.difference.high) == pytest.approx((-0.1157, 0.1157), abs=1e-4)
-    assert same.answer is Answer.NOT_SETTLED
+    assert same.answer is Answer.INCONCLUSIVE
 
 
 def test_more_seeds_alone_may_never_settle_it():
     rng = np.random.default_rng(6)
     sides = simulated(rng, 30, (3, 3), (0.80, 0.80))
     open_question = verdict(pair(*sides), Headline.ACCURACY, Question.TRAINING, 0.001)
-    assert open_question.answer is Answer.NOT_SETTLED
+    assert open_question.answer is Answer.INCONCLUSIVE
     assert open_question.needs.seeds_each is None
 
 

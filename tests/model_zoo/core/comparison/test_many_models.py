@@ -159,7 +159,7 @@ def test_the_same_predictions_are_bounded_by_what_the_patients_can_miss():
     assert [(row.difference.low, row.difference.high) for row in found.rows] == [
         pytest.approx((-0.0596, 0.0596), abs=1e-4)
     ] * 2
-    assert {row.answer for row in found.rows} == {Answer.NOT_SETTLED}
+    assert {row.answer for row in found.rows} == {Answer.INCONCLUSIVE}
     assert compare_many(same_images([counted(same, 3)] * 2), Headline.ACCURACY, 0.06).rows[0].answer is Answer.SAME
 
 
@@ -178,7 +178,7 @@ def pairs_of(n, separated):
     found = []
     for i, j in combinations(range(n), 2):
         low = 0.01 if {i, j} in [set(one) for one in separated] else -0.01
-        found.append(Contrast(i, j, Difference(0.02, low, 0.05), Answer.NOT_SETTLED))
+        found.append(Contrast(i, j, Difference(0.02, low, 0.05), Answer.INCONCLUSIVE))
     return found
 
 
@@ -235,7 +235,7 @@ def test_the_worst_case_hides_no_errors_that_were_left_out():
     kept = np.flatnonzero(right[1] | (rng.random(400) < 0.4))
     found = compare_many(align([judged(right[0]), judged(right[1, kept], kept, kept)]), Headline.ACCURACY, 0.01)
     assert found.rows[0].difference.value > 0.03
-    assert found.rows[0].answer is Answer.NOT_SETTLED
+    assert found.rows[0].answer is Answer.INCONCLUSIVE
 
 
 def test_models_over_different_images_agree_about_who_is_one_patient():

@@ -41,7 +41,7 @@ def test_identical_predictions_are_bounded_by_patients_not_by_images(n_patients,
     exact = binomtest(0, n_patients).proportion_ci(0.95).high  # Clopper & Pearson
     assert said.unseen == pytest.approx(exact, abs=1e-12)
     assert (said.difference.low, said.difference.high) == pytest.approx((-exact, exact), abs=1e-12)
-    assert said.answer is Answer.NOT_SETTLED
+    assert said.answer is Answer.INCONCLUSIVE
     assert said.nothing_seen
 
 
@@ -50,11 +50,11 @@ def test_the_least_number_of_patients_that_can_be_the_same(n_patients, margin):
     """0.025 ** (1 / P) = 1 - margin at P = 367.04, 182.6 and 71.9 patients."""
     least = int(np.ceil(np.log(0.025) / np.log1p(-margin)))
     assert least <= n_patients
-    for number, expected in ((least, Answer.SAME), (least - 1, Answer.NOT_SETTLED)):
+    for number, expected in ((least, Answer.SAME), (least - 1, Answer.INCONCLUSIVE)):
         sizes = np.full(number, 5)
         said = judged(sizes - 1, sizes - 1, sizes, margin=margin)
         assert said.answer is expected
-        assert said.nothing_seen is (expected is Answer.NOT_SETTLED)
+        assert said.nothing_seen is (expected is Answer.INCONCLUSIVE)
     assert said.needs.patients == least
 
 
@@ -85,7 +85,7 @@ def test_fewer_than_five_patients_never_decide_whatever_their_size():
         b[4:] = sizes[4:]
         said = judged(sizes, b, sizes)  # B is wrong on everything of four patients, A on nothing
         assert said.difference.low <= 0 < said.difference.value
-        assert said.answer is Answer.NOT_SETTLED
+        assert said.answer is Answer.INCONCLUSIVE
         assert -1 <= said.difference.low <= said.difference.high <= 1
 
 
@@ -189,4 +189,4 @@ def test_a_difference_that_all_patients_share_states_the_patients_that_settle_it
         return judged(sizes * (0.5 + value), sizes * 0.5, sizes, margin=margin)
 
     assert said(25).needs.patients == least
-    assert [said(n).answer is Answer.NOT_SETTLED for n in (least - 1, least)] == [True, False]
+    assert [said(n).answer is Answer.INCONCLUSIVE for n in (least - 1, least)] == [True, False]

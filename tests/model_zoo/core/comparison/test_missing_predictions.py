@@ -173,5 +173,5 @@ def test_patients_seen_by_one_side_alone_count_in_the_worst_case():
     said = verdict(both, Headline.ACCURACY, Question.CHECKPOINT, 0.01)
     assert said.difference.value == 0
     assert said.difference.low < -0.2
-    assert said.answer is Answer.NOT_SETTLED
+    assert said.answer is Answer.INCONCLUSIVE
     assert not said.nothing_seen

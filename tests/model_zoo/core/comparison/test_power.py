@@ -44,7 +44,7 @@ def variance_of(pair, question):
 def settled(rng, question, margin, trials, **world):
     answers = [verdict(drawn(rng, **world), Headline.ACCURACY, question, margin).answer for _ in range(trials)]
     assert Answer.TOO_FEW not in answers
-    return np.mean([one is not Answer.NOT_SETTLED for one in answers])
+    return np.mean([one is not Answer.INCONCLUSIVE for one in answers])
 
 
 @given(st.integers(3, 400), st.floats(0.05, 1.5))

@@ -84,7 +84,7 @@ def test_at_random_it_turns_half_of_other_random_samples():
 def test_without_a_result_there_is_no_tipping_point():
     a, b = one_seed(12, 10, 300)
     said = asked(a, b)
-    assert said.answer is Answer.NOT_SETTLED
+    assert said.answer is Answer.INCONCLUSIVE
     assert tipping_point(a, b, said) is None
     few = judged([0] * 5, [[0] * 5])
     assert tipping_point(few, few, asked(few, few)) is None
