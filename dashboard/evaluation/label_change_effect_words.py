@@ -140,7 +140,7 @@ def ranking(found: LabelChanges, changed: ChangedSubject) -> str:
         return f"The ranking turned. {figures}"
     if estimate.low > 0 or estimate.high < 0:
         return f"The ranking {'holds' if estimate.value * estimate.before > 0 else 'is settled'}. {figures}"
-    return f"Whether the ranking turns is not settled. {figures}"
+    return f"Inconclusive: the ranking may hold or turn. {figures}"
 
 
 def measure_text(measure: Measure) -> str:

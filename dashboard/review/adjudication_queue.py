@@ -33,7 +33,7 @@ def to_adjudicate(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> tupl
 
 
 def with_other_adjudicators(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
-    """How many of the `disputed` items other adjudicators have at hand."""
+    """How many of the `disputed` items are leased to other adjudicators."""
     return desk.adjudication_leases.n_with_others([one.image_id for one in disputed(desk, items)], reviewer)
 
 

@@ -44,7 +44,7 @@ def waiting(
 
 
 def n_with_others(desk: Desk, items: Sequence[QueueItem], reviewer: str) -> int:
-    """How many of the items without an answer other reviewers have at hand."""
+    """How many of the items without an answer are leased to other reviewers."""
     unanswered = remaining(items, answered(desk.store.all()))
     return desk.leases.n_with_others([item.image_id for item in unanswered], reviewer)
 

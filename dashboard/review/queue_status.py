@@ -46,7 +46,7 @@ def wanted_images(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> t
 
 
 def n_leased_to_others(desk: Desk, queue: Queue, view: QueueView, reviewer: str) -> int:
-    """How many more images of the queue wait, and are at hand for other reviewers."""
+    """How many more images of the queue wait, and are leased to other reviewers."""
     if view.adjudicates:
         return with_other_adjudicators(desk, queue.items, reviewer)
     kept = view.status is Status.WAITING and view.order is not Order.UNSEEN and not view.second

@@ -70,7 +70,7 @@ def _table(
             "free: accuracy, points": f"{points_text(one.rise)} (random {points_text(one.random[0])} to "
             f"{points_text(one.random[2])})",
             "free: ITCA, nats": f"{signed(one.gain, 3)} ({signed(one.low, 3)} to {signed(one.high, 3)})",
-            "pays": "yes" if one.pays else "no" if one.high < 0 else "not settled",
+            "pays": "yes" if one.pays else "no" if one.high < 0 else "inconclusive",
             "bought": _bought(given.retrained, one, rule),
         }
         for one in rows

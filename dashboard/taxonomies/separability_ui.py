@@ -126,7 +126,7 @@ def _separated(one: PairSeparability) -> str:
         return "too few patients"
     if one.separable:
         return "barely" if one.poorly_at_best else "yes"
-    return "no" if one.poorly_at_best else "not settled"
+    return "no" if one.poorly_at_best else "inconclusive"
 
 
 def _people(result: SeparabilityResult, one: PairSeparability) -> str:
